@@ -1,0 +1,49 @@
+# make demo   the main job, from nothing: its tables and pictures land in runs/demo
+# make test   everything CI checks, installs included (make check is the same)
+# make bench  the benchmarks; results land in benchmarks/results
+PYTHON ?= python3
+# One CPU build of PyTorch where there is no NVIDIA GPU; a plain "torch" may bring gigabytes of CUDA.
+TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Peers are outside witnesses: without their dependencies, which would bring torchvision in.
+PEERS := sinabs==3.1.3 pbr nir nirtorch h5py
+
+.PHONY: demo test check test-all bench format clean
+
+$(VENV)/base: pyproject.toml
+	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed. On Debian: apt-get install python3-venv"; exit 1; }
+	$(PIP) "$(TORCH)"
+	$(PIP) -e ".[all]"
+	touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(PIP) -e ".[dev]"
+	$(PIP) --no-deps $(PEERS)
+	touch $@
+
+demo: $(VENV)/base
+	$(BIN)/picojoule train --out runs/demo --overwrite
+
+test: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not slow"
+
+check: test
+
+test-all: test
+	$(BIN)/pytest -m slow
+
+bench: $(VENV)/dev
+	$(BIN)/python benchmarks/lif_time.py
+
+format: $(VENV)/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,24 @@
+"""Picojoule: spiking neural networks trained to an energy budget."""
+
+from picojoule import activation, hooks, layers, ops, synops
+from picojoule.layers import (
+    check_finite,
+    reset_states,
+    set_batch_size,
+    zero_grad,
+)
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "__version__",
+    "activation",
+    "check_finite",
+    "hooks",
+    "layers",
+    "ops",
+    "reset_states",
+    "set_batch_size",
+    "synops",
+    "zero_grad",
+]

@@ -1,0 +1,42 @@
+"""Spikes, resets, surrogate gradients and rounding: the pointwise choices a neuron is built from."""
+
+from picojoule.activation.quantize import Quantize, StochasticRounding
+from picojoule.activation.reset_mechanism import (
+    MembraneReset,
+    MembraneSubtract,
+    NeuronState,
+    ResetFunction,
+)
+from picojoule.activation.spike_generation import (
+    MaxSpike,
+    MultiSpike,
+    SingleSpike,
+    SpikeFunction,
+)
+from picojoule.activation.surrogate_gradient_fn import (
+    Gaussian,
+    Heaviside,
+    MultiGaussian,
+    PeriodicExponential,
+    SingleExponential,
+    SurrogateGradient,
+)
+
+__all__ = [
+    "Gaussian",
+    "Heaviside",
+    "MaxSpike",
+    "MembraneReset",
+    "MembraneSubtract",
+    "MultiGaussian",
+    "MultiSpike",
+    "NeuronState",
+    "PeriodicExponential",
+    "Quantize",
+    "ResetFunction",
+    "SingleExponential",
+    "SingleSpike",
+    "SpikeFunction",
+    "StochasticRounding",
+    "SurrogateGradient",
+]

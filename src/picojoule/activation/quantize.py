@@ -1,0 +1,54 @@
+"""Rounding with an identity gradient (straight-through)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Quantize(torch.autograd.Function):
+    """Round down; the gradient passes unchanged.
+
+        y = floor(x),   dy/dx := 1
+
+    Example:
+        >>> Quantize.apply(torch.tensor([0.2, 1.9, -0.1]))
+        tensor([ 0.,  1., -1.])
+
+    Source: the straight-through estimator, Bengio et al. 2013, arXiv 1308.3432.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.floor()
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return grad_output
+
+
+class StochasticRounding(torch.autograd.Function):
+    """Round down or up at random, right on average; the gradient passes unchanged.
+
+        y = floor(x) + Bernoulli(x - floor(x)),   E[y] = x,   dy/dx := 1
+
+    Draws from torch's global generator.
+
+    Example:
+        >>> y = StochasticRounding.apply(torch.full((10_000,), 0.25))
+        >>> bool((y.mean() - 0.25).abs() < 0.05)
+        True
+
+    Source: Gupta et al. 2015, arXiv 1502.02551.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        lower = x.floor()
+        return lower + (torch.rand_like(x) < x - lower)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
+        return grad_output

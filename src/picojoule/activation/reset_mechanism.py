@@ -1,0 +1,73 @@
+"""Resets: what firing does to the membrane potential.
+
+A reset is called as ``reset(spikes, state, spike_threshold)`` with a dict of state tensors by name
+and returns a new dict; what it was handed stays as it was. Any callable of that form may be used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+NeuronState = dict[str, Tensor]
+
+
+@runtime_checkable
+class ResetFunction(Protocol):
+    """``(spikes, state, spike_threshold) -> state after the reset``."""
+
+    def __call__(
+        self, spikes: Tensor, state: NeuronState, spike_threshold: Tensor | float
+    ) -> NeuronState: ...
+
+
+@dataclass(frozen=True)
+class MembraneSubtract:
+    """Take the threshold off the potential once for each spike. The gradient flows through.
+
+        v_mem = v_mem - spikes * subtract_value
+
+    Args:
+        subtract_value: what a spike costs, in the units of ``v_mem``; the threshold if omitted.
+
+    Example:
+        >>> MembraneSubtract()(torch.tensor([2.0]), {"v_mem": torch.tensor([2.5])}, 1.0)
+        {'v_mem': tensor([0.5000])}
+    """
+
+    subtract_value: Tensor | float | None = None
+
+    def __call__(
+        self, spikes: Tensor, state: NeuronState, spike_threshold: Tensor | float
+    ) -> NeuronState:
+        v_mem = state["v_mem"]
+        cost = spike_threshold if self.subtract_value is None else self.subtract_value
+        if isinstance(cost, Tensor):
+            cost = cost.to(v_mem)
+        return {**state, "v_mem": v_mem - spikes * cost}
+
+
+@dataclass(frozen=True)
+class MembraneReset:
+    """Set the potential of the neurons that fired to a fixed value; the others keep theirs.
+
+        v_mem = reset_value where spikes != 0, else v_mem
+
+    No gradient passes back in time through a neuron that fired. (sinabs 3.1.3 adds a non-zero
+    ``reset_value`` to every neuron at every step.)
+
+    Example:
+        >>> MembraneReset(-0.5)(torch.tensor([1.0, 0.0]), {"v_mem": torch.tensor([1.5, 0.3])}, 1.0)
+        {'v_mem': tensor([-0.5000,  0.3000])}
+    """
+
+    reset_value: float = 0.0
+
+    def __call__(
+        self, spikes: Tensor, state: NeuronState, spike_threshold: Tensor | float
+    ) -> NeuronState:
+        v_mem = state["v_mem"]
+        return {**state, "v_mem": torch.where(spikes != 0, self.reset_value, v_mem)}

@@ -1,0 +1,138 @@
+"""Spike functions: how many spikes a neuron sends at a membrane potential.
+
+A spike function is a frozen dataclass with one method, ``count``. ``apply(v_mem, spike_threshold,
+surrogate)`` joins it to a surrogate gradient; it may be called on an instance or on the class
+itself (``MultiSpike.apply``), which stands for the instance with default arguments. A custom
+spike function is any object with such an ``apply``, a ``torch.autograd.Function`` among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from picojoule.activation.surrogate_gradient_fn import SurrogateGradient
+
+
+@runtime_checkable
+class SpikeFunction(Protocol):
+    """Anything with ``apply(v_mem, spike_threshold, surrogate) -> spikes``."""
+
+    @property
+    def apply(self) -> Any: ...
+
+
+class _Fire(torch.autograd.Function):
+    """spikes = count(v_mem, threshold), with d spikes / d v_mem := surrogate(v_mem, threshold).
+
+    The threshold gets no gradient through the spike, as in sinabs: a trainable threshold learns
+    through the reset.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        v_mem: Tensor,
+        spike_threshold: Tensor | float,
+        surrogate: SurrogateGradient,
+        spike_function: BuiltinSpike,
+    ) -> Tensor:
+        ctx.surrogate = surrogate
+        ctx.threshold_is_tensor = isinstance(spike_threshold, Tensor)
+        if ctx.threshold_is_tensor:
+            ctx.save_for_backward(v_mem, spike_threshold)
+        else:
+            ctx.save_for_backward(v_mem)
+            ctx.spike_threshold = spike_threshold
+        return spike_function.count(v_mem, spike_threshold)
+
+    @staticmethod
+    def backward(ctx: Any, grad_spikes: Tensor) -> tuple[Tensor, None, None, None]:
+        v_mem = ctx.saved_tensors[0]
+        threshold = ctx.saved_tensors[1] if ctx.threshold_is_tensor else ctx.spike_threshold
+        return grad_spikes * ctx.surrogate(v_mem, threshold), None, None, None
+
+
+class _ApplyOnClassOrInstance:
+    """``Spike.apply`` means ``Spike().apply``."""
+
+    def __get__(self, instance: BuiltinSpike | None, owner: type[BuiltinSpike]) -> Any:
+        return partial(_apply, owner() if instance is None else instance)
+
+
+def _apply(
+    spike_function: BuiltinSpike,
+    v_mem: Tensor,
+    spike_threshold: Tensor | float,
+    surrogate: SurrogateGradient,
+) -> Tensor:
+    return _Fire.apply(v_mem, spike_threshold, surrogate, spike_function)  # type: ignore[no-any-return, no-untyped-call]
+
+
+@dataclass(frozen=True)
+class BuiltinSpike:
+    """Base of the spike functions that come with the library."""
+
+    required_states: ClassVar[list[str]] = ["v_mem"]
+    apply: ClassVar[_ApplyOnClassOrInstance] = _ApplyOnClassOrInstance()
+
+    def count(self, v_mem: Tensor, spike_threshold: Tensor | float) -> Tensor:
+        """Number of spikes at each potential, in the dtype of ``v_mem``."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SingleSpike(BuiltinSpike):
+    """At most one spike a step.
+
+        spikes = 1 where v_mem >= threshold, else 0
+
+    Example:
+        >>> from picojoule.activation import SingleExponential
+        >>> SingleSpike.apply(torch.tensor([0.9, 1.0, 2.5]), 1.0, SingleExponential())
+        tensor([0., 1., 1.])
+    """
+
+    def count(self, v_mem: Tensor, spike_threshold: Tensor | float) -> Tensor:
+        return (v_mem >= spike_threshold).to(v_mem.dtype)
+
+
+@dataclass(frozen=True)
+class MultiSpike(BuiltinSpike):
+    """As many spikes a step as the threshold fits into the potential.
+
+        spikes = max(floor(v_mem / threshold), 0)
+
+    Example:
+        >>> from picojoule.activation import SingleExponential
+        >>> MultiSpike.apply(torch.tensor([-1.5, 0.9, 1.0, 2.5]), 1.0, SingleExponential())
+        tensor([0., 0., 1., 2.])
+    """
+
+    def count(self, v_mem: Tensor, spike_threshold: Tensor | float) -> Tensor:
+        return (v_mem / spike_threshold).floor().clamp(min=0)
+
+
+@dataclass(frozen=True)
+class MaxSpike(BuiltinSpike):
+    """As many spikes a step as the threshold fits into the potential, up to a limit.
+
+        spikes = min(max(floor(v_mem / threshold), 0), max_num_spikes_per_bin)
+
+    Args:
+        max_num_spikes_per_bin: the limit; None for no limit.
+
+    Example:
+        >>> from picojoule.activation import SingleExponential
+        >>> MaxSpike(2).apply(torch.tensor([0.9, 1.0, 7.5]), 1.0, SingleExponential())
+        tensor([0., 1., 2.])
+    """
+
+    max_num_spikes_per_bin: int | None = None
+
+    def count(self, v_mem: Tensor, spike_threshold: Tensor | float) -> Tensor:
+        return (v_mem / spike_threshold).floor().clamp(min=0, max=self.max_num_spikes_per_bin)

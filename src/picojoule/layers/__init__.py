@@ -1,0 +1,39 @@
+"""Neuron layers and the layers that spiking networks need around them: parameters and state."""
+
+from picojoule.layers.check_finite import check_finite
+from picojoule.layers.exp_leak import ExpLeak, ExpLeakSqueeze
+from picojoule.layers.handles import HookHandles
+from picojoule.layers.iaf import IAF, IAFSqueeze
+from picojoule.layers.lif import LIF, LIFSqueeze
+from picojoule.layers.pool2d import SumPool2d
+from picojoule.layers.reshape import FlattenTime, Repeat, UnflattenTime
+from picojoule.layers.squeeze import SqueezeError, SqueezeMixin
+from picojoule.layers.stateful_layer import StatefulLayer
+from picojoule.layers.whole_model import (
+    reset_states,
+    set_batch_size,
+    stateful_layers,
+    zero_grad,
+)
+
+__all__ = [
+    "IAF",
+    "LIF",
+    "ExpLeak",
+    "ExpLeakSqueeze",
+    "FlattenTime",
+    "HookHandles",
+    "IAFSqueeze",
+    "LIFSqueeze",
+    "Repeat",
+    "SqueezeError",
+    "SqueezeMixin",
+    "StatefulLayer",
+    "SumPool2d",
+    "UnflattenTime",
+    "check_finite",
+    "reset_states",
+    "set_batch_size",
+    "stateful_layers",
+    "zero_grad",
+]

@@ -1,0 +1,39 @@
+"""Counting synaptic operations.
+
+Counting semantics:
+
+- One SynOp is one spike arriving at one existing synapse. A synapse is a weight that connects an
+  input to an output; a padded border has none, and a bias is none.
+- A graded value counts as that many spikes, by its absolute value.
+- "Per time step" is the mean over samples and time steps. For an ANN without a time axis it is
+  the mean over samples.
+- Values that an average pooling has scaled down count as the spikes they were.
+- The first layer's input is counted like any other, images included (sinabs' convention).
+- A layer that has weights but no formula is an error, never a zero.
+"""
+
+from picojoule.synops.fan_out import CONVOLUTIONS, conv_fan_out
+from picojoule.synops.formulas import (
+    conv_synops_per_timestep,
+    input_cancellation,
+    linear_synops_per_timestep,
+)
+from picojoule.synops.rates import (
+    firing_rate,
+    firing_rate_per_neuron,
+    silent_share,
+)
+from picojoule.synops.sequential import CountedLayer, counted_layers
+
+__all__ = [
+    "CONVOLUTIONS",
+    "CountedLayer",
+    "conv_fan_out",
+    "conv_synops_per_timestep",
+    "counted_layers",
+    "firing_rate",
+    "firing_rate_per_neuron",
+    "input_cancellation",
+    "linear_synops_per_timestep",
+    "silent_share",
+]

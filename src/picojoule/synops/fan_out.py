@@ -1,0 +1,57 @@
+"""How many synapses each input element of a convolution reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def conv_fan_out(
+    layer: Convolution,
+    input_shape: Sequence[int],
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Number of synapses from each input element, for any stride, padding, dilation and groups.
+
+        fan_out = d(sum of y) / dx   for   y = conv(x, all weights 1)
+
+    The derivative passes through the layer's own padding, so that "same", circular, reflecting and
+    replicating borders are right. Draws no random numbers.
+
+    Args:
+        layer: a Conv1d, Conv2d or Conv3d; its weights are not looked at.
+        input_shape: shape of one input, `c *s`.
+        device: where the map is needed; the layer's device if omitted.
+
+    Returns:
+        The map, `1 c *s`, float32, whole numbers.
+
+    Raises:
+        ValueError: `input_shape` does not fit the layer.
+
+    Example:
+        >>> conv_fan_out(nn.Conv2d(1, 2, 3), (1, 4, 4))
+        tensor([[[[2., 4., 4., 2.],
+                  [4., 8., 8., 4.],
+                  [4., 8., 8., 4.],
+                  [2., 4., 4., 2.]]]])
+    """
+    shape = tuple(input_shape)
+    if len(shape) != layer.weight.ndim - 1 or shape[0] != layer.in_channels:
+        raise ValueError(
+            f"conv_fan_out: an input of shape {shape} does not fit {layer}, which expects "
+            f"({layer.in_channels}, {', '.join('*' * (layer.weight.ndim - 2))})."
+        )
+    device = layer.weight.device if device is None else device
+    with torch.inference_mode(False), torch.enable_grad():
+        x = torch.zeros(1, *shape, device=device, requires_grad=True)
+        ones = torch.ones(layer.weight.shape, device=device)
+        # the one place that knows the layer's padding mode; forward() would use its real weights
+        y: Tensor = layer._conv_forward(x, ones, None)
+        (fan_out,) = torch.autograd.grad(y.sum(), x)
+    return fan_out

@@ -1,0 +1,84 @@
+"""The counting formulas. Differentiable; `spikes` are whatever a layer is given as input."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from picojoule.synops.fan_out import CONVOLUTIONS, Convolution
+
+
+def conv_synops_per_timestep(spikes: Tensor, fan_out: Tensor) -> Tensor:
+    """SynOps of a convolution, mean over the first axis.
+
+        synops = sum over inputs of mean(|spikes|) * fan_out
+
+    Args:
+        spikes: input of the layer, `(b t) c *s`, or `c *s` for one step alone.
+        fan_out: `1 c *s`, from :func:`conv_fan_out`.
+
+    Returns:
+        A scalar, SynOps per time step.
+
+    Example:
+        >>> layer = nn.Conv2d(1, 2, 3)
+        >>> from picojoule.synops import conv_fan_out
+        >>> conv_synops_per_timestep(torch.ones(5, 1, 4, 4), conv_fan_out(layer, (1, 4, 4)))
+        tensor(72.)
+    """
+    if spikes.ndim == fan_out.ndim - 1:
+        spikes = spikes.unsqueeze(0)
+    # multiplied before it is divided, so that whole spikes give exactly sinabs' numbers
+    return (_sum_of_magnitudes(spikes) * fan_out / max(len(spikes), 1)).sum()
+
+
+def linear_synops_per_timestep(spikes: Tensor, out_features: int) -> Tensor:
+    """SynOps of a linear layer, mean over all axes but the last.
+
+        synops = sum over inputs of mean(|spikes|) * out_features
+
+    Args:
+        spikes: input of the layer, `*b f`; `(b t) f` and `b t f` give the same.
+        out_features: synapses of each input.
+
+    Returns:
+        A scalar, SynOps per time step.
+
+    Example:
+        >>> linear_synops_per_timestep(torch.ones(2, 10, 3), out_features=4)
+        tensor(12.)
+    """
+    spikes = spikes.reshape(-1, spikes.shape[-1])
+    return (_sum_of_magnitudes(spikes) / max(len(spikes), 1)).sum() * out_features
+
+
+def input_cancellation(layer: Convolution | nn.Linear, data: Tensor, output: Tensor) -> Tensor:
+    """How much of a layer's input positive and negative weights cancel in its output.
+
+        difference = layer(data; |weights|, no bias) - |output - bias|
+
+    Args:
+        layer: a convolution or linear layer.
+        data: its input.
+        output: what it gave, `n c *s` or `*n f`.
+
+    Returns:
+        The difference, of the shape of `output`; 0 where nothing is cancelled and `data` is not negative.
+    """
+    bias = layer.bias
+    if isinstance(layer, CONVOLUTIONS):
+        uncancelled: Tensor = layer._conv_forward(data, layer.weight.abs(), None)
+        bias = None if bias is None else bias.reshape(-1, *[1] * (layer.weight.ndim - 2))
+    else:
+        uncancelled = F.linear(data, layer.weight.abs())
+    return uncancelled - (output if bias is None else output - bias).abs()
+
+
+def _sum_of_magnitudes(spikes: Tensor) -> Tensor:
+    """Sum of |spikes| over the first axis, in float32 at least.
+
+    The gradient at 0 is 1, not 0 as abs() has it: a silent neuron that starts to fire costs.
+    """
+    magnitudes = torch.where(spikes < 0, -spikes, spikes)
+    return magnitudes.sum(0, dtype=torch.promote_types(spikes.dtype, torch.float32))
