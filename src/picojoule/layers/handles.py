@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Protocol
 
-from torch.utils.hooks import RemovableHandle
+
+class Removable(Protocol):
+    """Anything that `remove()` undoes, as torch's hook handles."""
+
+    def remove(self) -> None:
+        """Undo it."""
 
 
 class HookHandles:
@@ -14,9 +20,9 @@ class HookHandles:
     """
 
     def __init__(self) -> None:
-        self._handles: list[RemovableHandle] = []
+        self._handles: list[Removable] = []
 
-    def add(self, handle: RemovableHandle) -> None:
+    def add(self, handle: Removable) -> None:
         """Take over one more handle."""
         self._handles.append(handle)
 

@@ -1,0 +1,36 @@
+"""The commands, gathered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from picojoule.cli.train import train
+
+app = typer.Typer(
+    name="picojoule",
+    help="Spiking neural networks trained to an energy budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(train)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from picojoule import __version__
+
+        typer.echo(f"picojoule {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass

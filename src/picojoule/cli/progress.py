@@ -1,0 +1,55 @@
+"""A progress bar on a terminal, a line a stretch elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+
+class ProgressBar:
+    """Shows how far a run is; a :class:`picojoule.training.Progress`."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[status]}"),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def start(self, what: str, total: int, done: int) -> None:
+        """A stretch of `total` steps begins, `done` of them behind us."""
+        if not self._console.is_terminal:
+            self._console.print(what)
+        self._task = self._bars.add_task(what, total=total, completed=done, status="")
+
+    def advance(self, status: str) -> None:
+        """One step is done."""
+        assert self._task is not None
+        self._bars.update(self._task, advance=1, status=status)
+
+    def __enter__(self) -> ProgressBar:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()

@@ -1,0 +1,53 @@
+"""How often the neurons of each layer fire, before and after training."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from picojoule.plots.canvas import GREY, ORANGE, new_figure, save
+
+_BINS = 30
+
+
+def plot_firing_rates(
+    before: dict[str, Tensor], after: dict[str, Tensor], path: Path, min_rate: float | None = None
+) -> None:
+    """Histogram of firing rates, a panel a layer, before training in grey and after it in colour.
+
+    Args:
+        before: spikes per time step of each neuron, `*n`, by layer.
+        after: the same after training.
+        path: where the PNG goes.
+        min_rate: a rate to mark with a dashed line.
+    """
+    rows = math.ceil(len(before) / 2)
+    figure = new_figure(10, 3.2 * rows)
+    panels = figure.subplots(rows, 2, squeeze=False).flat
+    for panel, name in zip(panels, before, strict=False):
+        old, new = (rates[name].flatten().double().numpy() for rates in (before, after))
+        edges = np.linspace(0, max(old.max(), new.max(), min_rate or 0, 1e-3), _BINS + 1)
+        panel.hist(old, edges, color=GREY, alpha=0.7, label=f"before, {_silent(old)} silent")
+        panel.hist(
+            new, edges, histtype="step", lw=2, color=ORANGE, label=f"after, {_silent(new)} silent"
+        )
+        if min_rate is not None:
+            panel.axvline(min_rate, color="black", ls="--", lw=1, label=f"minimum, {min_rate:g}")
+        panel.set_yscale("symlog")
+        panel.set_ylim(bottom=0)
+        panel.set(
+            title=f"Layer {name}, {old.size} neurons",
+            xlabel="Spikes per time step",
+            ylabel="Neurons",
+        )
+        panel.legend(frameon=False)
+    for unused in list(panels):
+        unused.remove()
+    save(figure, path)
+
+
+def _silent(rates: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
+    return f"{(rates == 0).mean():.1%}"

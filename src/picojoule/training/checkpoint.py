@@ -1,0 +1,102 @@
+"""The state of a run in one safetensors file: weights, optimiser and what was measured so far."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from picojoule.extras import extra
+from picojoule.layers import stateful_layers
+from picojoule.training.atomic_write import write_atomically
+
+_MODEL, _OPTIMIZER = "model.", "optimizer."
+
+
+def save_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any]
+) -> None:
+    """Write weights, optimiser state and `progress` (JSON values) to `path`, atomically.
+
+    Neuron states are left out: they belong to the last batch, not to what was learned.
+
+    Raises:
+        OSError: it could not be written; an earlier checkpoint of that name survives.
+    """
+    with extra("train"):
+        from safetensors.torch import save
+    tensors = {_MODEL + name: value for name, value in learned_tensors(model).items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in state.items()}
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_atomically(path, save(contiguous, metadata={"progress": json.dumps(progress)}))
+
+
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> dict[str, Any]:
+    """Load what :func:`save_checkpoint` wrote, and return its `progress`.
+
+    Args:
+        path: the file.
+        model: takes the weights.
+        optimizer: takes the optimiser state; None to leave that.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or of another model; nothing is loaded then.
+    """
+    with extra("train"):
+        from safetensors import SafetensorError, safe_open
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            progress: dict[str, Any] = json.loads((file.metadata() or {})["progress"])
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: not a checkpoint of picojoule, or damaged ({error}).") from error
+    weights = _part(tensors, _MODEL)
+    _check_same_model(path, weights, learned_tensors(model))
+    model.load_state_dict(weights)
+    if optimizer is not None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in _part(tensors, _OPTIMIZER).items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return progress
+
+
+def learned_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The state_dict without the states of neurons."""
+    states = {
+        f"{layer}.{state}" if layer else state
+        for layer, module in stateful_layers(model)
+        for state in module.states()
+    }
+    return {name: value for name, value in model.state_dict().items() if name not in states}
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _check_same_model(path: Path, saved: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+    faults = [f"{name} is only in the checkpoint" for name in saved.keys() - own.keys()]
+    faults += [f"{name} is only in the model" for name in own.keys() - saved.keys()]
+    faults += [
+        f"{name} has shape {tuple(saved[name].shape)} there and {tuple(own[name].shape)} here"
+        for name in saved.keys() & own.keys()
+        if saved[name].shape != own[name].shape
+    ]
+    if faults:
+        raise ValueError(
+            f"{path}: the checkpoint is of another model; nothing was loaded. {'; '.join(sorted(faults)[:5])}."
+        )

@@ -1,0 +1,108 @@
+"""The folder a run lives in: one configuration, one process at a time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from picojoule.training.atomic_write import write_json
+from picojoule.training.config import TrainConfig
+
+CONFIG = "config.json"
+CHECKPOINT = "checkpoint.safetensors"
+REPORT = "report.json"
+PLAIN = "plain"
+PICTURES = ("firing_rates.png", "synops.png")
+_LOCK = ".lock"
+
+
+@contextmanager
+def run_folder(
+    folder: Path, config: TrainConfig, *, resume: bool = False, overwrite: bool = False
+) -> Iterator[Path]:
+    """Make or reopen a run's folder and keep other processes out while it is in use.
+
+    Args:
+        folder: where the run's files go.
+        config: what the run is to do; kept as `config.json`.
+        resume: go on with the run in the folder, if there is one.
+        overwrite: remove the run in the folder, if there is one, and start afresh.
+
+    Raises:
+        FileExistsError: the folder holds another run, or files that are no run's.
+        ValueError: `resume`, but the run there has another configuration.
+        BlockingIOError: another process works in the folder.
+    """
+    _check_free(folder, config, resume=resume, overwrite=overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _only_process(folder):
+        if overwrite:
+            _remove_run(folder)
+        if not (folder / CONFIG).exists():
+            write_json(folder / CONFIG, config.to_dict())
+        yield folder
+
+
+def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file, expected a folder for the run.")
+    if not (folder / CONFIG).exists():
+        others = [path.name for path in folder.iterdir() if path.name != _LOCK]
+        if others:
+            raise FileExistsError(
+                f"{folder} holds files that are no run's ({', '.join(sorted(others)[:5])}); choose another --out."
+            )
+        return
+    if resume:
+        differences = config.differences(_saved_config(folder))
+        if differences:
+            raise ValueError(
+                f"{folder} holds a run with other settings: {'; '.join(differences)}. Resume it with the settings "
+                "it was started with, or choose another --out."
+            )
+    elif not overwrite:
+        raise FileExistsError(
+            f"{folder} already holds a run. Go on with it by --resume, replace it by --overwrite, or choose "
+            "another --out."
+        )
+
+
+def _saved_config(folder: Path) -> dict[str, Any]:
+    try:
+        saved: dict[str, Any] = json.loads((folder / CONFIG).read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{folder / CONFIG} is damaged ({error}); replace the run by --overwrite."
+        ) from error
+    return saved
+
+
+def _remove_run(folder: Path) -> None:
+    for name in (CHECKPOINT, REPORT, *PICTURES, CONFIG):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / PLAIN, ignore_errors=True)
+
+
+@contextmanager
+def _only_process(folder: Path) -> Iterator[None]:
+    """A lock that the operating system releases however the process ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing like it in the standard library
+        yield
+        return
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                error.errno,
+                f"another process is training in {folder}; wait for it or choose another --out",
+            ) from error
+        yield

@@ -1,0 +1,72 @@
+"""The neuron layers that every contract is checked on: a new neuron is one line in NEURONS."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from picojoule.activation import MembraneReset, SingleSpike
+from picojoule.layers import (
+    IAF,
+    LIF,
+    ExpLeak,
+    ExpLeakSqueeze,
+    IAFSqueeze,
+    LIFSqueeze,
+    SqueezeMixin,
+    StatefulLayer,
+)
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """A kind of neuron layer and how to call it with `b t *n`, squeezed or not."""
+
+    layer_class: type[StatefulLayer]
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        arguments = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        return f"{self.layer_class.__name__}({arguments})"
+
+    def build(self, **more: Any) -> StatefulLayer:
+        squeeze = {"batch_size": 1} if issubclass(self.layer_class, SqueezeMixin) else {}
+        return self.layer_class(**squeeze, **{**self.arguments, **more})
+
+    @staticmethod
+    def run(layer: StatefulLayer, data: Tensor) -> Tensor:
+        """Output `b t *n` for `data`, `b t *n`."""
+        if not isinstance(layer, SqueezeMixin):
+            return layer(data)
+        batch, time = data.shape[:2]
+        layer.batch_size, layer.num_timesteps = (batch, -1) if batch else (-1, time)
+        return layer(data.flatten(0, 1)).unflatten(0, (batch, time))
+
+
+NEURONS = [
+    Neuron(IAF),
+    Neuron(IAF, {"tau_syn": 3.0}),
+    Neuron(IAF, {"spike_fn": SingleSpike, "reset_fn": MembraneReset(-0.25)}),
+    Neuron(LIF, {"tau_mem": 4.0}),
+    Neuron(LIF, {"tau_mem": 4.0, "tau_syn": 3.0}),
+    Neuron(LIF, {"tau_mem": 4.0, "norm_input": False}),
+    Neuron(LIF, {"tau_mem": 4.0, "min_v_mem": -0.25}),
+    Neuron(LIF, {"tau_mem": 4.0, "tau_syn": 3.0, "train_alphas": True}),
+    Neuron(ExpLeak, {"tau_mem": 4.0}),
+    Neuron(ExpLeak, {"tau_mem": 4.0, "norm_input": True, "min_v_mem": -0.25}),
+]
+SQUEEZED = {IAF: IAFSqueeze, LIF: LIFSqueeze, ExpLeak: ExpLeakSqueeze}
+NEURONS += [Neuron(SQUEEZED[neuron.layer_class], neuron.arguments) for neuron in NEURONS]
+
+
+@pytest.fixture(params=NEURONS, ids=str)
+def neuron(request: pytest.FixtureRequest) -> Neuron:
+    """One kind of neuron layer."""
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
