@@ -8,7 +8,7 @@ from picojoule.extras import extra
 def main() -> None:
     """Entry point of `picojoule`."""
     try:
-        with extra("all"):
+        with extra("train,plot"):
             from picojoule.cli.app import app
     except ImportError as error:
         raise SystemExit(f"picojoule: {error}") from None

@@ -53,7 +53,7 @@ def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: b
     if not folder.is_dir():
         raise FileExistsError(f"{folder} is a file, expected a folder for the run.")
     if not (folder / CONFIG).exists():
-        others = [path.name for path in folder.iterdir() if path.name != _LOCK]
+        others = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
         if others:
             raise FileExistsError(
                 f"{folder} holds files that are no run's ({', '.join(sorted(others)[:5])}); choose another --out."
@@ -86,7 +86,10 @@ def _saved_config(folder: Path) -> dict[str, Any]:
 def _remove_run(folder: Path) -> None:
     for name in (CHECKPOINT, REPORT, *PICTURES, CONFIG):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / PLAIN, ignore_errors=True)
+    for partial in folder.glob(".*.partial"):
+        partial.unlink()
+    if (folder / PLAIN).exists():
+        shutil.rmtree(folder / PLAIN)
 
 
 @contextmanager

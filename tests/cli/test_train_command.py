@@ -1,0 +1,147 @@
+"""`picojoule train` as a user types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from typer.testing import CliRunner, Result
+
+from picojoule.cli.app import app
+
+
+def picojoule(*arguments: object) -> Result:
+    return CliRunner(env={"COLUMNS": "120"}).invoke(app, [str(a) for a in arguments])
+
+
+def small_idx_folder(
+    folder: Path, images: int = 24, side: int = 28, highest_label: int = 9
+) -> Path:
+    folder.mkdir(exist_ok=True)
+    for prefix in ("train", "t10k"):
+        pixels = bytes(i * 37 % 256 for i in range(images * side * side))
+        labels = bytes(i % (highest_label + 1) for i in range(images))
+        size = images.to_bytes(4, "big")
+        axis = side.to_bytes(4, "big")
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(
+            b"\0\0\x08\3" + size + axis * 2 + pixels
+        )
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\1" + size + labels)
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> list[object]:
+    data = small_idx_folder(tmp_path / "data")
+    return ["--data", data, "--epochs", 2, "--batch-size", 12, "--num-timesteps", 2]
+
+
+def test_a_run_prints_its_tables_and_leaves_its_files(tmp_path: Path, small: list[object]) -> None:
+    done = picojoule("train", *small, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    for text in (
+        "Synaptic operations per time step",
+        "set by the input",
+        "without the terms",
+        "Test accuracy",
+        "points of accuracy",
+    ):
+        assert text in done.output
+    run = tmp_path / "run"
+    for name in ("firing_rates.png", "synops.png"):
+        assert (run / name).read_bytes().startswith(b"\x89PNG")
+    assert json.loads((run / "report.json").read_text())["config"]["epochs"] == 2
+    assert "model.1.weight" in load_file(run / "checkpoint.safetensors")
+    assert "model.1.weight" in load_file(run / "plain/checkpoint.safetensors")
+
+
+def test_the_printed_counts_are_those_of_the_report(tmp_path: Path, small: list[object]) -> None:
+    done = picojoule("train", *small, "--no-compare", "--out", tmp_path / "run")
+    trained = json.loads((tmp_path / "run/report.json").read_text())["trained"]
+    rows = [line.replace("│", " ").split() for line in done.output.splitlines()]
+    printed = {row[0]: row[2] for row in rows if len(row) > 2 and row[0] in ("1", "4", "7", "10")}
+    counts = trained["synops_per_timestep"]
+    assert printed == {layer: f"{count:,.0f}" for layer, count in counts.items()}
+    assert "without the terms" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere"], "nowhere: no such folder"),
+        (["--epochs", "0"], "epochs is 0, expected a whole number >= 1"),
+        (["--synops-target", "-5"], "synops_target is -5.0, expected a number > 0"),
+        (["--max-rate", "2"], "max_rate is 2.0"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_no_folder(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = picojoule("train", "--out", tmp_path / "run", *arguments)
+    assert done.exit_code == 1
+    assert done.output.startswith("picojoule train: ")
+    assert message in done.output
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_of_another_size_or_kind_are_named(tmp_path: Path) -> None:
+    data = small_idx_folder(tmp_path / "large", images=2, side=32)
+    done = picojoule("train", "--data", data, "--out", tmp_path / "run")
+    assert "the train images are 32 x 32 pixels, but the network takes 28 x 28" in done.output
+    data = small_idx_folder(tmp_path / "letters", highest_label=20)
+    done = picojoule("train", "--data", data, "--out", tmp_path / "run")
+    assert "the train labels go up to 20, but the network tells 10 classes apart" in done.output
+
+
+def test_a_folder_with_a_run_asks_what_to_do(tmp_path: Path, small: list[object]) -> None:
+    arguments = ["train", *small, "--no-compare", "--out", tmp_path / "run"]
+    assert picojoule(*arguments).exit_code == 0
+    before = (tmp_path / "run/report.json").read_bytes()
+    assert "already holds a run" in picojoule(*arguments).output
+    assert picojoule(*arguments, "--resume").exit_code == 0
+    assert (tmp_path / "run/report.json").read_bytes() == before
+    assert "seed is 9 here and 1 there" in picojoule(*arguments, "--resume", "--seed", 9).output
+    assert picojoule(*arguments, "--overwrite", "--seed", 9).exit_code == 0
+
+
+def start(arguments: list[object]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "picojoule", *(str(a) for a in arguments)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("kill_at", ["plain/checkpoint.safetensors", "checkpoint.safetensors"])
+def test_a_killed_run_resumes_to_the_same_weights(
+    tmp_path: Path, small: list[object], kill_at: str
+) -> None:
+    arguments = ["train", *small, "--epochs", 25]
+    process = start([*arguments, "--out", tmp_path / "killed"])
+    wait_for(tmp_path / "killed" / kill_at, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed/report.json").exists()
+
+    assert picojoule(*arguments, "--out", tmp_path / "killed", "--resume").exit_code == 0
+    assert picojoule(*arguments, "--out", tmp_path / "unbroken").exit_code == 0
+    for name in ("checkpoint.safetensors", "plain/checkpoint.safetensors"):
+        one, other = (load_file(tmp_path / run / name) for run in ("killed", "unbroken"))
+        assert all(torch.equal(one[key], other[key]) for key in one | other)
+
+
+def test_help_and_version_answer() -> None:
+    assert "--synops-target" in picojoule("train", "--help").output
+    assert picojoule("--version").output.startswith("picojoule 0.")

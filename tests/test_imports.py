@@ -1,0 +1,55 @@
+"""Cold imports: light, and clear about what is missing."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["lightning_fabric", "matplotlib", "numba", "safetensors", "tensorboard", "typer", "triton"]
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def blocking(module: str, code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in an interpreter in which a module cannot be imported."""
+    return run(f"import sys; sys.modules[{module!r}] = None\n{code}")
+
+
+def test_importing_the_package_loads_no_extra_and_no_sinabs() -> None:
+    code = f"import torch, sys; before = set(sys.modules); import picojoule; print([m for m in {[*HEAVY, 'sinabs']} if m in set(sys.modules) - before])"
+    assert run(code).stdout.strip() == "[]"
+
+
+def test_hooks_come_with_the_package() -> None:
+    code = "import picojoule; print(picojoule.hooks.register_synops_hooks.__name__)"
+    assert run(code).stdout.strip() == "register_synops_hooks"
+
+
+@pytest.mark.parametrize("module", ["lightning_fabric", "matplotlib", "safetensors", "typer"])
+def test_the_package_works_without_each_extra(module: str) -> None:
+    code = "import torch, picojoule as p; print(p.layers.IAF()(torch.ones(1, 2, 1)).sum().item())"
+    assert blocking(module, code).stdout.strip() == "2.0"
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "extra"),
+    [
+        (
+            "matplotlib.figure",
+            "from pathlib import Path; from picojoule.plots import plot_synops; plot_synops({}, 1.0, Path('x'))",
+            "picojoule[plot]",
+        ),
+        (
+            "safetensors",
+            "from pathlib import Path; import torch; from picojoule.training import load_checkpoint; load_checkpoint(Path('x'), torch.nn.Linear(1, 1))",
+            "picojoule[train]",
+        ),
+        ("typer", "from picojoule.cli import main; main()", "picojoule[train,plot]"),
+    ],
+)
+def test_a_missing_extra_says_how_to_get_it(module: str, code: str, extra: str) -> None:
+    done = blocking(module, code)
+    assert done.returncode != 0
+    assert f"pip install '{extra}'" in done.stderr

@@ -1,0 +1,89 @@
+"""A run's folder: one run, one process."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from picojoule.training import TrainConfig
+from picojoule.training.run_folder import run_folder
+
+CONFIG = TrainConfig()
+
+
+def leave_a_run(folder: Path) -> None:
+    with run_folder(folder, CONFIG):
+        (folder / "checkpoint.safetensors").write_text("weights")
+
+
+def test_another_run_is_not_overwritten(tmp_path: Path) -> None:
+    leave_a_run(tmp_path)
+    with (
+        pytest.raises(FileExistsError, match=r"already holds a run.*--resume.*--overwrite.*--out"),
+        run_folder(tmp_path, CONFIG),
+    ):
+        pass
+    assert (tmp_path / "checkpoint.safetensors").read_text() == "weights"
+
+
+def test_a_run_resumes_with_its_own_settings_only(tmp_path: Path) -> None:
+    leave_a_run(tmp_path)
+    with run_folder(tmp_path, CONFIG, resume=True):
+        assert (tmp_path / "checkpoint.safetensors").exists()
+    with (
+        pytest.raises(ValueError, match="seed is 7 here and 1 there"),
+        run_folder(tmp_path, replace(CONFIG, seed=7), resume=True),
+    ):
+        pass
+
+
+def test_resuming_where_nothing_is_starts_afresh(tmp_path: Path) -> None:
+    with run_folder(tmp_path / "new", CONFIG, resume=True):
+        assert (tmp_path / "new/config.json").exists()
+
+
+def test_overwriting_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
+    leave_a_run(tmp_path)
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    with run_folder(tmp_path, replace(CONFIG, seed=7), overwrite=True):
+        left = sorted(path.name for path in tmp_path.iterdir())
+        assert left == [".lock", "config.json", "notes.txt"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_files_that_are_no_runs_are_left_alone(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with (
+        pytest.raises(FileExistsError, match=r"no run's \(thesis\.tex\)"),
+        run_folder(tmp_path, CONFIG, overwrite=overwrite),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(FileExistsError, match="is a file"), run_folder(tmp_path / "out", CONFIG):
+        pass
+
+
+def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    with (
+        run_folder(tmp_path, CONFIG),
+        pytest.raises(BlockingIOError, match="another process is training"),
+        run_folder(tmp_path, CONFIG, resume=True),
+    ):
+        pass
+    with run_folder(tmp_path, CONFIG, resume=True):
+        pass
+
+
+def test_a_damaged_configuration_is_named(tmp_path: Path) -> None:
+    leave_a_run(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with (
+        pytest.raises(ValueError, match=r"config\.json is damaged"),
+        run_folder(tmp_path, CONFIG, resume=True),
+    ):
+        pass

@@ -1,0 +1,174 @@
+"""A run: reproducible, resumable, and written down."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from picojoule.training import Progress, Run, TrainConfig, lenet, load_checkpoint, train
+
+
+class StopAfter:
+    """A progress that breaks a run off, as a user or a fault would."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def start(self, what: str, total: int, done: int) -> None:
+        self.counting = what == "training"
+
+    def advance(self, status: str) -> None:
+        self.steps -= self.counting
+        if self.steps < 0:
+            raise KeyboardInterrupt
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "checkpoint.safetensors")
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_same_seed_gives_the_same_numbers_another_seed_others(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    torch.manual_seed(123)
+    one = train(config, tmp_path / "one", silence, compare=False)
+    torch.manual_seed(321)
+    two = train(config, tmp_path / "two", silence, compare=False)
+    assert_same_weights(tmp_path / "one", tmp_path / "two")
+    assert one.to_dict() == two.to_dict()
+
+    other = train(replace(config, seed=2), tmp_path / "other", silence, compare=False)
+    assert other.budget.history.loss != one.budget.history.loss
+
+
+def test_the_callers_random_numbers_are_left_alone(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(replace(config, epochs=1), tmp_path / "run", silence, compare=False)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("steps", [0, 2, 3, 5, 8])
+def test_a_run_broken_off_anywhere_and_resumed_ends_as_an_unbroken_one(
+    config: TrainConfig, silence: Progress, tmp_path: Path, steps: int
+) -> None:
+    unbroken = train(config, tmp_path / "unbroken", silence, compare=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "broken", StopAfter(steps), compare=False)
+    resumed = train(config, tmp_path / "broken", silence, compare=False, resume=True)
+    assert_same_weights(tmp_path / "unbroken", tmp_path / "broken")
+    assert resumed.to_dict() == unbroken.to_dict()
+
+
+def test_resuming_a_finished_run_trains_no_more(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    first = train(config, tmp_path, silence, compare=False)
+    again = train(config, tmp_path, StopAfter(0), compare=False, resume=True)
+    assert again.to_dict() == first.to_dict()
+
+
+@pytest.fixture
+def run(config: TrainConfig, silence: Progress, tmp_path: Path) -> Run:
+    return train(config, tmp_path / "run", silence)
+
+
+def test_the_report_holds_every_figure_as_json(run: Run, tmp_path: Path) -> None:
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert report == json.loads(json.dumps(run.to_dict()))
+    assert report["trained"]["synops_per_timestep"].keys() == {"1", "4", "7", "10"}
+    assert report["trained"]["silent_share"].keys() == {"2", "5", "8", "11"}
+    assert len(report["history"]["loss"]) == 9
+    assert all(len(x) == 9 for x in report["history"]["synops_per_timestep"].values())
+
+
+def test_the_first_layer_is_known_to_be_set_by_the_input(run: Run) -> None:
+    assert run.budget.trained.trainable == ("4", "7", "10")
+    assert run.budget.trained.synops_per_timestep["1"] == pytest.approx(
+        run.budget.untrained.synops_per_timestep["1"]
+    )
+
+
+def test_the_comparison_starts_from_the_same_network(run: Run) -> None:
+    assert run.plain is not None
+    assert run.plain.untrained.to_dict() == run.budget.untrained.to_dict()
+    assert run.plain.history.loss != run.budget.history.loss
+    assert run.accuracy_cost() == run.plain.trained.accuracy - run.budget.trained.accuracy
+
+
+def test_the_network_reloads_from_the_checkpoint(run: Run, tmp_path: Path) -> None:
+    torch.manual_seed(99)
+    model = lenet(batch_size=2)
+    progress = load_checkpoint(tmp_path / "run/checkpoint.safetensors", model)
+    assert progress["epochs"] == 3
+    saved = weights(tmp_path / "run")
+    assert torch.equal(model[1].weight, saved["model.1.weight"])
+
+
+def test_a_target_far_below_lowers_the_synops(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    tight = replace(config, epochs=8, synops_target=2e3, learning_rate=5e-3)
+    run = train(tight, tmp_path, silence)
+    assert run.plain is not None
+    spent = run.budget.trained.synops_per_timestep["4"]
+    assert spent < 0.5 * run.plain.trained.synops_per_timestep["4"]
+
+
+def test_a_batch_larger_than_the_data_set_trains(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    run = train(replace(config, epochs=1, batch_size=100), tmp_path, silence, compare=False)
+    assert len(run.budget.history.loss) == 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    wild = replace(config, learning_rate=1e30, check_finite=False)
+    with pytest.raises(
+        FloatingPointError, match=r"the loss became .* in epoch 1/3.*--learning-rate"
+    ):
+        train(wild, tmp_path, silence, compare=False)
+
+
+def test_a_layer_fed_with_nan_is_named(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"layer '\d+' \(IAFSqueeze\): the input .* NaN or infinite"
+    ):
+        train(replace(config, learning_rate=1e30), tmp_path, silence, compare=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", -1),
+        ("num_timesteps", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("synops_target", 0.0),
+        ("synops_weight", -1.0),
+        ("synops_margin", 1.0),
+        ("min_rate", -0.1),
+        ("max_rate", 1.1),
+        ("seed", -1),
+    ],
+)
+def test_a_setting_out_of_its_range_is_named(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"training: {name} is {value}"):
+        TrainConfig(**{name: value})
