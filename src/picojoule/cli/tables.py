@@ -13,7 +13,7 @@ def print_run(run: Run, console: Console | None = None) -> None:
     console = console or Console()
     console.print(_synops_table(run))
     console.print(_firing_table(run))
-    console.print(_verdict(run), highlight=False)
+    console.print(_verdict(run), highlight=False, soft_wrap=True)
 
 
 def _stages(run: Run) -> dict[str, Measurement]:
@@ -64,13 +64,13 @@ def _verdict(run: Run) -> str:
     lines = ["Test accuracy"]
     lines += [f"  {name:<18} {stage.accuracy:7.2%}" for name, stage in _stages(run).items()]
     cost = run.accuracy_cost()
-    if cost is not None:
-        saved = 1 - (
-            run.budget.trained.total_synops_per_timestep
-            / run.plain.trained.total_synops_per_timestep  # type: ignore[union-attr]
-        )
+    if cost is not None and run.plain is not None:
+        own, other = run.budget.trained, run.plain.trained
+        changeable = own.synops_of(own.trainable) / other.synops_of(own.trainable) - 1
+        total = own.total_synops_per_timestep / other.total_synops_per_timestep - 1
         lines.append(
-            f"The SynOps and rate terms cost {cost * 100:.2f} points of accuracy and save {saved:.0%} of all SynOps."
+            f"With the SynOps and rate terms: {-cost * 100:+.2f} points of accuracy, {changeable:+.0%} SynOps in "
+            f"the layers that training can change ({total:+.0%} in all)."
         )
     over = run.over_target()
     lines.append(

@@ -28,17 +28,17 @@ class TrainConfig:
     """
 
     data: str | None = None
-    epochs: int = 5
+    epochs: int = 6
     batch_size: int = 50
     num_timesteps: int = 5
     max_rate: float = 1.0
     learning_rate: float = 2e-3
     seed: int = 1
-    synops_target: float = 1e5
-    synops_weight: float = 1.0
-    synops_margin: float = 0.1
-    min_rate: float = 0.05
-    rate_weight: float = 1.0
+    synops_target: float = 6e4
+    synops_weight: float = 0.3
+    synops_margin: float = 0.15
+    min_rate: float = 0.01
+    rate_weight: float = 0.01
     check_finite: bool = True
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,11 @@ class Measurement:
     @property
     def total_synops_per_timestep(self) -> float:
         """All counted layers together."""
-        return sum(self.synops_per_timestep.values())
+        return self.synops_of(self.synops_per_timestep)
+
+    def synops_of(self, layers: Iterable[str]) -> float:
+        """SynOps per time step of some layers together."""
+        return sum(self.synops_per_timestep[name] for name in layers)
 
     def mean_rate(self, layer: str) -> float:
         """Spikes per time step and neuron of a spiking layer."""

@@ -1,0 +1,37 @@
+"""The README's code runs, and its numbers are those of the result files in this tree."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_its_code_blocks_run_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    assert len(blocks) >= 2
+    assert "SynOps per step" in capsys.readouterr().out
+
+
+def test_its_table_is_that_of_the_committed_run() -> None:
+    report = json.loads((ROOT / "benchmarks/results/train.json").read_text())
+    stages = [report[k] for k in ("untrained", "trained_without_the_terms", "trained")]
+    for layer in ("1", "4", "7", "10"):
+        counts = [f"{stage['synops_per_timestep'][layer]:,.0f}" for stage in stages]
+        assert f"| SynOps per step, layer {layer} | {' | '.join(counts)} |" in README
+    for layer in ("8", "11"):
+        shares = [f"{stage['silent_share'][layer]:.1%}" for stage in stages]
+        assert f"| silent neurons, layer {layer} | {' | '.join(shares)} |" in README
+    accuracies = [f"{stage['accuracy']:.2%}" for stage in stages]
+    assert f"| test accuracy | {' | '.join(accuracies)} |" in README
+
+
+def test_its_links_within_the_tree_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
