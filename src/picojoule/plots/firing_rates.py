@@ -37,7 +37,7 @@ def plot_firing_rates(
         if min_rate is not None:
             panel.axvline(min_rate, color="black", ls="--", lw=1, label=f"minimum, {min_rate:g}")
         panel.set_yscale("symlog")
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 2 * panel.get_ylim()[1])
         panel.set(
             title=f"Layer {name}, {old.size} neurons",
             xlabel="Spikes per time step",

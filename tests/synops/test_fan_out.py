@@ -1,0 +1,136 @@
+"""The fan-out map against unit impulses: one spike at a time, counted at the output."""
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from picojoule.synops import conv_fan_out, conv_synops_per_timestep
+
+CLASSES = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+
+
+def by_impulses(layer: Any, shape: tuple[int, ...]) -> torch.Tensor:
+    """Fan-out of each input element: what one spike there adds up to behind all-ones weights."""
+    ones = type(layer)(
+        layer.in_channels,
+        layer.out_channels,
+        layer.kernel_size,
+        layer.stride,
+        layer.padding,
+        layer.dilation,
+        layer.groups,
+        bias=False,
+        padding_mode=layer.padding_mode,
+    )
+    nn.init.ones_(ones.weight)
+    fan_out = torch.zeros(1, *shape)
+    with torch.no_grad():
+        for place in itertools.product(*(range(n) for n in shape)):
+            impulse = torch.zeros(1, *shape)
+            impulse[(0, *place)] = 1.0
+            fan_out[(0, *place)] = ones(impulse).sum()
+    return fan_out
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[Any, tuple[int, ...]]:
+    rank = draw(st.integers(1, 3))
+    groups = draw(st.integers(1, 2))
+    mode = draw(st.sampled_from(["zeros", "circular", "reflect", "replicate"]))
+    kernel = draw(st.integers(1, 3))
+    dilation = draw(st.integers(1, 2))
+    padding: int | str = draw(st.sampled_from([0, 1, 2, "same", "valid"]))
+    stride = 1 if padding == "same" else draw(st.integers(1, 3))
+    layer = CLASSES[rank](
+        groups * draw(st.integers(1, 2)),
+        groups * draw(st.integers(1, 2)),
+        kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        padding_mode=mode,
+    )
+    # reflecting borders need an input larger than the padding
+    side = draw(st.integers(5, 6)) if rank < 3 else 5
+    return layer, (layer.in_channels, *[side] * rank)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(convolutions())
+def test_it_is_what_unit_impulses_add_up_to(drawn: tuple[Any, tuple[int, ...]]) -> None:
+    layer, shape = drawn
+    assert torch.equal(conv_fan_out(layer, shape), by_impulses(layer, shape))
+
+
+@pytest.mark.parametrize("mode", ["zeros", "circular", "reflect", "replicate"])
+@pytest.mark.parametrize("padding", [2, "same", (1, 2)])
+def test_every_padding_mode_of_two_dimensions(mode: str, padding: Any) -> None:
+    layer = nn.Conv2d(2, 3, (3, 5), padding=padding, padding_mode=mode)
+    assert torch.equal(conv_fan_out(layer, (2, 6, 7)), by_impulses(layer, (2, 6, 7)))
+
+
+def test_a_circular_border_loses_no_synapse() -> None:
+    # every one of the 25 inputs reaches 2 channels x 3 x 3 outputs
+    layer = nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")
+    assert conv_fan_out(layer, (1, 5, 5)).unique().tolist() == [18.0]
+
+
+def test_pixels_that_a_stride_leaves_out_have_none() -> None:
+    fan_out = conv_fan_out(nn.Conv1d(1, 4, 2, stride=3), (1, 6))
+    assert fan_out.tolist() == [[[4.0, 4.0, 0.0, 4.0, 4.0, 0.0]]]
+
+
+def test_it_draws_no_random_numbers_and_leaves_the_layer_alone() -> None:
+    layer = nn.Conv2d(2, 3, 3)
+    before, weight = torch.get_rng_state(), layer.weight.clone()
+    conv_fan_out(layer, (2, 8, 8))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(layer.weight, weight)
+    assert layer.weight.grad is None
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_it_is_the_same_in_every_gradient_mode(mode: Any) -> None:
+    layer = nn.Conv2d(2, 3, 3, padding=1)
+    with mode():
+        fan_out = conv_fan_out(layer, (2, 5, 5))
+    assert torch.equal(fan_out, by_impulses(layer, (2, 5, 5)))
+    assert not fan_out.requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_layers_precision_does_not_matter(dtype: torch.dtype) -> None:
+    layer = nn.Conv2d(8, 300, 3)
+    wide = conv_fan_out(layer.to(dtype), (8, 5, 5))
+    assert wide.dtype == torch.float32
+    assert wide.max() == 2700.0
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (2, 8), (1, 2, 8, 8)])
+def test_a_shape_that_does_not_fit_is_named(shape: tuple[int, ...]) -> None:
+    with pytest.raises(
+        ValueError, match=r"an input of shape .* does not fit Conv2d.*\(2, \*, \*\)"
+    ):
+        conv_fan_out(nn.Conv2d(2, 3, 3), shape)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (3, 2)])
+def test_synops_are_spikes_times_existing_synapses(stride: int, padding: int) -> None:
+    layer = nn.Conv2d(2, 3, 3, stride=stride, padding=padding)
+    spikes = torch.randint(0, 4, (5, 2, 6, 7)).float()
+    height, width = layer(spikes).shape[2:]
+    count = 0.0
+    for b, c, y, x in itertools.product(range(5), range(2), range(6), range(7)):
+        for out_y, out_x in itertools.product(range(height), range(width)):
+            in_window = (
+                0 <= y - (out_y * stride - padding) < 3 and 0 <= x - (out_x * stride - padding) < 3
+            )
+            count += spikes[b, c, y, x].item() * 3 * in_window
+    fan_out = conv_fan_out(layer, (2, 6, 7))
+    assert conv_synops_per_timestep(spikes, fan_out).item() == pytest.approx(count / 5, rel=1e-6)
