@@ -126,22 +126,20 @@ class ModelSynopsHook:
         self.dt = dt
 
     def __call__(self, module: nn.Sequential, inputs: Inputs, output: Tensor) -> None:
-        per_timestep: dict[int | str, Tensor] = {}
-        for key, layer, spikes_per_unit in synops.counted_layers(module):
-            data = get_hook_data_dict(layer)
-            per_timestep[key] = data["layer_synops_per_timestep"] * spikes_per_unit
-            self._store(data, per_timestep[key], "synops")
-        data = get_hook_data_dict(module)
-        self._store(data, sum(per_timestep.values()), "total_synops")
-        data["synops_per_timestep"] = per_timestep
+        counted = synops.counted_layers(module)
+        per_timestep = {
+            key: get_hook_data_dict(layer)["layer_synops_per_timestep"] * spikes_per_unit
+            for key, layer, spikes_per_unit in counted
+        }
+        units = {"synops_per_timestep": per_timestep}
         if self.dt is not None:
             dt = self.dt
-            data["synops_per_second"] = {key: x / dt for key, x in per_timestep.items()}
-
-    def _store(self, data: dict[str, Any], per_timestep: Any, name: str) -> None:
-        data[f"{name}_per_timestep"] = per_timestep
-        if self.dt is not None:
-            data[f"{name}_per_second"] = per_timestep / self.dt
+            units["synops_per_second"] = {key: x / dt for key, x in per_timestep.items()}
+        for unit, by_layer in units.items():
+            for key, layer, _ in counted:
+                get_hook_data_dict(layer)[unit] = by_layer[key]
+            get_hook_data_dict(module)[unit] = by_layer
+            get_hook_data_dict(module)[f"total_{unit}"] = sum(by_layer.values())
 
 
 def register_synops_hooks(module: nn.Sequential, dt: float | None = None) -> HookHandles:

@@ -128,7 +128,7 @@ def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
 def test_a_killed_run_resumes_to_the_same_weights(
     tmp_path: Path, small: list[object], kill_at: str
 ) -> None:
-    arguments = ["train", *small, "--epochs", 25]
+    arguments = ["train", *small, "--epochs", 12]
     process = start([*arguments, "--out", tmp_path / "killed"])
     wait_for(tmp_path / "killed" / kill_at, process)
     os.kill(process.pid, signal.SIGKILL)
