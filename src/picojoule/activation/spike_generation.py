@@ -22,8 +22,7 @@ from picojoule.activation.surrogate_gradient_fn import SurrogateGradient
 class SpikeFunction(Protocol):
     """Anything with ``apply(v_mem, spike_threshold, surrogate) -> spikes``."""
 
-    @property
-    def apply(self) -> Any: ...
+    apply: ClassVar[Any]
 
 
 class _Fire(torch.autograd.Function):
@@ -78,7 +77,7 @@ class BuiltinSpike:
     """Base of the spike functions that come with the library."""
 
     required_states: ClassVar[list[str]] = ["v_mem"]
-    apply: ClassVar[_ApplyOnClassOrInstance] = _ApplyOnClassOrInstance()
+    apply: ClassVar[Any] = _ApplyOnClassOrInstance()
 
     def count(self, v_mem: Tensor, spike_threshold: Tensor | float) -> Tensor:
         """Number of spikes at each potential, in the dtype of ``v_mem``."""

@@ -153,7 +153,7 @@ class LIF(StatefulLayer):
             threshold=1.0 if self.spike_threshold is None else self.spike_threshold,
             norm_input=self.norm_input,
             min_v_mem=self.min_v_mem,
-            spike=self.spike_fn() if isinstance(self.spike_fn, type) else self.spike_fn,
+            spike=self.spike_fn,
             reset=self.reset_fn,
             surrogate=self.surrogate_grad_fn,
             record=self.record_states,

@@ -32,7 +32,7 @@ def lif(
     threshold: Tensor | float = 1.0,
     norm_input: bool = False,
     min_v_mem: Tensor | float | None = None,
-    spike: SpikeFunction | None = MultiSpike(),  # noqa: B008  (frozen, holds nothing)
+    spike: SpikeFunction | type[SpikeFunction] | None = MultiSpike(),  # noqa: B008  (frozen, holds nothing)
     reset: ResetFunction = MembraneSubtract(),  # noqa: B008
     surrogate: SurrogateGradient = SingleExponential(),  # noqa: B008
     record: bool = False,
@@ -56,7 +56,7 @@ def lif(
         threshold: potential at which a neuron fires, > 0.
         norm_input: scale the input by (1 - alpha_mem), so that a constant input is also the limit of v.
         min_v_mem: lower bound of the potential, applied after the reset.
-        spike: spike function; None never fires, and the potential before the bound is given out.
+        spike: spike function, a class or an instance; None never fires, and the potential before the bound is given out.
         reset: what a spike does to the potential.
         surrogate: slope of the spike function in the backward pass.
         record: also return the state after every step.

@@ -34,7 +34,7 @@ class LIFSpec:
     threshold: Tensor | float
     norm_input: bool
     min_v_mem: Tensor | float | None
-    spike: SpikeFunction | None
+    spike: SpikeFunction | type[SpikeFunction] | None
     reset: ResetFunction
     surrogate: SurrogateGradient
     record: bool

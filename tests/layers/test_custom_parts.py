@@ -1,0 +1,70 @@
+"""A user's own spike function, reset and surrogate work in every layer."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from picojoule.activation import MaxSpike, MultiSpike, SingleSpike
+from picojoule.layers import IAF, LIF
+
+
+class SignedSpike(torch.autograd.Function):
+    """A spike of either sign, written as users of sinabs write theirs."""
+
+    required_states = ("v_mem",)
+
+    @staticmethod
+    def forward(ctx: Any, v_mem: Tensor, threshold: Tensor, surrogate: Any) -> Tensor:
+        ctx.save_for_backward(v_mem, threshold)
+        ctx.surrogate = surrogate
+        return (v_mem.abs() >= threshold) * v_mem.sign()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        v_mem, threshold = ctx.saved_tensors
+        return grad * ctx.surrogate(v_mem.abs(), threshold), None, None
+
+
+def halve(spikes: Tensor, state: dict[str, Tensor], threshold: Tensor) -> dict[str, Tensor]:
+    """A reset that halves the potential of what fired."""
+    return {**state, "v_mem": torch.where(spikes != 0, state["v_mem"] / 2, state["v_mem"])}
+
+
+def flat(v_mem: Tensor, threshold: Tensor) -> Tensor:
+    """A surrogate of slope 2 everywhere."""
+    return torch.full_like(v_mem, 2.0)
+
+
+def test_an_autograd_function_serves_as_spike_function() -> None:
+    layer = IAF(spike_fn=SignedSpike)
+    x = torch.tensor([[[0.75, -0.75], [0.75, -0.75]]], requires_grad=True)
+    spikes = layer(x)
+    assert spikes.tolist() == [[[0.0, 0.0], [1.0, -1.0]]]
+    spikes.sum().backward()
+    assert (x.grad != 0).all()
+
+
+def test_a_function_serves_as_reset() -> None:
+    layer = IAF(reset_fn=halve, spike_fn=SingleSpike)
+    layer(torch.tensor([[[1.5]]]))
+    assert layer.v_mem.item() == 0.75
+
+
+def test_a_function_serves_as_surrogate() -> None:
+    x = torch.tensor([[[5.0]]], requires_grad=True)
+    IAF(surrogate_grad_fn=flat)(x).sum().backward()
+    assert x.grad.item() == 2.0
+
+
+@pytest.mark.parametrize("spike", [SingleSpike, MultiSpike, MaxSpike])
+def test_a_class_stands_for_its_default_instance(spike: Any) -> None:
+    x = 3 * torch.rand(2, 10, 3)
+    assert torch.equal(IAF(spike_fn=spike)(x), IAF(spike_fn=spike())(x))
+
+
+def test_a_half_precision_layer_leaks_as_exactly_as_a_single_precision_one() -> None:
+    # exp(-1/100) is 0.99005; the nearest bfloat16 is 0.98828, a tau of 85
+    layer = LIF(tau_mem=100.0).bfloat16()
+    assert layer.alpha_mem_calculated.item() == pytest.approx(0.99005, abs=1e-5)
