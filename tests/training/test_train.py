@@ -144,6 +144,16 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
         train(wild, tmp_path, silence, compare=False)
 
 
+def test_weights_that_the_last_step_broke_do_not_replace_the_checkpoint(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    # one step an epoch: the loss is finite, the weights behind it are not
+    wild = replace(config, batch_size=100, learning_rate=float("inf"))
+    with pytest.raises(FloatingPointError, match=r"weights 1\.weight are not finite after epoch 1"):
+        train(wild, tmp_path, silence, compare=False)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
+
+
 def test_a_layer_fed_with_nan_is_named(
     config: TrainConfig, silence: Progress, tmp_path: Path
 ) -> None:

@@ -116,16 +116,13 @@ class LIF(StatefulLayer):
     @property
     def alpha_mem_calculated(self) -> Tensor | float:
         """Share of the potential that a step keeps."""
-        return (
-            1.0 if self.tau_mem is self.alpha_mem is None else _alpha(self.tau_mem, self.alpha_mem)
-        )
+        alpha = _alpha(self.tau_mem, self.alpha_mem)
+        return 1.0 if alpha is None else alpha
 
     @property
     def alpha_syn_calculated(self) -> Tensor | None:
         """Share of the synaptic current that a step keeps; None without one."""
-        return (
-            None if self.tau_syn is self.alpha_syn is None else _alpha(self.tau_syn, self.alpha_syn)
-        )
+        return _alpha(self.tau_syn, self.alpha_syn)
 
     @property
     def tau_mem_calculated(self) -> Tensor | None:
@@ -209,10 +206,9 @@ def _own(value: Value, trained: bool) -> nn.Parameter:
     return nn.Parameter(own, requires_grad=trained)
 
 
-def _alpha(tau: Tensor | None, alpha: Tensor | None) -> Tensor:
-    if alpha is not None:
+def _alpha(tau: Tensor | None, alpha: Tensor | None) -> Tensor | None:
+    if alpha is not None or tau is None:
         return alpha
-    assert tau is not None
     return torch.exp(-1 / tau.to(torch.promote_types(tau.dtype, torch.float32)))
 
 

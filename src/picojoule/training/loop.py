@@ -134,6 +134,7 @@ class _Trainer:
         self.progress.start("training", steps * self.config.epochs, steps * self.history.epochs)
         for epoch in range(self.history.epochs, self.config.epochs):
             self.train_epoch(epoch, steps)
+            self.check_weights(epoch)
             self.history.epochs = epoch + 1
             save_checkpoint(checkpoint, self.bare_model, self.optimizer, vars(self.history))
         return Fit(untrained, self.measure("measuring the trained network"), self.history)
@@ -169,6 +170,15 @@ class _Trainer:
         self.progress.advance(
             f"{where}  loss {loss.item():.3f}  {sum(synops.values()):.3g} SynOps/step"
         )
+
+    def check_weights(self, epoch: int) -> None:
+        """Stop before weights that are not finite replace the last good checkpoint."""
+        for name, weight in self.bare_model.named_parameters():
+            if not bool(torch.isfinite(weight).all()):
+                raise FloatingPointError(
+                    f"the weights {name} are not finite after epoch {epoch + 1}; the checkpoint of the epoch "
+                    "before is kept. Try a smaller --learning-rate."
+                )
 
     def penalty(self) -> Tensor:
         config = self.config
