@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from picojoule.activation import (
@@ -15,6 +14,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
+from picojoule.ops.call import Call
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
 
@@ -83,22 +83,23 @@ def lif(
     Source: Gerstner et al. 2014, Neuronal Dynamics, section 1.3; the order of operations is
     sinabs' (sinabs 3.1.3, layers/functional/lif.py), kept so that networks carry over.
     """
-    _check_current(current)
-    batch_and_neurons = (current.shape[0], *current.shape[2:])
-    dtype = torch.promote_types(current.dtype, torch.float32)
+    call = Call("lif", current)
     spec = LIFSpec(
-        alpha_mem=_share("alpha_mem", alpha_mem, current, dtype),
-        alpha_syn=None if alpha_syn is None else _share("alpha_syn", alpha_syn, current, dtype),
-        threshold=_positive("threshold", threshold, current, dtype),
+        alpha_mem=call.share("alpha_mem", alpha_mem),
+        alpha_syn=None if alpha_syn is None else call.share("alpha_syn", alpha_syn),
         norm_input=norm_input,
-        min_v_mem=None if min_v_mem is None else _fitted("min_v_mem", min_v_mem, current, dtype),
+        min_v_mem=None if min_v_mem is None else call.value("min_v_mem", min_v_mem),
+        threshold=call.positive("threshold", threshold),
         spike=spike,
         reset=reset,
         surrogate=surrogate,
         record=record,
     )
-    start = _start(state, batch_and_neurons, with_i_syn=alpha_syn is not None, like=current)
-    spikes, end, recordings = _implementation(impl)(current.to(dtype), start, spec)
+    v_mem, i_syn = state or (None, None)
+    start = LIFState(
+        call.state("v_mem", v_mem), None if alpha_syn is None else call.state("i_syn", i_syn)
+    )
+    spikes, end, recordings = _implementation(impl)(call.computed, start, spec)
     return LIFOutput(spikes.to(current.dtype), end, recordings)
 
 
@@ -110,64 +111,3 @@ def _implementation(impl: str) -> Callable[[Tensor, LIFState, LIFSpec], LIFOutpu
             f"lif: impl is {impl!r}; choose 'auto' or one of {sorted(IMPLEMENTATIONS)}."
         )
     return IMPLEMENTATIONS[impl]
-
-
-def _check_current(current: Tensor) -> None:
-    if not current.is_floating_point():
-        raise TypeError(
-            f"lif: the input current is {current.dtype}, expected a floating point tensor. "
-            "Call .float() on it."
-        )
-    if current.ndim < 2:
-        raise ValueError(
-            f"lif: the input current has shape {tuple(current.shape)}, expected "
-            "(batch, time, *neuron). Add the missing axes with unsqueeze."
-        )
-
-
-def _start(
-    state: LIFState | None, shape: tuple[int, ...], *, with_i_syn: bool, like: Tensor
-) -> LIFState:
-    dtype = torch.promote_types(like.dtype, torch.float32)
-    zeros = torch.zeros(shape, dtype=dtype, device=like.device)
-    if state is None:
-        return LIFState(zeros, zeros if with_i_syn else None)
-    for name, value in state._asdict().items():
-        if value is not None and tuple(value.shape) != shape:
-            raise ValueError(
-                f"lif: state {name} has shape {tuple(value.shape)}, but the input current of shape "
-                f"{tuple(like.shape)} needs (batch, *neuron) = {shape}."
-            )
-    if not with_i_syn:
-        return LIFState(state.v_mem.to(dtype), None)
-    return LIFState(state.v_mem.to(dtype), zeros if state.i_syn is None else state.i_syn.to(dtype))
-
-
-def _fitted(
-    name: str, value: Tensor | float, current: Tensor, dtype: torch.dtype
-) -> Tensor | float:
-    """The value in the computing dtype, if it broadcasts over the neurons."""
-    if not isinstance(value, Tensor):
-        return float(value)
-    neurons = tuple(current.shape[2:])
-    aligned = list(zip(reversed(value.shape), reversed(neurons), strict=False))
-    if value.ndim > len(neurons) or any(have not in (1, want) for have, want in aligned):
-        raise ValueError(
-            f"lif: {name} of shape {tuple(value.shape)} does not broadcast over the neurons, "
-            f"{neurons} (input current {tuple(current.shape)})."
-        )
-    return value.to(dtype)
-
-
-def _share(name: str, value: Tensor | float, current: Tensor, dtype: torch.dtype) -> Tensor | float:
-    if not isinstance(value, Tensor) and not 0 < value <= 1:
-        raise ValueError(f"lif: {name} is {value}, expected 0 < {name} <= 1.")
-    return _fitted(name, value, current, dtype)
-
-
-def _positive(
-    name: str, value: Tensor | float, current: Tensor, dtype: torch.dtype
-) -> Tensor | float:
-    if not isinstance(value, Tensor) and not value > 0:
-        raise ValueError(f"lif: {name} is {value}, expected {name} > 0.")
-    return _fitted(name, value, current, dtype)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from picojoule.activation import ResetFunction, SpikeFunction, SurrogateGradient
+from picojoule.ops.membrane import Membrane
 
 
 class LIFState(NamedTuple):
@@ -26,20 +27,11 @@ class LIFOutput(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LIFSpec:
+class LIFSpec(Membrane):
     """The neuron: everything but its input and state. ``spike=None`` never fires and gives out v_mem."""
 
-    alpha_mem: Tensor | float
-    alpha_syn: Tensor | float | None
     threshold: Tensor | float
-    norm_input: bool
-    min_v_mem: Tensor | float | None
     spike: SpikeFunction | type[SpikeFunction] | None
     reset: ResetFunction
     surrogate: SurrogateGradient
     record: bool
-
-    @property
-    def leaks(self) -> bool:
-        """False for integrate-and-fire: its potential needs no multiplication."""
-        return isinstance(self.alpha_mem, Tensor) or self.alpha_mem != 1.0

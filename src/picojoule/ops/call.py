@@ -1,0 +1,75 @@
+"""The checks that every op makes on its call, with messages in the op's and the argument's name."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Call:
+    """The input current of an op, checked, and what its other arguments have to fit.
+
+    Args:
+        op: name of the op, for messages.
+        current: input current, `b t *n`.
+
+    Raises:
+        TypeError: `current` is not a floating point tensor.
+        ValueError: it has no time axis.
+    """
+
+    def __init__(self, op: str, current: Tensor) -> None:
+        if not current.is_floating_point():
+            raise TypeError(
+                f"{op}: the input current is {current.dtype}, expected a floating point tensor. "
+                "Call .float() on it."
+            )
+        if current.ndim < 2:
+            raise ValueError(
+                f"{op}: the input current has shape {tuple(current.shape)}, expected "
+                "(batch, time, *neuron). Add the missing axes with unsqueeze."
+            )
+        self.op, self.current = op, current
+        self.dtype = torch.promote_types(current.dtype, torch.float32)
+
+    @property
+    def computed(self) -> Tensor:
+        """The input current in the computing dtype, float32 at least."""
+        return self.current.to(self.dtype)
+
+    def state(self, name: str, value: Tensor | None) -> Tensor:
+        """A state `b *n` in the computing dtype; zeros for None."""
+        shape = (self.current.shape[0], *self.current.shape[2:])
+        if value is None:
+            return torch.zeros(shape, dtype=self.dtype, device=self.current.device)
+        if tuple(value.shape) != shape:
+            raise ValueError(
+                f"{self.op}: state {name} has shape {tuple(value.shape)}, but the input current of shape "
+                f"{tuple(self.current.shape)} needs (batch, *neuron) = {shape}."
+            )
+        return value.to(self.dtype)
+
+    def value(self, name: str, value: Tensor | float) -> Tensor | float:
+        """A number, or a tensor in the computing dtype that broadcasts over the neurons."""
+        if not isinstance(value, Tensor):
+            return float(value)
+        neurons = tuple(self.current.shape[2:])
+        aligned = zip(reversed(value.shape), reversed(neurons), strict=False)
+        if value.ndim > len(neurons) or any(have not in (1, want) for have, want in aligned):
+            raise ValueError(
+                f"{self.op}: {name} of shape {tuple(value.shape)} does not broadcast over the neurons, "
+                f"{neurons} (input current {tuple(self.current.shape)})."
+            )
+        return value.to(self.dtype)
+
+    def share(self, name: str, value: Tensor | float) -> Tensor | float:
+        """A value in (0, 1]; tensors are not looked into."""
+        if not isinstance(value, Tensor) and not 0 < value <= 1:
+            raise ValueError(f"{self.op}: {name} is {value}, expected 0 < {name} <= 1.")
+        return self.value(name, value)
+
+    def positive(self, name: str, value: Tensor | float) -> Tensor | float:
+        """A value > 0; tensors are not looked into."""
+        if not isinstance(value, Tensor) and not value > 0:
+            raise ValueError(f"{self.op}: {name} is {value}, expected {name} > 0.")
+        return self.value(name, value)
