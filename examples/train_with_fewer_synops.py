@@ -163,7 +163,6 @@ def plot_firing_rates(snn: SNN, title: str, path: Path) -> None:
         label=[f"Layer {layer_idx}, {rate.numel()} neurons" for layer_idx, rate in rates.items()],
         density=True,
     )
-    axes.axvline(target_firing_rate, color="black", ls="--", lw=1, label="Target rate")
     axes.set(title=title, xlabel="Firing rate in spikes / timestep", ylabel="Probability density")
     axes.legend(loc="best")
     figure.savefig(path)
@@ -182,7 +181,7 @@ def plot_synops(synops_per_layer: dict[int, list[float]], path: Path) -> None:
         xlabel="Epoch",
         ylabel="Mean synaptic operations per step",
     )
-    axes.legend(loc="center right")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))  # beside the lines, not on them
     figure.savefig(path)
 
 

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from picojoule.activation import MembraneReset, SingleSpike
 from picojoule.layers import (
+    ALIF,
     IAF,
     LIF,
+    ALIFSqueeze,
     ExpLeak,
     ExpLeakSqueeze,
     IAFSqueeze,
@@ -54,10 +56,13 @@ NEURONS = [
     Neuron(LIF, {"tau_mem": 4.0, "norm_input": False}),
     Neuron(LIF, {"tau_mem": 4.0, "min_v_mem": -0.25}),
     Neuron(LIF, {"tau_mem": 4.0, "tau_syn": 3.0, "train_alphas": True}),
+    Neuron(ALIF, {"tau_mem": 4.0, "tau_adapt": 5.0}),
+    Neuron(ALIF, {"tau_mem": 4.0, "tau_adapt": 5.0, "tau_syn": 3.0, "train_alphas": True}),
+    Neuron(ALIF, {"tau_mem": 4.0, "tau_adapt": 5.0, "norm_input": False, "min_v_mem": -0.25}),
     Neuron(ExpLeak, {"tau_mem": 4.0}),
     Neuron(ExpLeak, {"tau_mem": 4.0, "norm_input": True, "min_v_mem": -0.25}),
 ]
-SQUEEZED = {IAF: IAFSqueeze, LIF: LIFSqueeze, ExpLeak: ExpLeakSqueeze}
+SQUEEZED = {ALIF: ALIFSqueeze, IAF: IAFSqueeze, LIF: LIFSqueeze, ExpLeak: ExpLeakSqueeze}
 NEURONS += [Neuron(SQUEEZED[neuron.layer_class], neuron.arguments) for neuron in NEURONS]
 
 

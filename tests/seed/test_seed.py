@@ -156,5 +156,5 @@ def test_code_for_sinabs_prints_the_same_with_its_imports_changed(
 
 def test_code_for_sinabs_trains_and_changes_the_batch_with_its_imports_changed() -> None:
     names: dict[str, object] = {}
-    exec(IMPORTS + CODE + MORE.replace("sinabs.reset_states(snn)\nsinabs.set", "sinabs.set"), names)
+    exec(IMPORTS + CODE + MORE, names)
     assert names["shape"] == (2, 10, 10)

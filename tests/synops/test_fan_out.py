@@ -75,6 +75,19 @@ def test_every_padding_mode_of_two_dimensions(mode: str, padding: Any) -> None:
     assert torch.equal(conv_fan_out(layer, (2, 6, 7)), by_impulses(layer, (2, 6, 7)))
 
 
+def test_a_reflected_input_reaches_outputs_from_the_border_too() -> None:
+    # padded: 1 [0 1 2 3] 2; windows of three, so that 1 and 2 are also read through their mirror
+    # images: 0 is in windows 0 1, 1 in 0 1 2 and once more in 0, and the same from the other end
+    layer = nn.Conv1d(1, 1, 3, padding=1, padding_mode="reflect")
+    assert conv_fan_out(layer, (1, 4)).tolist() == [[[2.0, 4.0, 4.0, 2.0]]]
+
+
+def test_a_replicated_border_is_the_outermost_inputs_second_synapse() -> None:
+    # padded: 0 [0 1 2 3] 3; 0 is in windows 0 1 and once more in 0
+    layer = nn.Conv1d(1, 1, 3, padding=1, padding_mode="replicate")
+    assert conv_fan_out(layer, (1, 4)).tolist() == [[[3.0, 3.0, 3.0, 3.0]]]
+
+
 def test_a_circular_border_loses_no_synapse() -> None:
     # every one of the 25 inputs reaches 2 channels x 3 x 3 outputs
     layer = nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")
@@ -120,17 +133,26 @@ def test_a_shape_that_does_not_fit_is_named(shape: tuple[int, ...]) -> None:
         conv_fan_out(nn.Conv2d(2, 3, 3), shape)
 
 
-@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (3, 2)])
-def test_synops_are_spikes_times_existing_synapses(stride: int, padding: int) -> None:
-    layer = nn.Conv2d(2, 3, 3, stride=stride, padding=padding)
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation", "groups"),
+    [(1, 0, 1, 1), (2, 1, 1, 1), (3, 2, 2, 1), (1, 1, 2, 2), (2, 2, 1, 2)],
+)
+def test_synops_are_spikes_times_existing_synapses(
+    stride: int, padding: int, dilation: int, groups: int
+) -> None:
+    layer = nn.Conv2d(
+        2, 4, 3, stride=stride, padding=padding, dilation=dilation, groups=groups, bias=False
+    )
     spikes = torch.randint(0, 4, (5, 2, 6, 7)).float()
     height, width = layer(spikes).shape[2:]
-    count = 0.0
-    for b, c, y, x in itertools.product(range(5), range(2), range(6), range(7)):
-        for out_y, out_x in itertools.product(range(height), range(width)):
-            in_window = (
-                0 <= y - (out_y * stride - padding) < 3 and 0 <= x - (out_x * stride - padding) < 3
-            )
-            count += spikes[b, c, y, x].item() * 3 * in_window
-    fan_out = conv_fan_out(layer, (2, 6, 7))
-    assert conv_synops_per_timestep(spikes, fan_out).item() == pytest.approx(count / 5, rel=1e-6)
+    arriving = 0.0
+    taps = itertools.product(range(4), range(height), range(width), range(3), range(3))
+    for out_channel, out_y, out_x, tap_y, tap_x in taps:
+        y = out_y * stride + tap_y * dilation - padding
+        x = out_x * stride + tap_x * dilation - padding
+        if 0 <= y < 6 and 0 <= x < 7:
+            # in two groups, outputs 0 and 1 listen to input 0 and outputs 2 and 3 to input 1
+            heard = range(2) if groups == 1 else [out_channel // 2]
+            arriving += sum(spikes[:, channel, y, x].sum().item() for channel in heard)
+    count = conv_synops_per_timestep(spikes, conv_fan_out(layer, (2, 6, 7)))
+    assert count.item() == pytest.approx(arriving / 5, rel=1e-6)

@@ -1,5 +1,7 @@
 """The counting formulas, case by case."""
 
+import copy
+import itertools
 from typing import Any
 
 import pytest
@@ -81,20 +83,14 @@ def test_a_time_axis_of_its_own_gives_the_same_as_a_folded_one() -> None:
 
 
 @CASES
+@pytest.mark.parametrize(("value", "sign"), [(0.0, 1), (2.0, 1), (-2.0, -1)])
 def test_the_gradient_is_the_fan_out_also_where_nothing_fires(
-    count: Any, shape: tuple[int, ...]
+    count: Any, shape: tuple[int, ...], value: float, sign: int
 ) -> None:
-    spikes = torch.zeros(shape, requires_grad=True)
+    spikes = torch.full(shape, value, requires_grad=True)
     count(spikes).backward()
     fan_out = FAN_OUT if len(shape) == 4 else torch.tensor(4.0)
-    assert torch.allclose(spikes.grad, (fan_out / 5).expand(shape))
-
-
-@CASES
-def test_the_gradient_pulls_negative_values_up(count: Any, shape: tuple[int, ...]) -> None:
-    values = torch.full(shape, -2.0, requires_grad=True)
-    count(values).backward()
-    assert (values.grad < 0).all()
+    assert torch.allclose(spikes.grad, (sign * fan_out / 5).expand(shape), rtol=1e-6, atol=0)
 
 
 @CASES
@@ -105,28 +101,68 @@ def test_gradients_equal_finite_differences(count: Any, shape: tuple[int, ...]) 
     assert torch.autograd.gradcheck(count, [(values * signs).requires_grad_()])
 
 
+def read_from(place: int, size: int, mode: str) -> int | None:
+    """Which input a place of the padded axis holds; None where it holds a zero."""
+    if 0 <= place < size:
+        return place
+    mirrored = -place if place < 0 else 2 * (size - 1) - place
+    return {
+        "zeros": None,
+        "circular": place % size,
+        "reflect": mirrored,
+        "replicate": min(max(place, 0), size - 1),
+    }[mode]
+
+
+@pytest.mark.parametrize("mode", ["zeros", "circular", "reflect", "replicate"])
 @pytest.mark.parametrize(
-    "layer",
+    ("bias", "stride", "dilation", "groups"),
+    [(False, 1, 1, 1), (True, 1, 1, 1), (True, 1, 2, 2), (True, 2, 1, 2)],
+)
+def test_cancellation_is_magnitudes_added_one_by_one_less_the_magnitude_of_the_sum(
+    mode: str, bias: bool, stride: int, dilation: int, groups: int
+) -> None:
+    layer = nn.Conv1d(
+        2, 4, 3, stride, padding=2, dilation=dilation, groups=groups, bias=bias, padding_mode=mode
+    )
+    x = torch.rand(2, 7)
+    output = layer(x)
+    expected = torch.zeros(output.shape)
+    for channel, place in itertools.product(range(4), range(output.shape[1])):
+        addends = []
+        for tap, heard in itertools.product(range(3), range(2 // groups)):
+            source = read_from(place * stride + tap * dilation - 2, 7, mode)
+            in_channel = heard if groups == 1 else channel // 2
+            if source is not None:
+                addends.append((layer.weight[channel, heard, tap] * x[in_channel, source]).item())
+        expected[channel, place] = sum(map(abs, addends)) - abs(sum(addends))
+    assert expected.max() > 0.1
+    assert torch.allclose(input_cancellation(layer, x, output), expected, atol=1e-6)
+    batched = input_cancellation(layer, x[None], layer(x[None]))
+    assert torch.allclose(batched, expected[None], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
     [
-        nn.Conv2d(2, 3, 3, padding=1, dilation=2, bias=True),
-        nn.Conv2d(2, 4, 3, groups=2, stride=2, bias=False),
-        nn.Conv2d(2, 3, 3, padding="same", padding_mode="circular"),
-        nn.Conv1d(2, 3, 3),
-        nn.Conv3d(2, 3, 2),
+        (nn.Conv2d(2, 3, 3, padding="same"), (4, 2, 6, 6)),
+        (nn.Conv3d(2, 3, 2), (4, 2, 3, 3, 3)),
+        (nn.Linear(6, 3), (4, 6)),
+        (nn.Linear(6, 3), (4, 5, 6)),
     ],
 )
-def test_cancellation_is_the_difference_to_positive_weights(layer: Any) -> None:
-    x = torch.rand(4, 2, *[6] * (layer.weight.ndim - 2))
-    expected = type(layer)(
-        2, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation,
-        layer.groups, bias=False, padding_mode=layer.padding_mode,
-    )  # fmt: skip
-    expected.weight.data = layer.weight.data.abs()
-    unbiased = layer(x)
-    if layer.bias is not None:
-        unbiased = unbiased - layer.bias.reshape(-1, *[1] * (layer.weight.ndim - 2))
+def test_of_a_positive_input_twice_the_smaller_side_is_cancelled(
+    layer: Any, shape: tuple[int, ...]
+) -> None:
+    x = torch.rand(shape)
+    sides = []
+    for sign in (1, -1):
+        one_side = copy.deepcopy(layer)
+        one_side.weight.data = (sign * layer.weight.data).clamp(min=0)
+        one_side.bias = None
+        sides.append(one_side(x))
     difference = input_cancellation(layer, x, layer(x))
-    assert torch.allclose(difference, expected(x) - unbiased.abs(), atol=1e-6)
+    assert torch.allclose(difference, 2 * torch.minimum(*sides), atol=1e-5)
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -151,4 +187,17 @@ def test_rates_are_means_over_samples_and_time() -> None:
     assert firing_rate(spikes).item() == 10 / 8
     assert firing_rate_per_neuron(spikes).tolist() == [1.5, 1.0]
     assert firing_rate_per_neuron(spikes.flatten(0, 1), 1).tolist() == [1.5, 1.0]
+
+
+def test_a_rate_keeps_the_shape_of_the_neurons_and_passes_gradients_to_every_spike() -> None:
+    spikes = torch.zeros(2, 5, 3, 4, requires_grad=True)
+    rates = firing_rate_per_neuron(spikes)
+    assert rates.shape == (3, 4)
+    rates.sum().backward()
+    assert torch.equal(spikes.grad, torch.full((2, 5, 3, 4), 1 / 10))
+
+
+def test_silent_is_exactly_zero_and_nothing_else() -> None:
     assert silent_share(torch.tensor([[0.0, 1e-9], [0.0, 2.0]])) == 0.5
+    assert silent_share(torch.zeros(3)) == 1.0
+    assert silent_share(torch.ones(3)) == 0.0

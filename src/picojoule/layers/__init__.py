@@ -1,5 +1,6 @@
 """Neuron layers and the layers that spiking networks need around them: parameters and state."""
 
+from picojoule.layers.alif import ALIF, ALIFSqueeze
 from picojoule.layers.check_finite import check_finite
 from picojoule.layers.exp_leak import ExpLeak, ExpLeakSqueeze
 from picojoule.layers.handles import HookHandles
@@ -17,8 +18,10 @@ from picojoule.layers.whole_model import (
 )
 
 __all__ = [
+    "ALIF",
     "IAF",
     "LIF",
+    "ALIFSqueeze",
     "ExpLeak",
     "ExpLeakSqueeze",
     "FlattenTime",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers.handles import HookHandles
-from picojoule.layers.lif import LIF
+from picojoule.layers.neuron import LeakyNeuron
 from picojoule.layers.whole_model import stateful_layers
 
 
@@ -40,7 +40,7 @@ def check_finite(model: nn.Module) -> HookHandles:
 
 
 def _check(name: str, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-    if isinstance(layer, LIF):
+    if isinstance(layer, LeakyNeuron):
         layer.check_parameters()
     for data in inputs:
         # the sum of finite values may overflow, so a suspicious sum is only the reason to look closer

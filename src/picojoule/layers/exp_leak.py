@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from picojoule.layers.lif import LIF, Value
+from picojoule.layers.lif import LIF
+from picojoule.layers.neuron import Value
 from picojoule.layers.squeeze import SqueezeMixin
 
 

@@ -12,7 +12,8 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.layers.lif import LIF, Value
+from picojoule.layers.lif import LIF
+from picojoule.layers.neuron import Value
 from picojoule.layers.squeeze import SqueezeMixin
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
+
+Run = TypeVar("Run")
 
 
 class Call:
@@ -73,3 +77,15 @@ class Call:
         if not isinstance(value, Tensor) and not value > 0:
             raise ValueError(f"{self.op}: {name} is {value}, expected {name} > 0.")
         return self.value(name, value)
+
+
+def implementation(op: str, impl: str, known: dict[str, Run], best: str) -> Run:
+    """The implementation that `impl` names; "auto" stands for `best`.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    name = best if impl == "auto" else impl
+    if name not in known:
+        raise ValueError(f"{op}: impl is {impl!r}; choose 'auto' or one of {sorted(known)}.")
+    return known[name]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor
 
 from picojoule.activation import (
@@ -14,13 +12,11 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.ops.call import Call
+from picojoule.ops.call import Call, implementation
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
 
-IMPLEMENTATIONS: dict[str, Callable[[Tensor, LIFState, LIFSpec], LIFOutput]] = {
-    "reference": lif_reference,
-}
+IMPLEMENTATIONS = {"reference": lif_reference}
 
 
 def lif(
@@ -74,6 +70,7 @@ def lif(
         ValueError: a shape does not fit, or a value is out of range; the message names both.
 
     Example:
+        >>> import torch
         >>> out = lif(torch.full((1, 4, 1), 0.6), alpha_mem=1.0)
         >>> out.spikes.flatten()
         tensor([0., 1., 0., 1.])
@@ -99,15 +96,6 @@ def lif(
     start = LIFState(
         call.state("v_mem", v_mem), None if alpha_syn is None else call.state("i_syn", i_syn)
     )
-    spikes, end, recordings = _implementation(impl)(call.computed, start, spec)
+    run = implementation(call.op, impl, IMPLEMENTATIONS, best="reference")
+    spikes, end, recordings = run(call.computed, start, spec)
     return LIFOutput(spikes.to(current.dtype), end, recordings)
-
-
-def _implementation(impl: str) -> Callable[[Tensor, LIFState, LIFSpec], LIFOutput]:
-    if impl == "auto":
-        return lif_reference
-    if impl not in IMPLEMENTATIONS:
-        raise ValueError(
-            f"lif: impl is {impl!r}; choose 'auto' or one of {sorted(IMPLEMENTATIONS)}."
-        )
-    return IMPLEMENTATIONS[impl]

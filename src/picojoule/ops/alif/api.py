@@ -1,0 +1,106 @@
+"""The public function: check the call, choose an implementation, run it."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from picojoule.activation import (
+    MembraneSubtract,
+    ResetFunction,
+    SingleExponential,
+    SingleSpike,
+    SpikeFunction,
+    SurrogateGradient,
+)
+from picojoule.ops.alif.reference import alif_reference
+from picojoule.ops.alif.spec import ALIFOutput, ALIFSpec, ALIFState
+from picojoule.ops.call import Call, implementation
+
+IMPLEMENTATIONS = {"reference": alif_reference}
+
+
+def alif(
+    current: Tensor,
+    state: ALIFState | None = None,
+    *,
+    alpha_mem: Tensor | float,
+    alpha_adapt: Tensor | float,
+    alpha_syn: Tensor | float | None = None,
+    adapt_scale: Tensor | float = 1.8,
+    threshold: Tensor | float = 1.0,
+    norm_input: bool = False,
+    min_v_mem: Tensor | float | None = None,
+    spike: SpikeFunction | type[SpikeFunction] = SingleSpike(),  # noqa: B008  (frozen, holds nothing)
+    reset: ResetFunction = MembraneSubtract(),  # noqa: B008
+    surrogate: SurrogateGradient = SingleExponential(),  # noqa: B008
+    record: bool = False,
+    impl: str = "auto",
+) -> ALIFOutput:
+    """Adaptive leaky integrate-and-fire over a sequence.
+
+        i[t] = alpha_syn * (i[t-1] + current[t])     with alpha_syn, else i[t] = current[t]
+        v[t] = alpha_mem * v[t-1] + i[t]             (1 - alpha_mem) * i[t] with norm_input
+        th[t] = threshold + adapt_scale * b[t-1]
+        s[t] = spike(v[t], th[t]);  v[t] = max(reset(v[t], s[t], th[t]), min_v_mem)
+        b[t] = alpha_adapt * b[t-1] + (1 - alpha_adapt) * s[t]
+
+    Gradients flow through the reset and the adaptation; d s / d v is the surrogate. Half-precision
+    input is computed in float32, and the state then is float32.
+
+    Args:
+        current: input current, `b t *n`, in the units of `threshold`.
+        state: potential, spike trace and synaptic current before the first step, `b *n` each; zeros
+            if omitted.
+        alpha_mem: share of the potential kept per step, 0 < alpha_mem <= 1.
+        alpha_adapt: share of the spike trace kept per step, 0 < alpha_adapt <= 1.
+        alpha_syn: share of the synaptic current kept per step; None for no synaptic filter.
+        adapt_scale: how far a trace of 1 raises the threshold.
+        threshold: potential at which a neuron at rest fires, > 0.
+        norm_input: scale what reaches the potential by (1 - alpha_mem).
+        min_v_mem: lower bound of the potential, applied after the reset.
+        spike: spike function, a class or an instance.
+        reset: what a spike does to the potential.
+        surrogate: slope of the spike function in the backward pass.
+        record: also return the state after every step.
+        impl: "auto" takes the fastest that can run this call; a named one never falls back.
+
+    Returns:
+        `spikes`, `b t *n`, counts; `state`, `b *n`, for the next call; `recordings`, `b t *n` by
+        state name, empty unless `record`.
+
+    Raises:
+        TypeError: `current` is not a floating point tensor.
+        ValueError: a shape does not fit, or a value is out of range; the message names both.
+
+    Example:
+        >>> import torch
+        >>> alif(torch.full((1, 6, 1), 1.0), alpha_mem=1.0, alpha_adapt=0.5).spikes.flatten()
+        tensor([1., 0., 1., 0., 1., 0.])
+
+    Source: Bellec et al. 2018 (LSNN), arXiv 1803.09574; the order of operations is sinabs' (sinabs
+    3.1.3, layers/functional/alif.py), except that `norm_input` scales the input alone and the synaptic
+    current survives the call.
+    """
+    call = Call("alif", current)
+    spec = ALIFSpec(
+        alpha_mem=call.share("alpha_mem", alpha_mem),
+        alpha_syn=None if alpha_syn is None else call.share("alpha_syn", alpha_syn),
+        norm_input=norm_input,
+        min_v_mem=None if min_v_mem is None else call.value("min_v_mem", min_v_mem),
+        alpha_adapt=call.share("alpha_adapt", alpha_adapt),
+        adapt_scale=call.value("adapt_scale", adapt_scale),
+        threshold=call.positive("threshold", threshold),
+        spike=spike,
+        reset=reset,
+        surrogate=surrogate,
+        record=record,
+    )
+    v_mem, b, i_syn = state or (None, None, None)
+    start = ALIFState(
+        call.state("v_mem", v_mem),
+        call.state("b", b),
+        None if alpha_syn is None else call.state("i_syn", i_syn),
+    )
+    run = implementation(call.op, impl, IMPLEMENTATIONS, best="reference")
+    spikes, end, recordings = run(call.computed, start, spec)
+    return ALIFOutput(spikes.to(current.dtype), end, recordings)
