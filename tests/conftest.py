@@ -5,17 +5,23 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from picojoule.activation import MembraneReset, SingleSpike
 from picojoule.layers import (
     ALIF,
     IAF,
     LIF,
+    ALIFRecurrent,
+    ALIFRecurrentSqueeze,
     ALIFSqueeze,
     ExpLeak,
     ExpLeakSqueeze,
+    IAFRecurrent,
+    IAFRecurrentSqueeze,
     IAFSqueeze,
+    LIFRecurrent,
+    LIFRecurrentSqueeze,
     LIFSqueeze,
     SqueezeMixin,
     StatefulLayer,
@@ -59,10 +65,21 @@ NEURONS = [
     Neuron(ALIF, {"tau_mem": 4.0, "tau_adapt": 5.0}),
     Neuron(ALIF, {"tau_mem": 4.0, "tau_adapt": 5.0, "tau_syn": 3.0, "train_alphas": True}),
     Neuron(ALIF, {"tau_mem": 4.0, "tau_adapt": 5.0, "norm_input": False, "min_v_mem": -0.25}),
+    Neuron(IAFRecurrent, {"rec_connect": nn.Tanh()}),
+    Neuron(LIFRecurrent, {"tau_mem": 4.0, "tau_syn": 3.0, "rec_connect": nn.Tanh()}),
+    Neuron(ALIFRecurrent, {"tau_mem": 4.0, "tau_adapt": 5.0, "rec_connect": nn.Tanh()}),
     Neuron(ExpLeak, {"tau_mem": 4.0}),
     Neuron(ExpLeak, {"tau_mem": 4.0, "norm_input": True, "min_v_mem": -0.25}),
 ]
-SQUEEZED = {ALIF: ALIFSqueeze, IAF: IAFSqueeze, LIF: LIFSqueeze, ExpLeak: ExpLeakSqueeze}
+SQUEEZED = {
+    IAFRecurrent: IAFRecurrentSqueeze,
+    LIFRecurrent: LIFRecurrentSqueeze,
+    ALIFRecurrent: ALIFRecurrentSqueeze,
+    ALIF: ALIFSqueeze,
+    IAF: IAFSqueeze,
+    LIF: LIFSqueeze,
+    ExpLeak: ExpLeakSqueeze,
+}
 NEURONS += [Neuron(SQUEEZED[neuron.layer_class], neuron.arguments) for neuron in NEURONS]
 
 

@@ -7,6 +7,14 @@ from picojoule.layers.handles import HookHandles
 from picojoule.layers.iaf import IAF, IAFSqueeze
 from picojoule.layers.lif import LIF, LIFSqueeze
 from picojoule.layers.pool2d import SumPool2d
+from picojoule.layers.recurrent import (
+    ALIFRecurrent,
+    ALIFRecurrentSqueeze,
+    IAFRecurrent,
+    IAFRecurrentSqueeze,
+    LIFRecurrent,
+    LIFRecurrentSqueeze,
+)
 from picojoule.layers.reshape import FlattenTime, Repeat, UnflattenTime
 from picojoule.layers.squeeze import SqueezeError, SqueezeMixin
 from picojoule.layers.stateful_layer import StatefulLayer
@@ -21,12 +29,18 @@ __all__ = [
     "ALIF",
     "IAF",
     "LIF",
+    "ALIFRecurrent",
+    "ALIFRecurrentSqueeze",
     "ALIFSqueeze",
     "ExpLeak",
     "ExpLeakSqueeze",
     "FlattenTime",
     "HookHandles",
+    "IAFRecurrent",
+    "IAFRecurrentSqueeze",
     "IAFSqueeze",
+    "LIFRecurrent",
+    "LIFRecurrentSqueeze",
     "LIFSqueeze",
     "Repeat",
     "SqueezeError",

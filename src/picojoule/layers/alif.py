@@ -145,6 +145,7 @@ class ALIF(LeakyNeuron):
             spike=self.spike_fn,
             reset=self.reset_fn,
             surrogate=self.surrogate_grad_fn,
+            connect=self._modules.get("rec_connect"),
             record=self.record_states,
         )
         ends = {name: value for name, value in end._asdict().items() if value is not None}

@@ -108,6 +108,7 @@ class LIF(LeakyNeuron):
             spike=self.spike_fn,
             reset=self.reset_fn,
             surrogate=self.surrogate_grad_fn,
+            connect=self._modules.get("rec_connect"),
             record=self.record_states,
         )
         ends = {name: value for name, value in end._asdict().items() if value is not None}

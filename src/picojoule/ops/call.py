@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -77,6 +78,20 @@ class Call:
         if not isinstance(value, Tensor) and not value > 0:
             raise ValueError(f"{self.op}: {name} is {value}, expected {name} > 0.")
         return self.value(name, value)
+
+    def feedback(self, connect: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """A recurrent connection that is called in the input's dtype and has to keep the shape."""
+
+        def checked(spikes: Tensor) -> Tensor:
+            fed_back = connect(spikes.to(self.current.dtype))
+            if fed_back.numel() != spikes.numel() or len(fed_back) != len(spikes):
+                raise ValueError(
+                    f"{self.op}: the recurrent connection made {tuple(fed_back.shape)} of spikes of shape "
+                    f"{tuple(spikes.shape)}; expected the same shape, or one that reshapes to it."
+                )
+            return fed_back.reshape(spikes.shape).to(self.dtype)
+
+        return checked
 
 
 def implementation(op: str, impl: str, known: dict[str, Run], best: str) -> Run:

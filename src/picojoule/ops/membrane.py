@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,15 +10,21 @@ from torch import Tensor
 
 from picojoule.activation import ResetFunction
 
+Feedback = Callable[[Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class Membrane:
-    """How a potential follows its input: the part of a neuron that does not fire."""
+    """How a potential follows its input: the part of a neuron that does not fire.
+
+    ``connect`` makes the input that a step's output adds to the next step's; None for none.
+    """
 
     alpha_mem: Tensor | float
     alpha_syn: Tensor | float | None
     norm_input: bool
     min_v_mem: Tensor | float | None
+    connect: Feedback | None
 
     @property
     def leaks(self) -> bool:
@@ -26,9 +33,11 @@ class Membrane:
 
 
 def integrated(
-    x: Tensor, v_mem: Tensor, i_syn: Tensor | None, membrane: Membrane
+    x: Tensor, v_mem: Tensor, i_syn: Tensor | None, i_rec: Tensor | None, membrane: Membrane
 ) -> tuple[Tensor, Tensor | None]:
-    """Potential and synaptic current after an input of `x`, all `b *n`."""
+    """Potential and synaptic current after an input of `x` and the feedback `i_rec`, all `b *n`."""
+    if i_rec is not None:
+        x = x + i_rec
     if membrane.alpha_syn is not None:
         assert i_syn is not None
         i_syn = membrane.alpha_syn * (i_syn + x)
@@ -49,6 +58,11 @@ def reset_by(
     state = {"v_mem": v_mem} if i_syn is None else {"v_mem": v_mem, "i_syn": i_syn}
     state = reset(spikes, state, threshold)
     return state["v_mem"], state.get("i_syn")
+
+
+def fed_back(output: Tensor, membrane: Membrane) -> Tensor | None:
+    """What a step's output adds to the next step's input."""
+    return None if membrane.connect is None else membrane.connect(output)
 
 
 def bounded(v_mem: Tensor, min_v_mem: Tensor | float | None) -> Tensor:

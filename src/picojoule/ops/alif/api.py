@@ -15,6 +15,7 @@ from picojoule.activation import (
 from picojoule.ops.alif.reference import alif_reference
 from picojoule.ops.alif.spec import ALIFOutput, ALIFSpec, ALIFState
 from picojoule.ops.call import Call, implementation
+from picojoule.ops.membrane import Feedback
 
 IMPLEMENTATIONS = {"reference": alif_reference}
 
@@ -33,12 +34,14 @@ def alif(
     spike: SpikeFunction | type[SpikeFunction] = SingleSpike(),  # noqa: B008  (frozen, holds nothing)
     reset: ResetFunction = MembraneSubtract(),  # noqa: B008
     surrogate: SurrogateGradient = SingleExponential(),  # noqa: B008
+    connect: Feedback | None = None,
     record: bool = False,
     impl: str = "auto",
 ) -> ALIFOutput:
     """Adaptive leaky integrate-and-fire over a sequence.
 
-        i[t] = alpha_syn * (i[t-1] + current[t])     with alpha_syn, else i[t] = current[t]
+        x[t] = current[t] + connect(s[t-1])          with connect, else x[t] = current[t]
+        i[t] = alpha_syn * (i[t-1] + x[t])           with alpha_syn, else i[t] = x[t]
         v[t] = alpha_mem * v[t-1] + i[t]             (1 - alpha_mem) * i[t] with norm_input
         th[t] = threshold + adapt_scale * b[t-1]
         s[t] = spike(v[t], th[t]);  v[t] = max(reset(v[t], s[t], th[t]), min_v_mem)
@@ -61,6 +64,8 @@ def alif(
         spike: spike function, a class or an instance.
         reset: what a spike does to the potential.
         surrogate: slope of the spike function in the backward pass.
+        connect: recurrent connection, from a step's spikes `b *n` to what they add to the next step's
+            input; None for none.
         record: also return the state after every step.
         impl: "auto" takes the fastest that can run this call; a named one never falls back.
 
@@ -89,17 +94,19 @@ def alif(
         min_v_mem=None if min_v_mem is None else call.value("min_v_mem", min_v_mem),
         alpha_adapt=call.share("alpha_adapt", alpha_adapt),
         adapt_scale=call.value("adapt_scale", adapt_scale),
+        connect=None if connect is None else call.feedback(connect),
         threshold=call.positive("threshold", threshold),
         spike=spike,
         reset=reset,
         surrogate=surrogate,
         record=record,
     )
-    v_mem, b, i_syn = state or (None, None, None)
+    v_mem, b, i_syn, i_rec = state or (None, None, None, None)
     start = ALIFState(
         call.state("v_mem", v_mem),
         call.state("b", b),
         None if alpha_syn is None else call.state("i_syn", i_syn),
+        None if connect is None else call.state("i_rec", i_rec),
     )
     run = implementation(call.op, impl, IMPLEMENTATIONS, best="reference")
     spikes, end, recordings = run(call.computed, start, spec)

@@ -12,11 +12,12 @@ from picojoule.ops.membrane import Membrane
 
 
 class ALIFState(NamedTuple):
-    """Potential, trace of the own spikes and, with a synaptic time constant, synaptic current; `b *n`."""
+    """Potential, trace of the own spikes and, where there is one, synaptic current and feedback; `b *n`."""
 
     v_mem: Tensor
     b: Tensor
     i_syn: Tensor | None = None
+    i_rec: Tensor | None = None
 
 
 class ALIFOutput(NamedTuple):

@@ -15,6 +15,7 @@ from picojoule.activation import (
 from picojoule.ops.call import Call, implementation
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
+from picojoule.ops.membrane import Feedback
 
 IMPLEMENTATIONS = {"reference": lif_reference}
 
@@ -31,12 +32,14 @@ def lif(
     spike: SpikeFunction | type[SpikeFunction] | None = MultiSpike(),  # noqa: B008  (frozen, holds nothing)
     reset: ResetFunction = MembraneSubtract(),  # noqa: B008
     surrogate: SurrogateGradient = SingleExponential(),  # noqa: B008
+    connect: Feedback | None = None,
     record: bool = False,
     impl: str = "auto",
 ) -> LIFOutput:
     """Leaky integrate-and-fire over a sequence.
 
-        i[t] = alpha_syn * (i[t-1] + current[t])     with alpha_syn, else i[t] = current[t]
+        x[t] = current[t] + connect(s[t-1])          with connect, else x[t] = current[t]
+        i[t] = alpha_syn * (i[t-1] + x[t])           with alpha_syn, else i[t] = x[t]
         v[t] = alpha_mem * v[t-1] + i[t]             (1 - alpha_mem) * i[t] with norm_input
         s[t] = spike(v[t])                           a potential equal to the threshold fires
         v[t] = max(reset(v[t], s[t]), min_v_mem)
@@ -55,6 +58,8 @@ def lif(
         spike: spike function, a class or an instance; None never fires, and the potential before the bound is given out.
         reset: what a spike does to the potential.
         surrogate: slope of the spike function in the backward pass.
+        connect: recurrent connection, from a step's spikes `b *n` to what they add to the next step's
+            input; None for none.
         record: also return the state after every step.
         impl: "auto" takes the fastest that can run this call; a named one never falls back.
             Today there is "reference".
@@ -86,15 +91,18 @@ def lif(
         alpha_syn=None if alpha_syn is None else call.share("alpha_syn", alpha_syn),
         norm_input=norm_input,
         min_v_mem=None if min_v_mem is None else call.value("min_v_mem", min_v_mem),
+        connect=None if connect is None else call.feedback(connect),
         threshold=call.positive("threshold", threshold),
         spike=spike,
         reset=reset,
         surrogate=surrogate,
         record=record,
     )
-    v_mem, i_syn = state or (None, None)
+    v_mem, i_syn, i_rec = state or (None, None, None)
     start = LIFState(
-        call.state("v_mem", v_mem), None if alpha_syn is None else call.state("i_syn", i_syn)
+        call.state("v_mem", v_mem),
+        None if alpha_syn is None else call.state("i_syn", i_syn),
+        None if connect is None else call.state("i_rec", i_rec),
     )
     run = implementation(call.op, impl, IMPLEMENTATIONS, best="reference")
     spikes, end, recordings = run(call.computed, start, spec)

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
-from picojoule.ops.membrane import bounded, integrated, reset_by
+from picojoule.ops.membrane import bounded, fed_back, integrated, reset_by
 from picojoule.ops.sequence import run_steps
 
 
@@ -17,10 +17,10 @@ def lif_reference(current: Tensor, state: LIFState, spec: LIFSpec) -> LIFOutput:
 
 
 def _step(spec: LIFSpec, x: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
-    v_mem, i_syn = integrated(x, state.v_mem, state.i_syn, spec)
+    v_mem, i_syn = integrated(x, state.v_mem, state.i_syn, state.i_rec, spec)
     if spec.spike is None:
         output = v_mem
     else:
         output = spec.spike.apply(v_mem, spec.threshold, spec.surrogate)
         v_mem, i_syn = reset_by(spec.reset, output, v_mem, i_syn, spec.threshold)
-    return output, LIFState(bounded(v_mem, spec.min_v_mem), i_syn)
+    return output, LIFState(bounded(v_mem, spec.min_v_mem), i_syn, fed_back(output, spec))

@@ -12,10 +12,11 @@ from picojoule.ops.membrane import Membrane
 
 
 class LIFState(NamedTuple):
-    """Potential and, with a synaptic time constant, synaptic current; both ``b *n``."""
+    """Potential and, where there is one, synaptic current and feedback to the next step; all ``b *n``."""
 
     v_mem: Tensor
     i_syn: Tensor | None = None
+    i_rec: Tensor | None = None
 
 
 class LIFOutput(NamedTuple):
