@@ -35,6 +35,7 @@ def test_every_key_is_stored_with_its_shape() -> None:
     model[1].register_forward_hook(hooks.firing_rate_per_neuron_hook)
     for layer in (model[0], model[3]):
         layer.register_forward_hook(hooks.input_diff_hook)
+    nn.init.ones_(model[0].weight)
     out = model(ONES)
 
     conv, spiking, linear = model[0].hook_data, model[1].hook_data, model[3].hook_data
@@ -44,8 +45,13 @@ def test_every_key_is_stored_with_its_shape() -> None:
     assert linear["diff_output"].shape == (4, 5)
     assert spiking["firing_rate"].shape == ()
     assert spiking["firing_rate_per_neuron"].shape == (2, 6, 6)
-    mean = spiking["firing_rate_per_neuron"].mean().item()
-    assert mean == pytest.approx(spiking["firing_rate"].item())
+    rates = spiking["firing_rate_per_neuron"]
+    assert rates.mean().item() == pytest.approx(spiking["firing_rate"].item())
+    # 6 x 6 windows of 9 ones reach 2 channels each; every spike behind them reaches 5 neurons
+    assert conv["layer_synops_per_timestep"].item() == conv["connection_map"].sum() == 36 * 9 * 2
+    arriving = linear["layer_synops_per_timestep"].item()
+    assert arriving == pytest.approx(5 * rates.sum().item())
+    assert arriving > 0
 
     total = model.hook_data
     for key, layer in ((0, conv), (3, linear)):
@@ -57,11 +63,15 @@ def test_every_key_is_stored_with_its_shape() -> None:
     assert out.shape == (4, 5)
 
 
-def test_an_unsqueezed_layer_averages_over_batch_and_time() -> None:
-    layer = IAF()
+@pytest.mark.parametrize("squeezed", [False, True])
+def test_rates_are_averages_over_batch_and_time(squeezed: bool) -> None:
+    layer = IAFSqueeze(batch_size=2) if squeezed else IAF()
     layer.register_forward_hook(hooks.firing_rate_per_neuron_hook)
-    layer(torch.tensor([[[1.0, 0.0], [1.0, 2.0]]]))
-    assert layer.hook_data["firing_rate_per_neuron"].tolist() == [1.0, 1.0]
+    layer.register_forward_hook(hooks.firing_rate_hook)
+    spikes = torch.tensor([[[1.0, 0.0], [1.0, 2.0]], [[0.0, 0.0], [4.0, 0.0]]])
+    layer(spikes.flatten(0, 1) if squeezed else spikes)
+    assert layer.hook_data["firing_rate_per_neuron"].tolist() == [6 / 4, 2 / 4]
+    assert layer.hook_data["firing_rate"].item() == 8 / 8
 
 
 @pytest.mark.parametrize(
@@ -73,7 +83,10 @@ def test_an_unsqueezed_layer_averages_over_batch_and_time() -> None:
         ([nn.AvgPool2d(2, divisor_override=3)], 3),
         ([nn.AvgPool2d(2), nn.BatchNorm2d(1).eval()], 4),
         ([nn.AvgPool2d(2), nn.Dropout(0.0)], 4),
+        ([nn.AvgPool2d(3, stride=1)], 9),
+        ([nn.AvgPool2d(2, padding=1)], 4),
         ([nn.AvgPool2d(2), IAFSqueeze(batch_size=2)], 1),
+        ([nn.AdaptiveAvgPool2d(2), IAFSqueeze(batch_size=2)], 1),
         ([nn.AvgPool2d(2), ExpLeak(tau_mem=1e9)], 4),
         ([SumPool2d(2)], 1),
         ([nn.MaxPool2d(2)], 1),
@@ -94,6 +107,7 @@ def test_average_poolings_count_as_the_spikes_they_average(
     [
         (nn.AvgPool1d(2), nn.Conv1d(1, 3, 1), torch.ones(2, 1, 8)),
         (nn.AvgPool3d(2), nn.Conv3d(1, 3, 1), torch.ones(2, 1, 4, 4, 4)),
+        (nn.AvgPool3d((1, 2, 4)), nn.Conv3d(1, 3, 1), torch.ones(2, 1, 4, 4, 4)),
     ],
 )
 def test_pooled_spikes_are_counted_whole_in_every_dimension(
@@ -115,13 +129,30 @@ def test_a_pooling_reaches_into_the_next_container() -> None:
     assert count(nested)["1.0"] == 64 * POINTWISE
 
 
+def test_inside_repeat_every_time_step_counts_on_its_own() -> None:
+    model = nn.Sequential(Repeat(nn.Sequential(nn.AvgPool2d(2), pointwise())))
+    assert count(model, torch.ones(2, 5, 1, 8, 8)) == {"0.module.1": 64 * POINTWISE}
+
+
+def is_watched(model: nn.Module) -> bool:
+    return any(module._forward_hooks for module in model.modules())
+
+
 def test_the_handle_removes_every_hook() -> None:
     model = nn.Sequential(pointwise(), nn.ReLU(), nn.Flatten(), nn.Linear(192, 2))
     handle = hooks.register_synops_hooks(model)
+    assert is_watched(model)
     handle.remove()
     handle.remove()
     model(ONES)
     assert not any(hasattr(module, "hook_data") for module in model.modules())
+
+
+def test_a_with_block_removes_every_hook_even_when_it_fails() -> None:
+    model = nn.Sequential(pointwise())
+    with pytest.raises(RuntimeError, match="channels"), hooks.register_synops_hooks(model):
+        model(torch.ones(4, 2, 8, 8))
+    assert not is_watched(model)
 
 
 def test_registering_twice_gives_the_same_numbers() -> None:
@@ -129,6 +160,8 @@ def test_registering_twice_gives_the_same_numbers() -> None:
     once = count(model)
     with hooks.register_synops_hooks(model):
         assert count(model) == once
+        model(2 * ONES)  # the inner registration is gone, the outer one goes on
+    assert model.hook_data["synops_per_timestep"][1].item() == 2 * once[1]
 
 
 def test_a_changed_input_size_gets_its_own_map() -> None:
@@ -144,6 +177,19 @@ def test_values_carry_gradients_to_the_weights() -> None:
     model.hook_data["total_synops_per_timestep"].backward()
     assert model[0].weight.grad.abs().sum() > 0
     assert model[2].weight.grad is None
+
+
+def test_counts_made_while_evaluating_do_not_hinder_training() -> None:
+    # one input of 1 through the weight w: |w| arrives at 3 synapses
+    model = nn.Sequential(nn.Conv1d(1, 1, 1, bias=False), nn.Conv1d(1, 3, 1))
+    hooks.register_synops_hooks(model)
+    with torch.inference_mode():
+        model(torch.ones(1, 1, 1))
+    nn.init.constant_(model[0].weight, -0.5)
+    model(torch.ones(1, 1, 1))
+    model.hook_data["total_synops_per_timestep"].backward()
+    assert model.hook_data["total_synops_per_timestep"].item() == 1 + 0.5 * 3
+    assert model[0].weight.grad.item() == -3.0
 
 
 def lenet() -> nn.Sequential:
@@ -203,6 +249,7 @@ SHARED = nn.Linear(3, 3)
             r"layer '0' \(Block\) has weights but no form",
         ),
         (nn.Sequential(nn.ConvTranspose2d(1, 1, 2)), NotImplementedError, "ConvTranspose2d"),
+        (nn.Sequential(nn.Bilinear(2, 2, 2)), NotImplementedError, r"layer '0' \(Bilinear\)"),
         (nn.Sequential(nn.ReLU(), nn.LSTM(2, 2)), NotImplementedError, r"layer '1' \(LSTM\)"),
         (nn.Sequential(SHARED, nn.ReLU(), SHARED), NotImplementedError, "'2'.*used in two places"),
         (
@@ -218,6 +265,7 @@ def test_what_cannot_be_counted_is_an_error_not_a_zero(
 ) -> None:
     with pytest.raises(error, match=text):
         hooks.register_synops_hooks(model)  # type: ignore[arg-type]
+    assert not is_watched(model)
 
 
 def test_normalisations_have_no_synapses() -> None:
@@ -225,7 +273,7 @@ def test_normalisations_have_no_synapses() -> None:
     assert list(count(model)) == [3]
 
 
-@pytest.mark.parametrize("dt", [0.0, -1.0])
+@pytest.mark.parametrize("dt", [0.0, -1.0, float("nan")])
 def test_a_time_step_without_duration_is_refused(dt: float) -> None:
     with pytest.raises(ValueError, match="dt is"):
         hooks.register_synops_hooks(nn.Sequential(pointwise()), dt=dt)

@@ -1,12 +1,16 @@
 """Neuron layers and the layers that spiking networks need around them: parameters and state."""
 
 from picojoule.layers.alif import ALIF, ALIFSqueeze
+from picojoule.layers.channel_shift import ChannelShift
 from picojoule.layers.check_finite import check_finite
+from picojoule.layers.crop2d import Cropping2dLayer
 from picojoule.layers.exp_leak import ExpLeak, ExpLeakSqueeze
 from picojoule.layers.handles import HookHandles
 from picojoule.layers.iaf import IAF, IAFSqueeze
 from picojoule.layers.lif import LIF, LIFSqueeze
+from picojoule.layers.merge import Merge
 from picojoule.layers.pool2d import SumPool2d
+from picojoule.layers.quantized import NeuromorphicReLU, QuantizeLayer
 from picojoule.layers.recurrent import (
     ALIFRecurrent,
     ALIFRecurrentSqueeze,
@@ -18,6 +22,7 @@ from picojoule.layers.recurrent import (
 from picojoule.layers.reshape import FlattenTime, Repeat, UnflattenTime
 from picojoule.layers.squeeze import SqueezeError, SqueezeMixin
 from picojoule.layers.stateful_layer import StatefulLayer
+from picojoule.layers.to_spike import Img2SpikeLayer, Sig2SpikeLayer
 from picojoule.layers.whole_model import (
     reset_states,
     set_batch_size,
@@ -32,6 +37,8 @@ __all__ = [
     "ALIFRecurrent",
     "ALIFRecurrentSqueeze",
     "ALIFSqueeze",
+    "ChannelShift",
+    "Cropping2dLayer",
     "ExpLeak",
     "ExpLeakSqueeze",
     "FlattenTime",
@@ -39,10 +46,15 @@ __all__ = [
     "IAFRecurrent",
     "IAFRecurrentSqueeze",
     "IAFSqueeze",
+    "Img2SpikeLayer",
     "LIFRecurrent",
     "LIFRecurrentSqueeze",
     "LIFSqueeze",
+    "Merge",
+    "NeuromorphicReLU",
+    "QuantizeLayer",
     "Repeat",
+    "Sig2SpikeLayer",
     "SqueezeError",
     "SqueezeMixin",
     "StatefulLayer",
