@@ -7,6 +7,7 @@ formulas are in :mod:`picojoule.synops`, in whose docstring the counting semanti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -95,16 +96,22 @@ def conv_layer_synops_hook(module: Convolution, inputs: Inputs, output: Tensor) 
     """
     data = get_hook_data_dict(module)
     spikes = inputs[0]
-    shape = spikes.shape[1 - module.weight.ndim :]
+    shape = spikes.shape[-1 - len(module.kernel_size) :]
     fan_out = data.get("connection_map")
     if fan_out is None or fan_out.shape[1:] != shape or fan_out.device != spikes.device:
         fan_out = data["connection_map"] = conv_connection_map(module, shape, device=spikes.device)
     data["layer_synops_per_timestep"] = synops.conv_synops_per_timestep(spikes, fan_out)
 
 
-def linear_layer_synops_hook(module: nn.Linear, inputs: Inputs, output: Tensor) -> None:
-    """Store a linear layer's SynOps per time step as `layer_synops_per_timestep`, a scalar."""
-    count = synops.linear_synops_per_timestep(inputs[0], module.out_features)
+def linear_layer_synops_hook(
+    module: nn.Linear, inputs: Inputs, output: Tensor, batch_and_time_axes: int = 2
+) -> None:
+    """Store a linear layer's SynOps per time step as `layer_synops_per_timestep`, a scalar.
+
+    The mean is over batch and time: the first two axes, or the only one in front of the features;
+    `batch_and_time_axes=1` is for `(b t) *n f`.
+    """
+    count = synops.linear_synops_per_timestep(inputs[0], module.out_features, batch_and_time_axes)
     get_hook_data_dict(module)["layer_synops_per_timestep"] = count
 
 
@@ -127,6 +134,12 @@ class ModelSynopsHook:
 
     def __call__(self, module: nn.Sequential, inputs: Inputs, output: Tensor) -> None:
         counted = synops.counted_layers(module)
+        for key, layer, _ in counted:
+            if "layer_synops_per_timestep" not in get_hook_data_dict(layer):
+                raise RuntimeError(
+                    f"ModelSynopsHook: layer {key!r} ({type(layer).__name__}) has no counting hook; call "
+                    "register_synops_hooks again after adding layers."
+                )
         per_timestep = {
             key: get_hook_data_dict(layer)["layer_synops_per_timestep"] * spikes_per_unit
             for key, layer, spikes_per_unit in counted
@@ -135,6 +148,10 @@ class ModelSynopsHook:
         if self.dt is not None:
             dt = self.dt
             units["synops_per_second"] = {key: x / dt for key, x in per_timestep.items()}
+        else:
+            for part in (module, *(layer for _, layer, _ in counted)):
+                for stale in ("synops_per_second", "total_synops_per_second"):
+                    get_hook_data_dict(part).pop(stale, None)
         for unit, by_layer in units.items():
             for key, layer, _ in counted:
                 get_hook_data_dict(layer)[unit] = by_layer[key]
@@ -172,10 +189,10 @@ def register_synops_hooks(module: nn.Sequential, dt: float | None = None) -> Hoo
         raise ValueError(f"register_synops_hooks: nothing to count in {module}.")
     handles = HookHandles()
     model_hook = ModelSynopsHook(dt)
+    axes = 1 if synops.time_is_folded(module) else 2
+    linear_hook = partial(linear_layer_synops_hook, batch_and_time_axes=axes)
     for _, layer, _ in counted:
-        hook: Any = (
-            linear_layer_synops_hook if isinstance(layer, nn.Linear) else conv_layer_synops_hook
-        )
+        hook: Any = linear_hook if isinstance(layer, nn.Linear) else conv_layer_synops_hook
         handles.add(layer.register_forward_hook(hook))
     handles.add(module.register_forward_hook(model_hook))
     return handles

@@ -124,6 +124,14 @@ def test_nested_containers_are_counted_under_their_qualified_names() -> None:
     assert list(count(model)) == ["0.0", "1.module", 2]
 
 
+def test_a_pooling_concerns_the_next_layer_only() -> None:
+    model = nn.Sequential(nn.AvgPool2d(2), pointwise(), nn.Conv2d(POINTWISE, 2, 1))
+    nn.init.ones_(model[1].weight)
+    nn.init.zeros_(model[1].bias)
+    # 16 places of 1 left by the pooling, of 3 channels behind the first layer
+    assert count(model) == {1: 4 * 16 * 3, 2: 16 * 3 * 2}
+
+
 def test_a_pooling_reaches_into_the_next_container() -> None:
     nested = nn.Sequential(nn.Sequential(nn.AvgPool2d(2)), nn.Sequential(pointwise()))
     assert count(nested)["1.0"] == 64 * POINTWISE
@@ -168,6 +176,7 @@ def test_a_changed_input_size_gets_its_own_map() -> None:
     model = nn.Sequential(nn.Conv2d(1, 2, 3))
     assert count(model)[0] == 6 * 6 * 9 * 2
     assert count(model, torch.ones(2, 1, 5, 6))[0] == 3 * 4 * 9 * 2
+    assert count(model, torch.ones(1, 7, 6))[0] == 5 * 4 * 9 * 2  # one step without a batch axis
 
 
 def test_values_carry_gradients_to_the_weights() -> None:
@@ -202,13 +211,16 @@ def lenet() -> nn.Sequential:
 
 def test_watching_changes_neither_output_gradient_randomness_nor_state_dict() -> None:
     plain, watched = lenet(), lenet()
-    hooks.register_synops_hooks(watched, dt=0.01)
-    for layer in (watched[1], watched[6]):
-        layer.register_forward_hook(hooks.firing_rate_hook)
-        layer.register_forward_hook(hooks.firing_rate_per_neuron_hook)
     results = []
     for model in (plain, watched):
         torch.manual_seed(1)
+        if model is watched:
+            hooks.register_synops_hooks(model, dt=0.01)
+            for index in (1, 6):
+                model[index].register_forward_hook(hooks.firing_rate_hook)
+                model[index].register_forward_hook(hooks.firing_rate_per_neuron_hook)
+            for index in (0, 5):
+                model[index].register_forward_hook(hooks.input_diff_hook)
         out = model(ONES)
         out.sum().backward()
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
@@ -255,7 +267,7 @@ SHARED = nn.Linear(3, 3)
         (
             nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1)),
             NotImplementedError,
-            "follows an adaptive average pooling",
+            "follows an average pooling whose windows differ or are unknown",
         ),
         (nn.Sequential(nn.ReLU()), ValueError, "nothing to count"),
     ],

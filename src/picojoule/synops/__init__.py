@@ -23,7 +23,7 @@ from picojoule.synops.rates import (
     firing_rate_per_neuron,
     silent_share,
 )
-from picojoule.synops.sequential import CountedLayer, counted_layers
+from picojoule.synops.sequential import CountedLayer, counted_layers, time_is_folded
 
 __all__ = [
     "CONVOLUTIONS",
@@ -36,4 +36,5 @@ __all__ = [
     "input_cancellation",
     "linear_synops_per_timestep",
     "silent_share",
+    "time_is_folded",
 ]

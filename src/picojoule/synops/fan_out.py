@@ -42,16 +42,28 @@ def conv_fan_out(
                   [2., 4., 4., 2.]]]])
     """
     shape = tuple(input_shape)
-    if len(shape) != layer.weight.ndim - 1 or shape[0] != layer.in_channels:
+    if len(shape) != len(layer.kernel_size) + 1 or shape[0] != layer.in_channels:
         raise ValueError(
             f"conv_fan_out: an input of shape {shape} does not fit {layer}, which expects "
-            f"({layer.in_channels}, {', '.join('*' * (layer.weight.ndim - 2))})."
+            f"({layer.in_channels}, {', '.join('*' * len(layer.kernel_size))})."
         )
-    device = layer.weight.device if device is None else device
-    with torch.inference_mode(False), torch.enable_grad():
-        x = torch.zeros(1, *shape, device=device, requires_grad=True)
-        ones = torch.ones(layer.weight.shape, device=device)
-        # the one place that knows the layer's padding mode; forward() would use its real weights
-        y: Tensor = layer._conv_forward(x, ones, None)
-        (fan_out,) = torch.autograd.grad(y.sum(), x)
+    device = torch.device(layer.weight.device if device is None else device)
+    kernels = (layer.out_channels, layer.in_channels // layer.groups, *layer.kernel_size)
+    # whatever the model runs under (autocast, checkpointing, inference) is no business of the map's
+    with (
+        torch.inference_mode(False),
+        torch.autocast(device.type, enabled=False),
+        torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x),
+    ):
+        x = torch.zeros(1, *shape, device=device, dtype=torch.float32, requires_grad=True)
+        ones = torch.ones(kernels, device=device, dtype=torch.float32)
+        with torch.enable_grad():
+            try:
+                # the one place that knows the padding mode; forward() would use the real weights
+                y: Tensor = layer._conv_forward(x, ones, None)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"conv_fan_out: an input of shape {shape} does not fit {layer}: {error}"
+                ) from error
+            (fan_out,) = torch.autograd.grad(y.sum(), x)
     return fan_out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,14 +35,17 @@ def conv_synops_per_timestep(spikes: Tensor, fan_out: Tensor) -> Tensor:
     return (_sum_of_magnitudes(spikes) * fan_out / max(len(spikes), 1)).sum()
 
 
-def linear_synops_per_timestep(spikes: Tensor, out_features: int) -> Tensor:
-    """SynOps of a linear layer, mean over all axes but the last.
+def linear_synops_per_timestep(
+    spikes: Tensor, out_features: int, batch_and_time_axes: int = 2
+) -> Tensor:
+    """SynOps of a linear layer, mean over samples and time steps, sum over what else there is.
 
         synops = sum over inputs of mean(|spikes|) * out_features
 
     Args:
-        spikes: input of the layer, `*b f`; `(b t) f` and `b t f` give the same.
+        spikes: input of the layer, `b t *n f`; `(b t) f` gives the same, `f` is one step alone.
         out_features: synapses of each input.
+        batch_and_time_axes: how many leading axes are samples and time; 1 for `(b t) *n f`.
 
     Returns:
         A scalar, SynOps per time step.
@@ -49,8 +54,12 @@ def linear_synops_per_timestep(spikes: Tensor, out_features: int) -> Tensor:
         >>> linear_synops_per_timestep(torch.ones(2, 10, 3), out_features=4)
         tensor(12.)
     """
-    spikes = spikes.reshape(-1, spikes.shape[-1])
-    return (_sum_of_magnitudes(spikes) / max(len(spikes), 1)).sum() * out_features
+    if spikes.ndim == 1:
+        spikes = spikes.unsqueeze(0)
+    leading = min(batch_and_time_axes, spikes.ndim - 1)
+    steps = math.prod(spikes.shape[:leading])
+    spikes = spikes.reshape(steps, *spikes.shape[leading:])
+    return (_sum_of_magnitudes(spikes) / max(steps, 1)).sum() * out_features
 
 
 def input_cancellation(layer: Convolution | nn.Linear, data: Tensor, output: Tensor) -> Tensor:
@@ -80,5 +89,7 @@ def _sum_of_magnitudes(spikes: Tensor) -> Tensor:
 
     The gradient at 0 is 1, not 0 as abs() has it: a silent neuron that starts to fire costs.
     """
+    if not spikes.is_floating_point():
+        spikes = spikes.float()
     magnitudes = torch.where(spikes < 0, -spikes, spikes)
     return magnitudes.sum(0, dtype=torch.promote_types(spikes.dtype, torch.float32))

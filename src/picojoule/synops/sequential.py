@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from picojoule.layers import Repeat, StatefulLayer
+from picojoule.layers import FlattenTime, Repeat, SqueezeMixin, StatefulLayer, UnflattenTime
 from picojoule.synops.fan_out import CONVOLUTIONS
 
 COUNTED = (*CONVOLUTIONS, nn.Linear)
@@ -37,7 +37,7 @@ class CountedLayer(NamedTuple):
 def counted_layers(model: nn.Module) -> list[CountedLayer]:
     """The convolutions and linear layers of a (nested) Sequential, in the order they run.
 
-    The key is the qualified name, as a number where it is one: 3, or "features.3".
+    The key is the index in the model, or the qualified name within nested containers: 3, or "2.conv".
 
     Raises:
         TypeError: the model is not a Sequential.
@@ -51,17 +51,17 @@ def counted_layers(model: nn.Module) -> list[CountedLayer]:
         )
     counted: list[CountedLayer] = []
     spikes_per_unit = 1.0
-    for name, module in _leaves("", model):
+    for key, name, module in _leaves(model):
         if isinstance(module, COUNTED):
             if math.isnan(spikes_per_unit):
                 raise _gap(
-                    name, module, "follows an adaptive average pooling, whose window is unknown"
+                    name, module, "follows an average pooling whose windows differ or are unknown"
                 )
             if any(module is other.module for other in counted):
                 raise _gap(name, module, "is used in two places")
-            counted.append(CountedLayer(_key(name), module, spikes_per_unit))
+            counted.append(CountedLayer(key, module, spikes_per_unit))
             spikes_per_unit = 1.0
-        elif isinstance(module, StatefulLayer):
+        elif isinstance(module, StatefulLayer) and not _holds_synapses(*module.children()):
             spikes_per_unit = 1.0 if module.does_spike else spikes_per_unit
         elif _holds_synapses(module):
             raise _gap(name, module, "has weights but no formula")
@@ -70,35 +70,44 @@ def counted_layers(model: nn.Module) -> list[CountedLayer]:
     return counted
 
 
-def _key(name: str) -> int | str:
-    return int(name) if name.isdigit() else name
+def time_is_folded(model: nn.Module) -> bool:
+    """Whether batch and time share an axis somewhere: the model has layers that fold or unfold it."""
+    folding = (FlattenTime, UnflattenTime, SqueezeMixin)
+    return any(isinstance(module, folding) for module in model.modules())
 
 
-def _leaves(prefix: str, container: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name, module in container._modules.items():
+def _leaves(model: nn.Module) -> Iterator[tuple[int | str, str, nn.Module]]:
+    """Key, qualified name and module of each layer, in the order they run."""
+    for index, (name, module) in enumerate(model._modules.items()):
         if isinstance(module, nn.Sequential | Repeat):
-            yield from _leaves(f"{prefix}{name}.", module)
+            for _, inner, leaf in _leaves(module):
+                yield f"{name}.{inner}", f"{name}.{inner}", leaf
         elif module is not None:
-            yield prefix + name, module
+            yield index, name, module
 
 
 def _window(module: nn.Module) -> float:
     """Values that one output of the module averages; NaN if unknown, 1 if it does not average."""
     if isinstance(module, _AVERAGES_OF_UNKNOWN_SIZE):
         return math.nan
-    axes = _AXES_AVERAGED.get(type(module))
+    axes = next((n for pool, n in _AXES_AVERAGED.items() if isinstance(module, pool)), None)
     if axes is None:
         return 1.0
-    size: Any = module.kernel_size
-    return getattr(module, "divisor_override", None) or float(
-        size**axes if isinstance(size, int) else math.prod(size)
-    )
+    pool: Any = module
+    if getattr(pool, "divisor_override", None):
+        return float(pool.divisor_override)
+    padded = pool.padding not in (0, (0,) * axes)
+    if pool.ceil_mode or (padded and not pool.count_include_pad):
+        return math.nan
+    size = pool.kernel_size
+    return float(size**axes if isinstance(size, int) else math.prod(size))
 
 
-def _holds_synapses(module: nn.Module) -> bool:
+def _holds_synapses(*modules: nn.Module) -> bool:
     """Whether weights hide in a module: a matrix or kernel among its parameters or its children's."""
     return any(
         parameter.ndim >= 2
+        for module in modules
         for part in module.modules()
         if not isinstance(part, _NORMALISATIONS)
         for parameter in part.parameters(recurse=False)
