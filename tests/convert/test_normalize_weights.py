@@ -86,7 +86,7 @@ def test_an_all_positive_chain_by_hand() -> None:
 def test_a_silent_layer_keeps_its_weights_and_says_so() -> None:
     ann = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1), nn.ReLU())
     nn.init.constant_(ann[2].bias, -100.0)
-    weight, old = ann[2].weight.clone(), ann[:3](torch.ones(1, 1))
+    weight = ann[2].weight.clone()
     nn.init.constant_(ann[0].bias, 3.0)
     old = ann[:3](torch.ones(1, 1))
     with pytest.warns(UserWarning, match="99th percentile of the output behind '2' is 0"):
@@ -115,7 +115,7 @@ def test_rounding_and_skip_connections_are_reported() -> None:
     ann = nn.Sequential(nn.Linear(4, 4), NeuromorphicReLU(), nn.Linear(4, 4))
     nn.init.constant_(ann[0].weight, 1.0)
     with pytest.warns(UserWarning, match="not the old one times a constant"):
-        normalize_weights(ann, torch.full((1, 4), 0.9), ["1"], ["0"])
+        normalize_weights(ann, torch.tensor([[0.9] * 4, [1.9] * 4]), ["1"], ["0"])
 
 
 def _shared() -> nn.Sequential:

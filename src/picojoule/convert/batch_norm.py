@@ -56,7 +56,7 @@ def _pairs(model: nn.Module) -> list[tuple[str, str]]:
     norms = {name: module for name, module in modules.items() if isinstance(module, _BatchNorm)}
     if not norms:
         return []
-    graph = call_graph("fold_batch_norm", model, lambda module: not _holds_norm(module))
+    graph = call_graph("fold_batch_norm", model, _is_opaque)
     calls = [node for node in graph.nodes if node.op == "call_module"]
     called = [id(modules[node.target]) for node in calls]
     pairs = []
@@ -85,8 +85,10 @@ def _pairs(model: nn.Module) -> list[tuple[str, str]]:
     return pairs
 
 
-def _holds_norm(module: nn.Module) -> bool:
-    return any(isinstance(part, _BatchNorm) for part in module.modules())
+def _is_opaque(module: nn.Module) -> bool:
+    """Whether there is no normalisation inside to be found."""
+    inside = (part for part in module.modules() if part is not module)
+    return not any(isinstance(part, _BatchNorm) for part in inside)
 
 
 def _skip_identities(node: fx.Node, modules: dict[str, nn.Module]) -> fx.Node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 from torch import fx, nn
 
@@ -30,6 +31,19 @@ class _Tracer(fx.Tracer):
             return self._is_opaque(m)
         ours = isinstance(m, StatefulLayer) or type(m).__module__.startswith("picojoule.layers.")
         return ours or self._is_opaque(m) or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if isinstance(m, Repeat) and not self._is_opaque(m):
+            return m.module(
+                *args, **kwargs
+            )  # its reshaping needs numbers, and does not matter here
+        return super().call_module(m, forward, args, kwargs)
 
 
 def call_graph(

@@ -42,12 +42,13 @@ def weighted_layers(where: str, model: nn.Module) -> dict[str, nn.Module]:
                 "torch.nn.utils.parametrize.remove_parametrizations first."
             )
     owners: dict[int, str] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        if owners.setdefault(id(parameter), name) != name:
-            raise ValueError(
-                f"{where}: {name!r} and {owners[id(parameter)]!r} are one and the same parameter; give each layer "
-                "its own."
-            )
+    for prefix, module in model.named_modules():
+        for own, parameter in module.named_parameters(prefix, recurse=False):
+            if owners.setdefault(id(parameter), own) != own:
+                raise ValueError(
+                    f"{where}: {own!r} and {owners[id(parameter)]!r} are one and the same parameter; give each "
+                    "layer its own."
+                )
     layers: dict[str, nn.Module] = {
         name: part for name, part in model.named_modules() if isinstance(part, AFFINE)
     }

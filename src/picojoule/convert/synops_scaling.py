@@ -66,9 +66,9 @@ def scale_to_synops(
         >>> round(report.synops_per_sample_after)
         100
 
-    Source: Sorbaro et al. 2020, Front. Neurosci. 14:662, doi 10.3389/fnins.2020.00662, section 2.4 scales
-    the first layer's weights to move along the curve of accuracy over SynOps; scaling the biases along
-    keeps the function, and the search is ours.
+    Source: Sorbaro et al. 2020, Front. Neurosci. 14:662, doi 10.3389/fnins.2020.00662, where scaling the first
+    layer's weights is the baseline of the curve of accuracy over SynOps. Scaling the biases along, which
+    keeps the function, and the search are ours.
     """
     time = _num_timesteps(model, num_timesteps)
     layers = weighted_layers(_WHERE, model)
