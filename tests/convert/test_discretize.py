@@ -116,12 +116,14 @@ def test_resets_are_scaled() -> None:
     assert whole[1].reset_fn.reset_value == -25
 
 
-def test_a_missing_lower_bound_is_the_lowest_number_of_its_width() -> None:
+def test_a_missing_lower_bound_is_the_lowest_number_of_its_width_on_request() -> None:
     model = nn.Sequential(linear([[1.27]]), IAF(), linear([[1.0]]), IAF(min_v_mem=-2.0))
     whole = discretize(model)
+    assert whole[1].min_v_mem is None
+    whole = discretize(model, saturate=True)
     assert whole[1].min_v_mem == -(2**15)
     assert whole[3].min_v_mem == -2 * 127
-    assert discretize(model, state_bits=12)[1].min_v_mem == -(2**11)
+    assert discretize(model, state_bits=12, saturate=True)[1].min_v_mem == -(2**11)
     assert model[1].min_v_mem is None
     assert not whole[1].min_v_mem.requires_grad
 
@@ -166,7 +168,7 @@ def test_average_poolings_of_unequal_windows_are_refused(pool: nn.Module) -> Non
 
 def test_a_large_bias_is_reported_and_more_bits_help() -> None:
     model = nn.Sequential(linear([[1.0]], [50.0]), IAF())
-    with pytest.warns(UserWarning, match="of '0' is set by its biases.*only 3 of 127 levels"):
+    with pytest.warns(UserWarning, match="of '0' is set by its biases.*only 3 of 128 levels"):
         plan = plan_discretization(model)
     assert plan.scales[0].set_by == "biases"
     assert discretize(model, bias_bits=16)[0].weight == 127
@@ -218,7 +220,7 @@ def test_a_readout_without_neurons_and_a_network_with_branches() -> None:
 def test_the_plan_prints_as_a_table() -> None:
     assert str(plan_discretization(averaged("behind", nn.AvgPool2d(2)))).splitlines() == [
         "layer  neuron  scale  set by   largest weight",
-        "1      3       8      weights  127 of 127",
+        "1      3       8      weights  127 of 128",
         "average poolings that become sums: 2",
     ]
 

@@ -15,7 +15,12 @@ from picojoule.layers import SumPool2d
 
 
 def discretize(
-    model: nn.Module, weight_bits: int = 8, state_bits: int = 16, bias_bits: int = 8
+    model: nn.Module,
+    weight_bits: int = 8,
+    state_bits: int = 16,
+    bias_bits: int = 8,
+    *,
+    saturate: bool = False,
 ) -> nn.Module:
     """A copy of a spiking network whose weights, biases, thresholds and potentials are whole numbers.
 
@@ -25,8 +30,8 @@ def discretize(
     spikes are those of the original but for rounding. :func:`plan_discretization` tells the scales.
     Numbers stay in the model's floating-point type. Whole numbers come in (spikes) and go out.
 
-    - A neuron without a lower bound gets the lowest number of its width, `-2^(state_bits - 1)`, where
-      chips saturate.
+    - A neuron without a lower bound stays without, or gets the lowest number of its width,
+      `-2^(state_bits - 1)`, with `saturate=True`, as sinabs does it and chips do.
     - The threshold, and with it `MembraneSubtract()`, is rounded; `subtract_value` and `reset_value` too.
     - A plain `AvgPool2d` becomes a `SumPool2d`; the window's size goes into the next weights
       or thresholds, before rounding.
@@ -40,6 +45,7 @@ def discretize(
         weight_bits: width of the weights, sign included, 2 to 24.
         state_bits: width of what is in the units of the potential.
         bias_bits: width of the biases.
+        saturate: bound potentials that have no lower bound.
 
     Raises:
         ValueError: a width is out of range, all weights of a layer are zero, or a threshold would become 0.
@@ -64,6 +70,8 @@ def discretize(
     whole = copy.deepcopy(model)
     for item in plan.scales:
         _round_pair(whole, item, plan.bits)
+        if saturate and item.pair.neuron is not None:
+            _bound(whole.get_submodule(item.pair.neuron), state_bits)
     for name in plan.pools:
         _sum_instead(whole, name)
     return whole
@@ -83,10 +91,7 @@ def _round_pair(model: nn.Module, item: LayerScale, bits: Bits) -> None:
 
 def _round_neuron(neuron: Any, scale: float, bits: int) -> None:
     _round_in_place(neuron.spike_threshold, scale, bits)
-    if neuron.min_v_mem is None:
-        lowest = neuron.spike_threshold.new_full((), -(2.0 ** (bits - 1)))
-        neuron.min_v_mem = nn.Parameter(lowest, requires_grad=False)
-    else:
+    if neuron.min_v_mem is not None:
         _round_in_place(neuron.min_v_mem, scale, bits)
     reset = neuron.reset_fn
     if isinstance(reset, MembraneReset):
@@ -97,6 +102,12 @@ def _round_neuron(neuron: Any, scale: float, bits: int) -> None:
         neuron.reset_fn = dataclasses.replace(reset, subtract_value=value)
     for name, state in neuron.states().items():
         setattr(neuron, name, _rounded(state, scale, bits))
+
+
+def _bound(neuron: Any, bits: int) -> None:
+    if neuron.min_v_mem is None:
+        lowest = neuron.spike_threshold.detach().new_full((), -(2.0 ** (bits - 1)))
+        neuron.min_v_mem = nn.Parameter(lowest, requires_grad=False)
 
 
 def _round_in_place(value: Tensor, scale: float, bits: int) -> None:

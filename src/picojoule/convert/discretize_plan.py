@@ -45,7 +45,7 @@ class DiscretizationPlan(NamedTuple):
         rows = [("layer", "neuron", "scale", "set by", "largest weight")]
         for item in self.scales:
             names = ", ".join(part.name for part in item.pair.weighted)
-            largest = f"{item.largest_weight} of {2 ** (self.bits.weights - 1) - 1}"
+            largest = f"{item.largest_weight} of {2 ** (self.bits.weights - 1)}"
             rows.append((names, item.pair.neuron or "-", f"{item.scale:.5g}", item.set_by, largest))
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         lines = [
@@ -73,7 +73,7 @@ def plan_discretization(
         >>> _ = nn.init.constant_(layer.weight, 0.5)
         >>> print(plan_discretization(nn.Sequential(layer, IAF())))
         layer  neuron  scale  set by   largest weight
-        0      1       254    weights  127 of 127
+        0      1       254    weights  127 of 128
     """
     bits = Bits(weight_bits, bias_bits, state_bits)
     for name, width in zip(("weight_bits", "bias_bits", "state_bits"), bits, strict=True):
@@ -161,7 +161,7 @@ def _warn_if_coarse(names: str, set_by: str, lost: float, peak: float, bits: Bit
     }.get(set_by, f"Give the states more bits than {bits.states}, or lower it.")
     warnings.warn(
         f"discretize: the scale of {names} is set by its {set_by}, so that the weights use only "
-        f"{peak:.0f} of {2 ** (bits.weights - 1) - 1} levels ({math.log2(lost):.1f} of {bits.weights} bits lost). "
+        f"{peak:.0f} of {2 ** (bits.weights - 1)} levels ({math.log2(lost):.1f} of {bits.weights} bits lost). "
         f"{remedy}",
         stacklevel=4,
     )
