@@ -114,6 +114,23 @@ def test_spiking_networks() -> None:
     assert torch.equal(folded(x), repeated(x))
 
 
+def test_a_normalisation_with_two_names_is_replaced_under_both() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), settled(nn.BatchNorm1d(2))).eval()
+
+    class TwoNames(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first_name, self.run = model[1], model
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.run(x)
+
+    folded = fold_batch_norm(TwoNames())
+    x = torch.randn(3, 2)
+    assert type(folded.first_name) is type(folded.run[1]) is nn.Identity
+    torch.testing.assert_close(folded.run(x), model(x), rtol=1e-4, atol=1e-4)
+
+
 class Branching(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +190,7 @@ def _shared_conv() -> nn.Module:
             lambda: nn.Sequential(nn.Conv2d(1, 2, 3), Own(2)),
             r"'1' \(Own\) is not one of BatchNorm1d",
         ),
-        (_weight_norm, r"follows '0', which is parametrised"),
+        (_weight_norm, r"follows '0', whose weight is computed from other parameters"),
         (_shared_conv, r"follows '0', which is called 2 times"),
         (UsedElsewhere, r"'norm' .* follows 'conv', whose output is used elsewhere"),
         (CalledTwice, r"'norm' .* is called 2 times"),

@@ -157,6 +157,19 @@ def test_average_poolings_become_sums_and_nothing_else_changes(at: str) -> None:
     assert whole[2 if at == "before" else 1].weight.flatten().tolist() == [127, -6]
 
 
+def test_a_pooling_used_twice_becomes_a_sum_in_both_places() -> None:
+    pool = nn.AvgPool2d(2)
+    model = averaged("before", pool)
+    model.add_module("again", pool)
+    model.add_module("conv", nn.Conv2d(2, 2, 1))
+    model.add_module("spike", IAFSqueeze(batch_size=2))
+    whole = discretize(model, bias_bits=16)
+    assert isinstance(whole[1], SumPool2d)
+    assert isinstance(whole.again, SumPool2d)
+    data = spikes(2, 5, 1, 4, 4)
+    assert torch.equal(whole[:4](data), model[:4](data))
+
+
 @pytest.mark.parametrize(
     "pool",
     [nn.AvgPool2d(2, padding=1), nn.AvgPool2d(3, ceil_mode=True), nn.AvgPool2d(2, divisor_override=3)],
@@ -263,6 +276,12 @@ def test_numbers_out_of_range_are_named() -> None:
     model = nn.Sequential(linear([[1.0]]), IAF())
     with pytest.raises(ValueError, match="weight_bits is 1, expected 2 to 24"):
         discretize(model, weight_bits=1)
+    with pytest.raises(
+        ValueError, match=r"torch.float16 does not hold .*state_bits=16; call model.float"
+    ):
+        discretize(nn.Sequential(linear([[1.0]]), IAF()).half())
+    with pytest.raises(ValueError, match="weight of '0' is computed"):
+        discretize(nn.Sequential(nn.utils.parametrizations.weight_norm(linear([[1.0]])), IAF()))
     with pytest.raises(ValueError, match="threshold of '1' would be rounded to 0"):
         discretize(nn.Sequential(linear([[1000.0]]), IAF()))
     with pytest.raises(ValueError, match="weights of '0' are all zero"):

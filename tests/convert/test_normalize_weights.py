@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from picojoule.convert import normalize_weights
 from picojoule.layers import IAF, NeuromorphicReLU
@@ -57,6 +58,7 @@ def test_the_function_is_scaled_by_one_constant(
                 layer.bias.abs_()
             elif hasattr(layer, "weight"):
                 layer.weight.abs_()
+        ann[4].weight.abs_()
     old = ann(IMAGES)
     factors = normalize_weights(ann, IMAGES, OUTPUTS, PARAMS, percentile)
     torch.testing.assert_close(ann(IMAGES), old * factors["4"], rtol=1e-9, atol=0)
@@ -125,6 +127,12 @@ def _shared() -> nn.Sequential:
     return ann
 
 
+def _pruned() -> nn.Sequential:
+    ann = cnn()
+    prune.l1_unstructured(ann[4], "weight", amount=0.5)
+    return ann
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -155,6 +163,7 @@ def _shared() -> nn.Sequential:
             "Normalise before converting",
         ),
         ({"ann": _shared()}, ValueError, "one and the same parameter"),
+        ({"ann": _pruned()}, ValueError, "weight of '4' is computed from other parameters"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named_and_nothing_is_changed(

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils import parametrize
 
-from picojoule.convert.graph import AFFINE, call_graph
+from picojoule.convert.graph import AFFINE, call_graph, has_own_weight, replace_everywhere
 
 _FOLDABLE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -45,8 +44,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     for layer_name, norm_name in pairs:
         norm = folded.get_submodule(norm_name)
         _fold(folded.get_submodule(layer_name), norm)
-        parent, _, child = norm_name.rpartition(".")
-        setattr(folded.get_submodule(parent), child, nn.Identity().train(norm.training))
+        replace_everywhere(folded, norm, nn.Identity().train(norm.training))
     return folded
 
 
@@ -76,7 +74,8 @@ def _pairs(model: nn.Module) -> list[tuple[str, str]]:
                 f"fold_batch_norm: {node.target!r} ({type(norm).__name__}) {fault}"
             )
         pairs.append((str(before.target), str(node.target)))
-    unseen = sorted(set(norms) - {norm for _, norm in pairs})
+    seen = {id(modules[norm]) for _, norm in pairs}
+    unseen = sorted(name for name, norm in norms.items() if id(norm) not in seen)
     if unseen:
         raise NotImplementedError(
             f"fold_batch_norm: {unseen[0]!r} ({type(norms[unseen[0]]).__name__}) is not called by the model's "
@@ -127,8 +126,11 @@ def _fault_of_layer(layer: nn.Module | None, before: fx.Node, calls: int) -> str
         return f"follows {name}, which is called {calls} times in a forward pass."
     if len(before.users) > 1:
         return f"follows {name}, whose output is used elsewhere too, without normalisation."
-    if layer is not None and parametrize.is_parametrized(layer):
-        return f"follows {name}, which is parametrised; call torch.nn.utils.parametrize.remove_parametrizations first."
+    if layer is not None and not has_own_weight(layer):
+        return (
+            f"follows {name}, whose weight is computed from other parameters (weight_norm, pruning, ...); "
+            "make that permanent first."
+        )
     return None
 
 

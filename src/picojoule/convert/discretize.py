@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from picojoule.activation import MembraneReset, MembraneSubtract
 from picojoule.convert.discretize_plan import Bits, LayerScale, plan_discretization
+from picojoule.convert.graph import replace_everywhere
 from picojoule.layers import SumPool2d
 
 
@@ -48,7 +49,8 @@ def discretize(
         saturate: bound potentials that have no lower bound.
 
     Raises:
-        ValueError: a width is out of range, all weights of a layer are zero, or a threshold would become 0.
+        ValueError: a width is out of range or exceeds what the model's dtype holds exactly; weights are
+            shared, computed or all zero; or a threshold would become 0.
         NotImplementedError: a layer cannot be carried over (leaking neurons, activations other than
             ReLU, two weighted layers in a row, padded average poolings); the message names it.
 
@@ -124,6 +126,5 @@ def _rounded(value: Any, scale: float, bits: int) -> Any:
 
 def _sum_instead(model: nn.Module, name: str) -> None:
     pool: Any = model.get_submodule(name)
-    parent, _, child = name.rpartition(".")
     summing = SumPool2d(pool.kernel_size, pool.stride).train(pool.training)
-    setattr(model.get_submodule(parent), child, summing)
+    replace_everywhere(model, pool, summing)

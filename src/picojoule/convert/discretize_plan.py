@@ -7,9 +7,11 @@ import warnings
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from picojoule.activation import MembraneReset, MembraneSubtract
+from picojoule.convert.graph import check_own_weights
 from picojoule.convert.layer_pairs import Pair, layer_pairs
 
 
@@ -76,13 +78,24 @@ def plan_discretization(
         0      1       254    weights  127 of 128
     """
     bits = Bits(weight_bits, bias_bits, state_bits)
-    for name, width in zip(("weight_bits", "bias_bits", "state_bits"), bits, strict=True):
-        if not 2 <= width <= 24:  # float32 holds whole numbers exactly up to 24 bits
-            raise ValueError(f"discretize: {name} is {width}, expected 2 to 24.")
+    _check_widths(model, bits)
+    check_own_weights("discretize", model)
     pairs, pools = layer_pairs(model)
     modules = dict(model.named_modules())
     scales = tuple(_layer_scale(pair, modules, bits) for pair in pairs)
     return DiscretizationPlan(scales, pools, bits)
+
+
+def _check_widths(model: nn.Module, bits: Bits) -> None:
+    floats = {x.dtype for x in model.parameters() if x.is_floating_point()}
+    for name, width in zip(("weight_bits", "bias_bits", "state_bits"), bits, strict=True):
+        if not 2 <= width <= 24:
+            raise ValueError(f"discretize: {name} is {width}, expected 2 to 24.")
+        for dtype in floats:
+            if 2 ** (width - 1) > 2 / torch.finfo(dtype).eps:
+                raise ValueError(
+                    f"discretize: {dtype} does not hold all whole numbers of {name}={width}; call model.float() first."
+                )
 
 
 def state_quantities(neuron: Any) -> dict[str, Tensor | float]:

@@ -77,3 +77,34 @@ def call_graph(
         if node.op == "call_module":
             node.target = str(node.target).partition(".")[2]
     return graph
+
+
+def replace_everywhere(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """Put a layer in another's place under all its names."""
+    for module in list(model.modules()):
+        for name, child in module._modules.items():
+            if child is old:
+                setattr(module, name, new)
+
+
+def check_own_weights(where: str, model: nn.Module) -> None:
+    """Raise ValueError if a layer's weights are shared, or computed from other parameters."""
+    owners: dict[int, str] = {}
+    for prefix, module in model.named_modules():
+        if isinstance(module, AFFINE) and not has_own_weight(module):
+            raise ValueError(
+                f"{where}: the weight of {prefix!r} is computed from other parameters (weight_norm, pruning, ...), so "
+                "a change to it would be lost. Make that permanent first: "
+                "torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm or prune.remove."
+            )
+        for own, parameter in module.named_parameters(prefix, recurse=False):
+            if owners.setdefault(id(parameter), own) != own:
+                raise ValueError(
+                    f"{where}: {own!r} and {owners[id(parameter)]!r} are one and the same parameter; give each "
+                    "layer its own."
+                )
+
+
+def has_own_weight(layer: nn.Module) -> bool:
+    """Whether the weight is a parameter, not computed from others at each forward pass."""
+    return "weight" in layer._parameters

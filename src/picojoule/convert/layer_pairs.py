@@ -179,7 +179,8 @@ def _through_average(name: str, pool: Any, signal: _Signal, plan: _Plan) -> _Sig
             "AvgPool2d without padding, ceil_mode and divisor_override becomes a SumPool2d."
         )
     size = pool.kernel_size
-    plan.pools.append(name)
+    if name not in plan.pools:
+        plan.pools.append(name)
     window = size**2 if isinstance(size, int) else math.prod(size)
     return _Signal(signal.source, signal.gain * window)
 

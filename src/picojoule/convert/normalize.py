@@ -92,7 +92,8 @@ def normalize_weights(
             factors[name] = factor
         scale(layers[name], weight_by=factor / previous, bias_by=factor)
     after = watch_pass(_WHERE, ann, sample_data, layers, [])
-    _warn_if_changed(before.result * factor, after.result)
+    if isinstance(before.result, Tensor):
+        _warn_if_changed(before.result * factor, after.result)
     return factors
 
 

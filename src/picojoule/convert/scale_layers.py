@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils import parametrize
 
-from picojoule.convert.graph import AFFINE
+from picojoule.convert.graph import AFFINE, check_own_weights
 from picojoule.layers import HookHandles, StatefulLayer
 
 
@@ -20,7 +19,7 @@ class Pass(NamedTuple):
 
     order: list[str]  # names of the weighted layers as they were called, repetitions included
     outputs: dict[str, Tensor]  # of the layers asked for, as they were called last
-    result: Tensor
+    result: Any
 
 
 def weighted_layers(where: str, model: nn.Module) -> dict[str, nn.Module]:
@@ -36,19 +35,7 @@ def weighted_layers(where: str, model: nn.Module) -> dict[str, nn.Module]:
                 f"{where}: {name!r} ({type(module).__name__}) takes any factor out again. Call "
                 "picojoule.convert.fold_batch_norm first."
             )
-        if parametrize.is_parametrized(module):
-            raise ValueError(
-                f"{where}: the weights of {name!r} are parametrised. Call "
-                "torch.nn.utils.parametrize.remove_parametrizations first."
-            )
-    owners: dict[int, str] = {}
-    for prefix, module in model.named_modules():
-        for own, parameter in module.named_parameters(prefix, recurse=False):
-            if owners.setdefault(id(parameter), own) != own:
-                raise ValueError(
-                    f"{where}: {own!r} and {owners[id(parameter)]!r} are one and the same parameter; give each "
-                    "layer its own."
-                )
+    check_own_weights(where, model)
     layers: dict[str, nn.Module] = {
         name: part for name, part in model.named_modules() if isinstance(part, AFFINE)
     }
