@@ -272,6 +272,19 @@ def test_what_cannot_be_whole_is_named(build: Callable[[], list[nn.Module]], mes
         discretize(nn.Sequential(*build()))
 
 
+def test_a_number_that_is_added_has_no_units() -> None:
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.spike = linear([[1.0]]), IAF()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.spike(self.layer(x) + 0.5)
+
+    with pytest.raises(NotImplementedError, match="the call .*add.* cannot be discretised"):
+        discretize(Shifted())
+
+
 def test_numbers_out_of_range_are_named() -> None:
     model = nn.Sequential(linear([[1.0]]), IAF())
     with pytest.raises(ValueError, match="weight_bits is 1, expected 2 to 24"):

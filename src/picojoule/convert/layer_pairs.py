@@ -102,7 +102,7 @@ def _signal(node: fx.Node, inputs: list[_Signal], plan: _Plan) -> _Signal:
             return _through_average(str(node.target), module, inputs[0], plan)
         known = isinstance(module, _PROPORTIONAL)
     else:
-        known = node.op in ("placeholder", "get_attr", "output") or _is_known_call(node)
+        known = node.op in ("placeholder", "output") or _is_known_call(node)
     if not known:
         raise _gap(node, plan, "is not known to keep whole numbers whole")
     if len(inputs) > 1 and any(signal != _Signal() for signal in inputs):
@@ -111,6 +111,8 @@ def _signal(node: fx.Node, inputs: list[_Signal], plan: _Plan) -> _Signal:
 
 
 def _is_known_call(node: fx.Node) -> bool:
+    if node.target is operator.add:
+        return len(node.all_input_nodes) == 2  # a number is in nobody's units
     return (node.op == "call_function" and node.target in _FUNCTIONS) or (
         node.op == "call_method" and node.target in _METHODS
     )
