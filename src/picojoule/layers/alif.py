@@ -100,8 +100,12 @@ class ALIF(LeakyNeuron):
             self.init_state_with_shape(shape)
 
     def _add_setting(self, name: str, value: Value | None) -> None:
-        own = None if value is None else torch.as_tensor(value, dtype=torch.get_default_dtype())
-        self.register_buffer(name, None if own is None else own.detach().clone(), persistent=False)
+        if value is None:
+            # not a buffer of None: torch.export counts those and writes states to wrong places
+            setattr(self, name, None)
+        else:
+            own = torch.as_tensor(value, dtype=torch.get_default_dtype()).detach().clone()
+            self.register_buffer(name, own, persistent=False)
 
     @property
     def does_spike(self) -> bool:
@@ -119,6 +123,9 @@ class ALIF(LeakyNeuron):
         alpha = kept_share(self.tau_adapt, self.alpha_adapt)
         assert alpha is not None
         return alpha
+
+    def _argument(self, name: str) -> Any:
+        return super()._argument("b0" if name == "spike_threshold" else name)
 
     def check_parameters(self) -> None:
         """Raise ValueError if a time constant, share or threshold is out of its range."""

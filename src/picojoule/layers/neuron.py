@@ -58,6 +58,12 @@ class LeakyNeuron(StatefulLayer):
         """Synaptic time constant in steps; None without a synaptic current."""
         return _tau(self.tau_syn, self.alpha_syn)
 
+    def _argument(self, name: str) -> Any:
+        if name.startswith("tau_"):
+            tau = _tau(getattr(self, name), getattr(self, name.replace("tau", "alpha")))
+            return None if tau is None else tau.detach()
+        return super()._argument(name)
+
     def check_parameters(self) -> None:
         """Raise ValueError if a time constant, share or threshold is out of its range."""
         for name, parameter in self.named_parameters(recurse=False):
