@@ -16,7 +16,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.layers.neuron import LeakyNeuron, Value, kept_share
+from picojoule.layers.neuron import LeakyNeuron, Value, kept_share, out_of_range, raise_if
 from picojoule.layers.squeeze import SqueezeMixin
 from picojoule.ops import ALIFState, alif
 
@@ -130,11 +130,7 @@ class ALIF(LeakyNeuron):
     def check_parameters(self) -> None:
         """Raise ValueError if a time constant, share or threshold is out of its range."""
         super().check_parameters()
-        if not bool((self.b0 > 0).all()):
-            raise ValueError(
-                f"{type(self).__name__}: spike_threshold is {self.b0.min().item():.4g}, expected "
-                "spike_threshold > 0."
-            )
+        raise_if(out_of_range("spike_threshold", self.b0), type(self).__name__)
 
     def forward(self, data: Tensor) -> Tensor:
         """Spikes for the input current `data`, `b t *n`."""

@@ -73,6 +73,10 @@ class SqueezeMixin:
 
     def squeeze_forward(self, data: Tensor, forward: Callable[[Tensor], Tensor]) -> Tensor:
         """What `forward`, from `b t *n` to `b t *m`, makes of `data`, `(b t) *n`."""
+        if data.ndim == 0:
+            raise ValueError(
+                f"{type(self).__name__}: the input has shape (), expected (batch * time, *neuron)."
+            )
         split = split_batch_and_time(
             type(self).__name__, len(data), self.batch_size, self.num_timesteps
         )
