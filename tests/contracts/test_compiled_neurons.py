@@ -131,6 +131,22 @@ def test_a_whole_network_is_compiled_in_one_graph() -> None:
     assert torch.equal(own[-1].v_mem, model[-1].v_mem)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # the tracer looks at states
+def test_gradients_flow_through_the_state_from_call_to_call() -> None:
+    torch._dynamo.reset()
+    gradients = []
+    for compiled in (False, True):
+        layer = LIFRecurrent(5.0, nn.Tanh(), tau_syn=3.0)
+        if compiled:
+            layer.compile(backend="aot_eager", fullgraph=True)
+        first = current(0).requires_grad_()
+        layer(first)
+        layer(current(1)).sum().backward()
+        gradients.append(first.grad)
+    assert gradients[0].any()
+    assert torch.equal(*gradients)
+
+
 def test_a_compiled_layer_starts_from_zeros_when_the_batch_changes() -> None:
     torch._dynamo.reset()
     layer = ALIF(5.0, 4.0)
