@@ -168,15 +168,16 @@ def test_time_folding_is_no_part_of_the_file(tmp_path: Path) -> None:
     folding = nn.Sequential(
         FlattenTime(),
         nn.Conv2d(1, 2, 3),
-        IAFSqueeze(batch_size=BATCH),
+        IAFSqueeze(batch_size=BATCH, spike_threshold=0.3),
         nn.Flatten(),
         UnflattenTime(BATCH),
     )
+    nn.init.constant_(folding[1].weight, 0.1)
     data = torch.rand(BATCH, TIME, 1, 5, 5) * 3
     assert list(picojoule.to_nir(folding, data).nodes) == ["input", "1", "2", "3", "output"]
     assert picojoule.to_nir(folding, data).nodes["input"].input_type["input"].tolist() == [1, 5, 5]
     assert_same(folding, through_a_file(tmp_path, folding, data), data)
-    repeating = nn.Sequential(Repeat(nn.Conv2d(1, 2, 3)), IAF(), nn.Flatten(2), nn.Linear(18, 2))
+    repeating = nn.Sequential(Repeat(folding[1]), IAF(), nn.Flatten(2), nn.Linear(18, 2))
     assert_same(repeating, through_a_file(tmp_path, repeating, data), data)
 
 
@@ -231,6 +232,7 @@ def double_spikes(spikes: Tensor, state: dict[str, Tensor], threshold: Any) -> d
     return state
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize(
     ("layer", "shape", "words"),
     [
@@ -240,7 +242,7 @@ def double_spikes(spikes: Tensor, state: dict[str, Tensor], threshold: Any) -> d
         (IAF(tau_syn=3.0), (1, 5, 2), ["'0' (IAF)", "tau_syn", "LIF"]),
         (IAF(reset_fn=double_spikes), (1, 5, 2), ["'0' (IAF)", "reset_fn=double_spikes"]),
         (IAF(), (1, 5), ["'0' (IAF)", "no neuron axis"]),
-        (LIF(1e30), (1, 5, 2), ["'0' (LIF)", "alpha_mem=1", "IAF"]),
+        (LIF(1e30, train_alphas=True), (1, 5, 2), ["'0' (LIF)", "alpha_mem=1", "IAF"]),
         (LIFRecurrent(3.0, nn.Tanh()), (1, 5, 2), ["'0' (LIFRecurrent)", "rec_connect=Tanh"]),
         (
             nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"),
@@ -355,10 +357,10 @@ def test_what_has_no_layer_is_named() -> None:
     with pytest.raises(NotImplementedError, match="node 'threshold' has type Threshold"):
         picojoule.from_nir(graph_of(nir.Threshold(threshold=np.ones(2))))
     tau, r, leak, threshold = arrays(1e-4, 1.0, 0.0, 1.0)
-    with pytest.raises(ValueError, match="node 'lif'|lif has a time constant"):
+    with pytest.raises(ValueError, match="lif has a time constant"):
         picojoule.from_nir(graph_of(nir.LIF(tau=tau, r=r, v_leak=leak, v_threshold=threshold)))
+    node = nir.IF(r=np.ones(2), v_threshold=np.ones(2), v_reset=np.array([0.0, 0.5]))
     with pytest.raises(NotImplementedError, match="different v_reset"):
-        node = nir.IF(r=np.ones(2), v_threshold=np.ones(2), v_reset=np.array([0.0, 0.5]))
         picojoule.from_nir(node)
     with pytest.raises(TypeError, match=r"path of a \.nir file"):
         picojoule.from_nir(3)  # type: ignore[arg-type]

@@ -91,7 +91,6 @@ def _graph_module(plan: Plan, modules: dict[str, list[tuple[str, nn.Module]]]) -
         if kind == "Output":
             graph.output(value)
         values[name] = value
-    graph.eliminate_dead_code()
     root = {name: module for pairs in modules.values() for name, module in pairs}
     return fx.GraphModule(root, graph)
 

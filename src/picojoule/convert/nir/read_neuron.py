@@ -176,7 +176,7 @@ def _layer(
     if lost:
         arguments["train_alphas"] = as_alpha
     if kind == "CubaLI":
-        arguments |= {"spike_fn": None, "spike_threshold": None}
+        arguments["spike_fn"] = None
     if squeezed:
         arguments |= reading.squeeze
     layer: LIF = plain_or_squeezed[squeezed](**arguments)
@@ -189,7 +189,7 @@ def _set_exactly(layer: LIF, lost: dict[str, Array], shapes: dict[str, list[int]
     for name, share in lost.items():
         getattr(layer, f"alpha_{name}").data.copy_(torch.as_tensor(1 - share))
     for name, shape in shapes.items():
-        parameter = layer._parameters[name]
+        parameter = layer._parameters.get(name)
         if name != "min_v_mem" and parameter is not None:
             parameter.data = _narrowed(parameter.data, shape)
 
