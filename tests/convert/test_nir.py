@@ -1,11 +1,11 @@
 """What goes to a NIR file comes back with the same spikes; what cannot go says so."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nir
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,7 @@ STATEFUL = {
     "LIFRecurrent without bias": lambda: LIFRecurrent(
         7.3, nn.Linear(N, N, bias=False), tau_syn=2.0, spike_threshold=0.3
     ),
+    "LIRecurrent": lambda: LIFRecurrent(7.3, nn.Linear(N, N), spike_fn=None),
     "IAFRecurrent": lambda: IAFRecurrent(nn.Sequential(nn.Linear(N, N))),
 }
 
@@ -159,6 +160,7 @@ def test_conv1d_is_float32_and_keeps_its_place(tmp_path: Path) -> None:
     )
     data = torch.rand(BATCH * TIME, 2, 8)
     again = through_a_file(tmp_path, model, data, batch_size=BATCH)
+    assert nir.read(tmp_path / "net.nir").nodes["0"].input_shape == 8  # with NIR's own check
     assert again[0].weight.dtype == torch.float32
     assert again[3].bias is None
     assert_same(model, again, data)
@@ -197,7 +199,7 @@ class Residual(nn.Module):
 def test_branches_come_back(tmp_path: Path) -> None:
     model = Residual()
     data = torch.rand(BATCH, TIME, N)
-    again = through_a_file(tmp_path, model, data)
+    again = copy.deepcopy(through_a_file(tmp_path, model, data))
     assert_same(model, again, data)
     nir.write(tmp_path / "again.nir", picojoule.to_nir(again, data))
     assert_same(model, picojoule.from_nir(tmp_path / "again.nir"), data)
@@ -238,11 +240,13 @@ def double_spikes(spikes: Tensor, state: dict[str, Tensor], threshold: Any) -> d
     [
         (ALIF(3.0, 4.0), (1, 5, 2), ["'0' (ALIF)", "no NIR node"]),
         (nn.BatchNorm2d(2), (5, 2, 4, 4), ["'0' (BatchNorm2d)", "Fold"]),
+        (nn.LSTM(2, 2), (1, 5, 2), ["'0' (LSTM)", "no NIR node"]),
         (nn.ReLU(), (5, 2), ["'0' (ReLU)", "no NIR node"]),
         (IAF(tau_syn=3.0), (1, 5, 2), ["'0' (IAF)", "tau_syn", "LIF"]),
         (IAF(reset_fn=double_spikes), (1, 5, 2), ["'0' (IAF)", "reset_fn=double_spikes"]),
         (IAF(), (1, 5), ["'0' (IAF)", "no neuron axis"]),
         (LIF(1e30, train_alphas=True), (1, 5, 2), ["'0' (LIF)", "alpha_mem=1", "IAF"]),
+        (LIF(3.0, tau_syn=0.01), (1, 5, 2), ["'0' (LIF)", "alpha_syn=0", "tau_syn"]),
         (LIFRecurrent(3.0, nn.Tanh()), (1, 5, 2), ["'0' (LIFRecurrent)", "rec_connect=Tanh"]),
         (
             nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"),
@@ -276,93 +280,36 @@ def test_what_nir_cannot_carry_is_named(
         assert word in str(error.value)
 
 
+class Doubled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.neuron = IAF()
+
+    def forward(self, data: Tensor) -> Tensor:
+        return self.neuron(data + data)
+
+
+class TwoInputs(nn.Module):
+    def forward(self, data: Tensor, more: Tensor) -> Tensor:
+        return data + more
+
+
+def test_what_is_no_graph_of_layers_is_refused() -> None:
+    with pytest.raises(NotImplementedError, match="'neuron' gets 'input' more than once"):
+        picojoule.to_nir(Doubled(), torch.rand(1, 5, 2))
+    with pytest.raises(NotImplementedError, match="takes 2 inputs"):
+        picojoule.to_nir(TwoInputs(), torch.rand(1, 5, 2))
+    with pytest.raises(ValueError, match="no layer between"):
+        picojoule.to_nir(nn.Identity(), torch.rand(1, 5, 2))
+
+
+def test_half_precision_is_written_in_single(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(N, N), LIF(3.0)).bfloat16()
+    again = through_a_file(tmp_path, model, torch.rand(1, 5, N, dtype=torch.bfloat16))
+    assert torch.equal(again[0].weight, model[0].weight.float())
+
+
 def test_a_neuron_used_twice_is_refused() -> None:
     neuron = IAF()
     with pytest.raises(NotImplementedError, match="used more than once"):
         picojoule.to_nir(nn.Sequential(neuron, nn.Linear(2, 2), neuron), torch.rand(1, 5, 2))
-
-
-def graph_of(*nodes: nir.NIRNode) -> nir.NIRGraph:
-    return nir.NIRGraph.from_list(*nodes, type_check=False)
-
-
-def arrays(*values: float) -> list[np.ndarray]:
-    return [np.array([value], dtype=np.float32) for value in values]
-
-
-def spikes_of(node: nir.NIRNode, *inputs: float, **options: Any) -> list[float]:
-    data = torch.tensor(inputs).reshape(1, -1, 1)
-    return picojoule.from_nir(node, **options)(data).flatten().tolist()
-
-
-def test_a_foreign_if_has_no_bound_and_fires_above_its_threshold() -> None:
-    r, threshold = arrays(1.0, 1.0)
-    node = nir.IF(r=r, v_threshold=threshold)
-    assert spikes_of(node, 1.0, 0.0, 0.5, 3.0) == [0, 0, 1, 1]
-    assert spikes_of(node, 1.0, 0.0, 0.5, 3.0, fires_at_threshold=True) == [1, 0, 0, 1]
-    assert spikes_of(node, -5.0, 5.5, 1.0) == [0, 0, 1]
-    assert spikes_of(node, 2.5, 0.0, reset_fn=MembraneSubtract()) == [1, 1]
-    assert picojoule.from_nir(node)[0].min_v_mem is None
-
-
-def test_a_foreign_if_with_a_resistance_takes_it_times_dt() -> None:
-    r, threshold = arrays(1e4, 1.0)
-    assert spikes_of(nir.IF(r=r, v_threshold=threshold), 0.6, 0.6) == [0, 1]
-    assert spikes_of(nir.IF(r=r, v_threshold=threshold), 0.6, 0.6, dt=2e-4) == [1, 1]
-
-
-def test_rest_and_reset_potentials_move_the_origin() -> None:
-    tau, r, leak, threshold, reset = arrays(2e-4, 2.0, -1.0, 0.5, -2.0)
-    node = nir.LIF(tau=tau, r=r, v_leak=leak, v_threshold=threshold, v_reset=reset)
-    v, expected = -1.0, []
-    for x in (1.0, 1.2, 0.0, 1.6, 1.4, 3.0):
-        v = v + 0.5 * (-1.0 - v) + x
-        expected.append(float(v > 0.5))
-        v = -2.0 if v > 0.5 else v
-    assert 1 in expected
-    assert spikes_of(node, 1.0, 1.2, 0.0, 1.6, 1.4, 3.0) == expected
-
-
-def test_scalar_parameters_of_a_leaky_integrator_are_read() -> None:
-    node = nir.LI(tau=np.float32(2e-4), r=np.float32(1.0), v_leak=np.float32(0.0))
-    assert spikes_of(node, 1.0, 1.0) == [0.5, 0.75]
-    assert spikes_of(node, 1.0, 0.0, dt=2e-4, discretisation="exponential") == pytest.approx(
-        [1 - np.exp(-1), np.exp(-1) - np.exp(-2)]
-    )
-
-
-def test_scale_and_padded_pool_and_flat_cycles_are_read() -> None:
-    scaled = picojoule.from_nir(graph_of(nir.Scale(scale=np.array([2.0, 3.0]))))
-    assert scaled(torch.ones(1, 1, 2)).tolist() == [[[2.0, 3.0]]]
-    pool = nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), padding=np.array([1, 0]))
-    summed = picojoule.from_nir(graph_of(pool_input(), pool), batch_size=1)(torch.ones(1, 1, 2, 2))
-    assert summed.flatten().tolist() == [2.0, 2.0]
-    r, threshold = arrays(1.0, 0.9)
-    nodes = {
-        "in": nir.Input({"input": np.array([1])}),
-        "if": nir.IF(r=r, v_threshold=threshold),
-        "w": nir.Affine(weight=np.array([[0.25]]), bias=np.array([0.5])),
-        "out": nir.Output({"output": np.array([1])}),
-    }
-    cycle = nir.NIRGraph(nodes, [("in", "if"), ("if", "w"), ("w", "if"), ("if", "out")])
-    # .5 from the bias in every step, .25 more after a spike
-    assert spikes_of(cycle, 0.0, 0.0, 0.0, 0.0, 0.0) == [0, 1, 0, 1, 0]
-
-
-def pool_input() -> nir.Input:
-    return nir.Input({"input": np.array([1, 2, 2])})
-
-
-def test_what_has_no_layer_is_named() -> None:
-    with pytest.raises(NotImplementedError, match="node 'threshold' has type Threshold"):
-        picojoule.from_nir(graph_of(nir.Threshold(threshold=np.ones(2))))
-    tau, r, leak, threshold = arrays(1e-4, 1.0, 0.0, 1.0)
-    with pytest.raises(ValueError, match="lif has a time constant"):
-        picojoule.from_nir(graph_of(nir.LIF(tau=tau, r=r, v_leak=leak, v_threshold=threshold)))
-    node = nir.IF(r=np.ones(2), v_threshold=np.ones(2), v_reset=np.array([0.0, 0.5]))
-    with pytest.raises(NotImplementedError, match="different v_reset"):
-        picojoule.from_nir(node)
-    with pytest.raises(TypeError, match=r"path of a \.nir file"):
-        picojoule.from_nir(3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="dt is -1"):
-        picojoule.from_nir(graph_of(nir.Scale(scale=np.ones(2))), dt=-1.0)

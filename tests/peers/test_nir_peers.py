@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import picojoule
-from picojoule.activation import MembraneReset, MembraneSubtract, SingleSpike
+from picojoule.activation import MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
 from picojoule.layers import LIF
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    sinabs = pytest.importorskip("sinabs")
     snntorch = pytest.importorskip("snntorch")
     snntorch_export = pytest.importorskip("snntorch.export_nir")
     norse = pytest.importorskip("norse.torch")
@@ -150,6 +151,27 @@ def test_spikingjelly(kind: str, dt: float, tmp_path: Path, data: Tensor) -> Non
     graph = jelly_nir.export_to_nir(net, data[:, 0], dt=dt)
     spikes = read(graph, tmp_path, data, dt=dt, fires_at_threshold=True)
     assert torch.equal(spikes, stepwise(net, data))
+
+
+@pytest.mark.parametrize("kind", ["IAF", "LIF"])
+def test_sinabs(kind: str, data: Tensor) -> None:
+    arguments = {"tau_mem": torch.full((N,), 3.0)} if kind == "LIF" else {}
+    threshold = torch.full((N,), 0.3)
+    net = nn.Sequential(
+        nn.Linear(N, N), getattr(sinabs.layers, kind)(spike_threshold=threshold, **arguments)
+    )
+    expected = net(data).detach()
+    assert expected.max() > 1
+    # in memory: what sinabs makes of such a network cannot always be written
+    again = picojoule.from_nir(
+        sinabs.to_nir(net, data),
+        dt=1.0,
+        discretisation="exponential",
+        fires_at_threshold=True,
+        spike_fn=MultiSpike,
+        reset_fn=MembraneSubtract(),
+    )
+    assert torch.equal(again(data), expected)
 
 
 ONCE_TO_ZERO = {"spike_fn": SingleSpike, "reset_fn": MembraneReset()}

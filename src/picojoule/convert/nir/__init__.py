@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from picojoule.activation import ResetFunction
+from picojoule.activation import ResetFunction, SpikeFunction
 from picojoule.convert.nir.time_step import Discretisation, TimeStep
 from picojoule.extras import extra
 
@@ -80,6 +80,7 @@ def from_nir(
     *,
     dt: float | None = None,
     discretisation: Discretisation | None = None,
+    spike_fn: SpikeFunction | type[SpikeFunction] | None = None,
     reset_fn: ResetFunction | None = None,
     fires_at_threshold: bool | None = None,
 ) -> nn.Module:
@@ -97,17 +98,19 @@ def from_nir(
     | SpikingJelly | `fires_at_threshold=True`, and the `dt` of its export if you gave one |
     | Norse, `to_nir(..., dt=dt)` | `dt=1e-3 * dt`, so 1e-6 for its default: it multiplies its time constants by dt |
     | Norse, LIFCell | also set `w_in = tau_syn / dt` (this dt) on the node: its export leaves it 1 |
-    | sinabs LIF, ExpLeak | `dt=1.0, discretisation="exponential"` |
+    | sinabs | `dt=1.0, discretisation="exponential", fires_at_threshold=True, spike_fn=MultiSpike, reset_fn=MembraneSubtract()` |
 
     IF has no time constant: an input of 1 adds 1 if all its r are 1, as these programs mean it, otherwise `r * dt`.
     An input weight that a layer has no parameter for becomes a layer `<name>_input` that scales.
 
     Args:
         node_or_path: NIR graph, node, or path of a `.nir` file.
-        batch_size, num_timesteps: with one of them the layers take `(b t) *n` (squeezed layers), with neither
-            `b t *n`.
+        batch_size: samples in the folded axis of squeezed layers, which take `(b t) *n`; with neither
+            `batch_size` nor `num_timesteps` the layers take `b t *n`.
+        num_timesteps: time steps in that axis, if the samples should follow from the input.
         dt: length of a time step in seconds; by default what the file says, or else 1e-4.
         discretisation: "euler" or "exponential"; by default what the file says, or else "euler".
+        spike_fn: spike function of all neurons, in place of the file's word.
         reset_fn: what a spike does to the potential, for all neurons, in place of the file's word.
         fires_at_threshold: whether a potential equal to the threshold fires.
 
@@ -133,6 +136,7 @@ def from_nir(
     reading = Reading(
         step_of(graph, dt, discretisation),
         {"batch_size": batch_size, "num_timesteps": num_timesteps},
+        spike_fn,
         reset_fn,
         fires_at_threshold,
     )

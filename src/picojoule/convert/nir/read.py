@@ -56,7 +56,7 @@ def module_of(graph: nir.NIRGraph, reading: Reading) -> nn.Module:
     taken: set[str] = set()
     for name, node in plan.nodes.items():
         modules[name] = [
-            (_free_name(name.replace(".", "_") + suffix, taken), module)
+            (_free_name(name.removesuffix(".lif").replace(".", "_") + suffix, taken), module)
             for suffix, module in _modules(name, node, reading)
         ]
     branches = any(len(sources) > 1 for sources in plan.sources.values())

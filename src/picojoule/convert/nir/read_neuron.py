@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from picojoule.activation import MembraneReset, ResetFunction, SingleSpike
+from picojoule.activation import MembraneReset, ResetFunction, SingleSpike, SpikeFunction
+from picojoule.convert.nir.arrays import Array
 from picojoule.convert.nir.metadata import built, tensor, unpacked
 from picojoule.convert.nir.read_layer import linear
 from picojoule.convert.nir.scale import Scale
 from picojoule.convert.nir.simplify import Recurrent
-from picojoule.convert.nir.time_step import Array, TimeStep
+from picojoule.convert.nir.time_step import TimeStep
 from picojoule.layers import (
     IAF,
     LIF,
@@ -31,12 +32,12 @@ from picojoule.layers import (
 )
 
 # by what the neuron is: feed-forward, recurrent; each as it is and squeezed
-LAYERS: dict[str, tuple[tuple[Any, Any], tuple[Any, Any] | None]] = {
+LAYERS: dict[str, tuple[tuple[Any, Any], tuple[Any, Any]]] = {
     "IF": ((IAF, IAFSqueeze), (IAFRecurrent, IAFRecurrentSqueeze)),
     "LIF": ((LIF, LIFSqueeze), (LIFRecurrent, LIFRecurrentSqueeze)),
     "CubaLIF": ((LIF, LIFSqueeze), (LIFRecurrent, LIFRecurrentSqueeze)),
-    "LI": ((ExpLeak, ExpLeakSqueeze), None),
-    "CubaLI": ((LIF, LIFSqueeze), None),
+    "LI": ((ExpLeak, ExpLeakSqueeze), (LIFRecurrent, LIFRecurrentSqueeze)),
+    "CubaLI": ((LIF, LIFSqueeze), (LIFRecurrent, LIFRecurrentSqueeze)),
 }
 
 
@@ -46,6 +47,7 @@ class Reading:
 
     step: TimeStep
     squeeze: dict[str, int | None]
+    spike_fn: SpikeFunction | type[SpikeFunction] | None = None
     reset_fn: ResetFunction | None = None
     fires_at_threshold: bool | None = None
 
@@ -63,7 +65,7 @@ def neuron(where: str, node: nir.NIRNode | Recurrent, reading: Reading) -> list[
         arguments["rec_connect"] = connect
     if kind != "IF":
         arguments["norm_input"] = norm_input
-    layer = _layer(where, kind, lost, arguments, ours, reading)
+    layer = _layer(kind, lost, arguments, ours, reading)
     if np.allclose(scale, 1.0, rtol=1e-5) and not np.any(shift):
         return [layer]
     return [Scale(scale, shift), layer]
@@ -114,9 +116,8 @@ def _firing(
         firing["spike_fn"] = built(ours["spike_fn"])
         firing["reset_fn"] = built(ours["reset_fn"])
         firing["surrogate_grad_fn"] = built(ours["surrogate_grad_fn"])
-    if reading.reset_fn is not None:
-        firing["reset_fn"] = reading.reset_fn
-    return firing
+    asked = {"spike_fn": reading.spike_fn, "reset_fn": reading.reset_fn}
+    return firing | {name: part for name, part in asked.items() if part is not None}
 
 
 def _reset(where: str, cell: nir.NIRNode, leak: Array) -> MembraneReset:
@@ -151,7 +152,6 @@ def _feedback(
 
 
 def _layer(
-    where: str,
     kind: str,
     lost: dict[str, Array],
     arguments: dict[str, Any],
@@ -161,10 +161,6 @@ def _layer(
     """Foreign neurons have their `alpha` as parameter, exactly what the file says; ours what they had."""
     feed_forward, recurrent = LAYERS[kind]
     plain_or_squeezed = recurrent if "rec_connect" in arguments else feed_forward
-    if plain_or_squeezed is None:
-        raise NotImplementedError(
-            f"from_nir: node {where!r} ({kind}) feeds back to itself; only spiking neurons can."
-        )
     squeezed = any(n is not None for n in reading.squeeze.values())
     if ours is None:
         as_alpha, shapes = True, {}
@@ -175,7 +171,7 @@ def _layer(
         arguments[f"tau_{name}"] = torch.as_tensor(-1 / np.log1p(-share))
     if lost:
         arguments["train_alphas"] = as_alpha
-    if kind == "CubaLI":
+    if kind == "CubaLI" or (kind == "LI" and "rec_connect" in arguments):
         arguments["spike_fn"] = None
     if squeezed:
         arguments |= reading.squeeze

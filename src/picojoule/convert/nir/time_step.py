@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from picojoule.convert.nir.arrays import Array
+
 Discretisation = Literal["euler", "exponential"]
 
 

@@ -37,9 +37,10 @@ class Trace:
 
     def connect(self, sources: tuple[str, ...], target: str) -> None:
         """An edge from each source to the target; NIR adds up what arrives at a node."""
-        if len(set(sources)) != len(sources):
+        twice = [source for source in sources if sources.count(source) > 1]
+        if twice:
             raise NotImplementedError(
-                f"to_nir: {target!r} gets {sources[0]!r} more than once, and NIR allows one edge between "
+                f"to_nir: {target!r} gets {twice[0]!r} more than once, and NIR allows one edge between "
                 "two nodes. Multiply by a number in the weights instead."
             )
         self.edges += [(source, target) for source in sources]
@@ -86,7 +87,8 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
             path = str(node.target)
             name = _free_name(path, result)
             result.calls[name] = Call(path, root.get_submodule(path), *shapes[path].pop(0))
-            result.connect(_sources_of(node.args[0], sources), name)
+            argument = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
+            result.connect(_sources_of(argument, sources), name)
             sources[node] = (name,)
         else:
             sources[node] = _summed(node, sources)
@@ -117,7 +119,7 @@ def _observed_shapes(
     def observe(path: str) -> None:
         seen = shapes.setdefault(path, [])
         root.get_submodule(path).register_forward_hook(
-            lambda _module, given, output: seen.append((tuple(given[0].shape), tuple(output.shape)))
+            lambda _module, given, output: seen.append((_shape(given), _shape(output)))
         )
 
     for path in {str(node.target) for node in graph.nodes if node.op == "call_module"}:
@@ -126,6 +128,13 @@ def _observed_shapes(
     with torch.no_grad():
         root(sample_data)
     return shapes
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Of a tensor, or of the first one in what a layer without NIR node may take or give."""
+    while isinstance(value, tuple) and value:
+        value = value[0]
+    return tuple(getattr(value, "shape", ()))
 
 
 def _sources_of(argument: Any, sources: dict[fx.Node, tuple[str, ...]]) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import nir
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
+from picojoule.convert.nir.arrays import Array, array
 from picojoule.convert.nir.metadata import packed
 from picojoule.convert.nir.refusal import not_carried
 from picojoule.convert.nir.scale import Scale
-from picojoule.convert.nir.time_step import Array
 from picojoule.convert.nir.trace import Call
 from picojoule.layers import SumPool2d
 
@@ -48,8 +48,8 @@ def _linear(where: str, module: nn.Linear, call: Call, leading: int) -> nir.NIRN
             "Flatten the neuron axes first: NIR's Linear takes vectors.",
         )
     if module.bias is None:
-        return nir.Linear(weight=_array(module.weight))
-    return nir.Affine(weight=_array(module.weight), bias=_array(module.bias))
+        return nir.Linear(weight=array(module.weight))
+    return nir.Affine(weight=array(module.weight), bias=array(module.bias))
 
 
 def _convolution(where: str, module: nn.Conv1d | nn.Conv2d, call: Call) -> nir.NIRNode:
@@ -57,8 +57,8 @@ def _convolution(where: str, module: nn.Conv1d | nn.Conv2d, call: Call) -> nir.N
         raise not_carried(
             where, module, f"padding_mode={module.padding_mode!r}", "Use padding_mode='zeros'."
         )
-    weight = _array(module.weight)
-    bias = np.zeros(len(weight), weight.dtype) if module.bias is None else _array(module.bias)
+    weight = array(module.weight)
+    bias = np.zeros(len(weight), weight.dtype) if module.bias is None else array(module.bias)
     common: dict[str, Any] = {
         "weight": weight,
         "bias": bias,
@@ -136,12 +136,8 @@ def _scale(where: str, module: Scale, shape: tuple[int, ...]) -> nir.NIRNode:
         raise not_carried(
             where, module, "a shift", "Put it into the bias of the Linear or Conv before it."
         )
-    return nir.Scale(scale=np.broadcast_to(_array(module.scale), shape).copy())
+    return nir.Scale(scale=np.broadcast_to(array(module.scale), shape).copy())
 
 
 def _pair(value: Any) -> Array:
     return np.array(value if isinstance(value, tuple | list) else (value, value))
-
-
-def _array(value: Tensor) -> Array:
-    return np.asarray(value.detach().cpu().numpy())

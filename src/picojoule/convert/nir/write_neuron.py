@@ -6,11 +6,12 @@ from typing import Any
 
 import nir
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
+from picojoule.convert.nir.arrays import Array, array
 from picojoule.convert.nir.metadata import described, packed, plain
 from picojoule.convert.nir.refusal import not_carried
-from picojoule.convert.nir.time_step import Array, TimeStep, per_step
+from picojoule.convert.nir.time_step import TimeStep, per_step
 from picojoule.layers import LIF
 
 
@@ -45,10 +46,10 @@ def _feedback(where: str, layer: LIF, connect: nn.Module) -> nir.NIRNode:
             f"rec_connect={type(connect).__name__}",
             "Only nn.Linear has a NIR node that neurons can feed back through.",
         )
-    weight = _array(connect.weight)
+    weight = array(connect.weight)
     if connect.bias is None:
         return nir.Linear(weight=weight)
-    return nir.Affine(weight=weight, bias=_array(connect.bias))
+    return nir.Affine(weight=weight, bias=array(connect.bias))
 
 
 def _node(where: str, layer: LIF, shape: tuple[int, ...], step: TimeStep) -> nir.NIRNode:
@@ -57,7 +58,8 @@ def _node(where: str, layer: LIF, shape: tuple[int, ...], step: TimeStep) -> nir
     syn = _lost(where, layer, "syn", shape)
     fields: dict[str, Any] = {"metadata": _metadata(layer)}
     if layer.does_spike:
-        threshold = np.broadcast_to(_array(layer.spike_threshold), shape).copy()
+        assert layer.spike_threshold is not None
+        threshold = np.broadcast_to(array(layer.spike_threshold), shape).copy()
         reset = float(getattr(layer.reset_fn, "reset_value", 0.0))
         fields |= {"v_threshold": threshold, "v_reset": np.full_like(threshold, reset)}
     if mem is None:
@@ -108,14 +110,11 @@ def _raise_if_not_carried(where: str, layer: LIF, shape: tuple[int, ...]) -> Non
 def _lost(where: str, layer: LIF, name: str, shape: tuple[int, ...]) -> Array | None:
     """The share that is lost in a step, `*n`."""
     tau, alpha = getattr(layer, f"tau_{name}"), getattr(layer, f"alpha_{name}")
-    lost = per_step(None if tau is None else _array(tau), None if alpha is None else _array(alpha))
+    lost = per_step(None if tau is None else array(tau), None if alpha is None else array(alpha))
     if lost is None:
         return None
     if (lost == 0).any():
         raise not_carried(where, layer, f"alpha_{name}=1", "A neuron that never leaks is IAF.")
+    if (lost == 1).any():
+        raise not_carried(where, layer, f"alpha_{name}=0", f"Use a longer tau_{name}.")
     return np.broadcast_to(lost, shape).copy()
-
-
-def _array(value: Tensor | None) -> Array:
-    assert value is not None
-    return np.asarray(value.detach().cpu().numpy())
