@@ -1,7 +1,7 @@
 """Picojoule: spiking neural networks trained to an energy budget."""
 
 from picojoule import activation, convert, hooks, layers, ops, synops
-from picojoule.convert import Network, from_model
+from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
     reset_states,
@@ -18,11 +18,13 @@ __all__ = [
     "check_finite",
     "convert",
     "from_model",
+    "from_nir",
     "hooks",
     "layers",
     "ops",
     "reset_states",
     "set_batch_size",
     "synops",
+    "to_nir",
     "zero_grad",
 ]

@@ -10,6 +10,7 @@ from picojoule.convert.discretize_plan import (
 )
 from picojoule.convert.from_model import from_model
 from picojoule.convert.network import Network
+from picojoule.convert.nir import from_nir, to_nir
 from picojoule.convert.normalize import normalize_weights
 from picojoule.convert.replace import replace_module, replace_module_
 from picojoule.convert.synops_scaling import SynopsScaling, scale_to_synops
@@ -23,9 +24,11 @@ __all__ = [
     "discretize",
     "fold_batch_norm",
     "from_model",
+    "from_nir",
     "normalize_weights",
     "plan_discretization",
     "replace_module",
     "replace_module_",
     "scale_to_synops",
+    "to_nir",
 ]
