@@ -25,7 +25,6 @@ import picojoule
 from picojoule.convert import discretize, fold_batch_norm, normalize_weights, plan_discretization
 from picojoule.data import ImageData, Split, load_images, rate_code
 from picojoule.hooks import register_synops_hooks
-from picojoule.layers import IAFSqueeze
 
 num_timesteps = 50
 batch_size = 100
@@ -111,13 +110,6 @@ def measure_cnn(name: str, cnn: nn.Sequential, data: Split) -> Stage:
 
 
 # ---- 3. The steps ------------------------------------------------------------------------------------
-def spiking(cnn: nn.Sequential) -> nn.Sequential:
-    """Each ReLU becomes a layer of integrate-and-fire neurons."""
-    return nn.Sequential(
-        *(IAFSqueeze(batch_size=batch_size) if isinstance(m, nn.ReLU) else m for m in cnn)
-    )
-
-
 def convert(data: ImageData, epochs: int) -> list[Stage]:
     cnn = make_cnn()
     train(cnn, data.train, epochs)
@@ -131,7 +123,8 @@ def convert(data: ImageData, epochs: int) -> list[Stage]:
     normalize_weights(folded, brightness(data.train.images[:1000]), relus, weighted, percentile=99)
     stages.append(measure_cnn("CNN, folded and normalised", folded, data.test))
 
-    snn = spiking(folded)
+    # each ReLU becomes a layer of integrate-and-fire neurons
+    snn = picojoule.from_model(folded, batch_size=batch_size, min_v_mem=None).spiking_model
     stages.append(measure(f"SNN, {num_timesteps} steps", snn, data.test))
 
     picojoule.reset_states(snn)
