@@ -37,6 +37,7 @@ def test_an_ann_learns_to_spend_less(few_images: Path) -> None:
 
 
 def test_a_cnn_converts(few_images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("nir")
     example = runpy.run_path(str(ROOT / "examples/convert_a_cnn.py"))
     example["main"].__globals__["num_timesteps"] = 20
     figures = example["main"](few_images, epochs=8)
@@ -60,3 +61,4 @@ def test_the_recorded_runs_on_mnist_keep_what_is_promised() -> None:
     assert normalised == pytest.approx(cnn, abs=2e-4)
     assert snn >= cnn - 0.01
     assert whole >= snn - 0.01
+    assert stages[-1]["accuracy"] == whole  # through NIR

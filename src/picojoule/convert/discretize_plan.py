@@ -176,7 +176,7 @@ def _warn_if_coarse(names: str, set_by: str, lost: float, peak: float, bits: Bit
         f"discretize: the scale of {names} is set by its {set_by}, so that the weights use only "
         f"{peak:.0f} of {2 ** (bits.weights - 1)} levels ({math.log2(lost):.1f} of {bits.weights} bits lost). "
         f"{remedy}",
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
