@@ -9,6 +9,7 @@ MODULES = [
     "picojoule",
     "picojoule.activation",
     "picojoule.budget",
+    "picojoule.convert",
     "picojoule.data",
     "picojoule.hooks",
     "picojoule.layers",
