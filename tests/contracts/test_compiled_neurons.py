@@ -131,6 +131,22 @@ def test_a_whole_network_is_compiled_in_one_graph() -> None:
     assert torch.equal(own[-1].v_mem, model[-1].v_mem)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # the tracer looks at states
+def test_gradients_flow_through_the_state_from_call_to_call() -> None:
+    torch._dynamo.reset()
+    gradients = []
+    for compiled in (False, True):
+        layer = LIFRecurrent(5.0, nn.Tanh(), tau_syn=3.0)
+        if compiled:
+            layer.compile(backend="aot_eager", fullgraph=True)
+        first = current(0).requires_grad_()
+        layer(first)
+        layer(current(1)).sum().backward()
+        gradients.append(first.grad)
+    assert gradients[0].any()
+    assert torch.equal(*gradients)
+
+
 def test_a_compiled_layer_starts_from_zeros_when_the_batch_changes() -> None:
     torch._dynamo.reset()
     layer = ALIF(5.0, 4.0)
@@ -142,12 +158,23 @@ def test_a_compiled_layer_starts_from_zeros_when_the_batch_changes() -> None:
     assert torch.equal(output, ALIF(5.0, 4.0)(current(1, batch=2)))
 
 
-def test_a_compiled_layer_says_that_it_keeps_no_firing_rate() -> None:
+def test_a_compiled_layer_keeps_no_firing_rate() -> None:
     torch._dynamo.reset()
     layer = ALIF(5.0, 4.0)
     layer(current(0))
+    assert layer.firing_rate > 0
     layer.zero_grad()
     layer.compile(backend="aot_eager", fullgraph=True)
     layer(current(0))
-    with pytest.raises(RuntimeError, match="compiled layers do not keep one"):
-        _ = layer.firing_rate
+    assert layer.firing_rate is None
+
+
+@pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="torch 2.6 cannot tell")
+@pytest.mark.parametrize("shape", [None, (2, NEURONS)])
+def test_an_export_without_a_fitting_state_says_what_to_do(shape: tuple[int, ...] | None) -> None:
+    layer = ALIF(5.0, 4.0, shape=shape)
+    with pytest.raises(ValueError, match=r"init_state_with_shape\(\(3, 5\)\)"):
+        torch.export.export(layer, (current(0),))
+    layer.init_state_with_shape((BATCH, NEURONS))
+    program = torch.export.export(copy.deepcopy(layer), (current(0),)).module()
+    assert torch.equal(program(current(0)), layer(current(0)))

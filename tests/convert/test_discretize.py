@@ -281,7 +281,7 @@ def test_a_number_that_is_added_has_no_units() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.spike(self.layer(x) + 0.5)
 
-    with pytest.raises(NotImplementedError, match="the call .*add.* cannot be discretised"):
+    with pytest.raises(NotImplementedError, match=r"the call .*add.* cannot be discretised"):
         discretize(Shifted())
 
 

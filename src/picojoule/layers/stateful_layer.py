@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from picojoule.layers.arguments import constructor_arguments
 from picojoule.layers.single_use import single_use
 
+# torch 2.6 does not tell an export from a compilation
+is_exporting = getattr(torch.compiler, "is_exporting", lambda: False)
 ValueRanges = dict[str, tuple[float, float]]
 
 
@@ -64,27 +66,19 @@ class StatefulLayer(nn.Module):
         return value.detach() if isinstance(value, Tensor) else value
 
     @property
-    def firing_rate(self) -> Tensor:
+    def firing_rate(self) -> Tensor | None:
         """Mean of the last output, a scalar: spikes per neuron and time step; 0 of an empty one.
 
         It has the gradient history of the output, until `reset_states` or `zero_grad`. The layer
-        holds its last output for this, which a training step holds anyway.
-
-        Raises:
-            RuntimeError: there was no forward pass since the layer was made or copied, or it was
-                compiled, or the output has been changed in place.
+        holds its last output for this, which a training step holds anyway. None where it is not
+        known: before the first forward, in a copy, after a compiled forward, and when the output
+        has been changed in place.
         """
         if self._output is None:
-            raise RuntimeError(
-                f"{type(self).__name__}.firing_rate: no output to take the mean of. Call the layer first; "
-                "copies and compiled layers do not keep one (picojoule.synops.firing_rate(output) does it)."
-            )
+            return None
         output, version = self._output
         if version is not None and output._version != version:
-            raise RuntimeError(
-                f"{type(self).__name__}.firing_rate: the output was changed in place after the forward "
-                "pass. Take picojoule.synops.firing_rate(output) before that."
-            )
+            return None
         return output.sum() / max(output.numel(), 1)
 
     def states(self) -> dict[str, Tensor]:
@@ -163,6 +157,13 @@ class StatefulLayer(nn.Module):
     def _carried_states(self, shape: tuple[int, ...]) -> dict[str, Tensor] | None:
         """The states left by the last call if they fit `b *n`; None to start from zeros."""
         states = self.states()
+        if is_exporting() and not self.state_has_shape(shape):
+            # a program's buffers keep their shape; torch would say so only when it runs
+            raise ValueError(
+                f"{type(self).__name__}: a program that goes on from call to call needs states of shape "
+                f"{shape} to export, but they have shape {self.shape}. Call "
+                f"init_state_with_shape({shape}), or the model once on the example, before the export."
+            )
         if not self.is_state_initialised():
             return None
         if not self.state_has_shape(shape):
