@@ -1,6 +1,7 @@
 """Picojoule: spiking neural networks trained to an energy budget."""
 
 from picojoule import activation, hooks, layers, ops, synops
+from picojoule.convert import from_nir, to_nir
 from picojoule.layers import (
     check_finite,
     reset_states,
@@ -14,11 +15,13 @@ __all__ = [
     "__version__",
     "activation",
     "check_finite",
+    "from_nir",
     "hooks",
     "layers",
     "ops",
     "reset_states",
     "set_batch_size",
     "synops",
+    "to_nir",
     "zero_grad",
 ]
