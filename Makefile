@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Peers are outside witnesses: without their dependencies, which would bring torchvision in.
-PEERS := sinabs==3.1.3 pbr nir nirtorch h5py
+PEERS := sinabs==3.1.3 pbr nir nirtorch h5py norse==1.1.0 snntorch==1.0.0 spikingjelly==2.0.0 loguru
 
 .PHONY: demo test check test-all bench format clean
 

@@ -1,7 +1,7 @@
 """Picojoule: spiking neural networks trained to an energy budget."""
 
-from picojoule import activation, hooks, layers, ops, synops
-from picojoule.convert import from_nir, to_nir
+from picojoule import activation, convert, hooks, layers, ops, synops
+from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
     reset_states,
@@ -12,9 +12,12 @@ from picojoule.layers import (
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Network",
     "__version__",
     "activation",
     "check_finite",
+    "convert",
+    "from_model",
     "from_nir",
     "hooks",
     "layers",

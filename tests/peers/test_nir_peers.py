@@ -153,6 +153,22 @@ def test_spikingjelly(kind: str, dt: float, tmp_path: Path, data: Tensor) -> Non
     assert torch.equal(spikes, stepwise(net, data))
 
 
+def test_a_conv_net_of_spikingjelly(tmp_path: Path) -> None:
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1),
+        jelly_neuron.IFNode(v_threshold=0.7),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(36, N, bias=False),
+        jelly_neuron.LIFNode(tau=2.5, v_threshold=0.05),
+    )
+    data = torch.rand(BATCH, TIME, 2, 6, 6)
+    graph = jelly_nir.export_to_nir(net, data[:, 0])
+    folded = data.flatten(0, 1)
+    spikes = read(graph, tmp_path, folded, num_timesteps=TIME, fires_at_threshold=True)
+    assert torch.equal(spikes.unflatten(0, (BATCH, TIME)), stepwise(net, data))
+
+
 @pytest.mark.parametrize("kind", ["IAF", "LIF"])
 def test_sinabs(kind: str, data: Tensor) -> None:
     arguments = {"tau_mem": torch.full((N,), 3.0)} if kind == "LIF" else {}

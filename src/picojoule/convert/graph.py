@@ -74,7 +74,7 @@ def call_graph(
             "without branches on the data, or hand over its traceable parts one by one."
         ) from error
     for node in graph.nodes:
-        if node.op == "call_module":
+        if node.op in ("call_module", "get_attr"):
             node.target = str(node.target).partition(".")[2]
     return graph
 

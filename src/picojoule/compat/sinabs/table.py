@@ -49,6 +49,7 @@ _COUNTERS = _from(f"{_HERE}.synopcounter", "SNNAnalyzer", "SynOpCounter")
 _WHOLE_MODEL = _from("picojoule.layers", "reset_states", "set_batch_size", "zero_grad")
 _SPECK = _from(f"{_HERE}.speck_memory", "validate_memory_mapping_speck")
 _SPECK_LAYER = _from(f"{_HERE}.speck_memory", "ValidateMapping")
+_NIR = _from("picojoule.convert", "from_nir", "to_nir")
 
 MODULES: dict[str, dict[str, str]] = {
     "sinabs": {
@@ -57,6 +58,7 @@ MODULES: dict[str, dict[str, str]] = {
         **_WHOLE_MODEL,
         **_SPECK,
         **_SPECK_LAYER,
+        **_NIR,
     },
     "sinabs.activation": {**_QUANTIZE, **_RESET, **_SPIKES, **_SURROGATES},
     "sinabs.activation.quantize": _QUANTIZE,
@@ -124,6 +126,7 @@ MODULES: dict[str, dict[str, str]] = {
     "sinabs.layers.reshape": _RESHAPE,
     "sinabs.layers.stateful_layer": _STATEFUL,
     "sinabs.layers.to_spike": _TO_SPIKE,
+    "sinabs.nir": {**_NIR, **_from(f"{_HERE}.utils", "_as_pair")},
     "sinabs.synopcounter": _COUNTERS,
     "sinabs.utils": {
         **_WHOLE_MODEL,
