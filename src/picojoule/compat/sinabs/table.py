@@ -26,7 +26,6 @@ _SURROGATES = _from(
     "PeriodicExponential",
     "SingleExponential",
 )
-_DEFAULTS = _from("picojoule.activation", "MembraneSubtract", "MultiSpike", "SingleExponential")
 
 _ALIF = _from("picojoule.layers", "ALIF", "ALIFRecurrent")
 _CHANNEL_SHIFT = _from("picojoule.layers", "ChannelShift")
@@ -49,7 +48,10 @@ _COUNTERS = _from(f"{_HERE}.synopcounter", "SNNAnalyzer", "SynOpCounter")
 _WHOLE_MODEL = _from("picojoule.layers", "reset_states", "set_batch_size", "zero_grad")
 _SPECK = _from(f"{_HERE}.speck_memory", "validate_memory_mapping_speck")
 _SPECK_LAYER = _from(f"{_HERE}.speck_memory", "ValidateMapping")
-_NIR = _from("picojoule.convert", "from_nir", "to_nir")
+_CONVERSION = _from("picojoule.convert", "replace_module", "replace_module_")
+_FROM_MODEL = _from("picojoule.convert", "from_model")
+_NETWORK = _from("picojoule.convert", "Network")
+_NIR = _from(f"{_HERE}.nir", "from_nir", "to_nir")
 
 MODULES: dict[str, dict[str, str]] = {
     "sinabs": {
@@ -58,6 +60,8 @@ MODULES: dict[str, dict[str, str]] = {
         **_WHOLE_MODEL,
         **_SPECK,
         **_SPECK_LAYER,
+        **_FROM_MODEL,
+        **_NETWORK,
         **_NIR,
     },
     "sinabs.activation": {**_QUANTIZE, **_RESET, **_SPIKES, **_SURROGATES},
@@ -75,6 +79,8 @@ MODULES: dict[str, dict[str, str]] = {
         "conv_output_size",
         "infer_output_shape",
     ),
+    "sinabs.conversion": _CONVERSION,
+    "sinabs.from_torch": _FROM_MODEL,
     "sinabs.hooks": {
         **_from(
             "picojoule.hooks",
@@ -126,7 +132,8 @@ MODULES: dict[str, dict[str, str]] = {
     "sinabs.layers.reshape": _RESHAPE,
     "sinabs.layers.stateful_layer": _STATEFUL,
     "sinabs.layers.to_spike": _TO_SPIKE,
-    "sinabs.nir": {**_NIR, **_from(f"{_HERE}.utils", "_as_pair")},
+    "sinabs.network": _NETWORK,
+    "sinabs.nir": {**_NIR, **_from(f"{_HERE}.nir", "_as_pair")},
     "sinabs.synopcounter": _COUNTERS,
     "sinabs.utils": {
         **_WHOLE_MODEL,

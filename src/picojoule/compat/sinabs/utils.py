@@ -102,11 +102,3 @@ def _common_size(model: nn.Module, name: str) -> int:
             "one, with set_batch_size(model, n) for instance."
         )
     return next(iter(by_layer.values()), -1)
-
-
-def _as_pair(x: Any) -> tuple[Any, ...]:
-    """What sinabs.nir makes of a number, or of one or more numbers: its tests ask for it."""
-    values = tuple(x) if isinstance(x, Iterable) else (x,)
-    if not values:
-        raise ValueError("_as_pair: expected a number or numbers, got none.")
-    return values * 2 if len(values) == 1 else values
