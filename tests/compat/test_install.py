@@ -77,7 +77,7 @@ def test_modules_hang_together_as_in_sinabs() -> None:
 @pytest.mark.usefixtures("_installed")
 @pytest.mark.parametrize("path", ["sinabs.backend", "sinabs.backend.dynapcnn.chips"])
 def test_hardware_is_an_error_that_says_why(path: str) -> None:
-    with pytest.raises(ImportError, match="no hardware backend.*samna"):
+    with pytest.raises(ImportError, match=r"no hardware backend.*samna"):
         importlib.import_module(path)
 
 
