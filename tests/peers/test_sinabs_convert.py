@@ -28,7 +28,7 @@ def convnet(relu: type[nn.Module]) -> nn.Sequential:
         nn.Linear(8, 5),
     )
     for parameter in model.parameters():
-        parameter.data *= 3.0  # so that something fires at the end
+        parameter.data.mul_(3.0).add_(0.1)  # so that something fires at the end
     return model
 
 
