@@ -21,12 +21,14 @@ LAYERS = {
     "unflatten": "nn.Sequential(sl.FlattenTime(), sl.UnflattenTime(2))",
     "relu": "nn.Sequential(sl.NeuromorphicReLU(fanout=3), sl.QuantizeLayer(), sl.ChannelShift(2, -1))",
     "max_pool": "nn.Sequential(nn.Unflatten(-1, (2, 2)), sl.SpikingMaxPooling2dLayer((2, 2)))",
+    "network_squeeze": "from_model(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), (4,), batch_size=2)",
     "crop": "nn.Sequential(nn.Unflatten(-1, (2, 2)), sl.Cropping2dLayer(((0, 1), (1, 0))))",
 }
 COMMON = f"""
 import sys, warnings; warnings.simplefilter("ignore")
 import torch; from torch import nn
 import sinabs.layers as sl
+from sinabs.from_torch import from_model
 torch.manual_seed(0)
 data = [torch.randint(0, 2, (2, 4, 4)).float() for _ in range(2)]
 LAYERS = {LAYERS}
