@@ -2,7 +2,7 @@
 
 The wheel has no tests. Unpack the source distribution and name its folder:
 
-    pip download --no-deps --no-binary :all: sinabs==3.1.3
+    pip download --no-deps --no-binary sinabs sinabs==3.1.3 && tar xzf sinabs-3.1.3.tar.gz
     SINABS_TESTS=sinabs-3.1.3/tests pytest tests/compat/test_sinabs_suite.py
 """
 
