@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,9 +76,14 @@ def from_nir(
         )
     """
     with extra("nir"):
+        import nir
+
         from picojoule.convert.nir.metadata import unpacked
         from picojoule.convert.nir.read import read_graph
     graph = read_graph(node)
+    # a graph that sinabs made and has not written yet holds tensors
+    nodes = {name: _in_numpy(inner) for name, inner in graph.nodes.items()}
+    graph = nir.NIRGraph(nodes, graph.edges, metadata=graph.metadata, type_check=False)
     sinabs: dict[str, Any] = {
         "dt": 1.0,
         "discretisation": "exponential",
@@ -98,6 +104,15 @@ def _wants_a_time_axis(module: nn.Module) -> bool:
     return not folding and any(
         not isinstance(layer, SqueezeMixin) for _, layer in stateful_layers(module)
     )
+
+
+def _in_numpy(node: nir.NIRNode) -> nir.NIRNode:
+    """The node with arrays in the place of tensors; a copy."""
+    double = copy.copy(node)
+    for name, value in vars(node).items():
+        if isinstance(value, Tensor):
+            setattr(double, name, value.detach().cpu().numpy())
+    return double
 
 
 def _as_pair(x: Any) -> tuple[Any, ...]:
