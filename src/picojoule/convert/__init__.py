@@ -1,4 +1,4 @@
-"""From artificial to spiking networks, and the numbers of a conversion."""
+"""From artificial to spiking networks, the numbers of a conversion, and other tools' networks."""
 
 from picojoule.convert.batch_norm import fold_batch_norm
 from picojoule.convert.compare import Comparison

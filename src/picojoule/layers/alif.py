@@ -151,6 +151,8 @@ class ALIF(LeakyNeuron):
             connect=self._modules.get("rec_connect"),
             record=self.record_states,
         )
+        if recordings:  # a state for sinabs; here it follows from b
+            recordings["spike_threshold"] = self.b0 + self.adapt_scale * recordings["b"]
         ends = {name: value for name, value in end._asdict().items() if value is not None}
         return self._commit(output, ends, recordings)
 
