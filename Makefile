@@ -7,8 +7,11 @@ TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SINABS := 3.1.3
+# sinabs' own tests, from its source distribution, run against picojoule.compat.sinabs.
+export SINABS_TESTS := $(CURDIR)/$(VENV)/sinabs-$(SINABS)/tests
 # Peers are outside witnesses: without their dependencies, which would bring torchvision in.
-PEERS := sinabs==3.1.3 pbr nir nirtorch h5py norse==1.1.0 snntorch==1.0.0 spikingjelly==2.0.0 loguru
+PEERS := sinabs==$(SINABS) pbr nir nirtorch h5py norse==1.1.0 snntorch==1.0.0 spikingjelly==2.0.0 loguru
 
 .PHONY: demo test check test-all bench format clean
 
@@ -21,6 +24,8 @@ $(VENV)/base: pyproject.toml
 $(VENV)/dev: $(VENV)/base
 	$(PIP) -e ".[dev]"
 	$(PIP) --no-deps $(PEERS)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary sinabs --dest $(VENV) sinabs==$(SINABS)
+	tar xzf $(VENV)/sinabs-$(SINABS).tar.gz -C $(VENV)
 	touch $@
 
 demo: $(VENV)/base
