@@ -157,6 +157,7 @@ def main(folder: Path | None, epochs: int) -> dict[str, object]:
             for s in stages
         ],
         "identical_spikes_through_nir": True,  # or there would have been an error
+        "threads": torch.get_num_threads(),
         "seconds": round(time.perf_counter() - started, 1),
     }
 
