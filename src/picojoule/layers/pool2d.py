@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 Size = int | tuple[int, int]
+
+
+class _ShieldSilence(torch.autograd.Function):
+    """Identity whose gradient is 0 where the value is 0; looks at the values in the backward pass only."""
+
+    @staticmethod
+    def forward(ctx: Any, sums: Tensor) -> Tensor:
+        # handed through in place: a copy would cost as much as the pooling
+        ctx.mark_dirty(sums)
+        ctx.save_for_backward(sums)
+        return sums
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        sums: Tensor
+        (sums,) = ctx.saved_tensors
+        return grad * (sums != 0)
 
 
 class SumPool2d(nn.Module):
@@ -54,7 +74,9 @@ class SumPool2d(nn.Module):
         sums = F.avg_pool2d(
             data, self.kernel_size, self.stride, ceil_mode=self.ceil_mode, divisor_override=1
         )
-        return sums if self.silent_gradient else sums * (sums.detach() != 0)
+        if self.silent_gradient or not sums.requires_grad:
+            return sums
+        return _ShieldSilence.apply(sums)  # type: ignore[no-any-return, no-untyped-call]
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""
