@@ -1,16 +1,19 @@
 # make demo   the main job, from nothing: its tables and pictures land in runs/demo
 # make test   everything CI checks, installs included (make check is the same)
-# make bench  the benchmarks; results land in benchmarks/results
+# make bench  the benchmarks, ten minutes alone on two cores; results land in benchmarks/results
 PYTHON ?= python3
 # One CPU build of PyTorch where there is no NVIDIA GPU; a plain "torch" may bring gigabytes of CUDA.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SINABS := 3.1.3
+# sinabs' own tests, from its source distribution, run against picojoule.compat.sinabs.
+export SINABS_TESTS := $(CURDIR)/$(VENV)/sinabs-$(SINABS)/tests
 # Peers are outside witnesses: without their dependencies, which would bring torchvision in.
-PEERS := sinabs==3.1.3 pbr nir nirtorch h5py
+PEERS := sinabs==$(SINABS) pbr nir nirtorch h5py norse==1.1.0 snntorch==1.0.0 spikingjelly==2.0.0 loguru
 
-.PHONY: demo test check test-all bench format clean
+.PHONY: demo test check test-all bench bench-quick format clean
 
 $(VENV)/base: pyproject.toml
 	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed. On Debian: apt-get install python3-venv"; exit 1; }
@@ -21,6 +24,8 @@ $(VENV)/base: pyproject.toml
 $(VENV)/dev: $(VENV)/base
 	$(PIP) -e ".[dev]"
 	$(PIP) --no-deps $(PEERS)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary sinabs --dest $(VENV) sinabs==$(SINABS)
+	tar xzf $(VENV)/sinabs-$(SINABS).tar.gz -C $(VENV)
 	touch $@
 
 demo: $(VENV)/base
@@ -39,7 +44,10 @@ test-all: test
 	$(BIN)/pytest -m slow
 
 bench: $(VENV)/dev
-	$(BIN)/python benchmarks/lif_time.py
+	$(BIN)/python benchmarks/run.py
+
+bench-quick: $(VENV)/dev
+	$(BIN)/python benchmarks/run.py --quick
 
 format: $(VENV)/dev
 	$(BIN)/ruff format .

@@ -5,7 +5,16 @@ import sys
 
 import pytest
 
-HEAVY = ["lightning_fabric", "matplotlib", "numba", "safetensors", "tensorboard", "typer", "triton"]
+HEAVY = [
+    "lightning_fabric",
+    "matplotlib",
+    "nir",
+    "numba",
+    "safetensors",
+    "tensorboard",
+    "typer",
+    "triton",
+]
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +36,9 @@ def test_hooks_come_with_the_package() -> None:
     assert run(code).stdout.strip() == "register_synops_hooks"
 
 
-@pytest.mark.parametrize("module", ["lightning_fabric", "matplotlib", "safetensors", "typer"])
+@pytest.mark.parametrize(
+    "module", ["lightning_fabric", "matplotlib", "nir", "safetensors", "typer"]
+)
 def test_the_package_works_without_each_extra(module: str) -> None:
     code = "import torch, picojoule as p; print(p.layers.IAF()(torch.ones(1, 2, 1)).sum().item())"
     assert blocking(module, code).stdout.strip() == "2.0"
@@ -46,6 +57,7 @@ def test_the_package_works_without_each_extra(module: str) -> None:
             "from pathlib import Path; import torch; from picojoule.training import load_checkpoint; load_checkpoint(Path('x'), torch.nn.Linear(1, 1))",
             "picojoule[train]",
         ),
+        ("nir", "import picojoule as p; p.from_nir('x.nir')", "picojoule[nir]"),
         ("typer", "from picojoule.cli import main; main()", "picojoule[train,plot]"),
     ],
 )

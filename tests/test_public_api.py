@@ -9,6 +9,8 @@ MODULES = [
     "picojoule",
     "picojoule.activation",
     "picojoule.budget",
+    "picojoule.compat.sinabs",
+    "picojoule.convert",
     "picojoule.data",
     "picojoule.hooks",
     "picojoule.layers",

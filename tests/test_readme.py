@@ -32,6 +32,13 @@ def test_its_table_is_that_of_the_committed_run() -> None:
     assert f"| test accuracy | {' | '.join(accuracies)} |" in README
 
 
+def test_its_table_of_a_conversion_is_that_of_the_committed_run() -> None:
+    report = json.loads((ROOT / "benchmarks/results/convert_a_cnn.json").read_text())
+    for stage in report["stages"]:
+        figures = f"{stage['accuracy']:.2%} | {stage['synops_per_timestep']:,.0f}"
+        assert f"| {stage['name']} | {figures} |" in README
+
+
 def test_its_links_within_the_tree_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target

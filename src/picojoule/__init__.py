@@ -1,6 +1,7 @@
 """Picojoule: spiking neural networks trained to an energy budget."""
 
-from picojoule import activation, hooks, layers, ops, synops
+from picojoule import activation, convert, hooks, layers, ops, synops
+from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
     reset_states,
@@ -11,14 +12,19 @@ from picojoule.layers import (
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Network",
     "__version__",
     "activation",
     "check_finite",
+    "convert",
+    "from_model",
+    "from_nir",
     "hooks",
     "layers",
     "ops",
     "reset_states",
     "set_batch_size",
     "synops",
+    "to_nir",
     "zero_grad",
 ]

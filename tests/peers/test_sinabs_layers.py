@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 
 import picojoule.activation as ours
-from picojoule.layers import IAF, LIF, ExpLeak, IAFSqueeze, LIFSqueeze, StatefulLayer, SumPool2d
+from picojoule.layers import (
+    IAF,
+    LIF,
+    ExpLeak,
+    ExpLeakSqueeze,
+    IAFSqueeze,
+    LIFSqueeze,
+    StatefulLayer,
+    SumPool2d,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -19,7 +28,9 @@ with warnings.catch_warnings():
 
 T = 20
 SEEDS = range(3)
-OUR_LAYERS = {layer.__name__: layer for layer in (IAF, LIF, ExpLeak, IAFSqueeze, LIFSqueeze)}
+OUR_LAYERS = {
+    layer.__name__: layer for layer in (IAF, LIF, ExpLeak, IAFSqueeze, LIFSqueeze, ExpLeakSqueeze)
+}
 
 SURROGATES = [
     ("SingleExponential", {}),
@@ -51,6 +62,7 @@ NEURONS: list[tuple[str, dict[str, Any]]] = [
     ("ExpLeak", {"tau_mem": 12.0, "norm_input": True}),
     ("IAFSqueeze", {"batch_size": 4}),
     ("LIFSqueeze", {"batch_size": 4, "tau_mem": 12.0}),
+    ("ExpLeakSqueeze", {"batch_size": 4, "tau_mem": 12.0, "train_alphas": True}),
 ]
 
 
@@ -60,7 +72,7 @@ def spike_fn(module: Any, name: str) -> Any:
 
 def both(name: str, arguments: dict[str, Any], **choices: Any) -> tuple[StatefulLayer, Any]:
     """The same layer of either library. Arguments are copied: sinabs shares the tensors it is given."""
-    thresholds = {"spike_threshold": 0.8} if name != "ExpLeak" else {}
+    thresholds = {"spike_threshold": 0.8} if not name.startswith("ExpLeak") else {}
     pair = []
     for module, layers in ((ours, OUR_LAYERS), (theirs, vars(their_layers))):
         picked = {key: choose(module) for key, choose in choices.items()}

@@ -40,6 +40,9 @@ class _Fire(torch.autograd.Function):
         surrogate: SurrogateGradient,
         spike_function: BuiltinSpike,
     ) -> Tensor:
+        ctx.set_materialize_grads(
+            False
+        )  # spikes that a loss does not use have no gradient, not zeros
         ctx.surrogate = surrogate
         ctx.threshold_is_tensor = isinstance(spike_threshold, Tensor)
         if ctx.threshold_is_tensor:
@@ -50,7 +53,9 @@ class _Fire(torch.autograd.Function):
         return spike_function.count(v_mem, spike_threshold)
 
     @staticmethod
-    def backward(ctx: Any, grad_spikes: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, grad_spikes: Tensor | None) -> tuple[Tensor | None, None, None, None]:
+        if grad_spikes is None:
+            return None, None, None, None
         v_mem = ctx.saved_tensors[0]
         threshold = ctx.saved_tensors[1] if ctx.threshold_is_tensor else ctx.spike_threshold
         return grad_spikes * ctx.surrogate(v_mem, threshold), None, None, None

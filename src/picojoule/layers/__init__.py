@@ -8,6 +8,7 @@ from picojoule.layers.exp_leak import ExpLeak, ExpLeakSqueeze
 from picojoule.layers.handles import HookHandles
 from picojoule.layers.iaf import IAF, IAFSqueeze
 from picojoule.layers.lif import LIF, LIFSqueeze
+from picojoule.layers.max_pool import SpikingMaxPooling2dLayer, SpikingMaxPooling2dLayerSqueeze
 from picojoule.layers.merge import Merge
 from picojoule.layers.pool2d import SumPool2d
 from picojoule.layers.quantized import NeuromorphicReLU, QuantizeLayer
@@ -55,6 +56,8 @@ __all__ = [
     "QuantizeLayer",
     "Repeat",
     "Sig2SpikeLayer",
+    "SpikingMaxPooling2dLayer",
+    "SpikingMaxPooling2dLayerSqueeze",
     "SqueezeError",
     "SqueezeMixin",
     "StatefulLayer",

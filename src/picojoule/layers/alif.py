@@ -16,7 +16,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.layers.neuron import LeakyNeuron, Value, kept_share
+from picojoule.layers.neuron import LeakyNeuron, Value, kept_share, out_of_range, raise_if
 from picojoule.layers.squeeze import SqueezeMixin
 from picojoule.ops import ALIFState, alif
 
@@ -100,8 +100,12 @@ class ALIF(LeakyNeuron):
             self.init_state_with_shape(shape)
 
     def _add_setting(self, name: str, value: Value | None) -> None:
-        own = None if value is None else torch.as_tensor(value, dtype=torch.get_default_dtype())
-        self.register_buffer(name, None if own is None else own.detach().clone(), persistent=False)
+        if value is None:
+            # not a buffer of None: torch.export counts those and writes states to wrong places
+            setattr(self, name, None)
+        else:
+            own = torch.as_tensor(value, dtype=torch.get_default_dtype()).detach().clone()
+            self.register_buffer(name, own, persistent=False)
 
     @property
     def does_spike(self) -> bool:
@@ -120,14 +124,13 @@ class ALIF(LeakyNeuron):
         assert alpha is not None
         return alpha
 
+    def _argument(self, name: str) -> Any:
+        return super()._argument("b0" if name == "spike_threshold" else name)
+
     def check_parameters(self) -> None:
         """Raise ValueError if a time constant, share or threshold is out of its range."""
         super().check_parameters()
-        if not bool((self.b0 > 0).all()):
-            raise ValueError(
-                f"{type(self).__name__}: spike_threshold is {self.b0.min().item():.4g}, expected "
-                "spike_threshold > 0."
-            )
+        raise_if(out_of_range("spike_threshold", self.b0), type(self).__name__)
 
     def forward(self, data: Tensor) -> Tensor:
         """Spikes for the input current `data`, `b t *n`."""
@@ -148,6 +151,8 @@ class ALIF(LeakyNeuron):
             connect=self._modules.get("rec_connect"),
             record=self.record_states,
         )
+        if recordings:  # a state for sinabs; here it follows from b
+            recordings["spike_threshold"] = self.b0 + self.adapt_scale * recordings["b"]
         ends = {name: value for name, value in end._asdict().items() if value is not None}
         return self._commit(output, ends, recordings)
 

@@ -29,7 +29,7 @@ class LeakyNeuron(StatefulLayer):
         parameters: dict[str, nn.Parameter | None] = {f"tau_{name}": None, f"alpha_{name}": None}
         if tau is not None:
             own = own_parameter(tau, trained=True)
-            _raise_if(_out_of_range(f"tau_{name}", own), type(self).__name__)
+            raise_if(out_of_range(f"tau_{name}", own), type(self).__name__)
             if as_alpha:
                 parameters[f"alpha_{name}"] = nn.Parameter(torch.exp(-1 / own.detach()))
             else:
@@ -58,10 +58,16 @@ class LeakyNeuron(StatefulLayer):
         """Synaptic time constant in steps; None without a synaptic current."""
         return _tau(self.tau_syn, self.alpha_syn)
 
+    def _argument(self, name: str) -> Any:
+        if name.startswith("tau_"):
+            tau = _tau(getattr(self, name), getattr(self, name.replace("tau", "alpha")))
+            return None if tau is None else tau.detach()
+        return super()._argument(name)
+
     def check_parameters(self) -> None:
         """Raise ValueError if a time constant, share or threshold is out of its range."""
         for name, parameter in self.named_parameters(recurse=False):
-            _raise_if(_out_of_range(name, parameter), type(self).__name__)
+            raise_if(out_of_range(name, parameter), type(self).__name__)
 
     def _load_from_state_dict(
         self,
@@ -74,7 +80,7 @@ class LeakyNeuron(StatefulLayer):
         error_msgs: list[str],
     ) -> None:
         saved = {name: state_dict.get(prefix + name) for name in self._parameters}
-        faults = [_out_of_range(name, x) for name, x in saved.items() if isinstance(x, Tensor)]
+        faults = [out_of_range(name, x) for name, x in saved.items() if isinstance(x, Tensor)]
         if any(faults):
             error_msgs.extend(f"{prefix}{fault}" for fault in faults if fault)
             return
@@ -107,23 +113,31 @@ def _tau(tau: Tensor | None, alpha: Tensor | None) -> Tensor | None:
     return -1 / alpha.log() if alpha is not None else tau
 
 
-def _out_of_range(name: str, value: Tensor) -> str | None:
-    """What is wrong with a parameter's value, if anything."""
+def out_of_range(name: str, value: Tensor) -> str | None:
+    """What is wrong with a parameter's value, if anything; without memory there is nothing to see."""
+    if value.is_meta:
+        return None
     if name.startswith("alpha"):
         good, expected = (value > 0) & (value <= 1), f"0 < {name} <= 1"
-    elif name.startswith("tau") or name == "spike_threshold":
+    elif name.startswith("tau"):
         good, expected = value > 0, f"{name} > 0"
+    elif name == "spike_threshold":
+        # a reset subtracts 0 spikes times the threshold, which is NaN if that is infinite
+        good, expected = (value > 0) & value.isfinite(), f"{name} > 0 and finite"
     else:
         return None
     return None if bool(good.all()) else f"{name} is {_brief(value)}, expected {expected}."
 
 
-def _raise_if(fault: str | None, owner: str) -> None:
+def raise_if(fault: str | None, owner: str) -> None:
+    """Raise ValueError for a fault in the name of the layer that has it."""
     if fault is not None:
         raise ValueError(f"{owner}: {fault}")
 
 
 def _brief(value: Tensor) -> str:
+    if value.is_meta:
+        return f"{tuple(value.shape)} on meta"
     if value.numel() == 1:
         return f"{value.item():.4g}"
     return f"{tuple(value.shape)} in [{value.min().item():.4g}, {value.max().item():.4g}]"

@@ -53,6 +53,8 @@ class SumPool2d(nn.Module):
     Source: sinabs 3.1.3, layers/pool2d.py, for the default gradient.
     """
 
+    silent_gradient: bool = False  # also of layers that were revived without __init__
+
     def __init__(
         self,
         kernel_size: Size,

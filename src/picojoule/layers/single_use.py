@@ -45,7 +45,10 @@ def single_use(
     layer_name: str, outputs: list[Tensor], states: list[Tensor]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Mark what a forward pass gives out and what it leaves behind; values and gradients stay."""
-    if not torch.is_grad_enabled() or not any(x.requires_grad for x in (*outputs, *states)):
+    if torch.compiler.is_compiling():  # a compiled graph has backward nodes of its own
         return outputs, states
+    if not torch.is_grad_enabled() or not any(x.requires_grad for x in (*outputs, *states)):
+        # a view made without gradients may not be written to, as exported programs do with a state
+        return outputs, [x.clone() if x._is_view() else x for x in states]
     marked = _SingleUse.apply(layer_name, len(outputs), *outputs, *states)  # type: ignore[no-untyped-call]
     return list(marked[: len(outputs)]), list(marked[len(outputs) :])

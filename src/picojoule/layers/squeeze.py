@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -34,6 +35,9 @@ def split_batch_and_time(
 class SqueezeMixin:
     """Puts a layer for `b t *n` behind an interface of `(b t) *n`; time runs fastest.
 
+    Name it before the layer's class, and there is no more to do. Classes written for sinabs, which
+    name it behind and call `squeeze_init` and `squeeze_forward` themselves, work too.
+
     Raises:
         TypeError: neither `batch_size` nor `num_timesteps` is given.
         SqueezeError: the input's first axis does not divide; the state stays as it was.
@@ -45,6 +49,11 @@ class SqueezeMixin:
     def __init__(
         self, batch_size: int | None = None, num_timesteps: int | None = None, **kwargs: Any
     ) -> None:
+        super().__init__(**kwargs)
+        self.squeeze_init(batch_size, num_timesteps)
+
+    def squeeze_init(self, batch_size: int | None, num_timesteps: int | None) -> None:
+        """Check and keep the two sizes: what a constructor of one's own has to call."""
         sizes = {"batch_size": batch_size, "num_timesteps": num_timesteps}
         known = {name: n for name, n in sizes.items() if n is not None and n != -1}
         if not known:
@@ -55,17 +64,27 @@ class SqueezeMixin:
         for name, n in known.items():
             if n < 1:
                 raise ValueError(f"{type(self).__name__}: {name} is {n}, expected {name} >= 1.")
-        super().__init__(**kwargs)
         self.batch_size = known.get("batch_size", -1)
         self.num_timesteps = known.get("num_timesteps", -1)
 
     def forward(self, data: Tensor) -> Tensor:
         """Output `(b t) *n` for the input `data`, `(b t) *n`."""
+        return self.squeeze_forward(data, super().forward)  # type: ignore[misc]
+
+    def squeeze_forward(self, data: Tensor, forward: Callable[[Tensor], Tensor]) -> Tensor:
+        """What `forward`, from `b t *n` to `b t *m`, makes of `data`, `(b t) *n`."""
+        if data.ndim == 0:
+            raise ValueError(
+                f"{type(self).__name__}: the input has shape (), expected (batch * time, *neuron)."
+            )
         split = split_batch_and_time(
             type(self).__name__, len(data), self.batch_size, self.num_timesteps
         )
-        output: Tensor = super().forward(data.reshape(*split, *data.shape[1:]))  # type: ignore[misc]
-        return output.flatten(0, 1)
+        return forward(data.reshape(*split, *data.shape[1:])).flatten(0, 1)
+
+    def squeeze_param_dict(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Constructor arguments with the two sizes added, for a `_param_dict` of one's own."""
+        return {**arguments, "batch_size": self.batch_size, "num_timesteps": self.num_timesteps}
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""

@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from picojoule.layers.arguments import constructor_arguments
 from picojoule.layers.single_use import single_use
 
+# torch 2.6 does not tell an export from a compilation
+is_exporting = getattr(torch.compiler, "is_exporting", lambda: False)
 ValueRanges = dict[str, tuple[float, float]]
 
 
@@ -26,7 +29,10 @@ class StatefulLayer(nn.Module):
     """
 
     recordings: dict[str, Tensor]
+    # class attributes, so that layers that were revived without __init__ have them too
     _state_names: tuple[str, ...] = ()
+    _output: tuple[Tensor, int | None] | None = None
+    _said_that_shapes_differ = False
 
     def __init__(self, state_names: Sequence[str]) -> None:
         super().__init__()
@@ -39,6 +45,41 @@ class StatefulLayer(nn.Module):
     def does_spike(self) -> bool:
         """Whether the output is spikes."""
         return False
+
+    @property
+    def arg_dict(self) -> dict[str, Any]:
+        """The constructor's arguments by name: `type(layer)(**layer.arg_dict)` is built alike.
+
+        Tensors are this layer's own, which constructors copy; modules are shared. A subclass with
+        other arguments may override `_param_dict`, as in sinabs.
+        """
+        return self._param_dict
+
+    @property
+    def _param_dict(self) -> dict[str, Any]:
+        names = constructor_arguments(type(self))
+        return {name: self._argument(name) for name in names if name != "state_names"}
+
+    def _argument(self, name: str) -> Any:
+        """The constructor's argument of this name as it stands now."""
+        value = getattr(self, name)
+        return value.detach() if isinstance(value, Tensor) else value
+
+    @property
+    def firing_rate(self) -> Tensor | None:
+        """Mean of the last output, a scalar: spikes per neuron and time step; 0 of an empty one.
+
+        It has the gradient history of the output, until `reset_states` or `zero_grad`. The layer
+        holds its last output for this, which a training step holds anyway. None where it is not
+        known: before the first forward, in a copy, after a compiled forward, and when the output
+        has been changed in place.
+        """
+        if self._output is None:
+            return None
+        output, version = self._output
+        if version is not None and output._version != version:
+            return None
+        return output.sum() / max(output.numel(), 1)
 
     def states(self) -> dict[str, Tensor]:
         """The state tensors by name."""
@@ -64,6 +105,11 @@ class StatefulLayer(nn.Module):
         return all(
             tuple(state.shape[1:]) == tuple(trailing_dim) for state in self.states().values()
         )
+
+    def handle_state_batch_size_mismatch(self, new_batch_size: int) -> None:
+        """Give every state zeros for another batch size, where sinabs copies random samples' states."""
+        for name, state in self.states().items():
+            setattr(self, name, state.new_zeros((new_batch_size, *state.shape[1:])))
 
     def init_state_with_shape(self, shape: Sequence[int], randomize: bool = False) -> None:
         """Give every state this shape, `b *n`, and zeros, or values from [0, 1) with `randomize`."""
@@ -95,31 +141,53 @@ class StatefulLayer(nn.Module):
             if randomize:
                 fresh.uniform_(*ranges.get(name, (0.0, 1.0)))
             setattr(self, name, fresh)
+        self._cut_output()
 
     def zero_grad(self, set_to_none: bool = False) -> None:
         """Zero the gradients of the parameters and cut the gradient history of the states."""
         super().zero_grad(set_to_none)
         for name, state in self.states().items():
             setattr(self, name, state.detach())
+        self._cut_output()
+
+    def _cut_output(self) -> None:
+        if self._output is not None:
+            self._output = (self._output[0].detach(), self._output[1])
 
     def _carried_states(self, shape: tuple[int, ...]) -> dict[str, Tensor] | None:
         """The states left by the last call if they fit `b *n`; None to start from zeros."""
         states = self.states()
+        if is_exporting() and not self.state_has_shape(shape):
+            # a program's buffers keep their shape; torch would say so only when it runs
+            raise ValueError(
+                f"{type(self).__name__}: a program that goes on from call to call needs states of shape "
+                f"{shape} to export, but they have shape {self.shape}. Call "
+                f"init_state_with_shape({shape}), or the model once on the example, before the export."
+            )
         if not self.is_state_initialised():
             return None
         if not self.state_has_shape(shape):
-            if any(bool(state.any()) for state in states.values()):
-                warnings.warn(
-                    f"{type(self).__name__}: the input needs states of shape {shape}, the last call left "
-                    f"{self.shape}; starting from zeros. Call picojoule.reset_states(model) between "
-                    "unrelated inputs to say that this is meant.",
-                    stacklevel=3,
-                )
+            self._say_that_shapes_differ(shape)
             return None
+        if torch.compiler.is_compiling():  # which cannot ask where a tensor was made
+            return states
         # a tensor made under inference_mode cannot enter autograd; its copy can
         return {
             name: state.clone() if state.is_inference() else state for name, state in states.items()
         }
+
+    def _say_that_shapes_differ(self, shape: tuple[int, ...]) -> None:
+        """Warn, once a layer, that states other than zeros are dropped; a compiled layer cannot look."""
+        if torch.compiler.is_compiling() or self._said_that_shapes_differ:
+            return
+        if any(bool(state.any()) for state in self.states().values()):
+            self._said_that_shapes_differ = True
+            warnings.warn(
+                f"{type(self).__name__}: the input needs states of shape {shape}, the last call left "
+                f"{self.shape}; starting from zeros. Call picojoule.reset_states(model) between "
+                "unrelated inputs to say that this is meant. This layer will not say it again.",
+                stacklevel=4,
+            )
 
     def _commit(
         self, output: Tensor, states: dict[str, Tensor], recordings: dict[str, Tensor]
@@ -131,7 +199,17 @@ class StatefulLayer(nn.Module):
         for name, state in zip(states, ends, strict=True):
             setattr(self, name, state)
         self.recordings = dict(zip(recordings, outputs[1:], strict=True))
+        self._keep(outputs[0])
         return outputs[0]
+
+    def _keep(self, output: Tensor) -> None:
+        """Hold on to an output for `firing_rate`: itself while autograd does, else its mean."""
+        if torch.compiler.is_compiling():
+            self._output = None
+        elif torch.is_grad_enabled():
+            self._output = (output, output._version)
+        else:
+            self._output = (output.sum() / max(output.numel(), 1), None)
 
     def _load_from_state_dict(
         self,
@@ -167,4 +245,5 @@ class StatefulLayer(nn.Module):
             for name, buffer in self._buffers.items()
         }
         state["recordings"] = {name: x.detach() for name, x in self.recordings.items()}
+        state.pop("_output", None)
         return state

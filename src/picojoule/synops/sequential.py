@@ -61,12 +61,12 @@ def counted_layers(model: nn.Module) -> list[CountedLayer]:
                 raise _gap(name, module, "is used in two places")
             counted.append(CountedLayer(key, module, spikes_per_unit))
             spikes_per_unit = 1.0
-        elif isinstance(module, StatefulLayer) and not _holds_synapses(*module.children()):
+        elif isinstance(module, StatefulLayer) and not holds_synapses(*module.children()):
             spikes_per_unit = 1.0 if module.does_spike else spikes_per_unit
-        elif _holds_synapses(module):
+        elif holds_synapses(module):
             raise _gap(name, module, "has weights but no formula")
         else:
-            spikes_per_unit *= _window(module)
+            spikes_per_unit *= values_averaged(module)
     return counted
 
 
@@ -86,7 +86,7 @@ def _leaves(model: nn.Module) -> Iterator[tuple[int | str, str, nn.Module]]:
             yield index, name, module
 
 
-def _window(module: nn.Module) -> float:
+def values_averaged(module: nn.Module) -> float:
     """Values that one output of the module averages; NaN if unknown, 1 if it does not average."""
     if isinstance(module, _AVERAGES_OF_UNKNOWN_SIZE):
         return math.nan
@@ -103,7 +103,7 @@ def _window(module: nn.Module) -> float:
     return float(size**axes if isinstance(size, int) else math.prod(size))
 
 
-def _holds_synapses(*modules: nn.Module) -> bool:
+def holds_synapses(*modules: nn.Module) -> bool:
     """Whether weights hide in a module: a matrix or kernel among its parameters or its children's."""
     return any(
         parameter.ndim >= 2

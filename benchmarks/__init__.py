@@ -1,0 +1,1 @@
+"""How fast Picojoule is and what memory it takes, beside a net of ReLUs and other libraries."""

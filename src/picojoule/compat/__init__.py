@@ -1,0 +1,1 @@
+"""Other libraries' module names over Picojoule; nothing else in Picojoule imports this."""

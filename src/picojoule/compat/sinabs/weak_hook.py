@@ -1,0 +1,29 @@
+"""Forward hooks that do not keep their owner alive, and that copies of the model do not carry on."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+
+class WeakHook:
+    """Calls a bound method as long as its object lives; copies and pickles of it do nothing.
+
+    Args:
+        method: called as `method(module, *settings, inputs)` or `(module, *settings, inputs, output)`.
+        *settings: passed on.
+    """
+
+    def __init__(self, method: Callable[..., None] | None = None, *settings: Any) -> None:
+        self._method = None if method is None else weakref.WeakMethod(method)
+        self._settings = settings
+
+    def __call__(self, module: Any, *inputs_and_output: Any) -> None:
+        """Call the method, if it is still there."""
+        method = None if self._method is None else self._method()
+        if method is not None:
+            method(module, *self._settings, *inputs_and_output)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WeakHook, ()

@@ -1,0 +1,110 @@
+"""Which activations of an ANN an integrate-and-fire neuron can stand for, and which it cannot."""
+
+from __future__ import annotations
+
+from torch import fx, nn
+
+from picojoule.layers import NeuromorphicReLU
+
+CONVERTIBLE = (nn.ReLU, NeuromorphicReLU)
+_READOUTS = (nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
+_REFUSED = (
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.RReLU,
+    nn.ELU,
+    nn.CELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.GLU,
+    nn.Sigmoid,
+    nn.LogSigmoid,
+    nn.Tanh,
+    nn.Tanhshrink,
+    nn.Hardtanh,
+    nn.Hardsigmoid,
+    nn.Hardswish,
+    nn.Hardshrink,
+    nn.Softplus,
+    nn.Softsign,
+    nn.Softshrink,
+    nn.Softmin,
+    nn.Threshold,
+    nn.MultiheadAttention,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
+    nn.RNNBase,
+    nn.RNNCellBase,
+)
+_RELU_CALLS = {"relu", "relu_"}
+_CLAMP_CALLS = {"clamp", "clamp_", "clamp_min", "clamp_min_"}
+_READOUT_CALLS = {"softmax", "log_softmax", "_softmax", "_log_softmax"}
+_REFUSED_CALLS = {
+    *("relu6", "leaky_relu", "leaky_relu_", "prelu", "rrelu", "elu", "elu_", "celu", "selu"),
+    *("gelu", "silu", "mish", "glu", "sigmoid", "sigmoid_", "logsigmoid", "tanh", "tanh_"),
+    *("tanhshrink", "hardtanh", "hardtanh_", "hardsigmoid", "hardswish", "hardshrink"),
+    *("softplus", "softsign", "softshrink", "softmin", "threshold", "threshold_", "exp"),
+    *("scaled_dot_product_attention", "multi_head_attention_forward"),
+}
+
+
+def check_convertible(model: nn.Module) -> None:
+    """Raise NotImplementedError if a layer computes something that a rate of spikes cannot stand for."""
+    for name, module in model.named_modules():
+        if isinstance(module, _REFUSED) and not isinstance(module, CONVERTIBLE):
+            raise _refusal(f"layer {name!r} ({type(module).__name__})")
+
+
+def relu_calls(graph: fx.Graph) -> list[fx.Node]:
+    """The calls of functions that rectify, in order.
+
+    Raises:
+        NotImplementedError: a function is called that a rate of spikes cannot stand for.
+    """
+    found = []
+    for node in graph.nodes:
+        name = _function_name(node)
+        if name in _RELU_CALLS or (name in _CLAMP_CALLS and _clamps_at_zero(node)):
+            found.append(node)
+        elif name in _REFUSED_CALLS or (name in _CLAMP_CALLS):
+            raise _refusal(f"the forward pass calls {name}() (node {node.name!r}), which")
+        elif name in _READOUT_CALLS and not _is_output(node):
+            raise _refusal(f"the forward pass calls {name}() before its end, which")
+    return found
+
+
+def check_readouts(graph: fx.Graph, modules: dict[str, nn.Module]) -> None:
+    """Raise NotImplementedError if a softmax layer is anything but the model's last."""
+    for node in graph.nodes:
+        is_readout = node.op == "call_module" and isinstance(modules.get(node.target), _READOUTS)
+        if is_readout and not _is_output(node):
+            raise _refusal(f"layer {node.target!r}, a softmax before the end,")
+
+
+def _function_name(node: fx.Node) -> str | None:
+    if node.op == "call_method":
+        return str(node.target)
+    if node.op == "call_function":
+        return getattr(node.target, "__name__", None)
+    return None
+
+
+def _clamps_at_zero(node: fx.Node) -> bool:
+    lowest = node.args[1] if len(node.args) > 1 else node.kwargs.get("min")
+    highest = node.args[2] if len(node.args) > 2 else node.kwargs.get("max")
+    return isinstance(lowest, int | float) and lowest == 0 and highest is None
+
+
+def _is_output(node: fx.Node) -> bool:
+    return all(user.op == "output" for user in node.users)
+
+
+def _refusal(what: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"from_model: {what} has no spiking counterpart: only ReLUs do (nn.ReLU, NeuromorphicReLU, relu(), "
+        "clamp(min=0)). Train the network with a ReLU in its place, or replace the layer by one of your own with "
+        "picojoule.convert.replace_module first."
+    )

@@ -1,0 +1,139 @@
+"""From an ANN with ReLUs to an SNN with integrate-and-fire neurons."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from picojoule.activation import (
+    MembraneSubtract,
+    MultiSpike,
+    ResetFunction,
+    SingleExponential,
+    SpikeFunction,
+    SurrogateGradient,
+)
+from picojoule.convert.graph import AFFINE
+from picojoule.convert.network import Network
+from picojoule.convert.spiking import with_neurons, with_spiking_output
+from picojoule.layers import IAFSqueeze, SqueezeMixin, StatefulLayer
+from picojoule.layers.neuron import Value
+
+
+def from_model(
+    model: nn.Module,
+    input_shape: Sequence[int] | None = None,
+    spike_threshold: Value = 1.0,
+    spike_fn: SpikeFunction | type[SpikeFunction] = MultiSpike,
+    reset_fn: ResetFunction = MembraneSubtract(),  # noqa: B008  (frozen, holds nothing)
+    surrogate_grad_fn: SurrogateGradient = SingleExponential(),  # noqa: B008
+    min_v_mem: Value | None = -1.0,
+    bias_rescaling: float = 1.0,
+    batch_size: int | None = None,
+    num_timesteps: int | None = None,
+    synops: bool = False,
+    add_spiking_output: bool = False,
+    spike_layer_class: type[StatefulLayer] = IAFSqueeze,
+    backend: str | None = None,
+    kwargs_backend: dict[str, Any] | None = None,
+) -> Network:
+    """Convert a network of ReLUs into one of spiking neurons, whose rates stand for the activations.
+
+        rate of a neuron = max(W * input rate + b, 0) / threshold, up to one spike in num_timesteps
+
+    Every `nn.ReLU` and `NeuromorphicReLU` (subclasses included), and every call of `relu()` or
+    `clamp(min=0)` that torch.fx finds, becomes a neuron of its own; a ReLU that is called twice
+    becomes two. A softmax at the end and dropout stay. Modes, hooks, frozen parameters, device and
+    dtype of the other layers stay; the model and the arguments are left as they are.
+
+    Args:
+        model: the ANN, BatchNorm folded (:func:`picojoule.convert.fold_batch_norm`).
+        input_shape: shape of one input, `c h w`; then states have their shape before the first forward.
+        spike_threshold: potential at which a neuron fires.
+        spike_fn: how many spikes a potential gives.
+        reset_fn: what a spike does to the potential.
+        surrogate_grad_fn: slope of the spikes in the backward pass.
+        min_v_mem: lower bound of the potential; None for none.
+        bias_rescaling: biases of linear layers and convolutions are divided by it, as inputs are by
+            their number of time steps where an image is spread over them.
+        batch_size: samples in the folded axis `(b t)`; this or `num_timesteps` for squeezing layers.
+        num_timesteps: time steps in the folded axis.
+        synops: count SynOps at each forward pass; see :meth:`Network.get_synops`.
+        add_spiking_output: put a neuron behind a model that does not end in one, as `spike_output`.
+        spike_layer_class: the neuron's class.
+        backend: deprecated in sinabs; use `spike_layer_class`.
+        kwargs_backend: further arguments of the neuron's class.
+
+    Returns:
+        A :class:`Network` with the ANN as `analog_model` and the SNN as `spiking_model`.
+
+    Raises:
+        NotImplementedError: the model has an activation without a spiking counterpart (ReLU6, LeakyReLU,
+            sigmoid, ...); the message names it.
+        ValueError: `bias_rescaling` is not > 0, or the backend is unknown.
+        TypeError: a squeezing layer is given neither `batch_size` nor `num_timesteps`.
+
+    Example:
+        >>> ann = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+        >>> network = from_model(ann, batch_size=2, add_spiking_output=True)
+        >>> network(torch.rand(2 * 50, 1, 8, 8)).shape
+        torch.Size([100, 10])
+
+    Source: Rueckauer et al. 2017, Front. Neurosci. 11:682, doi 10.3389/fnins.2017.00682.
+    """
+    if not bias_rescaling > 0:
+        raise ValueError(f"from_model: bias_rescaling is {bias_rescaling}, expected a number > 0.")
+    if backend is not None:
+        spike_layer_class = _class_of_backend(backend)
+    arguments = {
+        "spike_threshold": spike_threshold,
+        "spike_fn": spike_fn,
+        "reset_fn": reset_fn,
+        "surrogate_grad_fn": surrogate_grad_fn,
+        "min_v_mem": min_v_mem,
+        **(kwargs_backend or {}),
+    }
+    if issubclass(spike_layer_class, SqueezeMixin):
+        arguments |= {"batch_size": batch_size, "num_timesteps": num_timesteps}
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+
+    def make_neuron() -> StatefulLayer:
+        neuron: Any = spike_layer_class
+        return neuron(**arguments).to(device=like.device, dtype=like.dtype)  # type: ignore[no-any-return]
+
+    spiking = with_neurons(model, make_neuron)
+    if add_spiking_output:
+        spiking = with_spiking_output(spiking, make_neuron)
+    _divide_biases(spiking, bias_rescaling)
+    return Network(
+        model,
+        spiking,
+        input_shape=input_shape,
+        synops=synops,
+        batch_size=1 if batch_size is None else batch_size,
+        num_timesteps=1 if num_timesteps is None else num_timesteps,
+    )
+
+
+def _class_of_backend(backend: str) -> type[StatefulLayer]:
+    warnings.warn(
+        "from_model: backend is deprecated; use spike_layer_class.", UserWarning, stacklevel=3
+    )
+    if backend != "sinabs":
+        raise ValueError(
+            f"from_model: backend is {backend!r}, expected 'sinabs'. Name a class by spike_layer_class instead."
+        )
+    return IAFSqueeze
+
+
+@torch.no_grad()
+def _divide_biases(model: nn.Module, by: float) -> None:
+    if by == 1.0:
+        return
+    for module in model.modules():
+        if isinstance(module, AFFINE) and module.bias is not None:
+            module.bias.div_(by)

@@ -1,0 +1,110 @@
+"""The order in which a model calls its layers, found by torch.fx on a throw-away copy."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from torch import fx, nn
+
+from picojoule.layers import Repeat, StatefulLayer
+
+AFFINE = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+    nn.Linear,
+)
+
+
+class _Tracer(fx.Tracer):
+    def __init__(self, is_opaque: Callable[[nn.Module], bool]) -> None:
+        super().__init__()
+        self._is_opaque = is_opaque
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if isinstance(m, nn.Sequential | Repeat):
+            return self._is_opaque(m)
+        ours = isinstance(m, StatefulLayer) or type(m).__module__.startswith("picojoule.layers.")
+        return ours or self._is_opaque(m) or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if isinstance(m, Repeat) and not self._is_opaque(m):
+            return m.module(
+                *args, **kwargs
+            )  # its reshaping needs numbers, and does not matter here
+        return super().call_module(m, forward, args, kwargs)
+
+
+def call_graph(
+    where: str, model: nn.Module, is_opaque: Callable[[nn.Module], bool] = lambda _: False
+) -> fx.Graph:
+    """The calls that a forward pass of the model makes.
+
+    Args:
+        where: name of the public function, for messages.
+        model: any module; nested containers are looked into, layers of torch and of Picojoule are not.
+        is_opaque: other modules whose inside does not matter, and so need not be traceable.
+
+    Raises:
+        NotImplementedError: what the forward pass does depends on the data, so that torch.fx cannot
+            follow it.
+    """
+    double = copy.deepcopy(model)
+    for module in double.modules():
+        module._forward_hooks.clear()
+        module._forward_pre_hooks.clear()
+    # tracing runs the root itself; inside a container it is a call like any other
+    container = nn.Sequential(double)
+    try:
+        graph = _Tracer(is_opaque).trace(container)
+    except Exception as error:  # the model's own code runs on stand-ins and may raise anything
+        raise NotImplementedError(
+            f"{where}: torch.fx cannot follow the forward pass of {type(model).__name__} ({error}). Write it "
+            "without branches on the data, or hand over its traceable parts one by one."
+        ) from error
+    for node in graph.nodes:
+        if node.op in ("call_module", "get_attr"):
+            node.target = str(node.target).partition(".")[2]
+    return graph
+
+
+def replace_everywhere(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
+    """Put a layer in another's place under all its names."""
+    for module in list(model.modules()):
+        for name, child in module._modules.items():
+            if child is old:
+                setattr(module, name, new)
+
+
+def check_own_weights(where: str, model: nn.Module) -> None:
+    """Raise ValueError if a layer's weights are shared, or computed from other parameters."""
+    owners: dict[int, str] = {}
+    for prefix, module in model.named_modules():
+        if isinstance(module, AFFINE) and not has_own_weight(module):
+            raise ValueError(
+                f"{where}: the weight of {prefix!r} is computed from other parameters (weight_norm, pruning, ...), so "
+                "a change to it would be lost. Make that permanent first: "
+                "torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm or prune.remove."
+            )
+        for own, parameter in module.named_parameters(prefix, recurse=False):
+            if owners.setdefault(id(parameter), own) != own:
+                raise ValueError(
+                    f"{where}: {own!r} and {owners[id(parameter)]!r} are one and the same parameter; give each "
+                    "layer its own."
+                )
+
+
+def has_own_weight(layer: nn.Module) -> bool:
+    """Whether the weight is a parameter, not computed from others at each forward pass."""
+    return "weight" in layer._parameters

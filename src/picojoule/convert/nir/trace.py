@@ -1,0 +1,164 @@
+"""The layers of a module, how they are connected, and the shapes that pass through them."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from picojoule.convert.nir.scale import Scale
+from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime, reset_states
+
+INPUT, OUTPUT = "input", "output"
+PASSED_THROUGH = (FlattenTime, UnflattenTime, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a layer: its path in the model and the shapes that went in and came out."""
+
+    path: str
+    module: nn.Module
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+
+
+@dataclass
+class Trace:
+    """The calls by their name in the NIR graph, and the edges between those names."""
+
+    calls: dict[str, Call] = field(default_factory=dict)
+    edges: list[tuple[str, str]] = field(default_factory=list)
+
+    def connect(self, sources: tuple[str, ...], target: str) -> None:
+        """An edge from each source to the target; NIR adds up what arrives at a node."""
+        twice = [source for source in sources if sources.count(source) > 1]
+        if twice:
+            raise NotImplementedError(
+                f"to_nir: {target!r} gets {twice[0]!r} more than once, and NIR allows one edge between "
+                "two nodes. Multiply by a number in the weights instead."
+            )
+        self.edges += [(source, target) for source in sources]
+
+
+class _Tracer(fx.Tracer):
+    """Stops at layers that NIR could know; time folding and what does nothing leave no trace."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        ours = isinstance(m, Scale) or type(m).__module__.startswith("picojoule.layers")
+        return ours or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(
+        self, m: nn.Module, forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if isinstance(m, PASSED_THROUGH):
+            return args[0]
+        if isinstance(m, Repeat):
+            return m.module(*args, **kwargs)
+        if isinstance(m, Merge):
+            return operator.add(*args)
+        return super().call_module(m, forward, args, kwargs)
+
+
+def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
+    """Follow `sample_data` through a copy of the module; the module itself stays untouched.
+
+    Raises:
+        NotImplementedError: the module computes with something other than layers and sums.
+    """
+    root = copy.deepcopy(module).eval()
+    if _Tracer().is_leaf_module(root, "") or isinstance(root, Repeat):
+        root = nn.Sequential(OrderedDict({model_name: root}))
+    graph = _traced(root)
+    shapes = _observed_shapes(root, graph, sample_data)
+    result = Trace()
+    sources: dict[fx.Node, tuple[str, ...]] = {}
+    for node in graph.nodes:
+        if node.op == "placeholder":
+            sources[node] = (INPUT,)
+        elif node.op == "output":
+            result.connect(_sources_of(node.args[0], sources), OUTPUT)
+        elif node.op == "call_module":
+            path = str(node.target)
+            name = _free_name(path, result)
+            result.calls[name] = Call(path, root.get_submodule(path), *shapes[path].pop(0))
+            argument = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
+            result.connect(_sources_of(argument, sources), name)
+            sources[node] = (name,)
+        else:
+            sources[node] = _summed(node, sources)
+    return result
+
+
+def _traced(root: nn.Module) -> fx.Graph:
+    try:
+        graph = _Tracer().trace(root)
+    except (TypeError, fx.proxy.TraceError) as error:
+        raise NotImplementedError(
+            f"to_nir: the forward of {type(root).__name__} cannot be followed, its path depends on "
+            f"values or shapes ({error}). Write it as layers called one after the other."
+        ) from error
+    inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    if len(inputs) != 1:
+        raise NotImplementedError(
+            f"to_nir: {type(root).__name__} takes {len(inputs)} inputs, expected a module of one input."
+        )
+    return graph
+
+
+def _observed_shapes(
+    root: nn.Module, graph: fx.Graph, sample_data: Tensor
+) -> dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]]:
+    shapes: dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
+
+    def observe(path: str) -> None:
+        seen = shapes.setdefault(path, [])
+        root.get_submodule(path).register_forward_hook(
+            lambda _module, given, output: seen.append((_shape(given), _shape(output)))
+        )
+
+    for path in {str(node.target) for node in graph.nodes if node.op == "call_module"}:
+        observe(path)
+    reset_states(root)
+    with torch.no_grad():
+        root(sample_data)
+    return shapes
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Of a tensor, or of the first one in what a layer without NIR node may take or give."""
+    while isinstance(value, tuple) and value:
+        value = value[0]
+    return tuple(getattr(value, "shape", ()))
+
+
+def _sources_of(argument: Any, sources: dict[fx.Node, tuple[str, ...]]) -> tuple[str, ...]:
+    if not isinstance(argument, fx.Node):
+        raise NotImplementedError(
+            f"to_nir: {argument!r} goes where the output of a layer was expected; NIR has layers with "
+            "one input and one output, and sums."
+        )
+    return sources[argument]
+
+
+def _summed(node: fx.Node, sources: dict[fx.Node, tuple[str, ...]]) -> tuple[str, ...]:
+    adds = node.target in (operator.add, operator.iadd, torch.add, "add", "add_")
+    if not adds or len(node.args) != 2 or node.kwargs:
+        raise NotImplementedError(
+            f"to_nir: the forward calls {getattr(node.target, '__name__', node.target)!r}, which has no "
+            "NIR node. Use a layer that has one (see picojoule.to_nir) in its place."
+        )
+    return _sources_of(node.args[0], sources) + _sources_of(node.args[1], sources)
+
+
+def _free_name(path: str, trace: Trace) -> str:
+    name, count = path, 0
+    while name in trace.calls or name in (INPUT, OUTPUT):
+        count += 1
+        name = f"{path}_{count}"
+    return name

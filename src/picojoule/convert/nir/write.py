@@ -1,0 +1,85 @@
+"""A module as a NIR graph."""
+
+from __future__ import annotations
+
+import nir
+import numpy as np
+from torch import Tensor, nn
+
+from picojoule.convert.nir.metadata import packed
+from picojoule.convert.nir.time_step import TimeStep
+from picojoule.convert.nir.trace import INPUT, OUTPUT, Call, Trace, trace
+from picojoule.convert.nir.write_layer import layer_node
+from picojoule.convert.nir.write_neuron import neuron_node
+from picojoule.layers import LIF, SqueezeMixin, StatefulLayer, SumPool2d
+
+NEURON_AXES = {nn.Linear: 1, nn.Conv1d: 2, nn.Conv2d: 3, nn.AvgPool2d: 3, SumPool2d: 3}
+
+
+def graph_of(
+    module: nn.Module, sample_data: Tensor, model_name: str, step: TimeStep
+) -> nir.NIRGraph:
+    """The NIR graph; `picojoule.to_nir` says the rest."""
+    traced = trace(module, sample_data, model_name)
+    _raise_if_shared(traced)
+    leading = _leading_axes(traced)
+    nodes: dict[str, nir.NIRNode] = {
+        name: _node(call, leading[name], step) for name, call in traced.calls.items()
+    }
+    first = next((b for a, b in traced.edges if a == INPUT and b != OUTPUT), None)
+    last = next((a for a, b in traced.edges if b == OUTPUT and a != INPUT), None)
+    if first is None or last is None:
+        raise ValueError(
+            f"to_nir: {type(module).__name__} has no layer between its input and output."
+        )
+    given = traced.calls[first].input_shape[leading[first] :]
+    result = traced.calls[last].output_shape[leading[last] :]
+    return nir.NIRGraph(
+        nodes={
+            INPUT: nir.Input({"input": np.array(given)}),
+            **nodes,
+            OUTPUT: nir.Output({"output": np.array(result)}),
+        },
+        edges=traced.edges,
+        metadata=packed(dt=step.dt, discretisation=step.discretisation),
+        # NIR takes the channels of a grouped convolution from its weight, and finds a mismatch
+        type_check=all(getattr(call.module, "groups", 1) == 1 for call in traced.calls.values()),
+    )
+
+
+def _node(call: Call, leading: int, step: TimeStep) -> nir.NIRNode:
+    if isinstance(call.module, LIF):
+        return neuron_node(call.path, call.module, call.output_shape[leading:], step)
+    return layer_node(call.path, call, leading)
+
+
+def _raise_if_shared(traced: Trace) -> None:
+    seen = set()
+    for call in traced.calls.values():
+        if isinstance(call.module, StatefulLayer) and call.module in seen:
+            raise NotImplementedError(
+                f"to_nir: layer {call.path!r} ({type(call.module).__name__}) is used more than once, and "
+                "NIR nodes share no state. Use one layer for each place."
+            )
+        seen.add(call.module)
+
+
+def _leading_axes(traced: Trace) -> dict[str, int]:
+    """How many axes of batch and time each layer sees; Flatten and the like go by their neighbours."""
+    known = {
+        name: axes for name, call in traced.calls.items() if (axes := _own_axes(call)) is not None
+    }
+    for name in traced.calls:
+        before = [known[a] for a, b in traced.edges if b == name and a in known]
+        after = [known[b] for a, b in traced.edges if a == name and b in known]
+        known.setdefault(name, [*before, *after, 1][0])
+    return known
+
+
+def _own_axes(call: Call) -> int | None:
+    if isinstance(call.module, StatefulLayer):
+        return 1 if isinstance(call.module, SqueezeMixin) else 2
+    for layer, axes in NEURON_AXES.items():
+        if isinstance(call.module, layer):
+            return len(call.input_shape) - axes
+    return None

@@ -1,0 +1,169 @@
+"""A neuron for every call of a ReLU."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+
+from torch import fx, nn
+
+from picojoule.convert.activations import (
+    CONVERTIBLE,
+    check_convertible,
+    check_readouts,
+    relu_calls,
+)
+from picojoule.convert.graph import call_graph
+from picojoule.convert.replace import replace_module
+from picojoule.layers import Repeat, StatefulLayer
+
+MakeNeuron = Callable[[], StatefulLayer]
+OUTPUT = "spike_output"
+
+
+def with_neurons(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
+    """A copy of the model with a neuron of its own for every ReLU that its forward pass calls.
+
+    A layer keeps its place and name. Where one neuron would be called twice, or a function rectifies,
+    the copy is a `torch.fx.GraphModule` with the model's layers under their names.
+
+    Raises:
+        NotImplementedError: an activation has no spiking counterpart; the message names it.
+
+    Warns:
+        UserWarning: torch.fx cannot follow the forward pass, so that functions in it go unseen.
+    """
+    check_convertible(model)
+    spiking = replace_module(model, CONVERTIBLE, lambda relu: make_neuron().train(relu.training))
+    try:
+        graph = call_graph("from_model", spiking)
+    except NotImplementedError as error:
+        warnings.warn(
+            f"{error} The ReLU layers were converted; whether it calls one of them twice, or rectifies by a "
+            "function, could not be seen.",
+            stacklevel=4,
+        )
+        return spiking
+    modules = dict(spiking.named_modules(remove_duplicate=False))
+    check_readouts(graph, modules)
+    functions = relu_calls(graph)
+    repeated = _repeated_calls(graph, modules)
+    if not functions and not repeated:
+        return spiking
+    return _rewritten(spiking, graph, functions, repeated, make_neuron)
+
+
+def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
+    """The model with a neuron `spike_output` behind it, if it does not end in one.
+
+    Raises:
+        NotImplementedError: it is not a Sequential, and torch.fx cannot follow it.
+    """
+    graph = call_graph("from_model: add_spiking_output", model)
+    modules = dict(model.named_modules())
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    last = output.args[0]
+    if not isinstance(last, fx.Node):
+        raise NotImplementedError(
+            f"from_model: add_spiking_output expects a model with one output, but {type(model).__name__} returns "
+            f"{last}."
+        )
+    if last.op == "call_module" and isinstance(modules.get(str(last.target)), StatefulLayer):
+        warnings.warn(
+            f"from_model: the model ends in spiking layer {last.target!r}; no spiking output was added.",
+            stacklevel=3,
+        )
+        return model
+    neuron = make_neuron().train(model.training)
+    if isinstance(model, nn.Sequential):
+        model.add_module(OUTPUT, neuron)
+        return model
+    _refuse_repeats(model)
+    rewritten = _graph_module(model, graph)
+    _call_after(rewritten, _same_node(rewritten, last), OUTPUT, neuron)
+    rewritten.recompile()
+    return rewritten
+
+
+def _repeated_calls(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[fx.Node]:
+    """Every call of a neuron but its first."""
+    seen: set[int] = set()
+    repeated = []
+    for node in graph.nodes:
+        neuron = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(neuron, StatefulLayer):
+            if id(neuron) in seen:
+                repeated.append(node)
+            seen.add(id(neuron))
+    return repeated
+
+
+def _rewritten(
+    model: nn.Module,
+    graph: fx.Graph,
+    functions: list[fx.Node],
+    repeated: list[fx.Node],
+    make_neuron: MakeNeuron,
+) -> fx.GraphModule:
+    _refuse_repeats(model)
+    rewritten = _graph_module(model, graph)
+    for node in repeated:
+        name = _free_name(rewritten, str(node.target).replace(".", "_"))
+        same = _same_node(rewritten, node)
+        mode = rewritten.get_submodule(str(node.target)).training
+        rewritten.add_submodule(name, make_neuron().train(mode))
+        same.target = name
+    for node in functions:
+        same = _same_node(rewritten, node)
+        (before,) = same.all_input_nodes
+        name = _free_name(rewritten, node.name)
+        neuron = _call_after(rewritten, before, name, make_neuron().train(model.training), at=same)
+        same.replace_all_uses_with(neuron)
+        rewritten.graph.erase_node(same)
+    rewritten.recompile()
+    return rewritten
+
+
+def _graph_module(model: nn.Module, graph: fx.Graph) -> fx.GraphModule:
+    rewritten = fx.GraphModule(model, copy.deepcopy(graph), class_name=type(model).__name__)
+    rewritten.training = model.training
+    return rewritten
+
+
+def _same_node(rewritten: fx.GraphModule, node: fx.Node) -> fx.Node:
+    nodes: list[fx.Node] = [other for other in rewritten.graph.nodes if other.name == node.name]
+    return nodes[0]
+
+
+def _call_after(
+    rewritten: fx.GraphModule,
+    before: fx.Node,
+    name: str,
+    neuron: nn.Module,
+    at: fx.Node | None = None,
+) -> fx.Node:
+    """Call a new layer on the value of `before`; in place of `at`, or for all who use the value."""
+    rewritten.add_submodule(name, neuron)
+    with rewritten.graph.inserting_after(at or before):
+        call = rewritten.graph.call_module(name, (before,))
+    if at is None:
+        before.replace_all_uses_with(call, delete_user_cb=lambda user: user is not call)
+    return call
+
+
+def _free_name(model: nn.Module, wanted: str) -> str:
+    taken, name, count = dict(model.named_modules()), wanted, 2
+    while name in taken:
+        name, count = f"{wanted}_{count}", count + 1
+    return name
+
+
+def _refuse_repeats(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        if isinstance(module, Repeat):
+            raise NotImplementedError(
+                f"from_model: a network with the Repeat {name!r} cannot be rewritten for a ReLU that is called twice "
+                "or as a function. Write these ReLUs as layers, one a call, or leave out the Repeat: squeezing "
+                "neurons take (batch * time)."
+            )
