@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -94,13 +94,28 @@ class Call:
         return checked
 
 
-def implementation(op: str, impl: str, known: dict[str, Run], best: str) -> Run:
-    """The implementation that `impl` names; "auto" stands for `best`.
+class Implementation(NamedTuple, Generic[Run]):
+    """A way to run an op, and why it cannot run a call (None if it can)."""
+
+    run: Run
+    why_not: Callable[..., str | None]
+
+
+def implementation(
+    op: str, impl: str, known: dict[str, Implementation[Run]], *call: object
+) -> Run:
+    """The implementation that `impl` names; "auto" stands for the first that can run the call.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is none of that name, or it cannot run this call; a named one never falls back.
     """
-    name = best if impl == "auto" else impl
-    if name not in known:
+    if impl == "auto":
+        return next(way.run for way in known.values() if way.why_not(*call) is None)
+    if impl not in known:
         raise ValueError(f"{op}: impl is {impl!r}; choose 'auto' or one of {sorted(known)}.")
-    return known[name]
+    reason = known[impl].why_not(*call)
+    if reason is not None:
+        raise ValueError(
+            f"{op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
+        )
+    return known[impl].run

@@ -14,10 +14,10 @@ from picojoule.activation import (
 )
 from picojoule.ops.alif.reference import alif_reference
 from picojoule.ops.alif.spec import ALIFOutput, ALIFSpec, ALIFState
-from picojoule.ops.call import Call, implementation
+from picojoule.ops.call import Call, Implementation, implementation
 from picojoule.ops.membrane import Feedback
 
-IMPLEMENTATIONS = {"reference": alif_reference}
+IMPLEMENTATIONS = {"reference": Implementation(alif_reference, lambda: None)}
 
 
 def alif(
@@ -108,6 +108,6 @@ def alif(
         None if alpha_syn is None else call.state("i_syn", i_syn),
         None if connect is None else call.state("i_rec", i_rec),
     )
-    run = implementation(call.op, impl, IMPLEMENTATIONS, best="reference")
+    run = implementation(call.op, impl, IMPLEMENTATIONS)
     spikes, end, recordings = run(call.computed, start, spec)
     return ALIFOutput(spikes.to(current.dtype), end, recordings)

@@ -1,7 +1,6 @@
 """Fused neurons on the CPU: one pass forward, one pass backward, compiled when first needed.
 
-`plan` says what a call needs, `membrane`, `surrogates` and `sweeps` are the arithmetic, `compiler`
-makes machine code of it, `code_cache` keeps that on disk, `library` loads it, `threads` runs it and
-`op` makes it an operator of PyTorch. numba is imported by the compiler alone, so a process that finds
-its kernels on disk never imports it.
+`plan` says what a call needs; `membrane`, `surrogates` and `sweeps` are the arithmetic; `compiled` makes
+machine code of it and keeps that on disk; `threads` runs it; `op` joins it to autograd. A process that
+finds its kernels on disk never imports numba.
 """

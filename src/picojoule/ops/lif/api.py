@@ -12,12 +12,17 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.ops.call import Call, implementation
+from picojoule.ops.call import Call, Implementation, implementation
+from picojoule.ops.lif.cpu import lif_cpu, why_not_cpu
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
 from picojoule.ops.membrane import Feedback
 
-IMPLEMENTATIONS = {"reference": lif_reference}
+# the fastest first
+IMPLEMENTATIONS = {
+    "cpu": Implementation(lif_cpu, why_not_cpu),
+    "reference": Implementation(lif_reference, lambda current, spec: None),
+}
 
 
 def lif(
@@ -61,8 +66,8 @@ def lif(
         connect: recurrent connection, from a step's spikes `b *n` to what they add to the next step's
             input; None for none.
         record: also return the state after every step.
-        impl: "auto" takes the fastest that can run this call; a named one never falls back.
-            Today there is "reference".
+        impl: "auto" takes the fastest that can run this call; a named one never falls back. "cpu" is
+            fused kernels in float32 for the built-in spikes, resets and surrogates, "reference" plain PyTorch.
 
     A tensor for alpha_mem, alpha_syn, threshold or min_v_mem broadcasts over `*n`.
 
@@ -104,6 +109,6 @@ def lif(
         None if alpha_syn is None else call.state("i_syn", i_syn),
         None if connect is None else call.state("i_rec", i_rec),
     )
-    run = implementation(call.op, impl, IMPLEMENTATIONS, best="reference")
+    run = implementation(call.op, impl, IMPLEMENTATIONS, call.computed, spec)
     spikes, end, recordings = run(call.computed, start, spec)
     return LIFOutput(spikes.to(current.dtype), end, recordings)

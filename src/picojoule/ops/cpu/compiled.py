@@ -1,0 +1,129 @@
+"""From a plan to machine code, once: compiled by numba, kept on disk, loaded by llvmlite alone."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from picojoule.ops.cpu.plan import Plan
+
+Which = Literal["forward", "backward"]
+_lock = threading.Lock()
+_kept_alive: list[Any] = []
+
+
+def compiled(plan: Plan, which: Which) -> Callable[..., int]:
+    """The kernel, a C function that releases the interpreter's lock while it runs.
+
+    Raises:
+        ImportError: numba is not installed, and the kernel is not on disk.
+    """
+    with _lock:
+        return _compiled(plan, which)
+
+
+@functools.cache
+def _compiled(plan: Plan, which: Which) -> Callable[..., int]:
+    path = cache_folder() / f"{_key(plan, which)}.o"
+    try:
+        name, _, code = path.read_bytes().partition(b"\n")
+    except OSError:
+        name, code = _compile(plan, which)
+        _keep(path, name + b"\n" + code)
+    return _load(name.decode(), code, which)
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: PICOJOULE_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("PICOJOULE_CACHE")
+    return Path(chosen) if chosen else Path.home() / ".cache" / "picojoule"
+
+
+def _key(plan: Plan, which: Which) -> str:
+    import llvmlite.binding as llvm
+
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256()
+    for part in (str(plan), which, llvm.get_host_cpu_name(), str(llvm.llvm_version_info)):
+        digest.update(part.encode() + b"\0")
+    digest.update(str(dict(llvm.get_host_cpu_features())).encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _compile(plan: Plan, which: Which) -> tuple[bytes, bytes]:
+    import llvmlite.binding as llvm
+    from numba import njit, types
+
+    from picojoule.ops.cpu.sweeps import backward_sweep, forward_sweep
+
+    pointer = types.CPointer(types.float32)
+    integers = [types.int64] * 4
+    if which == "forward":
+        arguments, sweep = [*integers, *[pointer] * 8], forward_sweep(plan)
+    else:
+        arguments = [*integers, *[pointer] * 8, types.int64, *[pointer] * 5]
+        sweep = backward_sweep(plan)
+    kernel = njit(
+        types.void(*arguments),
+        error_model="numpy",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+    )(sweep)
+    (overload,) = kernel.overloads.values()
+    module = llvm.parse_assembly(next(iter(kernel.inspect_llvm().values())))
+    code: bytes = _target().emit_object(module)
+    return overload.fndesc.llvm_func_name.encode(), code
+
+
+def _target() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="default",
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+
+def _load(name: str, code: bytes, which: Which) -> Callable[..., int]:
+    import llvmlite.binding as llvm
+
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _kept_alive.append(engine)
+    integer, pointer = ctypes.c_int64, ctypes.c_void_p
+    if which == "forward":
+        arguments = [*[integer] * 4, *[pointer] * 8]
+    else:
+        arguments = [*[integer] * 4, *[pointer] * 8, integer, *[pointer] * 5]
+    # numba's convention: where the result and an exception would go come first
+    return ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, *arguments)(
+        engine.get_function_address(name)
+    )
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write to the cache if that is possible: other processes see the whole file or none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(aside).replace(path)
+    except OSError:
+        return
