@@ -39,15 +39,28 @@ _REFUSED = (
     nn.RNNBase,
     nn.RNNCellBase,
 )
-_RELU_CALLS = {"relu", "relu_"}
-_CLAMP_CALLS = {"clamp", "clamp_", "clamp_min", "clamp_min_"}
-_READOUT_CALLS = {"softmax", "log_softmax", "_softmax", "_log_softmax"}
+# names of functions and methods, without the underscores of in-place and internal forms
+_RELU_CALLS = {"relu"}
+_CLAMP_CALLS = {"clamp", "clamp_min", "clip"}
+_READOUT_CALLS = {"softmax", "log_softmax", "special_softmax", "special_log_softmax"}
 _REFUSED_CALLS = {
-    *("relu6", "leaky_relu", "leaky_relu_", "prelu", "rrelu", "elu", "elu_", "celu", "selu"),
-    *("gelu", "silu", "mish", "glu", "sigmoid", "sigmoid_", "logsigmoid", "tanh", "tanh_"),
-    *("tanhshrink", "hardtanh", "hardtanh_", "hardsigmoid", "hardswish", "hardshrink"),
-    *("softplus", "softsign", "softshrink", "softmin", "threshold", "threshold_", "exp"),
-    *("scaled_dot_product_attention", "multi_head_attention_forward"),
+    *(
+        "relu6",
+        "leaky_relu",
+        "prelu",
+        "rrelu",
+        "elu",
+        "celu",
+        "selu",
+        "gelu",
+        "silu",
+        "mish",
+        "glu",
+    ),
+    *("sigmoid", "logsigmoid", "log_sigmoid", "expit", "special_expit", "tanh", "tanhshrink"),
+    *("hardtanh", "hardsigmoid", "hardswish", "hardshrink", "softplus", "softsign", "softshrink"),
+    *("softmin", "threshold", "exp"),
+    *("maximum", "where", "scaled_dot_product_attention", "multi_head_attention_forward"),
 }
 
 
@@ -86,9 +99,10 @@ def check_readouts(graph: fx.Graph, modules: dict[str, nn.Module]) -> None:
 
 def _function_name(node: fx.Node) -> str | None:
     if node.op == "call_method":
-        return str(node.target)
+        return str(node.target).strip("_")
     if node.op == "call_function":
-        return getattr(node.target, "__name__", None)
+        name = str(getattr(node.target, "__name__", ""))
+        return name.partition(".")[0].strip("_")  # "relu.default" is an overload
     return None
 
 
