@@ -64,3 +64,37 @@ def test_other_names_of_what_has_no_spiking_counterpart_are_refused(
     further = (0, 0) if function is F.threshold else (1,) if "log_softmax" in str(function) else ()
     with pytest.raises(NotImplementedError, match="spiking counterpart"):
         from_model(Net(lambda net, x: net.last(function(net.first(x), *further))), batch_size=1)
+
+
+def in_place_function(net: Net, x: Tensor) -> Tensor:
+    x = net.first(x)
+    F.relu(x, inplace=True)
+    return net.last(x)
+
+
+def in_place_method(net: Net, x: Tensor) -> Tensor:
+    x = net.first(x)
+    before = x + 1
+    return net.last(x.relu_() + x + before)
+
+
+def in_place_layer(net: Net, x: Tensor) -> Tensor:
+    x = net.first(x)
+    return net.last(net.inplace(x) + x)
+
+
+def in_place_clamp(net: Net, x: Tensor) -> Tensor:
+    x = net.first(x)
+    x.clamp_(min=0)
+    return net.last(x)
+
+
+@pytest.mark.parametrize(
+    "forward", [in_place_function, in_place_method, in_place_layer, in_place_clamp]
+)
+def test_who_uses_a_value_rectified_in_place_gets_spikes(forward: Forward) -> None:
+    assert largest_difference(forward) < 0.01
+
+
+def test_a_relu_may_be_called_by_keyword() -> None:
+    assert largest_difference(lambda net, x: net.last(net.relu(input=net.first(x)))) < 0.01

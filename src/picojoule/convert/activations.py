@@ -44,19 +44,8 @@ _RELU_CALLS = {"relu"}
 _CLAMP_CALLS = {"clamp", "clamp_min", "clip"}
 _READOUT_CALLS = {"softmax", "log_softmax", "special_softmax", "special_log_softmax"}
 _REFUSED_CALLS = {
-    *(
-        "relu6",
-        "leaky_relu",
-        "prelu",
-        "rrelu",
-        "elu",
-        "celu",
-        "selu",
-        "gelu",
-        "silu",
-        "mish",
-        "glu",
-    ),
+    *("relu6", "leaky_relu", "prelu", "rrelu", "elu", "celu", "selu", "gelu", "silu"),
+    *("mish", "glu"),
     *("sigmoid", "logsigmoid", "log_sigmoid", "expit", "special_expit", "tanh", "tanhshrink"),
     *("hardtanh", "hardsigmoid", "hardswish", "hardshrink", "softplus", "softsign", "softshrink"),
     *("softmin", "threshold", "exp"),
@@ -95,6 +84,15 @@ def check_readouts(graph: fx.Graph, modules: dict[str, nn.Module]) -> None:
         is_readout = node.op == "call_module" and isinstance(modules.get(node.target), _READOUTS)
         if is_readout and not _is_output(node):
             raise _refusal(f"layer {node.target!r}, a softmax before the end,")
+
+
+def is_in_place(node: fx.Node) -> bool:
+    """Whether a function that rectifies overwrites its input."""
+    if _function_name(node) not in _RELU_CALLS | _CLAMP_CALLS:
+        return False
+    name = str(node.target if node.op == "call_method" else node.target.__name__)  # type: ignore[union-attr]
+    by_argument = _function_name(node) == "relu" and (node.args[1:] or (False,))[0]
+    return name.partition(".")[0].endswith("_") or bool(node.kwargs.get("inplace", by_argument))
 
 
 def _function_name(node: fx.Node) -> str | None:
