@@ -49,19 +49,20 @@ _MAX_POOLS = (
     nn.FractionalMaxPool2d,
     nn.FractionalMaxPool3d,
 )
-_RELU_CALLS = {"relu", "relu_"}
-_CLAMP_CALLS = {"clamp", "clamp_", "clamp_min", "clamp_min_"}
-_READOUT_CALLS = {"softmax", "log_softmax", "_softmax", "_log_softmax"}
+# names of functions and methods, without the underscores of in-place and internal forms
+_RELU_CALLS = {"relu"}
+_CLAMP_CALLS = {"clamp", "clamp_min", "clip"}
+_READOUT_CALLS = {"softmax", "log_softmax", "special_softmax", "special_log_softmax"}
 _MAX_CALLS = {
     *("max", "amax", "max_pool1d", "max_pool2d", "max_pool3d", "fractional_max_pool2d"),
     *("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d", "fractional_max_pool3d"),
 }
 _REFUSED_CALLS = {
-    *("relu6", "leaky_relu", "leaky_relu_", "prelu", "rrelu", "elu", "elu_", "celu", "selu"),
-    *("gelu", "silu", "mish", "glu", "sigmoid", "sigmoid_", "logsigmoid", "tanh", "tanh_"),
-    *("tanhshrink", "hardtanh", "hardtanh_", "hardsigmoid", "hardswish", "hardshrink"),
-    *("softplus", "softsign", "softshrink", "softmin", "threshold", "threshold_", "exp"),
-    *("_threshold", "abs", "maximum", "fmax", "where"),
+    *("relu6", "leaky_relu", "prelu", "rrelu", "elu", "celu", "selu", "gelu", "silu"),
+    *("mish", "glu"),
+    *("sigmoid", "logsigmoid", "log_sigmoid", "expit", "special_expit", "tanh", "tanhshrink"),
+    *("hardtanh", "hardsigmoid", "hardswish", "hardshrink", "softplus", "softsign", "softshrink"),
+    *("softmin", "threshold", "exp", "abs", "maximum", "fmax", "where"),
     *("scaled_dot_product_attention", "multi_head_attention_forward"),
 }
 
@@ -103,11 +104,21 @@ def check_readouts(graph: fx.Graph, modules: dict[str, nn.Module]) -> None:
             raise _refusal(f"layer {node.target!r}, a softmax before the end,")
 
 
+def is_in_place(node: fx.Node) -> bool:
+    """Whether a function that rectifies overwrites its input."""
+    if _function_name(node) not in _RELU_CALLS | _CLAMP_CALLS:
+        return False
+    name = str(node.target if node.op == "call_method" else node.target.__name__)  # type: ignore[union-attr]
+    by_argument = _function_name(node) == "relu" and (node.args[1:] or (False,))[0]
+    return name.partition(".")[0].endswith("_") or bool(node.kwargs.get("inplace", by_argument))
+
+
 def _function_name(node: fx.Node) -> str | None:
     if node.op == "call_method":
-        return str(node.target)
+        return str(node.target).strip("_")
     if node.op == "call_function":
-        return getattr(node.target, "__name__", None)
+        name = str(getattr(node.target, "__name__", ""))
+        return name.partition(".")[0].strip("_")  # "relu.default" is an overload
     return None
 
 

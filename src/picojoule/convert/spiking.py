@@ -14,6 +14,7 @@ from picojoule.convert.activations import (
     CONVERTIBLE,
     check_convertible,
     check_readouts,
+    is_in_place,
     relu_calls,
 )
 from picojoule.convert.graph import call_graph
@@ -61,7 +62,8 @@ def with_neurons(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     check_readouts(graph, modules)
     functions = relu_calls(graph)
     repeated = _repeated_calls(graph, modules)
-    if not functions and not repeated:
+    unusual = _by_value(graph, dict(model.named_modules(remove_duplicate=False)))
+    if not (functions or repeated or unusual):
         return spiking
     return _rewritten(spiking, graph, functions, repeated, make_neuron)
 
@@ -139,6 +141,26 @@ def _repeated_calls(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[fx.N
                 repeated.append(node)
             seen.add(id(neuron))
     return repeated
+
+
+def _by_value(graph: fx.Graph, originals: dict[str, nn.Module]) -> bool:
+    """Make up for what neurons do not do: change their input in place, take it as a keyword.
+
+    Whoever used a value after a ReLU had rectified it in place now uses the neuron's output.
+    """
+    order = {node: place for place, node in enumerate(graph.nodes)}
+    changed = False
+    for node in graph.nodes:
+        module = originals.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, CONVERTIBLE) and node.kwargs:
+            node.args, node.kwargs, changed = tuple(node.all_input_nodes), {}, True
+        if not (getattr(module, "inplace", False) or is_in_place(node)):
+            continue
+        (before,) = node.all_input_nodes
+        for user in [user for user in before.users if order[user] > order[node]]:
+            user.replace_input_with(before, node)
+            changed = True
+    return changed
 
 
 def _rewritten(
