@@ -19,7 +19,7 @@ from picojoule.activation import (
 )
 from picojoule.convert.graph import AFFINE
 from picojoule.convert.network import Network
-from picojoule.convert.spiking import with_neurons, with_spiking_output
+from picojoule.convert.spiking import one_call_each, with_neurons, with_spiking_output
 from picojoule.layers import IAFSqueeze, SqueezeMixin, StatefulLayer
 from picojoule.layers.neuron import Value
 
@@ -47,7 +47,7 @@ def from_model(
 
     Every `nn.ReLU` and `NeuromorphicReLU` (subclasses included), and every call of `relu()` or
     `clamp(min=0)` that torch.fx finds, becomes a neuron of its own; a ReLU that is called twice
-    becomes two. A softmax at the end and dropout stay. Modes, hooks, frozen parameters, device and
+    becomes two. A softmax at the end, identity and dropout stay. Modes, hooks, frozen parameters, device and
     dtype of the other layers stay; the model and the arguments are left as they are.
 
     Args:
@@ -73,7 +73,8 @@ def from_model(
 
     Raises:
         NotImplementedError: the model has an activation without a spiking counterpart (ReLU6, LeakyReLU,
-            sigmoid, ...); the message names it.
+            sigmoid, max pooling, ...), is called twice in a forward pass that torch.fx cannot follow, or
+            has hooks that a rewritten network would not call; the message names it.
         ValueError: `bias_rescaling` is not > 0, or the backend is unknown.
         TypeError: a squeezing layer is given neither `batch_size` nor `num_timesteps`.
 
@@ -109,14 +110,15 @@ def from_model(
     if add_spiking_output:
         spiking = with_spiking_output(spiking, make_neuron)
     _divide_biases(spiking, bias_rescaling)
-    return Network(
-        model,
-        spiking,
-        input_shape=input_shape,
-        synops=synops,
-        batch_size=1 if batch_size is None else batch_size,
-        num_timesteps=1 if num_timesteps is None else num_timesteps,
-    )
+    with one_call_each(spiking):  # the one forward pass is that of input_shape
+        return Network(
+            model,
+            spiking,
+            input_shape=input_shape,
+            synops=synops,
+            batch_size=1 if batch_size is None else batch_size,
+            num_timesteps=1 if num_timesteps is None else num_timesteps,
+        )
 
 
 def _class_of_backend(backend: str) -> type[StatefulLayer]:
@@ -134,6 +136,7 @@ def _class_of_backend(backend: str) -> type[StatefulLayer]:
 def _divide_biases(model: nn.Module, by: float) -> None:
     if by == 1.0:
         return
-    for module in model.modules():
-        if isinstance(module, AFFINE) and module.bias is not None:
-            module.bias.div_(by)
+    layers = (module for module in model.modules() if isinstance(module, AFFINE))
+    biases = {id(layer.bias): layer.bias for layer in layers if layer.bias is not None}
+    for bias in biases.values():  # a bias that layers share is divided once
+        bias.div_(by)

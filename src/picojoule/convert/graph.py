@@ -22,7 +22,8 @@ AFFINE = (
 
 
 class _Tracer(fx.Tracer):
-    def __init__(self, is_opaque: Callable[[nn.Module], bool]) -> None:
+    # without arguments too, as torch calls it to unpickle a GraphModule
+    def __init__(self, is_opaque: Callable[[nn.Module], bool] = lambda _: False) -> None:
         super().__init__()
         self._is_opaque = is_opaque
 

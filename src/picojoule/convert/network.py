@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from picojoule.convert.compare import Array, Comparison, compare
 from picojoule.convert.scale_layers import evaluated
 from picojoule.hooks import register_synops_hooks
-from picojoule.layers import SqueezeMixin, reset_states, stateful_layers, zero_grad
+from picojoule.layers import HookHandles, SqueezeMixin, reset_states, stateful_layers, zero_grad
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -97,18 +97,37 @@ class Network(nn.Module):
         super().zero_grad(set_to_none)
         zero_grad(self)
 
-    def get_synops(self) -> dict[int | str, Tensor]:
-        """SynOps per time step of each layer in the last forward pass, differentiable.
+    def get_synops(self, data: Tensor | None = None) -> dict[int | str, Tensor]:
+        """SynOps per time step of each layer, differentiable.
+
+        Args:
+            data: what to count, in evaluation mode from states at zero, which are zero again afterwards;
+                the network needs no `synops=True` for it. The last forward pass if omitted.
 
         Raises:
-            RuntimeError: the network was not built with `synops=True`, or there was no forward pass yet.
+            RuntimeError: without `data`, the network was not built with `synops=True`, or there was no
+                forward pass yet.
+            TypeError, NotImplementedError: `data`, but the spiking model cannot be counted.
         """
+        if data is not None:
+            return self._synops_of(data)
         counted = getattr(self.spiking_model, "hook_data", {})
         if not self.synops or "synops_per_timestep" not in counted:
             raise RuntimeError(
                 "Network.get_synops: nothing was counted. Build the network with synops=True, and call it first."
             )
         return dict(counted["synops_per_timestep"])
+
+    def _synops_of(self, data: Tensor) -> dict[int | str, Tensor]:
+        spiking: Any = self._spiking("get_synops")
+        handles = HookHandles() if self.synops else register_synops_hooks(spiking)
+        reset_states(spiking)
+        try:
+            with handles, evaluated(spiking):
+                spiking(data)
+        finally:
+            reset_states(spiking)
+        return dict(spiking.hook_data["synops_per_timestep"])
 
     def compare_activations(
         self,

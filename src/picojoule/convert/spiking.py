@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from torch import fx, nn
 
@@ -12,14 +14,25 @@ from picojoule.convert.activations import (
     CONVERTIBLE,
     check_convertible,
     check_readouts,
+    is_in_place,
     relu_calls,
 )
 from picojoule.convert.graph import call_graph
 from picojoule.convert.replace import replace_module
-from picojoule.layers import Repeat, StatefulLayer
+from picojoule.layers import HookHandles, Repeat, StatefulLayer
 
 MakeNeuron = Callable[[], StatefulLayer]
 OUTPUT = "spike_output"
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_is_full_backward_hook",
+)
 
 
 def with_neurons(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
@@ -49,7 +62,8 @@ def with_neurons(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     check_readouts(graph, modules)
     functions = relu_calls(graph)
     repeated = _repeated_calls(graph, modules)
-    if not functions and not repeated:
+    unusual = _by_value(graph, dict(model.named_modules(remove_duplicate=False)))
+    if not (functions or repeated or unusual):
         return spiking
     return _rewritten(spiking, graph, functions, repeated, make_neuron)
 
@@ -79,11 +93,41 @@ def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     if isinstance(model, nn.Sequential):
         model.add_module(OUTPUT, neuron)
         return model
-    _refuse_repeats(model)
     rewritten = _graph_module(model, graph)
     _call_after(rewritten, _same_node(rewritten, last), OUTPUT, neuron)
     rewritten.recompile()
     return rewritten
+
+
+@contextmanager
+def one_call_each(model: nn.Module) -> Iterator[None]:
+    """Around one forward pass: refuse a neuron that it calls more than once.
+
+    torch.fx cannot follow every model; this sees what it could not.
+
+    Raises:
+        NotImplementedError: a neuron was called twice; the message names it.
+    """
+    calls: Counter[str] = Counter()
+    inside = _inside_neurons(model)
+    with HookHandles() as handles:
+        for name, module in model.named_modules():
+            if isinstance(module, StatefulLayer) and id(module) not in inside:
+                count = lambda *_, name=name: calls.update([name])  # noqa: E731
+                handles.add(module.register_forward_pre_hook(count))
+        yield
+    for name, number in calls.items():
+        if number > 1:
+            raise NotImplementedError(
+                f"from_model: layer {name!r} is called {number} times in one forward pass, which torch.fx cannot "
+                "follow, so that one neuron would stand for several. Give each call a ReLU of its own."
+            )
+
+
+def _inside_neurons(model: nn.Module) -> set[int]:
+    """Stateful layers that others call step by step, as often as they like."""
+    outer = [module for module in model.modules() if isinstance(module, StatefulLayer)]
+    return {id(part) for neuron in outer for part in neuron.modules() if part is not neuron}
 
 
 def _repeated_calls(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[fx.Node]:
@@ -99,6 +143,26 @@ def _repeated_calls(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[fx.N
     return repeated
 
 
+def _by_value(graph: fx.Graph, originals: dict[str, nn.Module]) -> bool:
+    """Make up for what neurons do not do: change their input in place, take it as a keyword.
+
+    Whoever used a value after a ReLU had rectified it in place now uses the neuron's output.
+    """
+    order = {node: place for place, node in enumerate(graph.nodes)}
+    changed = False
+    for node in graph.nodes:
+        module = originals.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, CONVERTIBLE) and node.kwargs:
+            node.args, node.kwargs, changed = tuple(node.all_input_nodes), {}, True
+        if not (getattr(module, "inplace", False) or is_in_place(node)):
+            continue
+        (before,) = node.all_input_nodes
+        for user in [user for user in before.users if order[user] > order[node]]:
+            user.replace_input_with(before, node)
+            changed = True
+    return changed
+
+
 def _rewritten(
     model: nn.Module,
     graph: fx.Graph,
@@ -106,7 +170,6 @@ def _rewritten(
     repeated: list[fx.Node],
     make_neuron: MakeNeuron,
 ) -> fx.GraphModule:
-    _refuse_repeats(model)
     rewritten = _graph_module(model, graph)
     for node in repeated:
         name = _free_name(rewritten, str(node.target).replace(".", "_"))
@@ -126,8 +189,14 @@ def _rewritten(
 
 
 def _graph_module(model: nn.Module, graph: fx.Graph) -> fx.GraphModule:
+    """The model as its calls of layers. Its own hooks stay; its containers are no longer called."""
+    _refuse_repeats(model)
+    _refuse_hooked_containers(model, graph)
     rewritten = fx.GraphModule(model, copy.deepcopy(graph), class_name=type(model).__name__)
-    rewritten.training = model.training
+    for name, module in rewritten.named_modules():
+        module.training = model.get_submodule(name).training
+    for kind in _HOOKS:
+        setattr(rewritten, kind, getattr(model, kind))
     return rewritten
 
 
@@ -157,6 +226,20 @@ def _free_name(model: nn.Module, wanted: str) -> str:
     while name in taken:
         name, count = f"{wanted}_{count}", count + 1
     return name
+
+
+def _refuse_hooked_containers(model: nn.Module, graph: fx.Graph) -> None:
+    called = {str(node.target) for node in graph.nodes if node.op == "call_module"}
+    for name in called:
+        parents = name.split(".")[:-1]
+        for depth in range(1, len(parents) + 1):
+            container = ".".join(parents[:depth])
+            if any(getattr(model.get_submodule(container), kind) for kind in _HOOKS[:-1]):
+                raise NotImplementedError(
+                    f"from_model: container {container!r} has hooks, which would not be called any more once the network "
+                    "is rewritten for a ReLU that is called twice or as a function, or for a spiking output. Remove "
+                    "them, or write these ReLUs as layers, one a call."
+                )
 
 
 def _refuse_repeats(model: nn.Module) -> None:

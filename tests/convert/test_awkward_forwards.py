@@ -1,0 +1,100 @@
+"""Forward passes that are written in unusual ways are converted to the same function, or refused."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from picojoule.convert import from_model
+
+Forward = Callable[["Net", Tensor], Tensor]
+
+
+class Net(nn.Module):
+    """Two linear layers and a forward pass to be given."""
+
+    def __init__(self, forward: Forward) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last = nn.Linear(4, 6), nn.Linear(6, 3)
+        self.relu, self.inplace = nn.ReLU(), nn.ReLU(inplace=True)
+        self.written = forward
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.written(self, x)
+
+
+def largest_difference(forward: Forward) -> float:
+    """Between the rate of the SNN and the activation of the ANN."""
+    ann, steps = Net(forward).eval().requires_grad_(False), 400
+    x = torch.rand(3, 4)
+    snn = from_model(ann, num_timesteps=steps, min_v_mem=None)
+    rates = snn(x.repeat_interleave(steps, 0)).reshape(3, steps, -1).mean(1)
+    return float((rates - ann(x)).abs().max())
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda net, x: net.last(torch.clip(net.first(x), 0)),
+        lambda net, x: net.last(net.first(x).clip(min=0)),
+        lambda net, x: net.last(torch.ops.aten.relu.default(net.first(x))),
+    ],
+)
+def test_other_names_of_relu_become_neurons(forward: Forward) -> None:
+    assert any(
+        type(m).__name__ == "IAFSqueeze" for m in from_model(Net(forward), batch_size=1).modules()
+    )
+    assert largest_difference(forward) < 0.01
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(F.threshold, F.logsigmoid, torch.special.expit, torch.celu_, torch.selu_, torch.rrelu),
+        torch.special.log_softmax,
+        *(lambda x: torch.maximum(x, x - 1), lambda x: torch.where(x > 0, x, 0.0)),
+    ],
+)
+def test_other_names_of_what_has_no_spiking_counterpart_are_refused(
+    function: Callable[..., Tensor],
+) -> None:
+    further = (0, 0) if function is F.threshold else (1,) if "log_softmax" in str(function) else ()
+    with pytest.raises(NotImplementedError, match="spiking counterpart"):
+        from_model(Net(lambda net, x: net.last(function(net.first(x), *further))), batch_size=1)
+
+
+def in_place_function(net: Net, x: Tensor) -> Tensor:
+    x = net.first(x)
+    F.relu(x, inplace=True)
+    return net.last(x)
+
+
+def in_place_method(net: Net, x: Tensor) -> Tensor:
+    x = net.first(x)
+    before = x + 1
+    return net.last(x.relu_() + x + before)
+
+
+def in_place_layer(net: Net, x: Tensor) -> Tensor:
+    x = net.first(x)
+    return net.last(net.inplace(x) + x)
+
+
+def in_place_clamp(net: Net, x: Tensor) -> Tensor:
+    x = net.first(x)
+    x.clamp_(min=0)
+    return net.last(x)
+
+
+@pytest.mark.parametrize(
+    "forward", [in_place_function, in_place_method, in_place_layer, in_place_clamp]
+)
+def test_who_uses_a_value_rectified_in_place_gets_spikes(forward: Forward) -> None:
+    assert largest_difference(forward) < 0.01
+
+
+def test_a_relu_may_be_called_by_keyword() -> None:
+    assert largest_difference(lambda net, x: net.last(net.relu(input=net.first(x)))) < 0.01
