@@ -40,6 +40,8 @@ class LIF(LeakyNeuron):
         norm_input: scale the input by `1 - alpha_mem`.
         record_states: keep the state after each step in `recordings`, `b t *n` by state name.
 
+    Set the attribute `impl` to "cpu" for fused kernels; see :func:`picojoule.ops.lif`.
+
     Raises:
         ValueError: a time constant or threshold is not > 0.
 
@@ -55,6 +57,7 @@ class LIF(LeakyNeuron):
     i_syn: Tensor | None
     spike_threshold: nn.Parameter | None
     min_v_mem: nn.Parameter | None
+    impl: str = "auto"
 
     def __init__(
         self,
@@ -110,6 +113,7 @@ class LIF(LeakyNeuron):
             surrogate=self.surrogate_grad_fn,
             connect=self._modules.get("rec_connect"),
             record=self.record_states,
+            impl=self.impl,
         )
         ends = {name: value for name, value in end._asdict().items() if value is not None}
         return self._commit(output, ends, recordings)

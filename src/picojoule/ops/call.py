@@ -101,9 +101,11 @@ class Implementation(NamedTuple, Generic[Run]):
     why_not: Callable[..., str | None]
 
 
-def implementation(
-    op: str, impl: str, known: dict[str, Implementation[Run]], *call: object
-) -> Run:
+def always(*_call: object) -> None:
+    """Of an implementation that can run every call."""
+
+
+def implementation(op: str, impl: str, known: dict[str, Implementation[Run]], *call: object) -> Run:
     """The implementation that `impl` names; "auto" stands for the first that can run the call.
 
     Raises:

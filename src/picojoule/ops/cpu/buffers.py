@@ -8,7 +8,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-WIDEST = 512  # neurons that a kernel works on at a time: 2 kB a buffer, in the first-level cache
+from picojoule.ops.cpu.plan import WIDEST
+
 CACHE_LINE = 64
 
 

@@ -32,11 +32,11 @@ def compiled(plan: Plan, which: Which) -> Callable[..., int]:
 @functools.cache
 def _compiled(plan: Plan, which: Which) -> Callable[..., int]:
     path = cache_folder() / f"{_key(plan, which)}.o"
-    try:
-        name, _, code = path.read_bytes().partition(b"\n")
-    except OSError:
-        name, code = _compile(plan, which)
-        _keep(path, name + b"\n" + code)
+    content = _kept(path)
+    if content is None:
+        content = _compile(plan, which)
+        _keep(path, content)
+    name, _, code = content.partition(b"\n")
     return _load(name.decode(), code, which)
 
 
@@ -59,7 +59,8 @@ def _key(plan: Plan, which: Which) -> str:
     return digest.hexdigest()[:32]
 
 
-def _compile(plan: Plan, which: Which) -> tuple[bytes, bytes]:
+def _compile(plan: Plan, which: Which) -> bytes:
+    """Name of the kernel, a line break, and the object file."""
     import llvmlite.binding as llvm
     from numba import njit, types
 
@@ -81,7 +82,8 @@ def _compile(plan: Plan, which: Which) -> tuple[bytes, bytes]:
     (overload,) = kernel.overloads.values()
     module = llvm.parse_assembly(next(iter(kernel.inspect_llvm().values())))
     code: bytes = _target().emit_object(module)
-    return overload.fndesc.llvm_func_name.encode(), code
+    name: str = overload.fndesc.llvm_func_name
+    return name.encode() + b"\n" + code
 
 
 def _target() -> Any:
@@ -117,13 +119,26 @@ def _load(name: str, code: bytes, which: Which) -> Callable[..., int]:
     )
 
 
+def _kept(path: Path) -> bytes | None:
+    """What is in the cache, if it is whole: damaged machine code would take the process down."""
+    try:
+        digest, _, content = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return content if digest == _digest(content) else None
+
+
 def _keep(path: Path, content: bytes) -> None:
     """Write to the cache if that is possible: other processes see the whole file or none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.write(_digest(content) + b"\n" + content)
         Path(aside).replace(path)
     except OSError:
         return
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from picojoule.ops.cpu.buffers import WIDEST
 from picojoule.ops.cpu.compiled import compiled
-from picojoule.ops.cpu.plan import Plan
+from picojoule.ops.cpu.plan import WIDEST, Plan
 from picojoule.ops.cpu.threads import share_out
 
 
@@ -38,7 +37,7 @@ class Fused(torch.autograd.Function):
         return outputs, v1, i1
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, g: Tensor, gv1: Tensor, gi1: Tensor) -> tuple[Tensor | None, ...]:
         x, v0, i0, p, c = ctx.saved_tensors
         g, gv1, gi1 = (tensor.contiguous() for tensor in (g, gv1, gi1))
@@ -59,7 +58,7 @@ class Fused(torch.autograd.Function):
 def _run(plan: Plan, x: Tensor, call: Any, which: Any) -> None:
     """Run a kernel on all rows of the neurons of `x`, in shares."""
     batch, steps = x.shape[:2]
-    neurons = x[0, 0].numel() if batch and steps else x.shape[2:].numel()
+    neurons = x.shape[2:].numel()
     function = compiled(plan, which)
     unused = ctypes.c_void_p()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from picojoule.ops.membrane import Membrane
 SURROGATES = (SingleExponential, PeriodicExponential, Heaviside, Gaussian, MultiGaussian)
 SPIKES = {SingleSpike: "single", MultiSpike: "multi", MaxSpike: "multi"}
 NONE = "none"
+WIDEST = 512  # neurons that a kernel works on at a time: 2 kB a buffer, in the first-level cache
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,6 @@ class Plan:
     surrogate: str
 
     @property
-    def states(self) -> int:
-        """Number of state tensors: potential, trace of spikes, synaptic current."""
-        return 1 + self.adaptive + self.synaptic
-
-    @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the rows of the parameter matrix, `rows n`."""
         present = {
@@ -76,13 +72,6 @@ class Plan:
 
     def __str__(self) -> str:
         return " ".join(str(int(x)) if isinstance(x, bool) else x for x in astuple(self))
-
-    @classmethod
-    def parse(cls, text: str) -> Plan:
-        """The plan that prints as `text`."""
-        words: list[Any] = [bool(int(w)) if w in ("0", "1") else w for w in text.split()]
-        assert len(words) == len(fields(cls))
-        return cls(*words)
 
 
 def plan_of(membrane: Membrane, spike: Any, reset: Any, surrogate: Any, *, adaptive: bool) -> Plan:

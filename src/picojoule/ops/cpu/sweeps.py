@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from picojoule.ops.cpu.buffers import WIDEST, row_buffer
+from picojoule.ops.cpu.buffers import row_buffer
 from picojoule.ops.cpu.membrane import steps
-from picojoule.ops.cpu.plan import NONE, Plan
+from picojoule.ops.cpu.plan import NONE, WIDEST, Plan
 from picojoule.ops.cpu.surrogates import SLOPES
 
 ZERO = np.float32(0)
