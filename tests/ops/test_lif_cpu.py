@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -130,6 +131,32 @@ def test_what_is_not_finite_goes_the_way_of_the_reference(bad: float) -> None:
         torch.testing.assert_close(
             fused.state.v_mem, reference.state.v_mem, rtol=0, atol=0, equal_nan=True
         )
+
+
+def test_exp_is_right_within_two_units_in_the_last_place() -> None:
+    from numba import njit
+
+    from picojoule.ops.cpu.exponential import exp
+
+    @njit
+    def apply(x: Any, y: Any) -> None:
+        for i in range(len(x)):
+            y[i] = exp(x[i])
+
+    x = np.concatenate([np.linspace(-103, 88, 1_000_001), [0.0, -1e-30, -np.inf, np.inf]])
+    x = x.astype(np.float32)
+    came = np.empty_like(x)
+    apply(x, came)
+    expected = np.exp(x.astype(np.float64))
+    with np.errstate(over="ignore"):
+        rounded = expected.astype(np.float32)
+    finite = np.isfinite(rounded)
+    off = np.abs(came[finite] - expected[finite]) / np.spacing(rounded[finite])
+    assert off.max() <= 2
+    assert came[-1] == np.inf
+    assert came[-2] == 0
+    apply(np.full(1, np.nan, np.float32), came[:1])
+    assert np.isnan(came[0])
 
 
 def test_half_precision_is_computed_in_float32() -> None:
