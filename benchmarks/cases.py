@@ -37,6 +37,11 @@ def everyone(implementations: Sequence[Implementation]) -> list[Implementation]:
     return list(implementations)
 
 
+def those_that_run_any_call(implementations: Sequence[Implementation]) -> list[Implementation]:
+    """Without kernels for float32 and no feedback, where others are measured."""
+    return [each for each in implementations if each.any_call]
+
+
 @dataclass(frozen=True)
 class Work:
     """What is measured, at several sizes.

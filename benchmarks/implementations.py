@@ -28,6 +28,7 @@ class Implementation:
         over: the row whose time this one's is divided by.
         watched: SynOps and firing rates are counted and their penalties are part of the loss.
         fewest_rounds: rounds that it gets however slow it is; ratios near 1 need several.
+        any_call: also runs feedback through layers, and other dtypes than float32.
         peer: another library; where it fails, the table says so and the benchmark goes on.
     """
 
@@ -35,6 +36,7 @@ class Implementation:
     over = FLOOR
     watched = False
     peer = False
+    any_call = True
     fewest_rounds = 1
     time_axis = 1
 
@@ -102,6 +104,7 @@ class Picojoule(Implementation):
     def __init__(self, impl: str) -> None:
         lif(torch.zeros(1, 2, 3), alpha_mem=1.0, impl=impl)  # a named one that cannot run raises
         self.name = f"picojoule {impl}"
+        self.any_call = impl != "cpu"
         self.fewest_rounds = 1 if impl == "reference" else ReLU.fewest_rounds
 
         def forced(*args: Any, **kwargs: Any) -> Any:

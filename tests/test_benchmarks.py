@@ -9,7 +9,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from benchmarks import command
-from benchmarks.cases import Case, Work
+from benchmarks.cases import Case, Work, those_that_run_any_call
 from benchmarks.implementations import Implementation, Picojoule, ReLU
 from benchmarks.memory import measure_memory
 from benchmarks.networks import translated
@@ -50,10 +50,11 @@ def outputs(implementation: Implementation, layer: nn.Module, sequence: Tensor) 
 
 @pytest.mark.parametrize("implementation", SUBTRACTING, ids=lambda each: each.name)
 def test_all_integrate_and_fire_alike(implementation):
-    current = torch.rand(3, 40, 5, dtype=torch.float64)
+    # exact in float32, and never exactly at a threshold, where libraries differ
+    current = torch.randint(0, 8, (3, 40, 5)) / 8 + 1 / 1024
     total = current.cumsum(1).floor()
-    expected = torch.diff(total, dim=1, prepend=torch.zeros(3, 1, 5, dtype=torch.float64))
-    layer = implementation.neurons(None).double()
+    expected = torch.diff(total, dim=1, prepend=torch.zeros(3, 1, 5))
+    layer = implementation.neurons(None)
     for _ in range(2):  # the second time from rest again
         assert torch.equal(outputs(implementation, layer, current), expected)
 
@@ -81,7 +82,9 @@ def test_the_translated_network_is_the_same_but_for_its_neurons(implementation):
         assert torch.equal(weight, other_weight)
 
 
-@pytest.mark.parametrize("implementation", INSTALLED, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "implementation", those_that_run_any_call(INSTALLED), ids=lambda each: each.name
+)
 def test_recurrent_nets_take_every_layout_and_learn_their_feedback(implementation):
     layer = implementation.recurrent(7, 5, 20.0)
     outputs(implementation, layer, 9 * torch.rand(2, 6, 7)).sum().backward()

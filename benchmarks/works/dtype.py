@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.cases import Case, Work
+from benchmarks.cases import Case, Work, those_that_run_any_call
 from benchmarks.works.layer import TAU_MEM, TESTS, layer_step
 
 BATCH, TIME, NEURONS = 16, 100, 4096
@@ -30,4 +30,5 @@ DTYPE = Work(
         variant(torch.bfloat16, None),
         variant(torch.float64, None),
     ),
+    those_that_run_any_call,
 )

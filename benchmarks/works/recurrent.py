@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from benchmarks.cases import Case, Step, Work
+from benchmarks.cases import Case, Step, Work, those_that_run_any_call
 from benchmarks.implementations import Implementation
 from benchmarks.networks import spike_trains, training_step
 
@@ -27,4 +27,5 @@ RECURRENT = Work(
     f"training step of a recurrent net, {INPUTS}-{HIDDEN}-{CLASSES} (floor: nn.RNN with ReLU)",
     ("tests/ops", "tests/layers"),
     (Case(f"B={BATCH} T={TIME}", recurrent_step, TIME, quick=True),),
+    those_that_run_any_call,
 )
