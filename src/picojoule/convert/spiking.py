@@ -148,6 +148,9 @@ def _rewritten(
 
 
 def _graph_module(model: nn.Module, graph: fx.Graph) -> fx.GraphModule:
+    for node in graph.nodes:
+        if "constant" in node.meta:  # the model is a copy of our own
+            model.register_buffer(str(node.target), node.meta["constant"], persistent=False)
     rewritten = fx.GraphModule(model, copy.deepcopy(graph), class_name=type(model).__name__)
     rewritten.training = model.training
     return rewritten
