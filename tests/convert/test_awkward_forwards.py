@@ -98,3 +98,13 @@ def test_who_uses_a_value_rectified_in_place_gets_spikes(forward: Forward) -> No
 
 def test_a_relu_may_be_called_by_keyword() -> None:
     assert largest_difference(lambda net, x: net.last(net.relu(input=net.first(x)))) < 0.01
+
+
+def test_a_tensor_made_in_the_forward_pass_stays() -> None:
+    assert largest_difference(lambda net, x: F.relu(net.first(x) - torch.tensor(0.1))) < 0.01
+    both = from_model(
+        Net(lambda net, x: net.first(net.relu(x) - torch.tensor(0.1)) * torch.tensor(2.0)),
+        batch_size=1,
+        add_spiking_output=True,
+    )
+    assert both.double()(torch.rand(5, 4).double()).shape == (5, 6)

@@ -76,7 +76,10 @@ def call_graph(
         ) from error
     for node in graph.nodes:
         if node.op in ("call_module", "get_attr"):
-            node.target = str(node.target).partition(".")[2]
+            container_name, _, name = str(node.target).partition(".")
+            if not name and node.op == "get_attr":  # a tensor made in the forward pass
+                node.meta["constant"] = getattr(container, container_name)
+            node.target = name or (container_name if node.op == "get_attr" else "")
     return graph
 
 

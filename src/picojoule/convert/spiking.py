@@ -192,6 +192,9 @@ def _graph_module(model: nn.Module, graph: fx.Graph) -> fx.GraphModule:
     """The model as its calls of layers. Its own hooks stay; its containers are no longer called."""
     _refuse_repeats(model)
     _refuse_hooked_containers(model, graph)
+    for node in graph.nodes:
+        if "constant" in node.meta:  # the model is a copy of our own
+            model.register_buffer(str(node.target), node.meta["constant"], persistent=False)
     rewritten = fx.GraphModule(model, copy.deepcopy(graph), class_name=type(model).__name__)
     for name, module in rewritten.named_modules():
         module.training = model.get_submodule(name).training
