@@ -108,3 +108,36 @@ def test_a_tensor_made_in_the_forward_pass_stays() -> None:
         add_spiking_output=True,
     )
     assert both.double()(torch.rand(5, 4).double()).shape == (5, 6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("add_spiking_output", [True, False])
+def test_dropout_as_a_function_follows_the_mode(training: bool, add_spiking_output: bool) -> None:
+    def forward(net: Net, x: Tensor) -> Tensor:
+        rectified = net.relu if add_spiking_output else F.relu
+        return F.dropout(rectified(net.first(x)) + 1, 0.5, training=net.training)
+
+    snn = from_model(
+        Net(forward).train(training), batch_size=1, add_spiking_output=add_spiking_output
+    )
+    x = torch.rand(20, 4)
+
+    def twice(network: nn.Module) -> tuple[Tensor, Tensor]:
+        outputs = []
+        for _ in range(2):
+            network.reset_states()
+            outputs.append(network(x))
+        return outputs[0], outputs[1]
+
+    torch.manual_seed(1)
+    assert torch.equal(*twice(snn.eval()))
+    assert not torch.equal(*twice(snn.train()))
+
+
+def test_a_forward_pass_that_depends_on_the_mode_is_refused() -> None:
+    def forward(net: Net, x: Tensor) -> Tensor:
+        x = F.relu(net.first(x))
+        return net.last(x) if net.training else x
+
+    with pytest.raises(NotImplementedError, match="training mode what it does not in evaluation"):
+        from_model(Net(forward), batch_size=1)

@@ -18,6 +18,7 @@ from picojoule.convert.activations import (
     relu_calls,
 )
 from picojoule.convert.graph import call_graph
+from picojoule.convert.mode import dropouts_by_mode
 from picojoule.convert.replace import replace_module
 from picojoule.layers import HookHandles, Repeat, StatefulLayer
 
@@ -42,7 +43,8 @@ def with_neurons(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     the copy is a `torch.fx.GraphModule` with the model's layers under their names.
 
     Raises:
-        NotImplementedError: an activation has no spiking counterpart; the message names it.
+        NotImplementedError: an activation has no spiking counterpart, or a model to be rewritten differs by
+            mode in more than dropout; the message names it.
 
     Warns:
         UserWarning: torch.fx cannot follow the forward pass, so that functions in it go unseen.
@@ -65,7 +67,8 @@ def with_neurons(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     unusual = _by_value(graph, dict(model.named_modules(remove_duplicate=False)))
     if not (functions or repeated or unusual):
         return spiking
-    return _rewritten(spiking, graph, functions, repeated, make_neuron)
+    dropouts = dropouts_by_mode(spiking, call_graph("from_model", spiking))
+    return _rewritten(spiking, graph, functions, repeated, dropouts, make_neuron)
 
 
 def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
@@ -93,8 +96,10 @@ def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     if isinstance(model, nn.Sequential):
         model.add_module(OUTPUT, neuron)
         return model
-    rewritten = _graph_module(model, graph)
-    _call_after(rewritten, _same_node(rewritten, last), OUTPUT, neuron)
+    dropouts = dropouts_by_mode(model, graph)
+    rewritten = _rewritten(model, graph, [], [], dropouts, make_neuron)
+    (output,) = (node for node in rewritten.graph.nodes if node.op == "output")
+    _call_after(rewritten, output.args[0], OUTPUT, neuron)
     rewritten.recompile()
     return rewritten
 
@@ -168,6 +173,7 @@ def _rewritten(
     graph: fx.Graph,
     functions: list[fx.Node],
     repeated: list[fx.Node],
+    dropouts: dict[str, nn.Module],
     make_neuron: MakeNeuron,
 ) -> fx.GraphModule:
     rewritten = _graph_module(model, graph)
@@ -177,11 +183,11 @@ def _rewritten(
         mode = rewritten.get_submodule(str(node.target)).training
         rewritten.add_submodule(name, make_neuron().train(mode))
         same.target = name
-    for node in functions:
-        same = _same_node(rewritten, node)
+    layers = {node.name: make_neuron().train(model.training) for node in functions} | dropouts
+    for same in [node for node in rewritten.graph.nodes if node.name in layers]:
         (before,) = same.all_input_nodes
-        name = _free_name(rewritten, node.name)
-        neuron = _call_after(rewritten, before, name, make_neuron().train(model.training), at=same)
+        name = _free_name(rewritten, same.name)
+        neuron = _call_after(rewritten, before, name, layers[same.name], at=same)
         same.replace_all_uses_with(neuron)
         rewritten.graph.erase_node(same)
     rewritten.recompile()
