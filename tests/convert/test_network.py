@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from picojoule.convert import Network, from_model
+from picojoule.layers import IAF
 
 
 def network(**arguments: object) -> Network:
@@ -144,3 +145,38 @@ def test_networks_are_copied(duplicate: object) -> None:
 def test_without_a_spiking_model_the_forward_says_so() -> None:
     with pytest.raises(ValueError, match="needs a spiking_model"):
         Network()(DATA)
+
+
+class SharedReLU(nn.Module):
+    """One ReLU, called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.relu, self.second = nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.relu(self.second(self.relu(self.first(x))) + 1)
+
+
+def test_of_a_relu_that_is_called_twice_the_first_calls_are_compared() -> None:
+    torch.manual_seed(0)
+    net = from_model(SharedReLU(), batch_size=1, bias_rescaling=10)
+    analog, spiking, names = net.compare_activations(DATA)
+    assert names == ["Input", "relu"]
+    expected = net.analog_model.first(DATA.sum(0)).relu().detach()
+    np.testing.assert_allclose(analog[1][0], expected, rtol=1e-5)
+    np.testing.assert_allclose(spiking[1], expected, atol=1)
+
+
+def test_neurons_that_do_not_squeeze_see_one_sample_over_time() -> None:
+    torch.manual_seed(0)
+    ann = nn.Sequential(nn.Linear(4, 6, bias=False), nn.ReLU())
+    folded = from_model(ann, batch_size=1).compare_activations(DATA)
+    unfolded = from_model(ann, spike_layer_class=IAF).compare_activations(DATA)
+    for one, other in zip(folded.spiking, unfolded.spiking, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_input_shape_that_is_a_number_is_named() -> None:
+    with pytest.raises(TypeError, match=r"input_shape is 4, expected .* \(4,\)"):
+        network(input_shape=4)

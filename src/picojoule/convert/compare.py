@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from picojoule.convert.scale_layers import evaluated
 from picojoule.convert.spiking import OUTPUT
-from picojoule.layers import HookHandles, reset_states, stateful_layers
+from picojoule.layers import HookHandles, SqueezeMixin, reset_states, stateful_layers
 
 INPUT = "Input"
 Array = np.ndarray
@@ -70,7 +70,10 @@ def compare(
     summed = (data.float().mean(0) if compute_rate else data.float().sum(0)).unsqueeze(0)
     of_analog = _outputs(analog, summed.to(data.dtype), in_analog, names)
     reset_states(spiking)
-    of_spiking = _outputs(spiking, data, in_spiking, names)
+    folded = any(isinstance(module, SqueezeMixin) for module in in_spiking.values())
+    of_spiking = _outputs(spiking, data if folded else data.unsqueeze(0), in_spiking, names)
+    if not folded:
+        of_spiking = {name: output.squeeze(0) for name, output in of_spiking.items()}
     reset_states(spiking)
     unit = 1000 / max(len(data), 1) if compute_rate else 1.0
     return Comparison(
@@ -100,7 +103,8 @@ def _outputs(
 
 def _keep(name: str, seen: dict[str, Tensor]):  # type: ignore[no-untyped-def]
     def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        seen[name] = output.detach().clone()
+        # the first call: a ReLU that is called again has become another neuron
+        seen.setdefault(name, output.detach().clone())
 
     return hook
 

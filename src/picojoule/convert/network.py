@@ -53,6 +53,10 @@ class Network(nn.Module):
         super().__init__()
         self.spiking_model = spiking_model
         self.analog_model = copy.deepcopy(analog_model)
+        if isinstance(input_shape, int):
+            raise TypeError(
+                f"Network: input_shape is {input_shape}, expected the shape of one input, ({input_shape},)."
+            )
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self.synops = synops
         if self.input_shape is not None and spiking_model is not None:
