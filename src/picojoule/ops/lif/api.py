@@ -67,7 +67,7 @@ def lif(
             input; None for none.
         record: also return the state after every step.
         impl: "reference" is plain PyTorch; "cpu" is fused kernels in float32 for the built-in spikes, resets
-            and surrogates: the same spikes, gradients equal but for rounding, about ten times as fast.
+            and surrogates: the same spikes, gradients equal but for rounding, in less time.
             "auto" is the reference today (docs/adr/0009). A named one never falls back.
 
     A tensor for alpha_mem, alpha_syn, threshold or min_v_mem broadcasts over `*n`.
