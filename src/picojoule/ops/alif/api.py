@@ -12,12 +12,18 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
+from picojoule.ops.alif.cpu import alif_cpu
 from picojoule.ops.alif.reference import alif_reference
 from picojoule.ops.alif.spec import ALIFOutput, ALIFSpec, ALIFState
 from picojoule.ops.call import Call, Implementation, always, implementation
+from picojoule.ops.cpu.neuron import why_not_fused
 from picojoule.ops.membrane import Feedback
 
-IMPLEMENTATIONS = {"reference": Implementation(alif_reference, always)}
+# "auto" takes the first that can run a call
+IMPLEMENTATIONS = {
+    "cpu": Implementation(alif_cpu, why_not_fused),
+    "reference": Implementation(alif_reference, always),
+}
 
 
 def alif(
@@ -67,7 +73,8 @@ def alif(
         connect: recurrent connection, from a step's spikes `b *n` to what they add to the next step's
             input; None for none.
         record: also return the state after every step.
-        impl: "auto" takes the fastest that can run this call; a named one never falls back.
+        impl: "auto" takes the fastest that can run this call; a named one never falls back. They are those
+            of :func:`picojoule.ops.lif`.
 
     Returns:
         `spikes`, `b t *n`, counts; `state`, `b *n`, for the next call; `recordings`, `b t *n` by
@@ -108,6 +115,6 @@ def alif(
         None if alpha_syn is None else call.state("i_syn", i_syn),
         None if connect is None else call.state("i_rec", i_rec),
     )
-    run = implementation(call.op, impl, IMPLEMENTATIONS)
+    run = implementation(call.op, impl, IMPLEMENTATIONS, call.computed, spec)
     spikes, end, recordings = run(call.computed, start, spec)
     return ALIFOutput(spikes.to(current.dtype), end, recordings)

@@ -15,6 +15,8 @@ from typing import Any, Literal
 from picojoule.ops.cpu.plan import Plan
 
 Which = Literal["forward", "backward"]
+INTEGERS = 5
+POINTERS: dict[Which, int] = {"forward": 10, "backward": 19}
 _lock = threading.Lock()
 _kept_alive: list[Any] = []
 
@@ -64,20 +66,18 @@ def _compile(plan: Plan, which: Which) -> bytes:
     import llvmlite.binding as llvm
     from numba import njit, types
 
-    from picojoule.ops.cpu.sweeps import backward_sweep, forward_sweep
+    from picojoule.ops.cpu.backward import backward_sweep
+    from picojoule.ops.cpu.forward import forward_sweep
+    from picojoule.ops.cpu.pipeline import DistinctArguments
 
+    sweep = forward_sweep(plan) if which == "forward" else backward_sweep(plan)
     pointer = types.CPointer(types.float32)
-    integers = [types.int64] * 4
-    if which == "forward":
-        arguments, sweep = [*integers, *[pointer] * 8], forward_sweep(plan)
-    else:
-        arguments = [*integers, *[pointer] * 8, types.int64, *[pointer] * 5]
-        sweep = backward_sweep(plan)
     kernel = njit(
-        types.void(*arguments),
+        types.void(*[types.int64] * INTEGERS, *[pointer] * POINTERS[which]),
         error_model="numpy",
         no_cpython_wrapper=True,
         no_cfunc_wrapper=True,
+        pipeline_class=DistinctArguments,
     )(sweep)
     (overload,) = kernel.overloads.values()
     module = llvm.parse_assembly(next(iter(kernel.inspect_llvm().values())))
@@ -109,10 +109,7 @@ def _load(name: str, code: bytes, which: Which) -> Callable[..., int]:
     engine.finalize_object()
     _kept_alive.append(engine)
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
-    if which == "forward":
-        arguments = [*[integer] * 4, *[pointer] * 8]
-    else:
-        arguments = [*[integer] * 4, *[pointer] * 8, integer, *[pointer] * 5]
+    arguments = [*[integer] * INTEGERS, *[pointer] * POINTERS[which]]
     # numba's convention: where the result and an exception would go come first
     return ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, *arguments)(
         engine.get_function_address(name)

@@ -22,15 +22,18 @@ class Steps(NamedTuple):
 
     synapse: Any
     integrate: Any
+    threshold: Any
     count: Any
     reset: Any
     bound: Any
+    adapt: Any
 
 
 def steps(plan: Plan) -> Steps:
     """The pieces of a step of a neuron, with what the plan leaves out left out."""
     leaks, normed, synaptic, bounded = plan.leaks, plan.normed, plan.synaptic, plan.bounded
-    limited, is_single, fires = plan.limited, plan.spike == "single", plan.spike != NONE
+    adaptive, limited = plan.adaptive, plan.limited
+    is_single, fires = plan.spike == "single", plan.spike != NONE
     sets, subtracts = plan.reset == "to", plan.reset in ("threshold", "value")
 
     @_exact  # type: ignore[untyped-decorator]
@@ -48,12 +51,18 @@ def steps(plan: Plan) -> Steps:
         return v + i
 
     @_exact  # type: ignore[untyped-decorator]
-    def count(v: Any, threshold: Any, limit: Any) -> Any:
+    def threshold(at_rest: Any, scale: Any, trace: Any) -> Any:
+        if adaptive:
+            return at_rest + scale * trace
+        return at_rest
+
+    @_exact  # type: ignore[untyped-decorator]
+    def count(v: Any, th: Any, limit: Any) -> Any:
         if not fires:
             return v
         if is_single:
-            return np.float32(1) if v >= threshold else ZERO
-        spikes = np.floor(v / threshold)
+            return np.float32(1) if v >= th else ZERO
+        spikes = np.floor(v / th)
         spikes = ZERO if spikes < ZERO else spikes
         if limited:
             spikes = limit if spikes > limit else spikes
@@ -73,4 +82,8 @@ def steps(plan: Plan) -> Steps:
             return min_v_mem if v <= min_v_mem else v
         return v
 
-    return Steps(synapse, integrate, count, reset, bound)
+    @_exact  # type: ignore[untyped-decorator]
+    def adapt(trace: Any, spikes: Any, alpha: Any, gain: Any) -> Any:
+        return alpha * trace + gain * spikes
+
+    return Steps(synapse, integrate, threshold, count, reset, bound, adapt)

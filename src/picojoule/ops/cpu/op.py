@@ -1,69 +1,118 @@
-"""The kernels as one differentiable function."""
+"""The kernels as operators that PyTorch knows: autograd, `torch.compile` and `torch.export` see through them.
+
+`x` and the outputs are `b t *n`, the states `v`, `i` (synaptic current) and `b` (spike trace) `b *n`, the
+parameters `p` as `plan.parameter_rows` makes them, all float32. A state that the plan does not have is empty.
+"""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from picojoule.ops.cpu.compiled import compiled
+from picojoule.ops.cpu.compiled import Which, compiled
 from picojoule.ops.cpu.plan import WIDEST, Plan
-from picojoule.ops.cpu.threads import share_out
+from picojoule.ops.cpu.threads import scratch, share_out
+
+Four = tuple[Tensor, Tensor, Tensor, Tensor]
+Five = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-class Fused(torch.autograd.Function):
-    """(x, v0, i0, parameters, constants, plan) -> (outputs, v1, i1).
+@torch.library.custom_op("picojoule::fused_neuron", mutates_args=(), device_types="cpu")
+def fused_neuron(
+    x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str
+) -> Four:
+    """Outputs and end states of all time steps."""
+    given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
+    made = [torch.empty_like(tensor) for tensor in given[:4]]
+    constants = torch.tensor(c, dtype=torch.float32)
+    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made)]
+    _run(replace(Plan.of(plan), trained=False), "forward", x, p, lambda *_: pointers)
+    return tuple(made)  # type: ignore[return-value]
 
-    `x` and the outputs are `b t *n`, states `b *n`, parameters `rows *n`, float32. `i0` and `i1` are
-    empty for neurons without a synaptic current. Of the sequence `x` alone is kept for the backward pass,
-    which computes the rest again. It cannot be differentiated twice.
+
+@torch.library.custom_op("picojoule::fused_neuron_backward", mutates_args=(), device_types="cpu")
+def fused_neuron_backward(
+    x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
+    g: Tensor, gv1: Tensor, gi1: Tensor, gb1: Tensor,
+) -> Five:  # fmt: skip
+    """Gradients of `x`, the states and `p` (empty unless `plan.trained`), from those of the outputs.
+
+    Of the sequence `x` alone was kept: the rest is computed again.
     """
+    kernel = Plan.of(plan)
+    given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
+    made = [torch.empty_like(tensor) for tensor in given[:4]]
+    grads = [tensor.contiguous() for tensor in (g, gv1, gi1, gb1)]
+    constants = torch.tensor(c, dtype=torch.float32)
+    neurons = x.shape[2:].numel()
+    gp = x.new_empty((len(x), len(p), neurons) if kernel.trained else 0)
+    before = [tensor.data_ptr() for tensor in (*given, constants, *grads)]
+    after = [tensor.data_ptr() for tensor in (*made, gp)]
 
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, v0: Tensor, i0: Tensor, p: Tensor, c: Tensor, plan: Plan
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        x, v0, i0, p = (tensor.contiguous() for tensor in (x, v0, i0, p))
-        outputs, v1, i1 = torch.empty_like(x), torch.empty_like(v0), torch.empty_like(i0)
-        tensors = (x, v0, i0, p, c, outputs, v1, i1)
-        _run(plan, x, lambda kernel, first, last, steps, neurons: kernel(
-            first, last, steps, neurons, *(tensor.data_ptr() for tensor in tensors)
-        ), "forward")  # fmt: skip
-        ctx.save_for_backward(x, v0, i0, p, c)
-        ctx.plan = plan
-        return outputs, v1, i1
+    def pointers(steps: int) -> list[int]:
+        size = steps * WIDEST
+        start = scratch((1 + len(kernel.recomputed)) * size).data_ptr()
+        kept = [start + 4 * size * kernel.place(name) for name in ("", *Plan.RECOMPUTED)]
+        return [*before, *kept, *after]
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, g: Tensor, gv1: Tensor, gi1: Tensor) -> tuple[Tensor | None, ...]:
-        x, v0, i0, p, c = ctx.saved_tensors
-        g, gv1, gi1 = (tensor.contiguous() for tensor in (g, gv1, gi1))
-        gx, gv0, gi0 = torch.empty_like(x), torch.empty_like(v0), torch.empty_like(i0)
-        wants_p = ctx.needs_input_grad[3]
-        gp = x.new_empty((len(x), *p.shape)) if wants_p else x.new_empty(0)
-        given = [tensor.data_ptr() for tensor in (x, v0, i0, p, c, g, gv1, gi1)]
-        made = [tensor.data_ptr() for tensor in (gx, gv0, gi0, gp)]
-
-        def call(kernel: Any, first: int, last: int, steps: int, neurons: int) -> None:
-            scratch = torch.empty(2 * steps * WIDEST)
-            kernel(first, last, steps, neurons, *given, wants_p, scratch.data_ptr(), *made)
-
-        _run(ctx.plan, x, call, "backward")
-        return gx, gv0, gi0, gp.sum(0) if wants_p else None, None, None
+    _run(kernel, "backward", x, p, pointers)
+    return (*made, _sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
 
 
-def _run(plan: Plan, x: Tensor, call: Any, which: Any) -> None:
+def _sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:
+    summed = gp.sum(0)
+    return summed.sum(1) if p.ndim == 1 else summed.reshape(p.shape)
+
+
+@fused_neuron.register_fake
+def _(x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, *_rest: Any) -> Four:
+    return _like(x), _like(v0), _like(i0), _like(b0)
+
+
+@fused_neuron_backward.register_fake
+def _(
+    x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
+    *_grads: Tensor,
+) -> Five:  # fmt: skip
+    gp = _like(p) if Plan.of(plan).trained else p.new_empty(0)
+    return _like(x), _like(v0), _like(i0), _like(b0), gp
+
+
+def _like(tensor: Tensor) -> Tensor:
+    return torch.empty_like(tensor, memory_format=torch.contiguous_format)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Four) -> None:
+    ctx.save_for_backward(*inputs[:5])
+    ctx.c, ctx.plan = inputs[5:]
+
+
+def _backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    given = ctx.saved_tensors
+    plan = replace(Plan.of(ctx.plan), trained=ctx.needs_input_grad[4])
+    *made, gp = fused_neuron_backward(*given, ctx.c, str(plan), *grads)
+    return *made, gp if plan.trained else None, None, None
+
+
+fused_neuron.register_autograd(_backward, setup_context=_keep)
+
+
+def _run(
+    plan: Plan, which: Which, x: Tensor, p: Tensor, pointers: Callable[[int], list[int]]
+) -> None:
     """Run a kernel on all rows of the neurons of `x`, in shares."""
     batch, steps = x.shape[:2]
     neurons = x.shape[2:].numel()
-    function = compiled(plan, which)
+    kernel = compiled(plan, which)
     unused = ctypes.c_void_p()
+    shape = steps, neurons, 0 if p.ndim == 1 else 1
 
-    def kernel(*arguments: Any) -> None:
-        function(ctypes.addressof(unused), None, *arguments)
+    def share(first: int, last: int) -> None:
+        kernel(ctypes.addressof(unused), None, first, last, *shape, *pointers(steps))
 
-    num_rows = batch * -(-neurons // WIDEST)
-    share_out(num_rows, lambda first, last: call(kernel, first, last, steps, neurons))
+    share_out(batch * -(-neurons // WIDEST), share)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,7 +27,10 @@ from picojoule.ops.membrane import Membrane
 SURROGATES = (SingleExponential, PeriodicExponential, Heaviside, Gaussian, MultiGaussian)
 SPIKES = {SingleSpike: "single", MultiSpike: "multi", MaxSpike: "multi"}
 NONE = "none"
-WIDEST = 512  # neurons that a kernel works on at a time: 2 kB a buffer, in the first-level cache
+WIDEST = 1024  # neurons that a kernel works on at a time: 4 kB a buffer, in the first-level cache
+
+
+CONSTANTS = 7  # the limit of spikes, the value of a reset, and at most five numbers of a surrogate
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Plan:
         limited: there is a largest number of spikes a step.
         reset: "threshold" or "value" is what a spike takes off the potential, "to" sets it.
         surrogate: class name of the surrogate gradient.
+        trained: gradients of the parameters are wanted.
     """
 
     leaks: bool
@@ -53,6 +59,30 @@ class Plan:
     limited: bool
     reset: str
     surrogate: str
+    trained: bool = False
+
+    RECOMPUTED: ClassVar = ("after", "current", "trace")  # the potential after the reset, ...
+
+    @staticmethod
+    @functools.cache
+    def of(text: str) -> Plan:
+        """The plan that gave the text."""
+        words = text.split()
+        return Plan(*(word == "1" if word in "01" else word for word in words))  # type: ignore[arg-type]
+
+    @property
+    def recomputed(self) -> tuple[str, ...]:
+        """What the backward pass keeps of each step, beside the potential before the reset."""
+        used = (
+            self.bounded or (self.leaks and self.trained),
+            self.synaptic and self.trained,
+            self.adaptive,
+        )
+        return tuple(itertools.compress(self.RECOMPUTED, used))
+
+    def place(self, recomputed: str) -> int:
+        """Where in the scratch memory it is; what is not kept is never written."""
+        return 1 + self.recomputed.index(recomputed) if recomputed in self.recomputed else 0
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -65,10 +95,14 @@ class Plan:
             "threshold": self.spike != NONE,
             "cost": self.reset == "value",
             "adapt_scale": self.adaptive,
-            "alpha_adapt": self.adaptive,
+            "adapt_alpha": self.adaptive,
             "adapt_gain": self.adaptive,
         }
         return tuple(name for name, used in present.items() if used)
+
+    def row(self, parameter: str) -> int:
+        """Where a parameter is in the matrix; -1 if there is none of that name."""
+        return self.parameters.index(parameter) if parameter in self.parameters else -1
 
     def __str__(self) -> str:
         return " ".join(str(int(x)) if isinstance(x, bool) else x for x in astuple(self))
@@ -102,19 +136,21 @@ def constants_of(spike: Any, reset: Any, surrogate: Any) -> list[float]:
     limit = getattr(spike, "max_num_spikes_per_bin", None)
     value = reset.reset_value if isinstance(reset, MembraneReset) else 0.0
     own = astuple(surrogate) if type(surrogate) in SURROGATES else ()
-    return [float(x) for x in (0 if limit is None else limit, value, *own)]
+    constants = [0 if limit is None else limit, value, *own]
+    return [float(x) for x in constants] + [0.0] * (CONSTANTS - len(constants))
 
 
 def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], like: Tensor) -> Tensor:
-    """The parameter matrix, `rows *n` in float32, of numbers and tensors that broadcast over `*n`."""
-    neurons = like.shape[2:]
+    """The parameter matrix in float32, `rows *n`; `rows` where all neurons share every parameter."""
+    given = [values[name] for name in plan.parameters]
+    shared = all(not isinstance(value, Tensor) or value.numel() == 1 for value in given)
+    neurons = () if shared else like.shape[2:]
     rows = []
-    for name in plan.parameters:
-        value = values[name]
+    for value in given:
         assert value is not None
         row = value if isinstance(value, Tensor) else torch.full((), value, dtype=like.dtype)
-        rows.append(row.to(like).expand(neurons))
-    return torch.stack(rows) if rows else like.new_empty((0, *neurons))
+        rows.append(row.to(like).reshape(()) if shared else row.to(like).expand(neurons))
+    return torch.stack(rows) if rows else like.new_empty(0)
 
 
 def unsupported_part(spike: Any, reset: Any, surrogate: Any) -> str | None:

@@ -1,7 +1,7 @@
 """The slopes of the built-in surrogate gradients, scalar by scalar, as the kernels inline them.
 
 A slope is a pair: `rate(threshold, c)`, which a kernel computes once for a threshold that stays, and
-`slope(v, threshold, rate, c)`. The surrogate's own numbers are `c[2]`, `c[3]`, ... in the order of its fields.
+`slope(v, threshold, rate, c)`. `c` holds the surrogate's own numbers in the order of its fields.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def _inverse(threshold: Any, c: Any) -> Any:
 
 @_inlined  # type: ignore[untyped-decorator]
 def _inverse_width(threshold: Any, c: Any) -> Any:
-    return ONE / (threshold * c[2])
+    return ONE / (threshold * c[0])
 
 
 @_inlined  # type: ignore[untyped-decorator]
 def _single_exponential(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return c[3] * rate * exp(-abs(v - threshold) * rate)
+    return c[1] * rate * exp(-abs(v - threshold) * rate)
 
 
 @_inlined  # type: ignore[untyped-decorator]
@@ -40,12 +40,12 @@ def _periodic_exponential(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
     phase = v * rate - HALF
     to_multiple = abs(threshold * (TWO * (phase - np.floor(phase)) - ONE))
     distance = abs(v - threshold) if v < threshold else to_multiple
-    return c[3] * exp(-distance / c[2])
+    return c[1] * exp(-distance / c[0])
 
 
 @_inlined  # type: ignore[untyped-decorator]
 def _heaviside(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return rate if v >= threshold - c[2] else ZERO
+    return rate if v >= threshold - c[0] else ZERO
 
 
 @_inlined  # type: ignore[untyped-decorator]
@@ -56,15 +56,15 @@ def _density(x: Any, mean: Any, deviation: Any) -> Any:
 
 @_inlined  # type: ignore[untyped-decorator]
 def _gaussian(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return c[4] * _density(v - threshold, c[2], c[3])
+    return c[2] * _density(v - threshold, c[0], c[1])
 
 
 @_inlined  # type: ignore[untyped-decorator]
 def _multi_gaussian(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    x, mu, sigma, h = v - threshold, c[2], c[3], c[4]
-    wide = c[5] * sigma
+    x, mu, sigma, h = v - threshold, c[0], c[1], c[2]
+    wide = c[3] * sigma
     sides = _density(x, mu + sigma, wide) + _density(x, mu - sigma, wide)
-    return c[6] * ((ONE + h) * _density(x, mu, sigma) - h * sides)
+    return c[4] * ((ONE + h) * _density(x, mu, sigma) - h * sides)
 
 
 @_inlined  # type: ignore[untyped-decorator]

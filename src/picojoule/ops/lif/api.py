@@ -13,15 +13,16 @@ from picojoule.activation import (
     SurrogateGradient,
 )
 from picojoule.ops.call import Call, Implementation, always, implementation
-from picojoule.ops.lif.cpu import lif_cpu, why_not_cpu
+from picojoule.ops.cpu.neuron import why_not_fused
+from picojoule.ops.lif.cpu import lif_cpu
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
 from picojoule.ops.membrane import Feedback
 
 # "auto" takes the first that can run a call
 IMPLEMENTATIONS = {
+    "cpu": Implementation(lif_cpu, why_not_fused),
     "reference": Implementation(lif_reference, always),
-    "cpu": Implementation(lif_cpu, why_not_cpu),
 }
 
 
@@ -67,8 +68,8 @@ def lif(
             input; None for none.
         record: also return the state after every step.
         impl: "reference" is plain PyTorch; "cpu" is fused kernels in float32 for the built-in spikes, resets
-            and surrogates: the same spikes, gradients equal but for rounding, in less time.
-            "auto" is the reference today (docs/adr/0009). A named one never falls back.
+            and surrogates: the same spikes, gradients equal but for rounding, in less time (docs/adr/0009).
+            "auto" takes the fastest that can run this call; a named one never falls back.
 
     A tensor for alpha_mem, alpha_syn, threshold or min_v_mem broadcasts over `*n`.
 
