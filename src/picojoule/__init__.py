@@ -8,11 +8,13 @@ from picojoule.layers import (
     set_batch_size,
     zero_grad,
 )
+from picojoule.ops.slow_path import SlowPathNote
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Network",
+    "SlowPathNote",
     "__version__",
     "activation",
     "check_finite",
