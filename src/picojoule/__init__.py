@@ -4,6 +4,7 @@ from picojoule import activation, convert, hooks, layers, ops, synops
 from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
+    checkpoint_time,
     reset_states,
     set_batch_size,
     zero_grad,
@@ -18,6 +19,7 @@ __all__ = [
     "__version__",
     "activation",
     "check_finite",
+    "checkpoint_time",
     "convert",
     "from_model",
     "from_nir",
