@@ -57,6 +57,10 @@ def checkpoint_time(layers: nn.Module, x: Tensor, *, steps: int) -> Tensor:
     `layers(x)`, but is right. Hooks on modules inside are called for each chunk, and again in the backward
     pass; what they hold afterwards is of one chunk.
 
+    On a CPU, glibc gives memory back to the system, or to tensors of another size, only of tensors over 32 MB:
+    with smaller ones the process may stay as large. Set `MALLOC_MMAP_THRESHOLD_=1000000` (bytes) in the
+    environment of Python to lower that (docs/adr/0010).
+
     Example:
         >>> from picojoule.layers import LIF
         >>> layers = nn.Sequential(nn.Linear(3, 4), LIF(tau_mem=20.0))
