@@ -4,18 +4,22 @@ from picojoule import activation, convert, hooks, layers, ops, synops
 from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
+    checkpoint_time,
     reset_states,
     set_batch_size,
     zero_grad,
 )
+from picojoule.ops.slow_path import SlowPathNote
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Network",
+    "SlowPathNote",
     "__version__",
     "activation",
     "check_finite",
+    "checkpoint_time",
     "convert",
     "from_model",
     "from_nir",

@@ -235,6 +235,7 @@ def double_spikes(spikes: Tensor, state: dict[str, Tensor], threshold: Any) -> d
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.filterwarnings("ignore::picojoule.SlowPathNote")
 @pytest.mark.parametrize(
     ("layer", "shape", "words"),
     [

@@ -9,6 +9,8 @@ from torch import Tensor
 from picojoule.activation import MaxSpike, MultiSpike, SingleSpike
 from picojoule.layers import IAF, LIF
 
+pytestmark = pytest.mark.filterwarnings("ignore::picojoule.SlowPathNote")
+
 
 class SignedSpike(torch.autograd.Function):
     """A spike of either sign, written as users of sinabs write theirs."""

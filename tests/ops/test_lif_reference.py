@@ -181,7 +181,8 @@ def test_the_backward_is_linear_in_the_number_of_steps(
 ) -> None:
     def nodes(steps: int) -> Counter[str]:
         current = torch.randn(2, steps, 3, requires_grad=True)
-        out = lif(current, alpha_mem=0.9, alpha_syn=alpha_syn, min_v_mem=-1.0, record=record)
+        arguments: dict[str, Any] = {"alpha_syn": alpha_syn, "min_v_mem": -1.0, "record": record}
+        out = lif(current, alpha_mem=0.9, impl="reference", **arguments)
         outputs = [out.spikes, *out.state, *out.recordings.values()]
         return graph_nodes(sum(x.sum() for x in outputs if x is not None).grad_fn)
 

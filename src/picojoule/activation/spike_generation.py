@@ -56,8 +56,8 @@ class _Fire(torch.autograd.Function):
     def backward(ctx: Any, grad_spikes: Tensor | None) -> tuple[Tensor | None, None, None, None]:
         if grad_spikes is None:
             return None, None, None, None
-        v_mem = ctx.saved_tensors[0]
-        threshold = ctx.saved_tensors[1] if ctx.threshold_is_tensor else ctx.spike_threshold
+        saved = ctx.saved_tensors  # asked for once: torch.utils.checkpoint hands it out once
+        v_mem, threshold = saved if ctx.threshold_is_tensor else (*saved, ctx.spike_threshold)
         return grad_spikes * ctx.surrogate(v_mem, threshold), None, None, None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from picojoule.cli.info import info
 from picojoule.cli.train import train
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(train)
+app.command()(info)
 
 
 def _version(asked: bool) -> None:

@@ -3,6 +3,7 @@
 from picojoule.layers.alif import ALIF, ALIFSqueeze
 from picojoule.layers.channel_shift import ChannelShift
 from picojoule.layers.check_finite import check_finite
+from picojoule.layers.checkpoint_time import checkpoint_time
 from picojoule.layers.crop2d import Cropping2dLayer
 from picojoule.layers.exp_leak import ExpLeak, ExpLeakSqueeze
 from picojoule.layers.handles import HookHandles
@@ -64,6 +65,7 @@ __all__ = [
     "SumPool2d",
     "UnflattenTime",
     "check_finite",
+    "checkpoint_time",
     "reset_states",
     "set_batch_size",
     "stateful_layers",

@@ -30,7 +30,9 @@ class _SingleUse(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
         try:
             ctx.saved_tensors  # noqa: B018  (raises once the graph has been freed)
-        except RuntimeError:
+        except RuntimeError as error:
+            if "second time" not in str(error):  # under checkpoint_time, a fault of the rerun
+                raise
             raise RuntimeError(
                 f"{ctx.layer_name}: this backward pass goes back in time into an earlier forward pass, "
                 "through the neuron state it left behind, and that graph was already used by an earlier "

@@ -8,6 +8,8 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from picojoule.ops.slow_path import CustomPart, note_slow_path
+
 Run = TypeVar("Run")
 
 
@@ -95,7 +97,7 @@ class Call:
 
 
 class Implementation(NamedTuple, Generic[Run]):
-    """A way to run an op, and why it cannot run a call (None if it can)."""
+    """A way to run an op, and why it cannot run a call (None if it can; `CustomPart` for the user's own)."""
 
     run: Run
     why_not: Callable[..., str | None]
@@ -112,7 +114,7 @@ def implementation(op: str, impl: str, known: dict[str, Implementation[Run]], *c
         ValueError: there is none of that name, or it cannot run this call; a named one never falls back.
     """
     if impl == "auto":
-        return next(way.run for way in known.values() if way.why_not(*call) is None)
+        return _first_that_can(op, known, *call)
     if impl not in known:
         raise ValueError(f"{op}: impl is {impl!r}; choose 'auto' or one of {sorted(known)}.")
     reason = known[impl].why_not(*call)
@@ -121,3 +123,16 @@ def implementation(op: str, impl: str, known: dict[str, Implementation[Run]], *c
             f"{op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
         )
     return known[impl].run
+
+
+def _first_that_can(op: str, known: dict[str, Implementation[Run]], *call: object) -> Run:
+    passed_over = None
+    for name, way in known.items():
+        reason = way.why_not(*call)
+        if reason is None:
+            if name == "reference" and passed_over is not None:
+                note_slow_path(op, passed_over)
+            return way.run
+        if isinstance(reason, CustomPart):
+            passed_over = reason
+    raise AssertionError(f"no implementation of {op} runs every call")

@@ -23,6 +23,7 @@ from picojoule.activation import (
     SingleSpike,
 )
 from picojoule.ops.membrane import Membrane
+from picojoule.ops.slow_path import CustomPart
 
 SURROGATES = (SingleExponential, PeriodicExponential, Heaviside, Gaussian, MultiGaussian)
 SPIKES = {SingleSpike: "single", MultiSpike: "multi", MaxSpike: "multi"}
@@ -159,11 +160,11 @@ def unsupported_part(spike: Any, reset: Any, surrogate: Any) -> str | None:
         return None
     kind = spike if isinstance(spike, type) else type(spike)
     if kind not in SPIKES:
-        return f"the spike function {_named(spike)} is not built in"
+        return CustomPart(f"the spike function {_named(spike)} is not built in")
     if type(reset) not in (MembraneSubtract, MembraneReset):
-        return f"the reset {_named(reset)} is not built in"
+        return CustomPart(f"the reset {_named(reset)} is not built in")
     if type(surrogate) not in SURROGATES:
-        return f"the surrogate {_named(surrogate)} is not built in"
+        return CustomPart(f"the surrogate {_named(surrogate)} is not built in")
     if isinstance(reset, MembraneSubtract) and isinstance(reset.subtract_value, Tensor):
         return "subtract_value is a tensor"
     return None

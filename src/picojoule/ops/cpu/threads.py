@@ -18,10 +18,15 @@ _own = threading.local()
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 
+def num_cores() -> int:
+    """Cores that this process may run on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return cores or 1
+
+
 def num_workers() -> int:
     """PyTorch's number of threads, but no more than there are cores to run them on."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(torch.get_num_threads(), cores or 1))
+    return max(1, min(torch.get_num_threads(), num_cores()))
 
 
 def share_out(num_rows: int, run: Callable[[int, int], None]) -> None:

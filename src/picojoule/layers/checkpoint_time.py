@@ -1,0 +1,135 @@
+"""Sequences longer than memory allows: kept in chunks of time, computed again in the backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from picojoule.layers.chunk_checks import (
+    OwnMemory,
+    check_arguments,
+    check_output,
+    checked_calls,
+)
+from picojoule.layers.stateful_layer import StatefulLayer
+from picojoule.layers.whole_model import stateful_layers
+
+
+class _Left(NamedTuple):
+    """What a pass leaves in a stateful layer."""
+
+    states: dict[str, Tensor]
+    firing_rate: Tensor | None
+    recordings: dict[str, Tensor]
+
+
+def checkpoint_time(layers: nn.Module, x: Tensor, *, steps: int) -> Tensor:
+    """`layers(x)`, with the memory of `steps` time steps in place of all.
+
+    The sequence is cut into chunks of `steps` time steps. Of each, the states it starts from are kept;
+    the backward pass runs it once more and goes back through it, with the gradient of the states on to
+    the chunk before. Output, states, recordings, firing rates and gradients are those of `layers(x)`, for about one
+    forward pass more; with `steps` about the square root of the number of time steps the memory is least.
+
+    Args:
+        layers: any module from `b t *n` to `b t *m` that treats time steps alike and remembers in stateful
+            layers alone. Squeezed layers, between `FlattenTime` and `UnflattenTime`, know `batch_size` alone.
+        x: input, `b t *n`.
+        steps: time steps of a chunk; the last one may be shorter.
+
+    Returns:
+        Output, `b t *m`.
+
+    Raises:
+        ValueError: `steps` is not a whole number >= 1, `x` has no time axis, or a chunk of time would
+            not give what the whole gives: batch statistics (BatchNorm in training), `nn.RNN` and the like,
+            a stateful layer that is called twice, a squeezed layer that does not go with the batch, a
+            buffer that the forward pass changes, an output without the time axis. States then stay.
+
+    Modules that mix time steps in other ways, such as attention along time, are not recognised. Random
+    numbers are drawn chunk by chunk, and are the same in the second run: dropout differs from that of
+    `layers(x)`, but is right. Hooks on modules inside are called for each chunk, and again in the backward
+    pass; what they hold afterwards is of one chunk.
+
+    On a CPU, glibc gives memory back to the system, or to tensors of another size, only of tensors over 32 MB:
+    with smaller ones the process may stay as large. Set `MALLOC_MMAP_THRESHOLD_=1000000` (bytes) in the
+    environment of Python to lower that (docs/adr/0010).
+
+    Example:
+        >>> from picojoule.layers import LIF
+        >>> layers = nn.Sequential(nn.Linear(3, 4), LIF(tau_mem=20.0))
+        >>> output = checkpoint_time(layers, torch.rand(2, 100, 3), steps=10)
+        >>> output.shape, layers[1].v_mem.shape
+        (torch.Size([2, 100, 4]), torch.Size([2, 4]))
+        >>> output.sum().backward()
+
+    Source of the method: Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost, arXiv 1604.06174.
+    """
+    check_arguments(layers, x, steps)
+    remembering = [layer for _, layer in stateful_layers(layers)]
+    states = [_usable(state) for layer in remembering for state in layer.states().values()]
+    run, own_memory = partial(_run, layers, remembering), OwnMemory(layers)
+    chunks, outputs, left = torch.split(x, steps, dim=1), [], []
+    for chunk in chunks:
+        output, ends = checkpoint(run, chunk, *states, use_reentrant=False)
+        own_memory.check(layers)
+        states = [state for end in ends for state in end.states.values()]
+        outputs.append(output)
+        left.append(ends)
+    shares = [chunk.shape[1] / max(x.shape[1], 1) for chunk in chunks]
+    for layer, ends in zip(remembering, zip(*left, strict=True), strict=True):
+        _leave(layer, list(ends), shares)
+    return torch.cat(outputs, dim=1)
+
+
+def _usable(state: Tensor) -> Tensor:
+    """A state that autograd may keep: one that was made under inference_mode may not be, its copy may."""
+    return state.clone() if state.is_inference() else state
+
+
+def _run(
+    layers: nn.Module, remembering: list[StatefulLayer], chunk: Tensor, *states: Tensor
+) -> tuple[Tensor, list[_Left]]:
+    """Output and what is left behind, as a function of input and states; the layers stay as they were."""
+    given = iter(states)
+    with _memory_restored(remembering), checked_calls(layers, chunk):
+        for layer in remembering:
+            for name in layer.states():
+                setattr(layer, name, next(given))
+            layer._output, layer.recordings = None, {}
+        output = layers(chunk)
+        check_output(output, chunk)
+        return output, [_Left(la.states(), la.firing_rate, la.recordings) for la in remembering]
+
+
+@contextmanager
+def _memory_restored(remembering: list[StatefulLayer]) -> Iterator[None]:
+    before = [(layer, layer.states(), layer._output, layer.recordings) for layer in remembering]
+    try:
+        yield
+    finally:
+        for layer, states, output, recordings in before:
+            for name, state in states.items():
+                setattr(layer, name, state)
+            layer._output, layer.recordings = output, recordings
+
+
+def _leave(layer: StatefulLayer, ends: list[_Left], shares: list[float]) -> None:
+    """Store in a layer what the whole sequence leaves behind."""
+    for name, state in ends[-1].states.items():
+        setattr(layer, name, state)
+    rates = [end.firing_rate for end in ends if end.firing_rate is not None]
+    layer._output = None
+    if len(rates) == len(ends):
+        rate = torch.stack(rates) @ torch.tensor(shares).to(rates[0])
+        layer._output = (rate, None)
+    layer.recordings = {
+        name: torch.cat([end.recordings[name] for end in ends], dim=1)
+        for name in ends[-1].recordings
+    }
