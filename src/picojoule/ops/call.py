@@ -95,29 +95,45 @@ class Call:
 
 
 class Implementation(NamedTuple, Generic[Run]):
-    """A way to run an op, and why it cannot run a call (None if it can)."""
+    """A way to run an op, and why it cannot run a call (None if it can).
+
+    ``casts``: it takes the current in its own dtype. ``auto_on``: the only type of device on which "auto"
+    considers it; None for any.
+    """
 
     run: Run
     why_not: Callable[..., str | None]
+    casts: bool = False
+    auto_on: str | None = None
 
 
 def always(*_call: object) -> None:
     """Of an implementation that can run every call."""
 
 
-def implementation(op: str, impl: str, known: dict[str, Implementation[Run]], *call: object) -> Run:
-    """The implementation that `impl` names; "auto" stands for the first that can run the call.
+def implementation(
+    call: Call, impl: str, known: dict[str, Implementation[Run]], spec: object
+) -> tuple[Run, Tensor]:
+    """What `impl` names, and the current as it takes it; "auto" stands for the first that can run the call.
 
     Raises:
         ValueError: there is none of that name, or it cannot run this call; a named one never falls back.
     """
+
+    def taken_by(way: Implementation[Run]) -> Tensor:
+        return call.current if way.casts else call.computed
+
     if impl == "auto":
-        return next(way.run for way in known.values() if way.why_not(*call) is None)
+        here = (None, call.current.device.type)
+        ways = [way for way in known.values() if way.auto_on in here]
+        way = next(way for way in ways if way.why_not(taken_by(way), spec) is None)
+        return way.run, taken_by(way)
     if impl not in known:
-        raise ValueError(f"{op}: impl is {impl!r}; choose 'auto' or one of {sorted(known)}.")
-    reason = known[impl].why_not(*call)
+        raise ValueError(f"{call.op}: impl is {impl!r}; choose 'auto' or one of {sorted(known)}.")
+    current = taken_by(known[impl])
+    reason = known[impl].why_not(current, spec)
     if reason is not None:
         raise ValueError(
-            f"{op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
+            f"{call.op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
         )
-    return known[impl].run
+    return known[impl].run, current

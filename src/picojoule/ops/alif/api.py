@@ -14,10 +14,15 @@ from picojoule.activation import (
 )
 from picojoule.ops.alif.reference import alif_reference
 from picojoule.ops.alif.spec import ALIFOutput, ALIFSpec, ALIFState
+from picojoule.ops.alif.triton import alif_triton, why_not_triton
 from picojoule.ops.call import Call, Implementation, always, implementation
 from picojoule.ops.membrane import Feedback
 
-IMPLEMENTATIONS = {"reference": Implementation(alif_reference, always)}
+# "auto" takes the first that can run a call
+IMPLEMENTATIONS = {
+    "triton": Implementation(alif_triton, why_not_triton, casts=True, auto_on="cuda"),
+    "reference": Implementation(alif_reference, always),
+}
 
 
 def alif(
@@ -67,7 +72,9 @@ def alif(
         connect: recurrent connection, from a step's spikes `b *n` to what they add to the next step's
             input; None for none.
         record: also return the state after every step.
-        impl: "auto" takes the fastest that can run this call; a named one never falls back.
+        impl: "reference" is plain PyTorch; "triton" is fused kernels on a GPU, in float32, for the built-in
+            spikes, resets and surrogates: the same spikes, gradients equal but for rounding. "auto" is
+            "triton" on a GPU where it can run, else the reference. A named one never falls back.
 
     Returns:
         `spikes`, `b t *n`, counts; `state`, `b *n`, for the next call; `recordings`, `b t *n` by
@@ -108,6 +115,6 @@ def alif(
         None if alpha_syn is None else call.state("i_syn", i_syn),
         None if connect is None else call.state("i_rec", i_rec),
     )
-    run = implementation(call.op, impl, IMPLEMENTATIONS)
-    spikes, end, recordings = run(call.computed, start, spec)
+    run, given = implementation(call, impl, IMPLEMENTATIONS, spec)
+    spikes, end, recordings = run(given, start, spec)
     return ALIFOutput(spikes.to(current.dtype), end, recordings)

@@ -16,10 +16,12 @@ from picojoule.ops.call import Call, Implementation, always, implementation
 from picojoule.ops.lif.cpu import lif_cpu, why_not_cpu
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
+from picojoule.ops.lif.triton import lif_triton, why_not_triton
 from picojoule.ops.membrane import Feedback
 
 # "auto" takes the first that can run a call
 IMPLEMENTATIONS = {
+    "triton": Implementation(lif_triton, why_not_triton, casts=True, auto_on="cuda"),
     "reference": Implementation(lif_reference, always),
     "cpu": Implementation(lif_cpu, why_not_cpu),
 }
@@ -68,7 +70,8 @@ def lif(
         record: also return the state after every step.
         impl: "reference" is plain PyTorch; "cpu" is fused kernels in float32 for the built-in spikes, resets
             and surrogates: the same spikes, gradients equal but for rounding, in less time.
-            "auto" is the reference today (docs/adr/0009). A named one never falls back.
+            "triton" is the same on a GPU, from float32, float16 or bfloat16 (docs/adr/0010). "auto" is
+            "triton" on a GPU where it can run, else the reference. A named one never falls back.
 
     A tensor for alpha_mem, alpha_syn, threshold or min_v_mem broadcasts over `*n`.
 
@@ -111,6 +114,6 @@ def lif(
         None if alpha_syn is None else call.state("i_syn", i_syn),
         None if connect is None else call.state("i_rec", i_rec),
     )
-    run = implementation(call.op, impl, IMPLEMENTATIONS, call.computed, spec)
-    spikes, end, recordings = run(call.computed, start, spec)
+    run, given = implementation(call, impl, IMPLEMENTATIONS, spec)
+    spikes, end, recordings = run(given, start, spec)
     return LIFOutput(spikes.to(current.dtype), end, recordings)

@@ -1,0 +1,53 @@
+"""The adaptive neuron in Triton kernels against its reference, as test_lif_triton.py does."""
+
+import itertools
+import random
+from typing import Any
+
+import pytest
+import torch
+
+from picojoule.activation import MembraneSubtract, MultiSpike, SingleExponential
+from picojoule.ops import alif
+from tests.ops.fused import RESETS, SPIKES, SURROGATES, arguments, check_equal, sequence
+from tests.ops.test_lif_triton import DEVICE, _fresh_memory_is_nan, pytestmark
+
+__all__ = ["_fresh_memory_is_nan", "pytestmark"]
+EVERY = list(
+    itertools.product(
+        [1.0, 0.9], [None, 0.8], [False, True], [None, -0.3], SPIKES[:3], RESETS, SURROGATES
+    )
+)
+FEW = random.Random(1).sample(EVERY, 12)
+ADAPTS = {"alpha_adapt": 0.7, "adapt_scale": 0.9}
+ALIF = {**arguments((0.9, 0.8, True, -0.3, MultiSpike, MembraneSubtract(), SingleExponential()))}
+
+
+@pytest.mark.parametrize("configuration", FEW, ids=str)
+def test_the_reference_is_equalled(configuration: tuple[Any, ...]) -> None:
+    check_equal("triton", sequence(2, 9, 70), {**arguments(configuration), **ADAPTS}, DEVICE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("configuration", EVERY, ids=str)
+def test_the_reference_is_equalled_in_every_configuration(configuration: tuple[Any, ...]) -> None:
+    check_equal("triton", sequence(2, 9, 19), {**arguments(configuration), **ADAPTS}, DEVICE)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (0, 5, 3), (2, 0, 3), (2, 5, 0), (1, 17, 130)], ids=str)
+def test_any_shape(shape: tuple[int, ...]) -> None:
+    check_equal("triton", sequence(*shape), {**ALIF, **ADAPTS}, DEVICE)
+
+
+def test_half_precision_is_computed_in_float32() -> None:
+    x = sequence(2, 10, 6).detach().bfloat16().requires_grad_()
+    check_equal("triton", x, {**ALIF, **ADAPTS}, DEVICE)
+
+
+def test_numbers_for_parameters() -> None:
+    x = sequence(2, 9, 6).detach()
+    expected = alif(x, impl="reference", **ALIF, **ADAPTS)
+    came = alif(x.to(DEVICE), impl="triton", **ALIF, **ADAPTS)
+    assert torch.equal(came.spikes.cpu(), expected.spikes)
+    for have, want in zip(came.state[:3], expected.state[:3], strict=True):
+        assert torch.equal(have.cpu(), want)
