@@ -14,11 +14,11 @@ import pytest
 
 from picojoule.ops import lif
 from picojoule.ops.cpu.plan import Plan
-from picojoule.ops.triton.availability import missing_triton
+from picojoule.ops.triton.availability import INSTALLED
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("tests/ops/test_lif_triton.py", "tests/ops/test_alif_triton.py")
-needs_triton = pytest.mark.skipif(missing_triton() is not None, reason="triton is not installed")
+needs_triton = pytest.mark.skipif(not INSTALLED, reason="triton is not installed")
 
 
 def python(*arguments: str, **environment: str) -> str:
@@ -84,7 +84,7 @@ def test_the_machine_code_is_exact_and_wide(
         assert widest in kernel["loads"]  # two neurons a thread in one load
 
 
-@pytest.mark.skipif(missing_triton() is None, reason="triton is installed")
+@pytest.mark.skipif(INSTALLED, reason="triton is installed")
 def test_without_triton_it_is_refused() -> None:
     import torch
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from importlib.util import find_spec
 
@@ -10,15 +9,16 @@ import torch
 from torch import Tensor
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-SWITCHED_ON = ("1", "true", "yes", "on", "y")
+# constants, since Triton too settles this once for a process, and compiled graphs can read them
+INSTALLED = find_spec("triton") is not None
+INTERPRETED = os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "yes", "on", "y")
 
 
 def why_no_kernel(current: Tensor, *, record: bool, connected: bool) -> str | None:
     """Why no Triton kernel can run a call, whatever its neuron; None if one can."""
-    fault: str | None = missing_triton()
-    if fault is not None:
-        return fault
-    if current.device.type == "cpu" and not interpreted():
+    if not INSTALLED:
+        return "triton is not installed"
+    if current.device.type == "cpu" and not INTERPRETED:
         return "the input is on the CPU, where Triton only runs interpreted (TRITON_INTERPRET=1, for tests)"
     if current.device.type not in ("cpu", "cuda"):
         return f"the input is on {current.device}"
@@ -27,20 +27,3 @@ def why_no_kernel(current: Tensor, *, record: bool, connected: bool) -> str | No
     if record:
         return "states are to be recorded"
     return "there is a recurrent connection" if connected else None
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def missing_triton() -> str | None:
-    """Whether Triton is not there; compiled graphs take the answer as it was."""
-    return None if _is_installed() else "triton is not installed"
-
-
-@functools.cache
-def _is_installed() -> bool:
-    return find_spec("triton") is not None
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def interpreted() -> bool:
-    """Whether kernels are run as Python on the CPU: Triton reads the variable when it is imported."""
-    return os.environ.get("TRITON_INTERPRET", "").lower() in SWITCHED_ON
