@@ -8,6 +8,7 @@ them counts against it. Times are CUDA events around single calls, medians, cach
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 from collections.abc import Callable
@@ -61,13 +62,11 @@ def picojoule(x: Tensor) -> Callable[[], Tensor]:
 
 
 def spikingjelly(x: Tensor) -> Callable[[], Tensor]:
-    """One call of SpikingJelly's Triton LIF, on time-first memory as it wants it."""
+    """One call of SpikingJelly's LIF in Triton, on time-first memory as it wants it."""
+    os.environ["SJ_LIF_CUDA_IMPLEMENTATION"] = "triton"  # by name: an error if it cannot run
     from spikingjelly.activation_based import neuron
 
-    layer = neuron.LIFNode(
-        TAU_MEM, decay_input=False, v_reset=None, step_mode="m", backend="triton"
-    )
-    layer.cuda()
+    layer = neuron.LIFNode(TAU_MEM, decay_input=False, v_reset=None, step_mode="m")
 
     def call() -> Tensor:
         layer.reset()

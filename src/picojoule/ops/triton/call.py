@@ -60,13 +60,13 @@ def parameters_of(plan: Plan, values: dict[str, Tensor | float | None], like: Te
         value = values.get(name) if name in plan.parameters else None
         if isinstance(value, Tensor):
             row, number = len(tensors), 0.0
-            tensors.append(value.to(like.device, torch.float32).expand(neurons).reshape(-1))
+            tensors.append(value.to(like.device, torch.float32).expand(neurons))
         else:
             row, number = (UNUSED, 0.0) if value is None else (NUMBER, float(value))
         rows.append(row)
         numbers.append(number)
     if tensors:
-        matrix = torch.stack(tensors)
+        matrix = torch.stack(tensors).reshape(len(tensors), neurons.numel())
     else:
         matrix = torch.empty((0, neurons.numel()), dtype=torch.float32, device=like.device)
     return Parameters(matrix, tuple(rows), tuple(numbers))
