@@ -17,7 +17,17 @@ from benchmarks.timing import Timing
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results"
-PACKAGES = ("torch", "numpy", "numba", "picojoule", "sinabs", "spikingjelly", "snntorch", "norse")
+PACKAGES = (
+    "torch",
+    "triton",
+    "numpy",
+    "numba",
+    "picojoule",
+    "sinabs",
+    "spikingjelly",
+    "snntorch",
+    "norse",
+)
 
 
 def cores() -> int:

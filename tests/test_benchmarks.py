@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from benchmarks import command
+from benchmarks import command, gpu
 from benchmarks.cases import Case, Work, those_that_run_any_call
 from benchmarks.implementations import Implementation, Picojoule, ReLU
 from benchmarks.memory import measure_memory
@@ -313,3 +313,18 @@ def test_a_work_that_is_not_there(capsys):
     with pytest.raises(SystemExit):
         command.parse(["layers"])
     assert "no work named layers; there are layer, " in capsys.readouterr().err
+
+
+def test_without_a_gpu_nothing_is_measured_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="no CUDA device"):
+        gpu.main()
+
+
+def test_a_row_of_the_gpu_table_says_what_share_of_the_bandwidth_is_reached() -> None:
+    entry = {"implementation": "picojoule", "shape": (1, 2, 3), "dtype": "float32"}
+    times = {"forward_ms": 1.0, "both_ms": 2.0, "forward_gb_s": 1500.0, "both_gb_s": 1000.0}
+    assert "1500 GB/s  75.0% |     2.000 ms    1000 GB/s  50.0%" in gpu.line(
+        {**entry, **times}, 2e12
+    )
+    assert gpu.line({**entry, "failure": "ImportError: none"}, 2e12).endswith("ImportError: none")

@@ -1,8 +1,6 @@
 """The fused kernels against the reference: the same spikes and states to the bit, the same gradients."""
 
-import itertools
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -12,114 +10,43 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from picojoule.activation import (
-    Gaussian,
-    Heaviside,
-    MaxSpike,
-    MembraneReset,
-    MembraneSubtract,
-    MultiGaussian,
-    MultiSpike,
-    PeriodicExponential,
-    SingleExponential,
-    SingleSpike,
-)
+from picojoule.activation import MembraneSubtract, SingleSpike
 from picojoule.layers import IAFSqueeze
-from picojoule.ops import LIFState, lif
-
-SPIKES = [SingleSpike, MultiSpike, MaxSpike(2), None]
-RESETS = [MembraneSubtract(), MembraneSubtract(0.7), MembraneReset(-0.2)]
-SURROGATES = [
-    SingleExponential(0.4, 1.5),
-    PeriodicExponential(0.3),
-    Heaviside(0.7),
-    Gaussian(0.1),
-    MultiGaussian(0.1),
-]
-EVERY = list(
-    itertools.product(
-        [1.0, 0.9], [None, 0.8], [False, True], [None, -0.3], SPIKES, RESETS, SURROGATES
-    )
+from picojoule.ops import lif
+from picojoule.ops.lif import LIFSpec
+from picojoule.ops.plan import constants_of, plan_of, values_of
+from tests.ops.fused import (
+    FEW,
+    LIF,
+    MANY,
+    SHAPES,
+    arguments,
+    check_equal,
+    in_other_orders,
+    sequence,
 )
-MANY = random.Random(0).sample(EVERY, 160)  # each costs a second to compile
-FEW = MANY[:16]
-TRAINED = ("alpha_mem", "alpha_syn", "threshold", "min_v_mem")
-
-
-def arguments(configuration: tuple[Any, ...]) -> dict[str, Any]:
-    names = ("alpha_mem", "alpha_syn", "norm_input", "min_v_mem", "spike", "reset", "surrogate")
-    return {**dict(zip(names, configuration, strict=True)), "threshold": 1.1}
-
-
-def run(
-    impl: str, x: Tensor, state: LIFState, given: dict[str, Any]
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Outputs and end state; gradients of everything that goes in."""
-    leaves = [x, *(s for s in state if s is not None)]
-    for name in TRAINED:  # a parameter of each neuron's own
-        if given.get(name) is not None and given[name] != 1.0:
-            neurons = torch.linspace(0.95, 1.0, x.shape[2:].numel()).reshape(x.shape[2:])
-            given = {**given, name: (given[name] * neurons).requires_grad_()}
-            leaves.append(given[name])
-    out = lif(x, state, impl=impl, **given)
-    ends = [out.spikes, *(s for s in out.state if s is not None)]
-    generator = torch.Generator().manual_seed(1)
-    loss = sum((end * torch.rand(end.shape, generator=generator)).sum() for end in ends)
-    found = torch.autograd.grad(loss, leaves, allow_unused=True)
-    return ends, [
-        torch.zeros_like(leaf) if grad is None else grad
-        for leaf, grad in zip(leaves, found, strict=True)
-    ]
-
-
-def check_equal(x: Tensor, given: dict[str, Any]) -> None:
-    shape = (x.shape[0], *x.shape[2:])
-    start = [torch.rand(shape).requires_grad_() for _ in range(2)]
-    state = LIFState(start[0], None if given["alpha_syn"] is None else start[1])
-    ends, gradients = run("reference", x, state, given)
-    fused_ends, fused_gradients = run("cpu", x, state, given)
-    for reference, fused in zip(ends, fused_ends, strict=True):
-        assert torch.equal(reference, fused)
-    for reference, fused in zip(gradients, fused_gradients, strict=True):
-        scale = reference.abs().max().item() if reference.numel() else 0.0
-        torch.testing.assert_close(fused, reference, rtol=1e-4, atol=1e-5 * scale + 1e-7)
-
-
-def sequence(*shape: int) -> Tensor:
-    torch.manual_seed(sum(shape))
-    return (1.5 * torch.rand(shape)).requires_grad_()
 
 
 @pytest.mark.parametrize("configuration", FEW, ids=str)
 def test_the_reference_is_equalled(configuration: tuple[Any, ...]) -> None:
-    check_equal(sequence(3, 9, 70), arguments(configuration))
+    check_equal("cpu", sequence(3, 9, 70), arguments(configuration))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("configuration", MANY[16:], ids=str)
 def test_the_reference_is_equalled_in_many_configurations(configuration: tuple[Any, ...]) -> None:
-    check_equal(sequence(3, 9, 70), arguments(configuration))
+    check_equal("cpu", sequence(3, 9, 70), arguments(configuration))
 
 
-LIF = arguments((0.9, 0.8, True, -0.3, MultiSpike, MembraneSubtract(), SingleExponential()))
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [(1, 1, 1), (1, 7, 1030), (5, 1, 3), (2, 3, 4, 5, 6), (3, 4), (0, 5, 3), (2, 0, 3), (2, 5, 0)],
-    ids=str,
-)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_any_shape(shape: tuple[int, ...]) -> None:
-    check_equal(sequence(*shape), LIF)
+    check_equal("cpu", sequence(*shape), LIF)
 
 
 def test_inputs_in_another_order_of_memory() -> None:
-    x = sequence(40, 3, 9).detach().permute(1, 2, 0).requires_grad_()
-    check_equal(x, LIF)
-    images = sequence(6, 4, 5, 5).detach().to(memory_format=torch.channels_last)
-    check_equal(images.unflatten(0, (2, 3)).requires_grad_(), LIF)
+    for x in in_other_orders():
+        check_equal("cpu", x, LIF)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
@@ -165,6 +92,68 @@ def test_half_precision_is_computed_in_float32() -> None:
     reference, fused = (lif(x, impl=impl, **LIF) for impl in ("reference", "cpu"))
     assert fused.spikes.dtype == torch.bfloat16
     assert torch.equal(fused.spikes, reference.spikes)
+
+
+@pytest.mark.parametrize("configuration", FEW[:6], ids=str)
+def test_numbers_for_parameters(configuration: tuple[Any, ...]) -> None:
+    given, x = arguments(configuration), sequence(2, 9, 5)
+    ends = [lif(x, impl=impl, **given) for impl in ("reference", "cpu")]
+    assert torch.equal(ends[0].spikes, ends[1].spikes)
+    assert torch.equal(ends[0].state.v_mem, ends[1].state.v_mem)
+    one, other = (torch.autograd.grad(end.spikes.square().sum(), x)[0] for end in ends)
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["alpha_mem", "alpha_syn", "threshold", "min_v_mem"])
+def test_a_parameter_that_all_neurons_share_learns(name: str) -> None:
+    x, grads = sequence(2, 9, 5).detach(), []
+    for impl in ("reference", "cpu"):
+        shared = torch.tensor(LIF[name], requires_grad=True)
+        out = lif(x, impl=impl, **{**LIF, name: shared})
+        grads.append(torch.autograd.grad(out.spikes.sum() + out.state.v_mem.sum(), shared)[0])
+    torch.testing.assert_close(grads[1], grads[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("configuration", FEW[:3], ids=str)
+def test_torch_finds_no_fault_with_the_operators(configuration: tuple[Any, ...]) -> None:
+    from picojoule.ops.cpu.neuron import parameter_rows
+    from picojoule.ops.cpu.op import fused_neuron, fused_neuron_backward
+
+    spec = LIFSpec(**arguments(configuration), connect=None, record=False)
+    plan, x, states = plan_of(spec), sequence(2, 9, 5), sequence(2, 5)
+    none = torch.empty(0)
+    i_syn = states if plan.synaptic else none
+    p = parameter_rows(plan, values_of(spec), x).requires_grad_()
+    given = (x, states, i_syn, none, p, constants_of(spec), str(plan))
+    torch.library.opcheck(fused_neuron, given)
+    given = tuple(part.detach() if isinstance(part, torch.Tensor) else part for part in given)
+    torch.library.opcheck(fused_neuron_backward, (*given, x.detach(), *given[1:4]))
+
+
+def test_it_cannot_be_differentiated_twice() -> None:
+    x = sequence(1, 3, 2)
+    (grad,) = torch.autograd.grad(
+        lif(x, impl="cpu", **LIF).spikes.square().sum(), x, create_graph=True
+    )
+    with pytest.raises(RuntimeError, match=r"fused_neuron_backward.*no autograd formula"):
+        grad.sum().backward()
+
+
+def test_compiled_and_exported_whole() -> None:
+    def step(x: torch.Tensor) -> torch.Tensor:
+        return lif(2 * x, impl="cpu", **LIF).spikes.square()
+
+    x = sequence(2, 9, 5)
+    compiled = torch.compile(step, fullgraph=True, backend="aot_eager")
+    (expected,) = torch.autograd.grad(step(x).sum(), x)
+    assert torch.equal(torch.autograd.grad(compiled(x).sum(), x)[0], expected)
+
+    class Step(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return step(x)
+
+    exported = torch.export.export(Step(), (x.detach(),)).module()
+    assert torch.equal(exported(x.detach()), step(x))
 
 
 def test_a_layer_may_name_it() -> None:
@@ -217,7 +206,7 @@ def test_any_number_of_threads(num_threads: int) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(num_threads)
     try:
-        check_equal(sequence(3, 4, 1030), LIF)
+        check_equal("cpu", sequence(3, 4, 1030), LIF)
     finally:
         torch.set_num_threads(before)
 
@@ -225,6 +214,8 @@ def test_any_number_of_threads(num_threads: int) -> None:
 PROGRAM = """
 import os, sys, torch
 from picojoule.ops import lif
+from picojoule.ops.lif import LIFSpec
+from picojoule.ops.plan import constants_of, plan_of, values_of
 
 x = torch.rand(4, 10, 1100, requires_grad=True)
 

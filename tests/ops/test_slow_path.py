@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,9 @@ from torch import Tensor
 from picojoule import SlowPathNote
 from picojoule.activation import MembraneSubtract, MultiSpike, SingleExponential
 from picojoule.ops import lif, slow_path
-from picojoule.ops.call import Implementation, always, implementation
-from picojoule.ops.cpu.plan import unsupported_part
+from picojoule.ops.call import Call, Implementation, always, implementation
 from picojoule.ops.lif import api
+from picojoule.ops.plan import unsupported_part
 from picojoule.ops.slow_path import CustomPart
 
 
@@ -87,7 +88,8 @@ def test_nothing_is_said_where_another_kernel_runs_the_part() -> None:
         "two": Implementation("two", always),
         "reference": Implementation("reference", always),
     }
-    assert implementation("lif", "auto", ways) == "two"
+    run, _ = implementation(Call("lif", torch.rand(1, 4, 3)), "auto", ways, None)
+    assert run == "two"
 
 
 # torch's own, while dynamo traces an autograd function
@@ -104,9 +106,9 @@ def test_a_traced_call_has_no_break_in_its_graph() -> None:
 
 
 def test_every_part_of_ones_own_is_a_custom_part() -> None:
-    built_in = (MultiSpike, MembraneSubtract(), SingleExponential())
-    for place in range(3):
-        parts = [object() if k == place else part for k, part in enumerate(built_in)]
-        assert isinstance(unsupported_part(*parts), CustomPart)
-    per_neuron = MembraneSubtract(torch.ones(3))
-    assert not isinstance(unsupported_part(MultiSpike, per_neuron, SingleExponential()), CustomPart)
+    parts = {"spike": MultiSpike, "reset": MembraneSubtract(), "surrogate": SingleExponential()}
+    for name in parts:
+        own = SimpleNamespace(**{**parts, name: object()})
+        assert isinstance(unsupported_part(own), CustomPart)
+    per_neuron = SimpleNamespace(**{**parts, "reset": MembraneSubtract(torch.ones(3))})
+    assert not isinstance(unsupported_part(per_neuron), CustomPart)

@@ -43,6 +43,7 @@ class ALIF(LeakyNeuron):
         norm_input: scale what reaches the potential by `1 - alpha_mem`.
         record_states: keep the state after each step in `recordings`, `b t *n` by state name.
 
+    Set the attribute `impl` to "triton" for fused kernels by name; see :func:`picojoule.ops.alif`.
     As in sinabs, `b0`, `adapt_scale` and `min_v_mem` are settings, not parts of the `state_dict`.
 
     Raises:
@@ -64,6 +65,7 @@ class ALIF(LeakyNeuron):
     min_v_mem: Tensor | None
     tau_adapt: nn.Parameter | None
     alpha_adapt: nn.Parameter | None
+    impl: str = "auto"
 
     def __init__(
         self,
@@ -150,6 +152,7 @@ class ALIF(LeakyNeuron):
             surrogate=self.surrogate_grad_fn,
             connect=self._modules.get("rec_connect"),
             record=self.record_states,
+            impl=self.impl,
         )
         if recordings:  # a state for sinabs; here it follows from b
             recordings["spike_threshold"] = self.b0 + self.adapt_scale * recordings["b"]

@@ -97,42 +97,63 @@ class Call:
 
 
 class Implementation(NamedTuple, Generic[Run]):
-    """A way to run an op, and why it cannot run a call (None if it can; `CustomPart` for the user's own)."""
+    """A way to run an op, and why it cannot run a call (None if it can; `CustomPart` for the user's own).
+
+    ``casts``: it takes the current in its own dtype. ``auto_on``: the only type of device on which "auto"
+    considers it; None for any.
+    """
 
     run: Run
     why_not: Callable[..., str | None]
+    casts: bool = False
+    auto_on: str | None = None
 
 
 def always(*_call: object) -> None:
     """Of an implementation that can run every call."""
 
 
-def implementation(op: str, impl: str, known: dict[str, Implementation[Run]], *call: object) -> Run:
-    """The implementation that `impl` names; "auto" stands for the first that can run the call.
+def implementation(
+    call: Call, impl: str, known: dict[str, Implementation[Run]], spec: object
+) -> tuple[Run, Tensor]:
+    """What `impl` names, and the current as it takes it; "auto" stands for the first that can run the call.
 
     Raises:
         ValueError: there is none of that name, or it cannot run this call; a named one never falls back.
     """
+
+    def taken_by(way: Implementation[Run]) -> Tensor:
+        return call.current if way.casts else call.computed
+
     if impl == "auto":
-        return _first_that_can(op, known, *call)
+        way = _first_that_can(call, known, taken_by, spec)
+        return way.run, taken_by(way)
     if impl not in known:
-        raise ValueError(f"{op}: impl is {impl!r}; choose 'auto' or one of {sorted(known)}.")
-    reason = known[impl].why_not(*call)
+        raise ValueError(f"{call.op}: impl is {impl!r}; choose 'auto' or one of {sorted(known)}.")
+    current = taken_by(known[impl])
+    reason = known[impl].why_not(current, spec)
     if reason is not None:
         raise ValueError(
-            f"{op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
+            f"{call.op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
         )
-    return known[impl].run
+    return known[impl].run, current
 
 
-def _first_that_can(op: str, known: dict[str, Implementation[Run]], *call: object) -> Run:
+def _first_that_can(
+    call: Call,
+    known: dict[str, Implementation[Run]],
+    taken_by: Callable[[Implementation[Run]], Tensor],
+    spec: object,
+) -> Implementation[Run]:
     passed_over = None
     for name, way in known.items():
-        reason = way.why_not(*call)
+        if way.auto_on not in (None, call.current.device.type):
+            continue
+        reason = way.why_not(taken_by(way), spec)
         if reason is None:
             if name == "reference" and passed_over is not None:
-                note_slow_path(op, passed_over)
-            return way.run
+                note_slow_path(call.op, passed_over)
+            return way
         if isinstance(reason, CustomPart):
             passed_over = reason
-    raise AssertionError(f"no implementation of {op} runs every call")
+    raise AssertionError(f"no implementation of {call.op} runs every call")

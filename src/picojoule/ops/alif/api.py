@@ -15,12 +15,14 @@ from picojoule.activation import (
 from picojoule.ops.alif.cpu import alif_cpu
 from picojoule.ops.alif.reference import alif_reference
 from picojoule.ops.alif.spec import ALIFOutput, ALIFSpec, ALIFState
+from picojoule.ops.alif.triton import alif_triton, why_not_triton
 from picojoule.ops.call import Call, Implementation, always, implementation
 from picojoule.ops.cpu.neuron import why_not_fused
 from picojoule.ops.membrane import Feedback
 
 # "auto" takes the first that can run a call
 IMPLEMENTATIONS = {
+    "triton": Implementation(alif_triton, why_not_triton, casts=True, auto_on="cuda"),
     "cpu": Implementation(alif_cpu, why_not_fused),
     "reference": Implementation(alif_reference, always),
 }
@@ -115,6 +117,6 @@ def alif(
         None if alpha_syn is None else call.state("i_syn", i_syn),
         None if connect is None else call.state("i_rec", i_rec),
     )
-    run = implementation(call.op, impl, IMPLEMENTATIONS, call.computed, spec)
-    spikes, end, recordings = run(call.computed, start, spec)
+    run, given = implementation(call, impl, IMPLEMENTATIONS, spec)
+    spikes, end, recordings = run(given, start, spec)
     return ALIFOutput(spikes.to(current.dtype), end, recordings)

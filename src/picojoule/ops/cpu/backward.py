@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from picojoule.ops.cpu.membrane import steps
-from picojoule.ops.cpu.plan import NONE, WIDEST, Plan
 from picojoule.ops.cpu.rows import load_row, prefetch_row, row_buffer, store_row
+from picojoule.ops.cpu.scratch import WIDEST, kept
 from picojoule.ops.cpu.surrogates import SLOPES
+from picojoule.ops.plan import NONE, Plan
 
 ZERO = np.float32(0)
 
@@ -21,7 +22,7 @@ ZERO = np.float32(0)
 def backward_sweep(plan: Plan) -> Callable[..., None]:
     """(first, last, T, N, step, x, v0, i0, b0, p, c, g, gv1, gi1, gb1, <kept>, gx, gv0, gi0, gb0, gp).
 
-    <kept>: `us, vs, currents, traces`, scratch memory `t WIDEST` of those that `plan.recomputed` names.
+    <kept>: `us, vs, currents, traces`, scratch memory `t WIDEST` of those that `scratch.kept` names.
     `gp` is `b rows n`: each sample's share of the parameters' gradient.
     """
     synapse, integrate, threshold, count, reset, bound, adapt = steps(plan)
@@ -34,7 +35,7 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
     r_alpha, r_gain, r_syn = plan.row("alpha_mem"), plan.row("gain"), plan.row("alpha_syn")
     r_low, r_th, r_cost = plan.row("min_v_mem"), plan.row("threshold"), plan.row("cost")
     r_scale, r_keep, r_add = (plan.row(f"adapt_{name}") for name in ("scale", "alpha", "gain"))
-    keeps_after, keeps_current = "after" in plan.recomputed, "current" in plan.recomputed
+    keeps_after, keeps_current = "after" in kept(plan), "current" in kept(plan)
 
     def sweep(
         first: Any, last: Any, T: Any, N: Any, step: Any,
@@ -83,7 +84,7 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
                     g_alpha[j] = g_gain[j] = g_syn[j] = g_low[j] = ZERO
                     g_th[j] = g_cost[j] = g_scale[j] = g_keep[j] = g_add[j] = ZERO
             for t in range(T):
-                row, kept = (sample * T + t) * N + at, t * WIDEST
+                row, at_t = (sample * T + t) * N + at, t * WIDEST
                 if t + 1 < T:
                     prefetch_row(x, row + N, n)
                 for j in range(n):
@@ -95,30 +96,30 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
                     spikes = count(u, th_now, limit)
                     paid = cost[j] if own_cost else th_now
                     v[j] = bound(reset(u, spikes, paid, value), low[j])
-                    us[kept + j] = u
+                    us[at_t + j] = u
                     if keeps_after:
-                        vs[kept + j] = v[j]
+                        vs[at_t + j] = v[j]
                     if keeps_current:
-                        currents[kept + j] = i
+                        currents[at_t + j] = i
                     if adaptive:
-                        traces[kept + j] = b[j]
+                        traces[at_t + j] = b[j]
                         b[j] = adapt(b[j], spikes, keep[j], add[j])
             # what came before the first step, for the parameters that it is multiplied by
             load_row(trained and leaks, v0, state, 1, n, v)
             load_row(trained and synaptic, i0, state, 1, n, i_syn)
             for t in range(T - 1, -1, -1):
-                row, kept = (sample * T + t) * N + at, t * WIDEST
+                row, at_t = (sample * T + t) * N + at, t * WIDEST
                 if t > 0:
                     prefetch_row(g, row - N, n)
                 for j in range(n):
-                    u = us[kept + j]
-                    b_now = traces[kept + j] if adaptive else ZERO
+                    u = us[at_t + j]
+                    b_now = traces[at_t + j] if adaptive else ZERO
                     th_now = threshold(th[j], scale[j], b_now)
                     paid = cost[j] if own_cost else th_now
                     spikes = count(u, th_now, limit)
                     gw, gs, g_paid = gv[j], g[row + j], ZERO
                     if bounded:
-                        is_low = vs[kept + j] <= low[j]
+                        is_low = vs[at_t + j] <= low[j]
                         if trained:
                             g_low[j] += gw if is_low else ZERO
                         gw = ZERO if is_low else gw
@@ -149,17 +150,17 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
                         gu = gw + gs
                     gv[j] = gu * alpha[j] if leaks else gu
                     if trained and leaks:
-                        before = vs[kept - WIDEST + j] if t > 0 else v[j]
+                        before = vs[at_t - WIDEST + j] if t > 0 else v[j]
                         g_alpha[j] += gu * before
                     if normed:
                         if trained:
-                            i = currents[kept + j] if synaptic else x[row + j]
+                            i = currents[at_t + j] if synaptic else x[row + j]
                             g_gain[j] += gu * i
                         gu = gu * gain[j]
                     if synaptic:
                         gu = gu + gi[j]
                         if trained:
-                            i = currents[kept - WIDEST + j] if t > 0 else i_syn[j]
+                            i = currents[at_t - WIDEST + j] if t > 0 else i_syn[j]
                             g_syn[j] += gu * (i + x[row + j])
                         gu = gu * syn[j]
                         gi[j] = gu

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from picojoule.ops.cpu.plan import Plan
+from picojoule.ops.plan import Plan
 
 Which = Literal["forward", "backward"]
 INTEGERS = 5
@@ -51,7 +51,8 @@ def cache_folder() -> Path:
 def _key(plan: Plan, which: Which) -> str:
     import llvmlite.binding as llvm
 
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    here = Path(__file__).parent
+    sources = [here.parent / "plan.py", *sorted(here.glob("*.py"))]
     digest = hashlib.sha256()
     for part in (str(plan), which, llvm.get_host_cpu_name(), str(llvm.llvm_version_info)):
         digest.update(part.encode() + b"\0")

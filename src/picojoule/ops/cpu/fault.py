@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import torch
 
-from picojoule.ops.cpu.plan import Plan
+from picojoule.ops.plan import Plan
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]

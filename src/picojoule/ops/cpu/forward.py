@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from picojoule.ops.cpu.membrane import steps
-from picojoule.ops.cpu.plan import WIDEST, Plan
 from picojoule.ops.cpu.rows import load_row, prefetch_row, row_buffer, store_row
+from picojoule.ops.cpu.scratch import WIDEST
+from picojoule.ops.plan import Plan
 
 
 def forward_sweep(plan: Plan) -> Callable[..., None]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from picojoule.ops.cpu.plan import NONE, Plan
+from picojoule.ops.plan import NONE, Plan
 
 ZERO = np.float32(0)
 _exact = njit(forceinline=True, error_model="numpy")

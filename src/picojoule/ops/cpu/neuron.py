@@ -8,13 +8,7 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.fault import kernel_fault
-from picojoule.ops.cpu.plan import (
-    Plan,
-    constants_of,
-    parameter_rows,
-    plan_of,
-    unsupported_part,
-)
+from picojoule.ops.plan import Plan, constants_of, plan_of, unsupported_part, values_of
 
 
 def why_not_fused(current: Tensor, spec: Any) -> str | None:
@@ -27,8 +21,7 @@ def why_not_fused(current: Tensor, spec: Any) -> str | None:
         return "states are to be recorded"
     if spec.connect is not None:
         return "there is a recurrent connection"
-    fault = unsupported_part(spec.spike, spec.reset, spec.surrogate)
-    return fault or kernel_fault(str(_plan(spec)))
+    return unsupported_part(spec) or kernel_fault(str(plan_of(spec)))
 
 
 def run_fused(
@@ -37,36 +30,28 @@ def run_fused(
     """Output `b t *n` and the states after the last step, None where there is none before the first."""
     from picojoule.ops.cpu.op import fused_neuron
 
-    plan = _plan(spec)
+    plan = plan_of(spec)
     none = current.new_empty(0)
     outputs, v_mem, i_end, b_end = fused_neuron(
         current,
         v_mem,
         none if i_syn is None else i_syn,
         none if b is None else b,
-        parameter_rows(plan, _values(spec, plan), current),
-        constants_of(spec.spike, spec.reset, spec.surrogate),
+        parameter_rows(plan, values_of(spec), current),
+        constants_of(spec),
         str(plan),
     )
     return outputs, v_mem, None if i_syn is None else i_end, None if b is None else b_end
 
 
-def _plan(spec: Any) -> Plan:
-    adaptive = hasattr(spec, "alpha_adapt")
-    return plan_of(spec, spec.spike, spec.reset, spec.surrogate, adaptive=adaptive)
-
-
-def _values(spec: Any, plan: Plan) -> dict[str, Any]:
-    values = {
-        "alpha_mem": spec.alpha_mem,
-        "gain": 1 - spec.alpha_mem,
-        "alpha_syn": spec.alpha_syn,
-        "min_v_mem": spec.min_v_mem,
-        "threshold": spec.threshold,
-        "cost": getattr(spec.reset, "subtract_value", None),
-    }
-    if plan.adaptive:
-        values["adapt_scale"] = spec.adapt_scale
-        values["adapt_alpha"] = spec.alpha_adapt
-        values["adapt_gain"] = 1 - spec.alpha_adapt
-    return values
+def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], like: Tensor) -> Tensor:
+    """The parameter matrix in float32, `rows *n`; `rows` where all neurons share every parameter."""
+    given = [values[name] for name in plan.parameters]
+    shared = all(not isinstance(value, Tensor) or value.numel() == 1 for value in given)
+    neurons = () if shared else like.shape[2:]
+    rows = []
+    for value in given:
+        assert value is not None
+        row = value if isinstance(value, Tensor) else torch.full((), value, dtype=like.dtype)
+        rows.append(row.to(like).reshape(()) if shared else row.to(like).expand(neurons))
+    return torch.stack(rows) if rows else like.new_empty(0)

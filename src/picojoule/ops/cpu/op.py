@@ -1,7 +1,7 @@
 """The kernels as operators that PyTorch knows: autograd, `torch.compile` and `torch.export` see through them.
 
 `x` and the outputs are `b t *n`, the states `v`, `i` (synaptic current) and `b` (spike trace) `b *n`, the
-parameters `p` as `plan.parameter_rows` makes them, all float32. A state that the plan does not have is empty.
+parameters `p` as `neuron.parameter_rows` makes them, all float32. A state that the plan does not have is empty.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.plan import WIDEST, Plan
-from picojoule.ops.cpu.threads import scratch, share_out
+from picojoule.ops.cpu.scratch import WIDEST, addresses
+from picojoule.ops.cpu.threads import share_out
+from picojoule.ops.plan import Plan
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
 Five = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -55,10 +56,7 @@ def fused_neuron_backward(
     after = [tensor.data_ptr() for tensor in (*made, gp)]
 
     def pointers(steps: int) -> list[int]:
-        size = steps * WIDEST
-        start = scratch((1 + len(kernel.recomputed)) * size).data_ptr()
-        kept = [start + 4 * size * kernel.place(name) for name in ("", *Plan.RECOMPUTED)]
-        return [*before, *kept, *after]
+        return [*before, *addresses(kernel, steps), *after]
 
     _run(kernel, "backward", x, p, pointers)
     return (*made, _sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]

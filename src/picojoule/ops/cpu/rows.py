@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from picojoule.ops.cpu.plan import WIDEST
+from picojoule.ops.cpu.scratch import WIDEST
 
 CACHE_LINE = 64
 

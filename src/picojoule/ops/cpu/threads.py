@@ -7,14 +7,11 @@ layers abort when two Python threads call at once, or hang after a fork.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
-from torch import Tensor
 
-_own = threading.local()
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 
@@ -42,17 +39,6 @@ def share_out(num_rows: int, run: Callable[[int, int], None]) -> None:
     finally:
         for other in others:
             other.result()
-
-
-def scratch(size: int) -> Tensor:
-    """Memory for `size` float32 that the calling thread keeps, and gets again at its next call.
-
-    Asking anew each time makes the allocator hand pages back and forth with the system.
-    """
-    memory: Tensor | None = getattr(_own, "memory", None)
-    if memory is None or len(memory) < size:
-        memory = _own.memory = torch.empty(size)
-    return memory
 
 
 def _pool(workers: int) -> ThreadPoolExecutor:

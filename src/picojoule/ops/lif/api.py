@@ -17,10 +17,12 @@ from picojoule.ops.cpu.neuron import why_not_fused
 from picojoule.ops.lif.cpu import lif_cpu
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
+from picojoule.ops.lif.triton import lif_triton, why_not_triton
 from picojoule.ops.membrane import Feedback
 
 # "auto" takes the first that can run a call
 IMPLEMENTATIONS = {
+    "triton": Implementation(lif_triton, why_not_triton, casts=True, auto_on="cuda"),
     "cpu": Implementation(lif_cpu, why_not_fused),
     "reference": Implementation(lif_reference, always),
 }
@@ -68,8 +70,10 @@ def lif(
             input; None for none.
         record: also return the state after every step.
         impl: "reference" is plain PyTorch; "cpu" is fused kernels in float32 for the built-in spikes, resets
-            and surrogates: the same spikes, gradients equal but for rounding, in less time (docs/adr/0009).
-            "auto" takes the fastest that can run this call; a named one never falls back.
+        impl: "reference" is plain PyTorch; "cpu" and "triton" are fused kernels in float32, on the CPU and on a
+            GPU, for the built-in spikes, resets and surrogates: the same spikes, gradients equal but for
+            rounding, in less time (docs/adr/0009, 0011). "auto" takes the fastest that can run this call; a
+            named one never falls back.
 
     A tensor for alpha_mem, alpha_syn, threshold or min_v_mem broadcasts over `*n`.
 
@@ -112,6 +116,6 @@ def lif(
         None if alpha_syn is None else call.state("i_syn", i_syn),
         None if connect is None else call.state("i_rec", i_rec),
     )
-    run = implementation(call.op, impl, IMPLEMENTATIONS, call.computed, spec)
-    spikes, end, recordings = run(call.computed, start, spec)
+    run, given = implementation(call, impl, IMPLEMENTATIONS, spec)
+    spikes, end, recordings = run(given, start, spec)
     return LIFOutput(spikes.to(current.dtype), end, recordings)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from dataclasses import astuple, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from picojoule.activation import (
@@ -22,15 +20,11 @@ from picojoule.activation import (
     SingleExponential,
     SingleSpike,
 )
-from picojoule.ops.membrane import Membrane
 from picojoule.ops.slow_path import CustomPart
 
 SURROGATES = (SingleExponential, PeriodicExponential, Heaviside, Gaussian, MultiGaussian)
 SPIKES = {SingleSpike: "single", MultiSpike: "multi", MaxSpike: "multi"}
 NONE = "none"
-WIDEST = 1024  # neurons that a kernel works on at a time: 4 kB a buffer, in the first-level cache
-
-
 CONSTANTS = 7  # the limit of spikes, the value of a reset, and at most five numbers of a surrogate
 
 
@@ -62,28 +56,12 @@ class Plan:
     surrogate: str
     trained: bool = False
 
-    RECOMPUTED: ClassVar = ("after", "current", "trace")  # the potential after the reset, ...
-
     @staticmethod
     @functools.cache
     def of(text: str) -> Plan:
         """The plan that gave the text."""
         words = text.split()
         return Plan(*(word == "1" if word in "01" else word for word in words))  # type: ignore[arg-type]
-
-    @property
-    def recomputed(self) -> tuple[str, ...]:
-        """What the backward pass keeps of each step, beside the potential before the reset."""
-        used = (
-            self.bounded or (self.leaks and self.trained),
-            self.synaptic and self.trained,
-            self.adaptive,
-        )
-        return tuple(itertools.compress(self.RECOMPUTED, used))
-
-    def place(self, recomputed: str) -> int:
-        """Where in the scratch memory it is; what is not kept is never written."""
-        return 1 + self.recomputed.index(recomputed) if recomputed in self.recomputed else 0
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -109,20 +87,23 @@ class Plan:
         return " ".join(str(int(x)) if isinstance(x, bool) else x for x in astuple(self))
 
 
-def plan_of(membrane: Membrane, spike: Any, reset: Any, surrogate: Any, *, adaptive: bool) -> Plan:
+# A neuron is an op's spec, LIFSpec or ALIFSpec.
+
+
+def plan_of(neuron: Any) -> Plan:
     """The plan of a neuron whose parts are built in; `unsupported_part` tells whether they are."""
-    spike = spike() if isinstance(spike, type) else spike
+    spike = neuron.spike() if isinstance(neuron.spike, type) else neuron.spike
     fires = spike is not None
     return Plan(
-        leaks=membrane.leaks,
-        normed=membrane.norm_input,
-        synaptic=membrane.alpha_syn is not None,
-        bounded=membrane.min_v_mem is not None,
-        adaptive=adaptive,
+        leaks=neuron.leaks,
+        normed=neuron.norm_input,
+        synaptic=neuron.alpha_syn is not None,
+        bounded=neuron.min_v_mem is not None,
+        adaptive=hasattr(neuron, "alpha_adapt"),
         spike=SPIKES[type(spike)] if fires else NONE,
         limited=getattr(spike, "max_num_spikes_per_bin", None) is not None,
-        reset=_kind_of_reset(reset) if fires else NONE,
-        surrogate=type(surrogate).__name__ if fires else NONE,
+        reset=_kind_of_reset(neuron.reset) if fires else NONE,
+        surrogate=type(neuron.surrogate).__name__ if fires else NONE,
     )
 
 
@@ -132,30 +113,36 @@ def _kind_of_reset(reset: MembraneSubtract | MembraneReset) -> str:
     return "threshold" if reset.subtract_value is None else "value"
 
 
-def constants_of(spike: Any, reset: Any, surrogate: Any) -> list[float]:
+def constants_of(neuron: Any) -> list[float]:
     """Numbers that a kernel reads but was not compiled for: limit, reset value, the surrogate's own."""
-    limit = getattr(spike, "max_num_spikes_per_bin", None)
+    reset, surrogate = neuron.reset, neuron.surrogate
+    limit = getattr(neuron.spike, "max_num_spikes_per_bin", None)
     value = reset.reset_value if isinstance(reset, MembraneReset) else 0.0
     own = astuple(surrogate) if type(surrogate) in SURROGATES else ()
     constants = [0 if limit is None else limit, value, *own]
     return [float(x) for x in constants] + [0.0] * (CONSTANTS - len(constants))
 
 
-def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], like: Tensor) -> Tensor:
-    """The parameter matrix in float32, `rows *n`; `rows` where all neurons share every parameter."""
-    given = [values[name] for name in plan.parameters]
-    shared = all(not isinstance(value, Tensor) or value.numel() == 1 for value in given)
-    neurons = () if shared else like.shape[2:]
-    rows = []
-    for value in given:
-        assert value is not None
-        row = value if isinstance(value, Tensor) else torch.full((), value, dtype=like.dtype)
-        rows.append(row.to(like).reshape(()) if shared else row.to(like).expand(neurons))
-    return torch.stack(rows) if rows else like.new_empty(0)
+def values_of(neuron: Any) -> dict[str, Tensor | float | None]:
+    """The parameters by the names of `Plan.parameters`: numbers, or tensors that broadcast over `*n`."""
+    values = {
+        "alpha_mem": neuron.alpha_mem,
+        "gain": 1 - neuron.alpha_mem,
+        "alpha_syn": neuron.alpha_syn,
+        "min_v_mem": neuron.min_v_mem,
+        "threshold": neuron.threshold,
+        "cost": getattr(neuron.reset, "subtract_value", None),
+    }
+    if hasattr(neuron, "alpha_adapt"):
+        values["adapt_scale"] = neuron.adapt_scale
+        values["adapt_alpha"] = neuron.alpha_adapt
+        values["adapt_gain"] = 1 - neuron.alpha_adapt
+    return values
 
 
-def unsupported_part(spike: Any, reset: Any, surrogate: Any) -> str | None:
+def unsupported_part(neuron: Any) -> str | None:
     """Which part is not one of the library's own, and so unknown to the kernels."""
+    spike, reset, surrogate = neuron.spike, neuron.reset, neuron.surrogate
     if spike is None:
         return None
     kind = spike if isinstance(spike, type) else type(spike)

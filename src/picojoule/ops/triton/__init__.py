@@ -1,0 +1,6 @@
+"""Fused neurons on the GPU, in Triton: one pass forward, one pass backward, time inside.
+
+`call` says what a call needs; `membrane`, `surrogates` and `kernels` are the arithmetic; `op` joins it to
+PyTorch as `torch.ops.picojoule.neuron_forward` and `neuron_backward`; `availability` tells where it can run.
+Triton is imported with `kernels`, so at the first call. Why it is built this way: docs/adr/0010.
+"""

@@ -1,0 +1,29 @@
+"""Where Triton kernels can run, and why not elsewhere. Imports no Triton."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+# constants, since Triton too settles this once for a process, and compiled graphs can read them
+INSTALLED = find_spec("triton") is not None
+INTERPRETED = os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "yes", "on", "y")
+
+
+def why_no_kernel(current: Tensor, *, record: bool, connected: bool) -> str | None:
+    """Why no Triton kernel can run a call, whatever its neuron; None if one can."""
+    if not INSTALLED:
+        return "triton is not installed"
+    if current.device.type == "cpu" and not INTERPRETED:
+        return "the input is on the CPU, where Triton only runs interpreted (TRITON_INTERPRET=1, for tests)"
+    if current.device.type not in ("cpu", "cuda"):
+        return f"the input is on {current.device}"
+    if current.dtype not in DTYPES:
+        return f"the input is {current.dtype}, the kernels take float32, float16 and bfloat16"
+    if record:
+        return "states are to be recorded"
+    return "there is a recurrent connection" if connected else None
