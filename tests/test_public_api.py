@@ -12,6 +12,7 @@ MODULES = [
     "picojoule.compat.sinabs",
     "picojoule.convert",
     "picojoule.data",
+    "picojoule.energy",
     "picojoule.hooks",
     "picojoule.layers",
     "picojoule.ops",

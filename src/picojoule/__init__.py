@@ -1,6 +1,6 @@
 """Picojoule: spiking neural networks trained to an energy budget."""
 
-from picojoule import activation, convert, hooks, layers, ops, synops
+from picojoule import activation, convert, energy, hooks, layers, ops, synops
 from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
@@ -21,6 +21,7 @@ __all__ = [
     "check_finite",
     "checkpoint_time",
     "convert",
+    "energy",
     "from_model",
     "from_nir",
     "hooks",

@@ -1,0 +1,155 @@
+"""What one published source says an operation costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+FIGURES = ("synop_j", "mac_j", "neuron_update_j", "memory_j_per_byte")
+MOST_J = 1e-3  # no operation costs a millijoule: such a figure is in another unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryCost:
+    """What one published source says a byte moved to or from memory costs.
+
+    Args:
+        name: how `profile("chip+name")` finds it.
+        j_per_byte: joules for one byte, read or written.
+        source: authors, venue, year, DOI or address.
+        includes: which memory this is.
+        verified: False if the figure is recalled rather than read in the source.
+
+    Example:
+        >>> from picojoule.energy import memories
+        >>> [f"{memory.j_per_byte:.4g}" for memory in memories() if memory.name == "step"]
+        ['2.496e-11']
+    """
+
+    name: str
+    j_per_byte: float
+    source: str
+    includes: str
+    verified: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyProfile:
+    """Joules per operation of one chip or technology, as one source published them.
+
+    A figure the source does not give is None; what it costs is then unknown, not zero.
+
+    Args:
+        name: how `profile(name)` finds it, such as "loihi".
+        synop_j: joules for one synaptic operation, an accumulation (AC).
+        mac_j: joules for one multiply-accumulate.
+        neuron_update_j: joules for one neuron in one time step.
+        memory_j_per_byte: joules for one byte read or written.
+        technology_nm: process node, nm.
+        voltage_v: supply, V.
+        source: authors, venue, year, DOI or address.
+        includes: what the figures contain and what they leave out.
+        arithmetic_only: the figures leave memory out, so a memory may be added:
+            `profile("45nm-int8+step")`.
+        limits: what the source publishes instead of joules; the profile then has no figure.
+        max_synops_per_second_per_core: the limit, SynOps/s, where it is published.
+        note: a conflict between sources, or anything else a reader should know.
+        verified: False if a figure is recalled rather than read in the source.
+
+    Raises:
+        ValueError: a figure is not a positive number of joules, or there is neither a figure nor
+            a limit.
+
+    Example:
+        >>> from picojoule.energy import energy_j
+        >>> mine = EnergyProfile(name="mine", synop_j=2e-12, source="own measurement, 2026")
+        >>> energy_j(mine, synops=1e6).total_j
+        2e-06
+    """
+
+    name: str
+    source: str
+    synop_j: float | None = None
+    mac_j: float | None = None
+    neuron_update_j: float | None = None
+    memory_j_per_byte: float | None = None
+    technology_nm: float | None = None
+    voltage_v: float | None = None
+    includes: str = "not stated"
+    arithmetic_only: bool = False
+    limits: str = ""
+    max_synops_per_second_per_core: float | None = None
+    note: str = ""
+    verified: bool = True
+
+    def __post_init__(self) -> None:
+        figures = {field: getattr(self, field) for field in FIGURES}
+        for field, joules in figures.items():
+            if joules is not None and not 0 < joules < MOST_J:
+                raise ValueError(
+                    f"EnergyProfile {self.name!r}: {field} is {joules}, expected joules between 0 and {MOST_J}, "
+                    "or None where the source has no figure. 23.6 pJ is 23.6e-12."
+                )
+        limit = self.max_synops_per_second_per_core
+        if limit is not None and not limit > 0:
+            raise ValueError(
+                f"EnergyProfile {self.name!r}: max_synops_per_second_per_core is {limit}, expected SynOps/s > 0."
+            )
+        if not (any(figures.values()) or self.limits or limit):
+            raise ValueError(
+                f"EnergyProfile {self.name!r} has neither a figure in joules ({', '.join(FIGURES)}) nor a limit. "
+                "Give at least one."
+            )
+
+    def has_joules(self) -> bool:
+        """Whether the source gives any energy at all.
+
+        Example:
+            >>> from picojoule.energy import profile
+            >>> profile("loihi").has_joules(), profile("speck").has_joules()
+            (True, False)
+        """
+        return any(getattr(self, field) for field in FIGURES)
+
+    def keeps_memory_apart(self) -> bool:
+        """Whether memory is outside the figures for an operation, and so has to be added.
+
+        Example:
+            >>> from picojoule.energy import profile
+            >>> [profile(name).keeps_memory_apart() for name in ("45nm-int8", "22nm-dram", "loihi")]
+            [True, True, False]
+        """
+        return self.arithmetic_only or self.memory_j_per_byte is not None
+
+    def with_memory(self, memory: MemoryCost) -> EnergyProfile:
+        """This profile with the price of a memory access added.
+
+        Args:
+            memory: what a byte costs.
+
+        Returns:
+            A profile called "name+memory" that cites both sources.
+
+        Raises:
+            ValueError: this profile's figures contain memory, or it has a price for it already.
+
+        Example:
+            >>> from picojoule.energy import memories, profile
+            >>> step = next(memory for memory in memories() if memory.name == "step")
+            >>> profile("45nm-int8").with_memory(step).name
+            '45nm-int8+step'
+        """
+        if not self.arithmetic_only or self.memory_j_per_byte is not None:
+            raise ValueError(
+                f"EnergyProfile {self.name!r} cannot take the memory {memory.name!r}: its figures are not bare "
+                f"arithmetic (they include: {self.includes}), so memory would be counted twice. Use it as it is, "
+                "or add the memory to a profile with arithmetic_only=True."
+            )
+        return replace(
+            self,
+            name=f"{self.name}+{memory.name}",
+            memory_j_per_byte=memory.j_per_byte,
+            source=f"{self.source}; memory: {memory.source}",
+            includes=f"{self.includes}; memory apart ({memory.includes})",
+            arithmetic_only=False,
+            verified=self.verified and memory.verified,
+        )

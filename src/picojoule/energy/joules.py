@@ -1,0 +1,163 @@
+"""Joules of a number of operations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from picojoule.energy.breakdown import (
+    SPOKEN,
+    WAY_ON,
+    EnergyBreakdown,
+    Quantity,
+    is_some,
+    text,
+)
+from picojoule.energy.energy_profile import EnergyProfile
+from picojoule.energy.lookup import profile as find_profile
+
+PRICE_OF = {
+    "synops": "synop_j",
+    "macs": "mac_j",
+    "neuron_updates": "neuron_update_j",
+    "memory_bytes": "memory_j_per_byte",
+}
+
+
+def energy_j(
+    profile: str | EnergyProfile,
+    *,
+    synops: Quantity = 0,
+    macs: Quantity = 0,
+    neuron_updates: Quantity = 0,
+    memory_bytes: Quantity | None = None,
+    strict: bool = False,
+) -> EnergyBreakdown:
+    """Energy of counted operations on one chip or technology.
+
+        total_j = synops * synop_j + macs * mac_j + neuron_updates * neuron_update_j
+                  + memory_bytes * memory_j_per_byte
+
+    Plain arithmetic: differentiable in every tensor, whose shapes broadcast; nothing waits for a
+    GPU unless `strict`. Half-precision counts are priced in float32, where a picojoule is not zero.
+
+    Args:
+        profile: a name, or a profile of your own.
+        synops: synaptic operations, per sample or whatever the joules shall be per.
+        macs: multiply-accumulates of layers whose input is dense, in the same unit.
+        neuron_updates: neurons times time steps, in the same unit.
+        memory_bytes: bytes read and written, in the same unit; omitted, memory is left out.
+        strict: raise if something was counted that the source has no price for.
+
+    Returns:
+        Joules by kind. What has no price is listed in `unpriced`, never taken for zero.
+
+    Raises:
+        ValueError: the profile publishes limits instead of joules; a count is negative or not
+            finite; or, with `strict`, a count has no price.
+
+    Example:
+        >>> synops = torch.tensor([1e6, 2e6], requires_grad=True)
+        >>> breakdown = energy_j("loihi", synops=synops, neuron_updates=1e4)
+        >>> breakdown.total_j.sum().backward()
+        >>> synops.grad
+        tensor([2.3600e-11, 2.3600e-11])
+    """
+    chosen = find_profile(profile)
+    _check_has_joules("energy_j", chosen)
+    counts = {"synops": synops, "macs": macs, "neuron_updates": neuron_updates}
+    if memory_bytes is not None:
+        counts["memory_bytes"] = memory_bytes
+    prices = {name: getattr(chosen, PRICE_OF[name]) for name in counts}
+    for name, count in counts.items():
+        _check_count(name, count)
+    unpriced = {
+        name: count
+        for name, count in counts.items()
+        if prices[name] is None and not _is_plain_zero(count)
+    }
+    if strict:
+        _check_all_priced(chosen, unpriced)
+    joules = {
+        name: _wide(count) * (prices[name] or 0.0)
+        for name, count in counts.items()
+        if name not in unpriced
+    }
+    return EnergyBreakdown(
+        profile=chosen,
+        synops_j=joules.get("synops"),
+        macs_j=joules.get("macs"),
+        neuron_updates_j=joules.get("neuron_updates"),
+        memory_j=joules.get("memory_bytes"),
+        total_j=sum(joules.values(), start=0.0),
+        unpriced=unpriced,
+        remarks=_remarks(chosen, counts),
+    )
+
+
+def _remarks(chosen: EnergyProfile, counts: Mapping[str, Quantity]) -> tuple[str, ...]:
+    remarks = [f"{chosen.name} includes: {chosen.includes}. Source: {chosen.source}."]
+    if chosen.note:
+        remarks.append(f"{chosen.name}: {chosen.note}.")
+    if not chosen.verified:
+        remarks.append(f"{chosen.name}: a figure is recalled, not read in the source.")
+    if chosen.keeps_memory_apart() and "memory_bytes" not in counts:
+        remarks.append(
+            "Not in the total: memory traffic, which usually costs more than the arithmetic; give "
+            "memory_bytes and a profile with a memory, such as '45nm-int8+step'."
+        )
+    if chosen.neuron_update_j is not None and _is_plain_zero(counts["neuron_updates"]):
+        remarks.append(f"{chosen.name} has a price for neuron updates, but none were given.")
+    return tuple(remarks)
+
+
+def price_j(where: str, chosen: EnergyProfile, name: str) -> float:
+    """Joules of one operation of that kind, or an error that says what to do.
+
+    Example:
+        >>> price_j("here", find_profile("45nm-int8"), "macs")
+        2.3e-13
+    """
+    _check_has_joules(where, chosen)
+    price: float | None = getattr(chosen, PRICE_OF[name])
+    if price is None:
+        raise ValueError(
+            f"{where}: {chosen.name!r} has no price for {SPOKEN[name]}. {WAY_ON[name]}"
+        )
+    return price
+
+
+def _check_has_joules(where: str, chosen: EnergyProfile) -> None:
+    if not chosen.has_joules():
+        raise ValueError(
+            f"{where}: {chosen.name!r} has no energy per operation. What is published is {chosen.limits or 'a limit'}: "
+            "compare SynOps per second with core_load(), or choose a profile with joules."
+        )
+
+
+def _check_all_priced(chosen: EnergyProfile, unpriced: Mapping[str, Quantity]) -> None:
+    for name, count in unpriced.items():
+        if is_some(count):
+            raise ValueError(
+                f"energy_j: {chosen.name!r} has no price for {SPOKEN[name]}, and {text(count)} were counted. "
+                f"{WAY_ON[name]} With strict=False the total is without them."
+            )
+
+
+def _check_count(name: str, count: Quantity) -> None:
+    if not isinstance(count, Tensor) and not (count >= 0 and math.isfinite(count)):
+        raise ValueError(f"energy_j: {name} is {count}, expected a finite count >= 0.")
+
+
+def _wide(count: Quantity) -> Quantity:
+    if isinstance(count, Tensor) and count.dtype in (torch.float16, torch.bfloat16):
+        return count.float()
+    return count
+
+
+def _is_plain_zero(count: Quantity) -> bool:
+    """Zero by its value without asking a tensor, which might be on a GPU."""
+    return not isinstance(count, Tensor) and count == 0
