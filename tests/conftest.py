@@ -92,3 +92,10 @@ def neuron(request: pytest.FixtureRequest) -> Neuron:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def plain_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers run the reference: for tests that compare gradients with sinabs' to the last bit."""
+    monkeypatch.setattr(LIF, "impl", "reference")
+    monkeypatch.setattr(ALIF, "impl", "reference")

@@ -9,6 +9,8 @@ import torch
 from picojoule.activation import MultiSpike
 from picojoule.layers import ALIF
 
+pytestmark = pytest.mark.usefixtures("plain_pytorch")
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("sinabs")

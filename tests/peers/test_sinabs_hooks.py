@@ -12,6 +12,8 @@ import picojoule
 import picojoule.hooks
 import picojoule.layers
 
+pytestmark = pytest.mark.usefixtures("plain_pytorch")
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     sinabs = pytest.importorskip("sinabs")

@@ -20,6 +20,8 @@ from picojoule.layers import (
     SumPool2d,
 )
 
+pytestmark = pytest.mark.usefixtures("plain_pytorch")
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     sinabs = pytest.importorskip("sinabs")

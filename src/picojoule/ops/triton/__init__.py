@@ -2,5 +2,5 @@
 
 `call` says what a call needs; `membrane`, `surrogates` and `kernels` are the arithmetic; `op` joins it to
 PyTorch as `torch.ops.picojoule.neuron_forward` and `neuron_backward`; `availability` tells where it can run.
-Triton is imported with `kernels`, so at the first call. Why it is built this way: docs/adr/0010.
+Triton is imported with `kernels`, so at the first call. Why it is built this way: docs/adr/0011.
 """
