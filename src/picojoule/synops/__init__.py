@@ -13,7 +13,7 @@ Counting semantics:
 """
 
 from picojoule.synops.fan_out import CONVOLUTIONS, conv_fan_out
-from picojoule.synops.formulas import (
+from picojoule.synops.per_timestep import (
     conv_synops_per_timestep,
     input_cancellation,
     linear_synops_per_timestep,
