@@ -8,10 +8,12 @@ from picojoule.layers import (
     set_batch_size,
     zero_grad,
 )
+from picojoule.synops.monitor import Monitor
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Monitor",
     "Network",
     "__version__",
     "activation",

@@ -15,6 +15,7 @@ from picojoule.synops.magnitudes import Magnitudes
 def impulse_count(layer: nn.Module, x: Tensor, nonzero: bool) -> Tensor:
     """Sum of |x| times what one unit impulse in each place gives through weights of 0 and 1."""
     ones = copy.deepcopy(layer).double()
+    ones._forward_pre_hooks.clear()
     with torch.no_grad():
         for name, parameter in ones.named_parameters():
             if "bias" in name:

@@ -70,6 +70,7 @@ def derivative_of_sum(
     """d(sum of y) / dx of y = function(x, kernel), linear in x, which has this shape."""
     # whatever the model runs under (autocast, checkpointing, inference) is no business of the map's
     with (
+        torch._C.DisableTorchFunction(),  # nor is the map any of theirs
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast(kernel.device.type, enabled=False),

@@ -44,6 +44,7 @@ class Magnitudes:
         values: the tensor.
         unit: value of one spike: a number, or a tensor of the shape of `values`.
         signed: whether values may be negative; without, their magnitudes need not be made.
+        sums: where to keep the sums, for others who ask for the same ones.
 
     Example:
         >>> spikes = Magnitudes(torch.tensor([[0.25, 0.0], [0.5, 0.25]]), unit=0.25)
@@ -51,9 +52,15 @@ class Magnitudes:
         (tensor([3., 1.]), tensor(4., dtype=torch.float64))
     """
 
-    def __init__(self, values: Tensor, unit: Unit = 1.0, signed: bool = True) -> None:
+    def __init__(
+        self,
+        values: Tensor,
+        unit: Unit = 1.0,
+        signed: bool = True,
+        sums: dict[tuple[int, ...], Tensor] | None = None,
+    ) -> None:
         self._values, self._unit, self._signed = values, unit, signed
-        self._sums: dict[tuple[int, ...], Tensor] = {}
+        self._sums = {} if sums is None else sums
 
     @property
     def ndim(self) -> int:
