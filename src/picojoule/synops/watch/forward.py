@@ -76,6 +76,7 @@ class WatchedForward(TorchFunctionMode):
         self._counter = Counter(self._origins, settings.weights, settings.dense_as_spikes)
         self._call_names, self._stack = CallNames(), list[_Frame]()
         self._busy = False
+        self._hooked: set[int] = set()
         self._thread, self._handles = threading.get_ident(), HookHandles()
 
     # ---- modules
@@ -88,7 +89,13 @@ class WatchedForward(TorchFunctionMode):
         # without keyword arguments, whose hooks PyTorch forgets to remove
         self._handles.add(torch_module.register_module_forward_hook(self._after, always_call=True))
         for module in self.root.modules():
-            if module is not self.root and self._formula(module) is not None:
+            if module is self.root:
+                continue
+            if module._forward_hooks:
+                last = module.register_forward_hook(self._after_hooks, always_call=True)
+                self._handles.add(last)
+                self._hooked.add(id(module))
+            if self._formula(module) is not None:
                 hook = module.register_forward_hook(self._after_formula, with_kwargs=True)
                 self._handles.add(hook)
         self._push(self.root, inputs)
@@ -110,10 +117,21 @@ class WatchedForward(TorchFunctionMode):
             with self._unseen():
                 self._push(module, tensors(args))
 
-    def _after(self, _: nn.Module, args: Any, output: Any) -> None:
-        if threading.get_ident() == self._thread and len(self._stack) > 1:
-            with self._unseen():
-                self._pop(args, output)
+    def _after(self, module: nn.Module, args: Any, output: Any) -> None:
+        if threading.get_ident() != self._thread:
+            return
+        if len(self._stack) == 1:  # the model's own hooks follow
+            self._busy = True
+            return
+        with self._unseen():
+            self._pop(args, output)
+        if id(module) in self._hooked:
+            self._stack.append(_Frame("", module, None, seeing=False, ignored=True))
+
+    def _after_hooks(self, module: nn.Module, *_: Any) -> None:
+        """What a module's hooks computed for themselves is no part of the model."""
+        if self._stack[-1].module is module:
+            self._stack.pop()
 
     def _after_formula(
         self, module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any
@@ -147,7 +165,8 @@ class WatchedForward(TorchFunctionMode):
                     self._origins.put(x, SIGNED_SPIKES if parent.kind.signed else SPIKES)
         seeing = seeing and not (kind is not None and kind.closed) and self._formula(module) is None
         self._stack.append(_Frame(name, module, kind, seeing, ignored))
-        self.called[name] = module
+        if not ignored:
+            self.called[name] = module
 
     def _pop(self, args: Any, output: Any) -> None:
         frame = self._stack.pop()
