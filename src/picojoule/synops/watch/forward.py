@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.synops.formulas import FORMULAS, Formula
@@ -34,8 +34,17 @@ from picojoule.synops.watch.origin import (
     joined,
 )
 from picojoule.synops.watch.rules import Call, origin_of_result, tensors
-from picojoule.synops.watch.spiking import LEADING, Spiking, TimeAxis, passes_spikes_on, spiking
+from picojoule.synops.watch.spiking import (
+    LEADING,
+    Spiking,
+    TimeAxis,
+    carries_state,
+    passes_spikes_on,
+    spiking,
+)
 from picojoule.synops.watch.steps import StepCount
+
+current_mode: Callable[[], Any] = _get_current_function_mode
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class WatchedForward(TorchFunctionMode):
         self._origins = Origins(_constants(root), settings.inputs)
         self._counter = Counter(self._origins, settings.weights, settings.dense_as_spikes)
         self._call_names, self._stack = CallNames(), list[_Frame]()
-        self._busy = False
+        self._busy = self._looking = False
         self._hooked: set[int] = set()
         self._thread, self._handles = threading.get_ident(), HookHandles()
 
@@ -99,11 +108,12 @@ class WatchedForward(TorchFunctionMode):
                 hook = module.register_forward_hook(self._after_formula, with_kwargs=True)
                 self._handles.add(hook)
         self._push(self.root, inputs)
-        self.__enter__()  # type: ignore[no-untyped-call]
+        self._look()
 
     def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """End, as the model returns or fails (with no output)."""
-        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        if self._looking:
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         self._handles.remove()
         if output is not None:
             root = self._stack[-1]
@@ -112,10 +122,21 @@ class WatchedForward(TorchFunctionMode):
                 self._count_module(self.root, root, args, kwargs, output)
         self._stack.clear()
 
+    def _look(self) -> None:
+        """Leave the stack of modes where functions are not looked at: a neuron calls thousands."""
+        seeing = self._stack[-1].seeing
+        if seeing and not self._looking:
+            self.__enter__()  # type: ignore[no-untyped-call]
+            self._looking = True
+        elif self._looking and not seeing and current_mode() is self:
+            self.__exit__(None, None, None)
+            self._looking = False
+
     def _before(self, module: nn.Module, args: Any) -> None:
         if threading.get_ident() == self._thread:
             with self._unseen():
                 self._push(module, tensors(args))
+            self._look()
 
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._thread:
@@ -127,11 +148,13 @@ class WatchedForward(TorchFunctionMode):
             self._pop(args, output)
         if id(module) in self._hooked:
             self._stack.append(_Frame("", module, None, seeing=False, ignored=True))
+        self._look()
 
     def _after_hooks(self, module: nn.Module, *_: Any) -> None:
         """What a module's hooks computed for themselves is no part of the model."""
         if self._stack[-1].module is module:
             self._stack.pop()
+            self._look()
 
     def _after_formula(
         self, module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any
@@ -165,6 +188,8 @@ class WatchedForward(TorchFunctionMode):
                     self._origins.put(x, SIGNED_SPIKES if parent.kind.signed else SPIKES)
         seeing = seeing and not (kind is not None and kind.closed) and self._formula(module) is None
         self._stack.append(_Frame(name, module, kind, seeing, ignored))
+        if kind is not None and name not in self.called:
+            self.ledger.carried[name] = carries_state(module)
         if not ignored:
             self.called[name] = module
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from picojoule.layers import SpikingMaxPooling2dLayer, SqueezeMixin, StatefulLayer, SumPool2d
-from picojoule.synops.sequential import holds_synapses
 
 TimeAxis = Literal["bt", "tb", "folded", "loop", "outer"]
 LEADING = {"bt": 2, "tb": 2, "folded": 1, "loop": 1, "outer": 1}
@@ -55,6 +55,15 @@ def spiking(
     return known._replace(closed=not _own_weights(module))
 
 
+def carries_state(module: nn.Module) -> Tensor:
+    """Whether a neuron layer starts with a potential other than zero, a boolean scalar."""
+    for name in ("v_mem", "mem", "v"):  # Picojoule and sinabs, snnTorch, SpikingJelly
+        state = getattr(module, name, None)
+        if isinstance(state, Tensor):
+            return (state.detach() != 0).any()
+    return torch.zeros((), dtype=torch.bool)
+
+
 def _own_weights(module: nn.Module) -> bool:
     return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
 
@@ -97,5 +106,3 @@ _PEERS: dict[str, Any] = {
     "norse": _norse,
     "sinabs": _sinabs,
 }
-
-__all__ = ["LEADING", "Spiking", "TimeAxis", "holds_synapses", "passes_spikes_on", "spiking"]
