@@ -14,12 +14,13 @@ from torch import nn
 from picojoule.layers import HookHandles
 from picojoule.synops.counts import Counts, Rates
 from picojoule.synops.formulas import Formula
+from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.checks import MonitorWarning, check_counted, check_names, oddities
 from picojoule.synops.watch.count import Weights
-from picojoule.synops.watch.forward import Settings, WatchedForward
+from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
-from picojoule.synops.watch.rules import tensors
+from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import TimeAxis
 from picojoule.synops.watch.uncompiled import Uncompiled
 

@@ -46,13 +46,22 @@ def spiking(
         return Spiking(time or "loop", signed=True, closed=False)
     if isinstance(module, StatefulLayer):
         where: TimeAxis = "folded" if isinstance(module, SqueezeMixin) else "bt"
-        return None if passes_spikes_on(module) else Spiking(where, spikes=module.does_spike)
+        if passes_spikes_on(module):
+            return None
+        return Spiking(where, spikes=module.does_spike, signed=_may_be_negative(module))
     kind: Any = type(module)
     family = _family(kind)
     if family is None:
         return None
     known: Spiking = _PEERS[family](module)
     return known._replace(closed=not _own_weights(module))
+
+
+def _may_be_negative(layer: Any) -> bool:
+    """Whether spikes are made by a function of the user's own."""
+    made_by = getattr(layer, "spike_fn", None)
+    kind = made_by if isinstance(made_by, type) else type(made_by)
+    return made_by is not None and not kind.__module__.startswith("picojoule.")
 
 
 def carries_state(module: nn.Module) -> Tensor:
