@@ -281,6 +281,11 @@ FOLLOWED: list[tuple[Any, float]] = [
     (lambda s: F.dropout(s, 0.5, training=False), 1.0),
     (lambda s: s * torch.tensor(0.7), 1.0),
     (lambda s: F.interpolate(s, scale_factor=2), 4.0),
+    (lambda s: s.clone().mul_(0.3).relu_().div_(7), 1.0),
+    (lambda s: F.dropout(s.clone(), 0.5, False, True).add_(s).neg_(), 2.0),
+    (lambda s: torch.zeros(4, 2, 6, 6).index_add_(0, torch.tensor([1, 3]), s / 3), 1.0),
+    (lambda s: torch.cat([s[:, :1] / 3, s[:, 1:] / 5], 1).flatten(1), 1.0),
+    (lambda s: torch.where(s > 1, s - 1, torch.zeros(())) + s.clamp(max=1), 1.0),
 ]
 
 
