@@ -8,12 +8,17 @@ Counting semantics:
 - "Per time step" is the mean over samples and time steps. For an ANN without a time axis it is
   the mean over samples.
 - Values that an average pooling has scaled down count as the spikes they were.
-- The first layer's input is counted like any other, images included (sinabs' convention).
+- Products of dense values are no SynOps: the Monitor reports them apart, as MACs. The hooks, and the
+  Monitor with `convention="sinabs"`, count dense values by magnitude, images included.
+- Spikes that meet spikes (queries and keys of spiking attention) count once for each pair that meets.
 - A layer that has weights but no formula is an error, never a zero.
 """
 
+from picojoule.synops.counts import Counts, Rates
 from picojoule.synops.fan_out import CONVOLUTIONS, conv_fan_out
-from picojoule.synops.formulas import (
+from picojoule.synops.formulas import Synapses, contraction, fixed
+from picojoule.synops.monitor import Monitor
+from picojoule.synops.per_timestep import (
     conv_synops_per_timestep,
     input_cancellation,
     linear_synops_per_timestep,
@@ -24,15 +29,23 @@ from picojoule.synops.rates import (
     silent_share,
 )
 from picojoule.synops.sequential import CountedLayer, counted_layers, time_is_folded
+from picojoule.synops.watch.checks import MonitorWarning
 
 __all__ = [
     "CONVOLUTIONS",
     "CountedLayer",
+    "Counts",
+    "Monitor",
+    "MonitorWarning",
+    "Rates",
+    "Synapses",
+    "contraction",
     "conv_fan_out",
     "conv_synops_per_timestep",
     "counted_layers",
     "firing_rate",
     "firing_rate_per_neuron",
+    "fixed",
     "input_cancellation",
     "linear_synops_per_timestep",
     "silent_share",

@@ -1,0 +1,82 @@
+"""What a forward pass may not leave uncounted, and what its numbers say is odd."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import nn
+
+from picojoule.synops.sequential import _NORMALISATIONS
+from picojoule.synops.watch.forward import WatchedForward
+from picojoule.synops.watch.ledger import Ledger
+from picojoule.synops.watch.spiking import spiking
+
+SATURATED_SHARE = 0.1  # of a layer's neurons
+
+
+class MonitorWarning(UserWarning):
+    """Something in the numbers of a count that deserves a look."""
+
+
+def check_names(model: nn.Module, what: str, names: Iterable[str]) -> None:
+    """Raise ValueError for a name that no module of the model has."""
+    known = [name for name, _ in model.named_modules(remove_duplicate=False)]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"Monitor: {what} names {name!r}, but the model has no such module.{hint}"
+            )
+
+
+def check_counted(watched: WatchedForward) -> None:
+    """Raise NotImplementedError for a module whose weights took part in no counted call."""
+    for name, module in watched.called.items():
+        if any(name == i or name.startswith(f"{i}.") or i == "" for i in watched.settings.ignore):
+            continue
+        if isinstance(module, _NORMALISATIONS) or spiking(module) is not None:
+            closed = spiking(module)
+            if closed is None or closed.closed:
+                continue
+        for parameter in module.parameters(recurse=False):
+            if _is_weight(parameter) and id(parameter) not in watched.counted | watched.harmless:
+                raise _uncounted(name, module)
+
+
+def _is_weight(parameter: torch.Tensor) -> bool:
+    """Whether it has the shape of a matrix or kernel, not of a vector with axes to broadcast."""
+    spread = sum(length > 1 for length in parameter.shape)
+    return parameter.ndim >= 2 and (spread >= 2 or parameter.ndim == 2)
+
+
+def _uncounted(name: str, module: nn.Module) -> NotImplementedError:
+    kind = type(module).__name__
+    return NotImplementedError(
+        f"Monitor: layer {name!r} ({kind}) has weights but no formula, so its SynOps are unknown. "
+        f"Pass formulas={{{kind}: your_formula}}, or ignore=[{name!r}]."
+    )
+
+
+def oddities(ledger: Ledger, macs: float, synops: float) -> Iterator[str]:
+    """What in the numbers deserves a look, a sentence each. Waits for the device."""
+    for name, rate in ledger.rates.items():
+        rates = rate.spikes / max(rate.entries, 1)
+        full = (rates >= 1).float().mean().item()
+        if not rates.any():
+            yield f"layer {name!r} is dead: none of its {rates.numel()} neurons fired."
+        elif full > SATURATED_SHARE:
+            yield f"layer {name!r} is saturated: {full:.0%} of its neurons spike at every time step."
+    if macs > synops:
+        yield (
+            f"dense inputs dominate: {macs:.4g} MACs against {synops:.4g} SynOps per time step. An "
+            "image that is fed in at every step costs this; so do values that are no longer spikes."
+        )
+    carried = [name for name, flag in ledger.carried.items() if flag]
+    if carried:
+        yield (
+            f"layers {carried} began with the state that an earlier forward pass left. Reset them "
+            "between unrelated inputs (picojoule.reset_states(model), or your library's function)."
+        )
