@@ -23,8 +23,7 @@ Four = tuple[Tensor, Tensor, Tensor, Tensor]
 Five = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-@torch.library.custom_op("picojoule::fused_neuron", mutates_args=(), device_types="cpu")
-def fused_neuron(
+def _forward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str
 ) -> Four:
     """Outputs and end states of all time steps."""
@@ -36,8 +35,7 @@ def fused_neuron(
     return tuple(made)  # type: ignore[return-value]
 
 
-@torch.library.custom_op("picojoule::fused_neuron_backward", mutates_args=(), device_types="cpu")
-def fused_neuron_backward(
+def _backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     g: Tensor, gv1: Tensor, gi1: Tensor, gb1: Tensor,
 ) -> Five:  # fmt: skip
@@ -67,13 +65,11 @@ def _sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:
     return summed.sum(1) if p.ndim == 1 else summed.reshape(p.shape)
 
 
-@fused_neuron.register_fake
-def _(x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, *_rest: Any) -> Four:
+def _fake_forward(x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, *_rest: Any) -> Four:
     return _like(x), _like(v0), _like(i0), _like(b0)
 
 
-@fused_neuron_backward.register_fake
-def _(
+def _fake_backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     *_grads: Tensor,
 ) -> Five:  # fmt: skip
@@ -90,14 +86,11 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Four) -> None:
     ctx.c, ctx.plan = inputs[5:]
 
 
-def _backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+def _differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     given = ctx.saved_tensors
     plan = replace(Plan.of(ctx.plan), trained=ctx.needs_input_grad[4])
     *made, gp = fused_neuron_backward(*given, ctx.c, str(plan), *grads)
     return *made, gp if plan.trained else None, None, None
-
-
-fused_neuron.register_autograd(_backward, setup_context=_keep)
 
 
 def _run(
@@ -114,3 +107,23 @@ def _run(
         kernel(ctypes.addressof(unused), None, first, last, *shape, *pointers(steps))
 
     share_out(batch * -(-neurons // WIDEST), share)
+
+
+# Not torch.library.custom_op: its first call imports the compiler, which takes seconds.
+_library = torch.library.Library("picojoule", "FRAGMENT")  # type: ignore[no-untyped-call]
+_GIVEN = "Tensor x, Tensor v0, Tensor i0, Tensor b0, Tensor p, float[] c, str plan"
+_GRADS = "Tensor g, Tensor gv1, Tensor gi1, Tensor gb1"
+for _schema in (
+    f"fused_neuron({_GIVEN}) -> (Tensor, Tensor, Tensor, Tensor)",
+    f"fused_neuron_backward({_GIVEN}, {_GRADS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+):
+    _library.define(_schema)  # type: ignore[no-untyped-call]
+_library.impl("fused_neuron", _forward, "CPU")  # type: ignore[no-untyped-call]
+_library.impl("fused_neuron_backward", _backward, "CPU")  # type: ignore[no-untyped-call]
+torch.library.register_fake("picojoule::fused_neuron", _fake_forward, lib=_library)
+torch.library.register_fake("picojoule::fused_neuron_backward", _fake_backward, lib=_library)
+torch.library.register_autograd(
+    "picojoule::fused_neuron", _differentiate, setup_context=_keep, lib=_library
+)
+fused_neuron = torch.ops.picojoule.fused_neuron.default
+fused_neuron_backward = torch.ops.picojoule.fused_neuron_backward.default
