@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers.arguments import constructor_arguments
+from picojoule.layers.pack_spikes import is_packing
 from picojoule.layers.single_use import single_use
 
 # torch 2.6 does not tell an export from a compilation
@@ -206,7 +207,7 @@ class StatefulLayer(nn.Module):
         """Hold on to an output for `firing_rate`: itself while autograd does, else its mean."""
         if torch.compiler.is_compiling():
             self._output = None
-        elif torch.is_grad_enabled():
+        elif torch.is_grad_enabled() and not is_packing():
             self._output = (output, output._version)
         else:
             self._output = (output.sum() / max(output.numel(), 1), None)
