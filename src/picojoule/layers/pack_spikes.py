@@ -58,6 +58,9 @@ def pack_spikes(*, min_bytes: int = 2**16) -> Iterator[None]:
     output in place of the output for `firing_rate`. Who else holds spikes (your own lists and hooks,
     `record_states`) holds them as floats.
 
+    What it saves depends on the network: where the largest layer is unpacked again at the peak of the backward
+    pass, as in a LeNet, that peak stays (docs/adr/0013).
+
     Args:
         min_bytes: tensors smaller than this are kept as they are.
 

@@ -198,10 +198,18 @@ class StatefulLayer(nn.Module):
             type(self).__name__, [output, *recordings.values()], list(states.values())
         )
         for name, state in zip(states, ends, strict=True):
-            setattr(self, name, state)
+            self._leave_state(name, state)
         self.recordings = dict(zip(recordings, outputs[1:], strict=True))
         self._keep(outputs[0])
         return outputs[0]
+
+    def _leave_state(self, name: str, state: Tensor) -> None:
+        if (
+            is_exporting()
+        ):  # which forgets what a layer inside another assigns, but not what it writes
+            getattr(self, name).copy_(state.detach())
+        else:
+            setattr(self, name, state)
 
     def _keep(self, output: Tensor) -> None:
         """Hold on to an output for `firing_rate`: itself while autograd does, else its mean."""
