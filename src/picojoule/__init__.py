@@ -5,6 +5,7 @@ from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
     checkpoint_time,
+    pack_spikes,
     reset_states,
     set_batch_size,
     zero_grad,
@@ -29,6 +30,7 @@ __all__ = [
     "hooks",
     "layers",
     "ops",
+    "pack_spikes",
     "reset_states",
     "set_batch_size",
     "synops",
