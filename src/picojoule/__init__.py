@@ -10,10 +10,12 @@ from picojoule.layers import (
     zero_grad,
 )
 from picojoule.ops.slow_path import SlowPathNote
+from picojoule.synops.monitor import Monitor
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Monitor",
     "Network",
     "SlowPathNote",
     "__version__",

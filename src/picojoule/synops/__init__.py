@@ -12,8 +12,11 @@ Counting semantics:
 - A layer that has weights but no formula is an error, never a zero.
 """
 
+from picojoule.synops.counts import Counts, Rates
 from picojoule.synops.fan_out import CONVOLUTIONS, conv_fan_out
-from picojoule.synops.formulas import (
+from picojoule.synops.formulas import Synapses, contraction, fixed
+from picojoule.synops.monitor import Monitor
+from picojoule.synops.per_timestep import (
     conv_synops_per_timestep,
     input_cancellation,
     linear_synops_per_timestep,
@@ -24,15 +27,23 @@ from picojoule.synops.rates import (
     silent_share,
 )
 from picojoule.synops.sequential import CountedLayer, counted_layers, time_is_folded
+from picojoule.synops.watch.checks import MonitorWarning
 
 __all__ = [
     "CONVOLUTIONS",
     "CountedLayer",
+    "Counts",
+    "Monitor",
+    "MonitorWarning",
+    "Rates",
+    "Synapses",
+    "contraction",
     "conv_fan_out",
     "conv_synops_per_timestep",
     "counted_layers",
     "firing_rate",
     "firing_rate_per_neuron",
+    "fixed",
     "input_cancellation",
     "linear_synops_per_timestep",
     "silent_share",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -49,21 +49,34 @@ def conv_fan_out(
         )
     device = torch.device(layer.weight.device if device is None else device)
     kernels = (layer.out_channels, layer.in_channels // layer.groups, *layer.kernel_size)
+    ones = torch.ones(kernels, device=device, dtype=torch.float32)
+
+    def convolve(x: Tensor, kernel: Tensor) -> Tensor:
+        # the one place that knows the padding mode; forward() would use the real weights
+        y: Tensor = layer._conv_forward(x, kernel, None)
+        return y
+
+    try:
+        return derivative_of_sum(convolve, (1, *shape), ones)
+    except RuntimeError as error:
+        raise ValueError(
+            f"conv_fan_out: an input of shape {shape} does not fit {layer}: {error}"
+        ) from error
+
+
+def derivative_of_sum(
+    function: Callable[[Tensor, Tensor], Tensor], shape: Sequence[int], kernel: Tensor
+) -> Tensor:
+    """d(sum of y) / dx of y = function(x, kernel), linear in x, which has this shape."""
     # whatever the model runs under (autocast, checkpointing, inference) is no business of the map's
     with (
+        torch._C.DisableTorchFunction(),  # nor is the map any of theirs
         torch.inference_mode(False),
-        torch.autocast(device.type, enabled=False),
+        torch.enable_grad(),
+        torch.autocast(kernel.device.type, enabled=False),
         torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x),
     ):
-        x = torch.zeros(1, *shape, device=device, dtype=torch.float32, requires_grad=True)
-        ones = torch.ones(kernels, device=device, dtype=torch.float32)
-        with torch.enable_grad():
-            try:
-                # the one place that knows the padding mode; forward() would use the real weights
-                y: Tensor = layer._conv_forward(x, ones, None)
-            except RuntimeError as error:
-                raise ValueError(
-                    f"conv_fan_out: an input of shape {shape} does not fit {layer}: {error}"
-                ) from error
-            (fan_out,) = torch.autograd.grad(y.sum(), x)
+        kernel = kernel.detach().clone()
+        x = torch.zeros(tuple(shape), dtype=kernel.dtype, device=kernel.device, requires_grad=True)
+        (fan_out,) = torch.autograd.grad(function(x, kernel).sum(), x)
     return fan_out

@@ -1,14 +1,14 @@
-"""The counting formulas. Differentiable; `spikes` are whatever a layer is given as input."""
+"""SynOps of one layer per time step. Differentiable; `spikes` are whatever the layer is given as input."""
 
 from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from picojoule.synops.fan_out import CONVOLUTIONS, Convolution
+from picojoule.synops.magnitudes import sum_of_magnitudes
 
 
 def conv_synops_per_timestep(spikes: Tensor, fan_out: Tensor) -> Tensor:
@@ -24,6 +24,7 @@ def conv_synops_per_timestep(spikes: Tensor, fan_out: Tensor) -> Tensor:
         A scalar, SynOps per time step.
 
     Example:
+        >>> import torch
         >>> layer = nn.Conv2d(1, 2, 3)
         >>> from picojoule.synops import conv_fan_out
         >>> conv_synops_per_timestep(torch.ones(5, 1, 4, 4), conv_fan_out(layer, (1, 4, 4)))
@@ -32,7 +33,7 @@ def conv_synops_per_timestep(spikes: Tensor, fan_out: Tensor) -> Tensor:
     if spikes.ndim == fan_out.ndim - 1:
         spikes = spikes.unsqueeze(0)
     # multiplied before it is divided, so that whole spikes give exactly sinabs' numbers
-    return (_sum_of_magnitudes(spikes) * fan_out / max(len(spikes), 1)).sum()
+    return (sum_of_magnitudes(spikes) * fan_out / max(len(spikes), 1)).sum()
 
 
 def linear_synops_per_timestep(
@@ -51,6 +52,7 @@ def linear_synops_per_timestep(
         A scalar, SynOps per time step.
 
     Example:
+        >>> import torch
         >>> linear_synops_per_timestep(torch.ones(2, 10, 3), out_features=4)
         tensor(12.)
     """
@@ -59,7 +61,7 @@ def linear_synops_per_timestep(
     leading = min(batch_and_time_axes, spikes.ndim - 1)
     steps = math.prod(spikes.shape[:leading])
     spikes = spikes.reshape(steps, *spikes.shape[leading:])
-    return (_sum_of_magnitudes(spikes) / max(steps, 1)).sum() * out_features
+    return (sum_of_magnitudes(spikes) / max(steps, 1)).sum() * out_features
 
 
 def input_cancellation(layer: Convolution | nn.Linear, data: Tensor, output: Tensor) -> Tensor:
@@ -82,14 +84,3 @@ def input_cancellation(layer: Convolution | nn.Linear, data: Tensor, output: Ten
     else:
         uncancelled = F.linear(data, layer.weight.abs())
     return uncancelled - (output if bias is None else output - bias).abs()
-
-
-def _sum_of_magnitudes(spikes: Tensor) -> Tensor:
-    """Sum of |spikes| over the first axis, in float32 at least.
-
-    The gradient at 0 is 1, not 0 as abs() has it: a silent neuron that starts to fire costs.
-    """
-    if not spikes.is_floating_point():
-        spikes = spikes.float()
-    magnitudes = torch.where(spikes < 0, -spikes, spikes)
-    return magnitudes.sum(0, dtype=torch.promote_types(spikes.dtype, torch.float32))

@@ -1,0 +1,101 @@
+"""Results of a count, by name: SynOps, MACs and firing rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from picojoule.synops.formulas.synapses import Count
+from picojoule.synops.watch.ledger import Rate
+
+
+class Counts(Mapping[str, Tensor]):
+    """Operations by layer, scalars per sample and time step; live tensors that a loss can use.
+
+    Args:
+        totals: operations by name, over all samples and steps.
+        steps: samples times time steps that these are over.
+        time: time steps of a sample.
+
+    Example:
+        >>> counts = Counts({"fc": 600.0, "out": 60.0}, steps=6, time=3)
+        >>> counts["fc"], counts.total, counts.per_sample.total, counts.per_second(dt_s=1e-3).total
+        (tensor(100.), tensor(110.), tensor(330.), tensor(110000.))
+    """
+
+    def __init__(self, totals: Mapping[str, Count], steps: float, time: float) -> None:
+        self._totals, self._steps, self._time = dict(totals), steps, time
+
+    def __getitem__(self, name: str) -> Tensor:
+        return _scalar(self._totals[name], self._steps)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._totals)
+
+    def __len__(self) -> int:
+        return len(self._totals)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name!r}: {self[name].item():.6g}" for name in self)
+        return f"{type(self).__name__}({{{shown}}})"
+
+    @property
+    def total(self) -> Tensor:
+        """Sum over the layers."""
+        return _scalar(sum(self._totals.values(), start=0.0), self._steps)
+
+    @property
+    def per_sample(self) -> Counts:
+        """The same for whole samples, over all their time steps."""
+        return Counts(self._totals, self._steps / self._time, 1)
+
+    def per_second(self, dt_s: float) -> Counts:
+        """The same per second, if a time step lasts `dt_s` seconds.
+
+        Raises:
+            ValueError: `dt_s` is not > 0.
+        """
+        if not dt_s > 0:
+            raise ValueError(f"per_second: dt_s is {dt_s} seconds, expected dt_s > 0.")
+        return Counts(self._totals, self._steps * dt_s, self._time)
+
+
+class Rates(Mapping[str, Tensor]):
+    """Firing rates by spiking layer, `*n`, spikes per neuron and time step; differentiable.
+
+    Example:
+        >>> rates = Rates({"lif": Rate(torch.tensor([3.0, 0.0]), entries=6)})
+        >>> rates["lif"], rates.mean, rates.silent_share
+        (tensor([0.5000, 0.0000]), {'lif': tensor(0.2500)}, {'lif': tensor(0.5000)})
+    """
+
+    def __init__(self, rates: Mapping[str, Rate]) -> None:
+        self._rates = dict(rates)
+
+    def __getitem__(self, name: str) -> Tensor:
+        rate = self._rates[name]
+        return rate.spikes / max(rate.entries, 1)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rates)
+
+    def __len__(self) -> int:
+        return len(self._rates)
+
+    @property
+    def mean(self) -> dict[str, Tensor]:
+        """Mean over the neurons of each layer."""
+        return {name: self[name].mean() for name in self}
+
+    @property
+    def silent_share(self) -> dict[str, Tensor]:
+        """Share of each layer's neurons that did not fire at all, 0 to 1."""
+        return {name: (self[name] == 0).float().mean() for name in self}
+
+
+def _scalar(total: Count, steps: float) -> Tensor:
+    if not isinstance(total, Tensor):
+        return torch.tensor(float(total) / max(steps, 1e-300) if total else 0.0)
+    return (total / (steps or 1)).to(torch.float32)

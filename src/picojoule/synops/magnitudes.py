@@ -1,0 +1,95 @@
+"""Sums of spikes: over batch and time first, so that nothing of the size of the data is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+Unit = float | Tensor
+
+
+def magnitude(spikes: Tensor) -> Tensor:
+    """|spikes|, whose gradient at 0 is 1, not 0: a silent neuron that starts to fire costs."""
+    if not spikes.is_floating_point():
+        return spikes.abs() if spikes.is_signed() else spikes
+    return torch.where(spikes < 0, -spikes, spikes)
+
+
+def sum_of_magnitudes(spikes: Tensor) -> Tensor:
+    """Sum of |spikes| over the first axis, in float32 at least."""
+    if not spikes.is_floating_point():
+        spikes = spikes.float()
+    return magnitude(spikes).sum(0, dtype=summing_dtype(spikes))
+
+
+def summing_dtype(values: Tensor) -> torch.dtype:
+    """The dtype in which values are added over samples and time: float32 at least."""
+    if not values.is_floating_point():
+        return torch.float32
+    return torch.promote_types(values.dtype, torch.float32)
+
+
+def exact_dtype(values: Tensor) -> torch.dtype:
+    """The dtype of totals, in which whole numbers stay whole up to 2^53; mps has no float64."""
+    return torch.float32 if values.device.type == "mps" else torch.float64
+
+
+class Magnitudes:
+    """How many spikes each element of a tensor stands for, and their sums, each made once.
+
+    Args:
+        values: the tensor.
+        unit: value of one spike: a number, or a tensor of the shape of `values`.
+        signed: whether values may be negative; without, their magnitudes need not be made.
+        sums: where to keep the sums, for others who ask for the same ones.
+
+    Example:
+        >>> spikes = Magnitudes(torch.tensor([[0.25, 0.0], [0.5, 0.25]]), unit=0.25)
+        >>> spikes.over([0]), spikes.total
+        (tensor([3., 1.]), tensor(4., dtype=torch.float64))
+    """
+
+    def __init__(
+        self,
+        values: Tensor,
+        unit: Unit = 1.0,
+        signed: bool = True,
+        sums: dict[tuple[int, ...], Tensor] | None = None,
+    ) -> None:
+        self._values, self._unit, self._signed = values, unit, signed
+        self._sums = {} if sums is None else sums
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._values.ndim
+
+    def over(self, axes: Collection[int]) -> Tensor:
+        """Their sum over these axes; the other axes stay."""
+        wanted = tuple(sorted(axes))
+        if wanted not in self._sums:
+            self._sums[wanted] = self._sum(wanted)
+        return self._sums[wanted]
+
+    @property
+    def total(self) -> Tensor:
+        """Their sum over all axes, a float64 scalar."""
+        first = self._values.ndim and next(
+            (n for n in (2, 1) if tuple(range(n)) in self._sums), min(self._values.ndim, 1)
+        )
+        partial = self.over(range(first))
+        return partial.sum(dtype=exact_dtype(partial))
+
+    def _sum(self, axes: tuple[int, ...]) -> Tensor:
+        values, unit = self._values, self._unit
+        if isinstance(unit, Tensor):
+            # where nothing arrives there is nothing to divide: a window outside the data has unit 0
+            values, unit = values / torch.where(unit == 0, torch.ones_like(unit), unit), 1.0
+        if self._signed or unit < 0:
+            values = magnitude(values)
+        dtype = summing_dtype(values)
+        sums = values.sum(axes, dtype=dtype) if axes else values.to(dtype)
+        return sums if math.fabs(unit) == 1 else sums / math.fabs(unit)

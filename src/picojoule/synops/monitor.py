@@ -1,0 +1,226 @@
+"""The Monitor: what any model spends, exactly and differentiably, while it runs."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from torch import nn
+
+from picojoule.layers import HookHandles
+from picojoule.synops.counts import Counts, Rates
+from picojoule.synops.formulas import Formula
+from picojoule.synops.watch.checks import check_counted, check_names
+from picojoule.synops.watch.count import Weights
+from picojoule.synops.watch.forward import Settings, WatchedForward
+from picojoule.synops.watch.ledger import Ledger
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
+from picojoule.synops.watch.rules import tensors
+from picojoule.synops.watch.spiking import TimeAxis
+from picojoule.synops.watch.uncompiled import Uncompiled
+
+_INPUTS = {"auto": None, "spikes": SIGNED_SPIKES, "dense": DENSE}
+
+
+class Monitor:
+    """Counts the synaptic operations and firing rates of any `nn.Module` in its forward passes.
+
+    One SynOp is one spike that arrives at one existing synapse; a graded spike counts as many. Spikes
+    are followed from the layers that make them through pooling, reshaping, merging, scaling and
+    dropout to the products that they drive; spikes that meet spikes (queries and keys) count by
+    both. Products of dense values are reported apart, as MACs. A tensor of unknown origin, such as
+    the model's input, is spikes if all its values are whole numbers.
+
+    The results are those of the last forward pass, with its graph, for a loss. Outputs, gradients,
+    random numbers and `state_dict` are the same with and without a Monitor.
+
+    A compiled model runs uncompiled while it is watched: attach the Monitor after compiling.
+
+    Args:
+        model: any module, from Picojoule or not.
+        weights: "nonzero" takes pruned weights for no synapses.
+        formulas: formulas by type of module, `formula(module, *inputs)`, or by function, called like it;
+            they give a list of :class:`picojoule.synops.Synapses`.
+        ignore: names of modules that are not counted, with all they contain.
+        spiking: types or names of your own modules whose output (or its first tensor) is spikes.
+        time_axis: where the model's input has its time: "bt", "tb", "folded" into one axis, "loop"
+            (the model calls its neurons once a step), or "outer" (you call the model once a step;
+            counts add up until `reset`). Omitted: what the spiking layers say.
+        num_timesteps: time steps of a sample, where no layer can tell.
+        inputs: what a tensor of unknown origin is: "spikes", "dense", or "auto", by its values.
+        convention: "strict", or "sinabs", which counts dense values by magnitude, as the hooks do.
+        accumulate: add up forward passes until `reset`, instead of keeping the last.
+
+    Raises:
+        ValueError: a name is not in the model, or an option is unknown.
+        NotImplementedError: from the forward pass, if a layer has weights but no formula.
+
+    Example:
+        >>> import picojoule
+        >>> import torch
+        >>> model = nn.Sequential(nn.Linear(3, 4), picojoule.layers.IAF(), nn.Linear(4, 2))
+        >>> with Monitor(model) as monitor:
+        ...     _ = model(torch.ones(5, 10, 3))
+        >>> monitor.synops["0"], monitor.synops.per_sample["0"]
+        (tensor(12.), tensor(120.))
+        >>> monitor.rates["1"].shape
+        torch.Size([4])
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        weights: Weights = "all",
+        formulas: Mapping[Any, Formula] | None = None,
+        ignore: Sequence[str] = (),
+        spiking: Sequence[type[nn.Module] | str] = (),
+        time_axis: TimeAxis | None = None,
+        num_timesteps: int | None = None,
+        inputs: Literal["auto", "spikes", "dense"] = "auto",
+        convention: Literal["strict", "sinabs"] = "strict",
+        accumulate: bool = False,
+    ) -> None:
+        _check_choice("weights", weights, ("all", "nonzero"))
+        _check_choice("time_axis", time_axis, (None, "bt", "tb", "folded", "loop", "outer"))
+        _check_choice("inputs", inputs, tuple(_INPUTS))
+        _check_choice("convention", convention, ("strict", "sinabs"))
+        self._model: nn.Module = getattr(model, "_orig_mod", model)  # of a compiled one
+        names = tuple(name for name in spiking if isinstance(name, str))
+        check_names(self._model, "ignore", ignore)
+        check_names(self._model, "spiking", names)
+        self._settings = Settings(
+            weights=weights,
+            formulas=dict(formulas or {}),
+            ignore=tuple(ignore),
+            spiking_types=tuple(kind for kind in spiking if not isinstance(kind, str)),
+            spiking_names=names,
+            time_axis=time_axis,
+            num_timesteps=num_timesteps,
+            inputs=_INPUTS[inputs],
+            dense_as_spikes=convention == "sinabs",
+        )
+        self._accumulate = accumulate or time_axis == "outer"
+        self._handles = HookHandles()
+        self._attached = False
+        self._uncompiled: Uncompiled | None = None
+        self._running: list[WatchedForward] = []
+        self._ledger: Ledger | None = None
+
+    # ---- watching
+
+    def attach(self) -> Monitor:
+        """Start to watch; the same as entering the `with` block."""
+        if not self._attached:
+            pre = _ModelHook(self, "_begin")
+            post = _ModelHook(self, "_end")
+            add_pre, add_post = (
+                self._model.register_forward_pre_hook,
+                self._model.register_forward_hook,
+            )
+            self._handles.add(add_pre(pre, prepend=True, with_kwargs=True))
+            self._handles.add(add_post(post, with_kwargs=True, always_call=True))
+            self._uncompiled = Uncompiled(self._model)
+            self._handles.add(self._uncompiled)
+            self._attached = True
+        return self
+
+    def detach(self) -> None:
+        """Stop to watch; the results stay."""
+        self._handles.remove()
+        self._attached = False
+
+    def reset(self) -> None:
+        """Forget the results."""
+        self._ledger = None
+
+    def __enter__(self) -> Monitor:
+        return self.attach()
+
+    def __exit__(self, *_: object) -> None:
+        self.detach()
+
+    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any = None) -> None:
+        if self._uncompiled is not None:
+            self._uncompiled.hold()
+        watched = WatchedForward(self._model, self._settings)
+        self._running.append(watched)
+        watched.start(tensors((*args, *kwargs.values())))
+
+    def _end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        if not self._running:
+            return
+        watched = self._running.pop()
+        failed = sys.exc_info()[0] is not None and output is None
+        watched.stop(args, kwargs, output)
+        if failed:
+            return
+        check_counted(watched)
+        watched.ledger.passes.append(watched.steps.result())
+        if self._accumulate and self._ledger is not None:
+            self._ledger.extend(watched.ledger)
+        else:
+            self._ledger = watched.ledger
+
+    # ---- results
+
+    @property
+    def synops(self) -> Counts:
+        """SynOps by layer or call, per sample and time step, and their `total`; differentiable."""
+        return self._counts("synops")
+
+    @property
+    def macs(self) -> Counts:
+        """Products of dense values by layer or call, per sample and time step."""
+        return self._counts("macs")
+
+    @property
+    def rates(self) -> Rates:
+        """Firing rates of each spiking layer, `*n`, spikes per time step; differentiable."""
+        return Rates(self._results().rates)
+
+    def _counts(self, what: Literal["synops", "macs"]) -> Counts:
+        ledger = self._results()
+        totals = {name: getattr(line, what) for name, line in ledger.lines.items()}
+        steps = sum(p.samples * p.time for p in ledger.passes)
+        if self._settings.time_axis == "outer":
+            return Counts(totals, steps, len(ledger.passes))
+        samples = sum(p.samples for p in ledger.passes)
+        return Counts(totals, steps, steps / samples if samples else 1.0)
+
+    def _results(self) -> Ledger:
+        if self._ledger is None:
+            raise RuntimeError(
+                "Monitor: no forward pass was watched yet. Call the model inside the with block, or "
+                "after attach(); call the module itself, not its forward()."
+            )
+        return self._ledger
+
+
+class _ModelHook:
+    """A hook that lives as long as its Monitor; in copies and pickles of the model it does nothing."""
+
+    def __init__(self, monitor: Monitor | None, method: str) -> None:
+        self._monitor: Callable[[], Monitor | None] = (
+            _nobody if monitor is None else weakref.ref(monitor)
+        )
+        self._method = method
+
+    def __call__(self, _: nn.Module, *call: Any) -> None:
+        monitor = self._monitor()
+        if monitor is not None:
+            getattr(monitor, self._method)(*call)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _ModelHook, (None, self._method)
+
+
+def _nobody() -> None:
+    return None
+
+
+def _check_choice(name: str, value: Any, known: tuple[Any, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"Monitor: {name} is {value!r}; choose one of {list(known)}.")

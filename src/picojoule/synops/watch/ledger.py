@@ -1,0 +1,56 @@
+"""What one or more forward passes have spent, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from picojoule.synops.formulas.synapses import Count
+from picojoule.synops.watch.steps import Steps
+
+
+@dataclass
+class Line:
+    """Totals of one layer or functional call over all samples and time steps."""
+
+    synops: Count = 0.0
+    macs: Count = 0.0
+
+
+@dataclass
+class Rate:
+    """Spikes of one layer by neuron, and over how many samples and time steps they were added."""
+
+    spikes: Tensor
+    entries: int
+
+
+@dataclass
+class Ledger:
+    """Totals by name; `passes` are the samples and time steps of each forward pass."""
+
+    lines: dict[str, Line] = field(default_factory=dict)
+    rates: dict[str, Rate] = field(default_factory=dict)
+    passes: list[Steps] = field(default_factory=list)
+
+    def add_call(self, name: str, synops: Count, macs: Count) -> None:
+        """Enter a counted call."""
+        line = self.lines.setdefault(name, Line())
+        line.synops, line.macs = line.synops + synops, line.macs + macs
+
+    def add_rate(self, name: str, spikes: Tensor, entries: int) -> None:
+        """Enter the output of a spiking layer, added up to one value a neuron."""
+        before = self.rates.get(name)
+        if before is None or before.spikes.shape != spikes.shape:
+            self.rates[name] = Rate(spikes, entries)
+        else:
+            self.rates[name] = Rate(before.spikes + spikes, before.entries + entries)
+
+    def extend(self, other: Ledger) -> None:
+        """Add another pass."""
+        for name, line in other.lines.items():
+            self.add_call(name, line.synops, line.macs)
+        for name, rate in other.rates.items():
+            self.add_rate(name, rate.spikes, rate.entries)
+        self.passes += other.passes

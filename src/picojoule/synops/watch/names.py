@@ -1,0 +1,49 @@
+"""Names of counted calls: `module.path`, or `module.path/op#k` of a functional call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+_TORCH = str(Path(torch.__file__).parent)
+_HERE = str(Path(__file__).parents[1])
+
+
+class CallNames:
+    """Numbers the places in the code from which functions are called, so that a loop is one place."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, str], dict[Hashable, int]] = {}
+
+    def name(self, path: str, function: Callable[..., Any], parameters: frozenset[int]) -> str:
+        """`path/op#k`, where k numbers the calls of this op in the module by place and weights."""
+        op = getattr(function, "__name__", "call").strip("_").removeprefix("linalg_")
+        numbers = self._places.setdefault((path, op), {})
+        place = (*_place(), parameters)
+        number = numbers.setdefault(place, len(numbers))
+        return f"{path}/{op}#{number}" if path else f"{op}#{number}"
+
+
+def owns(module: nn.Module, parameters: frozenset[int]) -> bool:
+    """Whether a call is the op of one of PyTorch's own layers, which goes by the layer's name."""
+    own = {id(parameter) for parameter in module.parameters(recurse=False)}
+    return bool(own & parameters) and any(
+        base.__module__.startswith("torch.nn.modules.") and base is not nn.Module
+        for base in type(module).__mro__
+    )
+
+
+def _place() -> tuple[Any, int]:
+    """The code and instruction outside PyTorch and this package that made the call."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((_TORCH, _HERE)):
+            break
+        frame = frame.f_back
+    return frame.f_code, frame.f_lasti

@@ -1,0 +1,147 @@
+"""Where the tensors of a forward pass come from, and what one spike in them is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
+
+from picojoule.synops.magnitudes import Magnitudes, Unit
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What a tensor holds: spikes, dense values, only zeros, or weights and other constants.
+
+    Args:
+        kind: which of them.
+        unit: value of one spike: a number, or a tensor that broadcasts to the tensor.
+        signed: whether spikes may be negative.
+        whole: for values of unknown origin: a boolean scalar, whether they are all multiples of
+            the unit, so spikes; dense values otherwise.
+        parameters: ids of the parameters that a constant is made of.
+    """
+
+    kind: Literal["spikes", "dense", "zeros", "constant"]
+    unit: Unit = 1.0
+    signed: bool = True
+    whole: Tensor | None = None
+    parameters: frozenset[int] = frozenset()
+
+    def scaled(self, factor: Unit) -> Origin:
+        """The origin of this tensor times `factor`, a number or a tensor of one element."""
+        if self.kind != "spikes":
+            return self
+        if isinstance(factor, Tensor):
+            return replace(self, unit=self.unit * factor.abs(), signed=True)
+        if factor == 0:
+            return ZEROS
+        return replace(self, unit=self.unit * abs(factor), signed=self.signed or factor < 0)
+
+    def uniform(self) -> bool:
+        """Whether one number is the value of every spike."""
+        return not isinstance(self.unit, Tensor)
+
+
+SPIKES = Origin("spikes", signed=False)
+SIGNED_SPIKES = Origin("spikes")
+DENSE = Origin("dense")
+ZEROS = Origin("zeros")
+
+
+def joined(origins: Iterable[Origin], product: bool = False) -> Origin:
+    """The origin of a sum or an assembly: spikes of one unit stay spikes; with others they are dense."""
+    present = [origin for origin in origins if origin.kind != "zeros"]
+    if not present:
+        return ZEROS
+    first = present[0]
+    kinds = {origin.kind for origin in present}
+    if kinds == {"constant"}:
+        return Origin("constant", parameters=frozenset().union(*(o.parameters for o in present)))
+    if kinds != {"spikes"} or not (product or all(same_unit(first, o) for o in present)):
+        return DENSE
+    whole = [origin.whole for origin in present if origin.whole is not None]
+    flag: Tensor | None = None
+    for more in whole:
+        flag = more if flag is None else flag & more
+    return replace(first, signed=any(origin.signed for origin in present), whole=flag)
+
+
+def same_unit(a: Origin, b: Origin) -> bool:
+    """Whether spikes of both are worth the same, as far as can be said without looking."""
+    return a.unit is b.unit or (a.uniform() and b.uniform() and bool(a.unit == b.unit))
+
+
+@dataclass
+class _Record:
+    version: int
+    origin: Origin
+    sums: dict[tuple[int, ...], Tensor] = field(default_factory=dict)
+
+
+class Origins:
+    """The origins of the tensors of one forward pass; holds no tensor alive.
+
+    Args:
+        constants: the model's parameters and buffers, by id.
+        inputs: origin of a value that was handed in and is not known; None to decide by the values.
+    """
+
+    def __init__(self, constants: set[int], inputs: Origin | None = None) -> None:
+        self._records: Any = WeakIdKeyDictionary()
+        self._constants, self._inputs = constants, inputs
+
+    def put(self, x: Tensor, origin: Origin) -> None:
+        """Note a tensor's origin. Whole numbers by type need no note."""
+        if x.is_floating_point() or origin.kind == "constant":
+            self._records[x] = _Record(_version(x), origin)
+
+    def known(self, x: Tensor) -> Origin | None:
+        """The origin that was noted, unless the tensor was changed in place since."""
+        record = self._records.get(x)
+        return record.origin if record is not None and record.version == _version(x) else None
+
+    def is_constant(self, x: Tensor) -> bool:
+        """Whether it is a parameter or buffer of the model, or a view of one."""
+        return id(x) in self._constants or (x._base is not None and id(x._base) in self._constants)
+
+    def constant(self, x: Tensor) -> Origin | None:
+        """The origin of a tensor that is a constant or made of constants; else None."""
+        origin = self.of(x) if self.is_constant(x) else self.known(x)
+        return origin if origin is not None and origin.kind == "constant" else None
+
+    def of(self, x: Tensor) -> Origin:
+        """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
+        origin = self.known(x)
+        if origin is not None:
+            return origin
+        if self.is_constant(x):
+            owner = x if id(x) in self._constants else x._base
+            return Origin("constant", parameters=frozenset([id(owner)]))
+        if x.is_complex():
+            return DENSE
+        if not x.is_floating_point():
+            return SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
+        origin = self._inputs or _by_values(x)
+        self.put(x, origin)
+        return origin
+
+    def magnitudes(self, x: Tensor) -> Magnitudes:
+        """The spikes of a tensor, whose sums are made once."""
+        origin = self.of(x)
+        record = self._records.get(x)
+        sums = record.sums if record is not None else {}
+        return Magnitudes(x, origin.unit, origin.signed, sums)
+
+
+def _by_values(x: Tensor) -> Origin:
+    values = x.detach()
+    return Origin("spikes", whole=(values == values.round()).all())
+
+
+def _version(x: Tensor) -> int:
+    return 0 if x.is_inference() else x._version

@@ -1,0 +1,176 @@
+"""What the Monitor refuses to count, and the ways on."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+from picojoule import Monitor
+from picojoule.layers import IAF, IAFSqueeze
+from picojoule.synops import Synapses, fixed
+
+
+class Mix(nn.Module):
+    """Multiplies by weights in a way that no formula knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(3, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.unsqueeze(-1) * self.weight).sum(-2)
+
+
+class Head(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix, self.fc = Mix(), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.mix(x))
+
+
+class Scaled(nn.Module):
+    """Offsets and scales with several axes, which are no weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.rand(1, 5, 4))
+        self.gamma = nn.Parameter(torch.rand(1, 1, 4))
+        self.norm, self.fc = nn.LayerNorm((5, 4)), nn.Linear(4, 2)
+        self.unused = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.norm(x + self.position[:, : x.shape[1]]) * self.gamma)
+
+
+def mix_formula(module: Mix, x: Tensor) -> list[Synapses]:
+    return [fixed(x, fan_out=float(module.weight.shape[1]))]
+
+
+def test_a_layer_without_a_formula_is_named_with_the_ways_on() -> None:
+    model = nn.Sequential(Head())
+    with Monitor(model), pytest.raises(NotImplementedError) as error:
+        model(torch.ones(5, 3))
+    assert str(error.value) == (
+        "Monitor: layer '0.mix' (Mix) has weights but no formula, so its SynOps are unknown. "
+        "Pass formulas={Mix: your_formula}, or ignore=['0.mix']."
+    )
+
+
+def test_the_two_ways_on() -> None:
+    model, x = nn.Sequential(Head()), torch.randint(0, 3, (5, 3)).float()
+    with Monitor(model, formulas={Mix: mix_formula}) as monitor:
+        model(x)
+    assert monitor.synops.per_sample["0.mix"].item() == pytest.approx(x.sum().item() * 4 / 5)
+    assert monitor.macs["0.fc"].item() == 8
+    with Monitor(model, ignore=["0.mix"]) as monitor:
+        model(x)
+    assert list(monitor.macs) == ["0.fc"]
+    with Monitor(model[0].mix, formulas={Mix: mix_formula}) as monitor:
+        model[0].mix(x=x)
+    assert monitor.synops.total.item() == pytest.approx(x.sum().item() * 4 / 5)
+
+
+def test_a_formula_for_a_function() -> None:
+    model, x = nn.Sequential(Mix()), torch.randint(0, 3, (5, 3)).float()
+
+    def sums_products(product: Tensor, dim: Any) -> list[Synapses]:
+        return [fixed(x, 4.0)]
+
+    with (
+        Monitor(model, formulas={Tensor.sum: sums_products}) as monitor,
+        pytest.raises(NotImplementedError),
+    ):
+        model(x)  # the weight itself went into the product, which still has no formula
+    with Monitor(
+        model,
+        formulas={
+            Tensor.__mul__: lambda a, w: [fixed(x, 4.0)],
+            Tensor.mul: lambda a, w: [fixed(x, 4.0)],
+        },
+    ) as monitor:
+        model(x)
+    assert monitor.synops.total.item() == pytest.approx(x.sum().item() * 4 / 5)
+
+
+def test_offsets_scales_and_unused_layers_are_no_weights() -> None:
+    model = Scaled()
+    with Monitor(model) as monitor:
+        model(torch.randn(2, 5, 4))
+    assert monitor.macs["fc"].item() == 5 * 4 * 2
+
+
+def test_ignored_parts_are_left_out_with_all_they_contain() -> None:
+    model = nn.Sequential(nn.Sequential(Head(), nn.ReLU()), nn.Linear(2, 2))
+    with Monitor(model, ignore=["0"]) as monitor:
+        model(torch.ones(5, 3))
+    assert list(monitor.synops) == ["1"]
+
+
+@pytest.mark.parametrize("what", ["ignore", "spiking"])
+def test_wrong_names_get_the_nearest(what: str) -> None:
+    with pytest.raises(ValueError, match=r"names 'feature.0', .* Did you mean 'features.0'\?"):
+        Monitor(nn.ModuleDict({"features": nn.Sequential(nn.ReLU())}), **{what: ["feature.0"]})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"weights": "some"}, {"time_axis": "xy"}, {"inputs": "maybe"}, {"convention": "mine"}],
+)
+def test_unknown_options_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(options))} is .* choose one of"):
+        Monitor(nn.Linear(1, 1), **options)
+
+
+def test_results_before_a_forward_pass_say_what_to_do() -> None:
+    with Monitor(nn.Linear(1, 1)) as monitor, pytest.raises(RuntimeError, match="no forward pass"):
+        _ = monitor.synops
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        nn.utils.parametrizations.weight_norm,
+        nn.utils.parametrizations.orthogonal,
+        lambda layer: prune.identity(layer, "weight"),
+    ],
+)
+def test_computed_weights_belong_to_their_layer(wrap: Any) -> None:
+    model, x = nn.Sequential(IAF(), wrap(nn.Linear(3, 3))), torch.ones(2, 4, 3)
+    with Monitor(model) as monitor:
+        model(x)
+    assert monitor.synops.total.item() == 9
+
+
+def test_weights_used_through_other_modules_count() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encode = nn.Linear(3, 4, bias=False)
+            self.spike = IAFSqueeze(num_timesteps=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.spike(self.encode(x).relu()) @ self.encode.weight
+
+    model, x = Tied(), torch.ones(2, 3)
+    with Monitor(model) as monitor:
+        model(x)
+    assert list(monitor.synops) == ["encode", "matmul#0"]
+    assert monitor.macs.total.item() == 0
+
+
+def test_your_own_spiking_modules() -> None:
+    class Third(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x > 0) / 3.0 * 3.0 + 0.0 * x
+
+    x = torch.randn(4, 3)
+    for spiking in ([Third], ["0"]):
+        model = nn.Sequential(Third(), nn.Linear(3, 2))
+        with Monitor(model, spiking=spiking, time_axis="loop") as monitor:
+            model(x)
+        assert monitor.synops["1"].item() == pytest.approx((x > 0).sum().item() * 2 / 4)
+        assert monitor.rates["0"].tolist() == pytest.approx((x > 0).float().mean(0).tolist())
