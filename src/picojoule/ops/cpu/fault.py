@@ -5,19 +5,12 @@ from __future__ import annotations
 import functools
 from importlib.util import find_spec
 
-import torch
-
 from picojoule.ops.plan import Plan
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def kernel_fault(plan: str) -> str | None:
-    """Why the kernels of a plan cannot be made here; None if they can. `torch.compile` asks while it traces."""
-    return _fault_of(plan)
-
-
 @functools.cache
-def _fault_of(plan: str) -> str | None:
+def kernel_fault(plan: str) -> str | None:
+    """Why the kernels of a plan cannot be made here; None if they can."""
     if find_spec("numba") is None or find_spec("llvmlite") is None:
         return "numba is not installed"
     from picojoule.ops.cpu.compiled import compiled

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.ops.cpu.fault import kernel_fault
+from picojoule.ops.cpu import fault
 from picojoule.ops.plan import Plan, constants_of, plan_of, unsupported_part, values_of
 
 
@@ -21,7 +21,15 @@ def why_not_fused(current: Tensor, spec: Any) -> str | None:
         return "states are to be recorded"
     if spec.connect is not None:
         return "there is a recurrent connection"
-    return unsupported_part(spec) or kernel_fault(str(plan_of(spec)))
+    return unsupported_part(spec) or _kernel_fault(str(plan_of(spec)))
+
+
+def _kernel_fault(plan: str) -> str | None:
+    if torch.compiler.is_compiling():
+        from picojoule.ops.cpu.traced import kernel_fault
+
+        return kernel_fault(plan)  # type: ignore[no-any-return]
+    return fault.kernel_fault(plan)
 
 
 def run_fused(
