@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+import picojoule
 from picojoule import Monitor
 from picojoule.layers import IAF, IAFSqueeze
-from picojoule.synops import Synapses, fixed
+from picojoule.synops import MonitorWarning, Synapses, fixed
 
 
 class Mix(nn.Module):
@@ -174,3 +175,35 @@ def test_your_own_spiking_modules() -> None:
             model(x)
         assert monitor.synops["1"].item() == pytest.approx((x > 0).sum().item() * 2 / 4)
         assert monitor.rates["0"].tolist() == pytest.approx((x > 0).float().mean(0).tolist())
+
+
+def checked(model: nn.Module, *inputs: Tensor) -> list[str]:
+    with Monitor(model) as monitor:
+        for x in inputs:
+            model(x)
+    with pytest.warns(MonitorWarning) as warned:
+        found = monitor.check()
+    assert [str(w.message) for w in warned] == [f"Monitor: {sentence}" for sentence in found]
+    return found
+
+
+def test_dead_and_saturated_layers_are_pointed_out() -> None:
+    (dead,) = checked(nn.Sequential(IAF()), torch.zeros(2, 4, 3))
+    assert dead == "layer '0' is dead: none of its 3 neurons fired."
+    (full,) = checked(nn.Sequential(IAF()), torch.tensor([1.0, 1.0, 0.5]).expand(2, 4, 3))
+    assert full == "layer '0' is saturated: 67% of its neurons spike at every time step."
+
+
+def test_a_dense_input_that_dominates_is_pointed_out() -> None:
+    (dense,) = checked(nn.Linear(3, 4), torch.randn(2, 3))
+    assert dense.startswith("dense inputs dominate: 12 MACs against 0 SynOps per time step.")
+
+
+def test_a_forgotten_reset_is_pointed_out() -> None:
+    model, x = nn.Sequential(IAF()), torch.full((2, 3, 5), 0.5)
+    (carried,) = checked(model, x, x)
+    assert carried.startswith("layers ['0'] began with the state")
+    picojoule.reset_states(model)
+    with Monitor(model) as monitor:
+        model(x)
+    assert monitor.check() == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from torch import nn
@@ -12,12 +14,13 @@ from torch import nn
 from picojoule.layers import HookHandles
 from picojoule.synops.counts import Counts, Rates
 from picojoule.synops.formulas import Formula
-from picojoule.synops.watch.checks import check_counted, check_names
+from picojoule.synops.watch.call import tensors
+from picojoule.synops.watch.checks import MonitorWarning, check_counted, check_names, oddities
 from picojoule.synops.watch.count import Weights
-from picojoule.synops.watch.forward import Settings, WatchedForward
+from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
-from picojoule.synops.watch.rules import tensors
+from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import TimeAxis
 from picojoule.synops.watch.uncompiled import Uncompiled
 
@@ -180,6 +183,20 @@ class Monitor:
     def rates(self) -> Rates:
         """Firing rates of each spiking layer, `*n`, spikes per time step; differentiable."""
         return Rates(self._results().rates)
+
+    def check(self) -> list[str]:
+        """Warn of dead or saturated layers, dense inputs that dominate, and a forgotten reset.
+
+        Each is a :class:`picojoule.synops.MonitorWarning`; the sentences are returned too. Waits for the
+        device, so it is not for every step.
+        """
+        ledger = self._results()
+        if self._settings.time_axis == "outer":  # there the state is meant to stay
+            ledger = replace(ledger, carried={})
+        found = list(oddities(ledger, self.macs.total.item(), self.synops.total.item()))
+        for sentence in found:
+            warnings.warn(f"Monitor: {sentence}", MonitorWarning, stacklevel=2)
+        return found
 
     def _counts(self, what: Literal["synops", "macs"]) -> Counts:
         ledger = self._results()

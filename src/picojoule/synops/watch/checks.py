@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
 
 from picojoule.synops.sequential import _NORMALISATIONS
 from picojoule.synops.watch.forward import WatchedForward
+from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.spiking import spiking
+
+SATURATED_SHARE = 0.1  # of a layer's neurons
 
 
 class MonitorWarning(UserWarning):
@@ -55,3 +58,25 @@ def _uncounted(name: str, module: nn.Module) -> NotImplementedError:
         f"Monitor: layer {name!r} ({kind}) has weights but no formula, so its SynOps are unknown. "
         f"Pass formulas={{{kind}: your_formula}}, or ignore=[{name!r}]."
     )
+
+
+def oddities(ledger: Ledger, macs: float, synops: float) -> Iterator[str]:
+    """What in the numbers deserves a look, a sentence each. Waits for the device."""
+    for name, rate in ledger.rates.items():
+        rates = rate.spikes / max(rate.entries, 1)
+        full = (rates >= 1).float().mean().item()
+        if not rates.any():
+            yield f"layer {name!r} is dead: none of its {rates.numel()} neurons fired."
+        elif full > SATURATED_SHARE:
+            yield f"layer {name!r} is saturated: {full:.0%} of its neurons spike at every time step."
+    if macs > synops:
+        yield (
+            f"dense inputs dominate: {macs:.4g} MACs against {synops:.4g} SynOps per time step. An "
+            "image that is fed in at every step costs this; so do values that are no longer spikes."
+        )
+    carried = [name for name, flag in ledger.carried.items() if flag]
+    if carried:
+        yield (
+            f"layers {carried} began with the state that an earlier forward pass left. Reset them "
+            "between unrelated inputs (picojoule.reset_states(model), or your library's function)."
+        )

@@ -8,83 +8,51 @@ from __future__ import annotations
 
 import math
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
-from torch.overrides import TorchFunctionMode
+from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
-from picojoule.synops.formulas import FORMULAS, Formula
+from picojoule.synops.formulas import Formula
 from picojoule.synops.sequential import holds_synapses
-from picojoule.synops.watch.count import Counter, Weights
-from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.names import CallNames, owns
-from picojoule.synops.watch.origin import (
-    DENSE,
-    SIGNED_SPIKES,
-    SPIKES,
-    ZEROS,
-    Origin,
-    Origins,
-    joined,
+from picojoule.synops.watch.call import tensors
+from picojoule.synops.watch.functions import Frame, FunctionWatch
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins
+from picojoule.synops.watch.settings import Settings
+from picojoule.synops.watch.spiking import (
+    LEADING,
+    Spiking,
+    carries_state,
+    passes_spikes_on,
+    spiking,
 )
-from picojoule.synops.watch.rules import Call, origin_of_result, tensors
-from picojoule.synops.watch.spiking import LEADING, Spiking, TimeAxis, passes_spikes_on, spiking
 from picojoule.synops.watch.steps import StepCount
+from picojoule.synops.watch.uncompiled import SilencedAdvice
+
+current_mode: Callable[[], Any] = _get_current_function_mode
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What to count and how; see :class:`picojoule.Monitor`."""
-
-    weights: Weights = "all"
-    formulas: dict[Any, Formula] = field(default_factory=dict)
-    ignore: tuple[str, ...] = ()
-    spiking_types: tuple[type[nn.Module], ...] = ()
-    spiking_names: tuple[str, ...] = ()
-    time_axis: TimeAxis | None = None
-    num_timesteps: int | None = None
-    inputs: Origin | None = None
-    dense_as_spikes: bool = False
-
-
-class _Frame(NamedTuple):
-    name: str
-    module: nn.Module
-    kind: Spiking | None
-    seeing: bool  # whether functions are looked at
-    ignored: bool
-
-
-class WatchedForward(TorchFunctionMode):
+class WatchedForward(FunctionWatch):
     """One forward pass of a model under watch."""
 
     def __init__(self, root: nn.Module, settings: Settings) -> None:
-        super().__init__()
-        self.root, self.settings, self.ledger = root, settings, Ledger()
+        super().__init__(settings, Origins(_constants(root), settings.inputs))
+        self.root = root
         self.steps = StepCount(settings.time_axis, settings.num_timesteps)
         self.names = {id(m): name for name, m in root.named_modules()}
         self.called: dict[str, nn.Module] = {}
-        self.counted: set[int] = set()
-        self.harmless: set[int] = set()
-        self._origins = Origins(_constants(root), settings.inputs)
-        self._counter = Counter(self._origins, settings.weights, settings.dense_as_spikes)
-        self._call_names, self._stack = CallNames(), list[_Frame]()
-        self._busy = False
+        self._looking = False
         self._hooked: set[int] = set()
         self._thread, self._handles = threading.get_ident(), HookHandles()
-
-    # ---- modules
 
     def start(self, inputs: list[Tensor]) -> None:
         """Begin, as the model is called."""
         self.steps.see_input(inputs)
-        self._handles.add(_SilencedAdvice(self.root))
+        self._handles.add(SilencedAdvice(self.root))
         self._handles.add(torch_module.register_module_forward_pre_hook(self._before))
         # without keyword arguments, whose hooks PyTorch forgets to remove
         self._handles.add(torch_module.register_module_forward_hook(self._after, always_call=True))
@@ -99,11 +67,12 @@ class WatchedForward(TorchFunctionMode):
                 hook = module.register_forward_hook(self._after_formula, with_kwargs=True)
                 self._handles.add(hook)
         self._push(self.root, inputs)
-        self.__enter__()  # type: ignore[no-untyped-call]
+        self._look()
 
     def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """End, as the model returns or fails (with no output)."""
-        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        if self._looking:
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         self._handles.remove()
         if output is not None:
             root = self._stack[-1]
@@ -112,10 +81,21 @@ class WatchedForward(TorchFunctionMode):
                 self._count_module(self.root, root, args, kwargs, output)
         self._stack.clear()
 
+    def _look(self) -> None:
+        """Leave the stack of modes where functions are not looked at: a neuron calls thousands."""
+        seeing = self._stack[-1].seeing
+        if seeing and not self._looking:
+            self.__enter__()  # type: ignore[no-untyped-call]
+            self._looking = True
+        elif self._looking and not seeing and current_mode() is self:
+            self.__exit__(None, None, None)
+            self._looking = False
+
     def _before(self, module: nn.Module, args: Any) -> None:
         if threading.get_ident() == self._thread:
             with self._unseen():
                 self._push(module, tensors(args))
+            self._look()
 
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._thread:
@@ -126,12 +106,14 @@ class WatchedForward(TorchFunctionMode):
         with self._unseen():
             self._pop(args, output)
         if id(module) in self._hooked:
-            self._stack.append(_Frame("", module, None, seeing=False, ignored=True))
+            self._stack.append(Frame("", module, None, seeing=False, ignored=True))
+        self._look()
 
     def _after_hooks(self, module: nn.Module, *_: Any) -> None:
         """What a module's hooks computed for themselves is no part of the model."""
         if self._stack[-1].module is module:
             self._stack.pop()
+            self._look()
 
     def _after_formula(
         self, module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any
@@ -164,7 +146,9 @@ class WatchedForward(TorchFunctionMode):
                 if parent.kind.spikes and self._origins.known(x) is None:
                     self._origins.put(x, SIGNED_SPIKES if parent.kind.signed else SPIKES)
         seeing = seeing and not (kind is not None and kind.closed) and self._formula(module) is None
-        self._stack.append(_Frame(name, module, kind, seeing, ignored))
+        self._stack.append(Frame(name, module, kind, seeing, ignored))
+        if kind is not None and name not in self.called:
+            self.ledger.carried[name] = carries_state(module)
         if not ignored:
             self.called[name] = module
 
@@ -185,7 +169,7 @@ class WatchedForward(TorchFunctionMode):
         origin = self._origins.of(x)
         return origin if origin.uniform() else DENSE
 
-    def _name(self, module: nn.Module, parent: _Frame | None) -> str:
+    def _name(self, module: nn.Module, parent: Frame | None) -> str:
         name = self.names.get(id(module))
         if name is not None or parent is None:
             return name or ""
@@ -208,7 +192,7 @@ class WatchedForward(TorchFunctionMode):
         )
 
     def _count_module(
-        self, module: nn.Module, parent: _Frame, args: Any, kwargs: Any, output: Any
+        self, module: nn.Module, parent: Frame, args: Any, kwargs: Any, output: Any
     ) -> None:
         formula = self._formula(module)
         assert formula is not None
@@ -221,7 +205,7 @@ class WatchedForward(TorchFunctionMode):
             if self._origins.known(x) is None:
                 self._origins.put(x, DENSE)
 
-    def _spiked(self, frame: _Frame, kind: Spiking, inputs: list[Tensor], output: Any) -> None:
+    def _spiked(self, frame: Frame, kind: Spiking, inputs: list[Tensor], output: Any) -> None:
         made = tensors([output])
         if not made:
             return
@@ -236,103 +220,6 @@ class WatchedForward(TorchFunctionMode):
         sums = self._origins.magnitudes(spikes).over(range(lead))
         self.ledger.add_rate(frame.name, sums, math.prod(spikes.shape[:lead]))
 
-    # ---- functions
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Run a function, count it if it has synapses, and note what its results are."""
-        kwargs = kwargs or {}
-        if self._busy or not self._stack[-1].seeing:
-            return func(*args, **kwargs)
-        formula = self.settings.formulas.get(func) or FORMULAS.get(func)
-        if formula is not None:
-            return self._count_call(func, formula, args, kwargs)
-        if getattr(func, "__name__", "") == "__setitem__":
-            return self._assign(func, args, kwargs)
-        result = func(*args, **kwargs)
-        if isinstance(result, Tensor | list | tuple):
-            self._note(func, args, kwargs, result)
-        return result
-
-    def _count_call(self, func: Any, formula: Formula, args: Any, kwargs: Any) -> Any:
-        synapses = formula(*args, **kwargs)
-        arguments = tensors((*args, *kwargs.values()))
-        given = [origin for origin in map(self._origins.constant, arguments) if origin is not None]
-        parameters = frozenset[int]().union(*(origin.parameters for origin in given))
-        data = [
-            self._origins.of(x).kind
-            for s in synapses
-            for i, x in enumerate(s.operands)
-            if i not in s.weights
-        ]
-        only_weights = bool(data) and set(data) == {"constant"}
-        frame = self._stack[-1]
-        if not only_weights:
-            self.counted |= parameters
-            if not frame.ignored:
-                name = (
-                    frame.name
-                    if owns(frame.module, parameters) and frame.name
-                    else self._call_names.name(frame.name, func, parameters)
-                )
-                for each in synapses:
-                    self.ledger.add_call(name, *self._counter.count(each))
-        result = func(*args, **kwargs)
-        origin = joined(given) if only_weights else DENSE
-        for x in tensors([result]):
-            self._origins.put(x, origin)
-        return result
-
-    def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
-        origin = origin_of_result(Call(self._origins, func, args, kwargs, result))
-        results = tensors([result])
-        several = origin if isinstance(origin, list) else [origin] * len(results)
-        for x, its in zip(results, several, strict=False):
-            self._origins.put(x, its)
-        name = getattr(func, "__name__", "")
-        if name.strip("_") in HARMLESS:
-            for x in tensors((*args, *kwargs.values())):
-                constant = self._origins.constant(x)
-                if constant is not None:
-                    self.harmless |= constant.parameters
-
-    def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
-        target, _, value = args
-        before = self._origins.of(target)
-        put = (
-            self._origins.of(value)
-            if isinstance(value, Tensor)
-            else (ZEROS if value == 0 else DENSE)
-        )
-        result = func(*args, **kwargs)
-        after = joined([before, put])
-        for x in (target, target._base):
-            if x is not None:
-                self._origins.put(x, after)
-        return result
-
-
-# functions in which a parameter is an offset or a scale, whose values no spike has to reach
-HARMLESS = frozenset(
-    [
-        "add",
-        "radd",
-        "iadd",
-        "sub",
-        "rsub",
-        "cat",
-        "stack",
-        "layer_norm",
-        "group_norm",
-        "batch_norm",
-        "rms_norm",
-        "instance_norm",
-        "prelu",
-        "where",
-    ]
-)
-
 
 def _constants(root: nn.Module) -> set[int]:
     dynamic = {id(m) for m in root.modules() if spiking(m) is not None}
@@ -340,19 +227,3 @@ def _constants(root: nn.Module) -> set[int]:
         id(b) for m in root.modules() if id(m) not in dynamic for b in m.buffers(recurse=False)
     }
     return buffers | {id(p) for p in root.parameters()}
-
-
-class _SilencedAdvice:
-    """Keeps compiled parts of a model from advising against global hooks, until `remove()`."""
-
-    def __init__(self, root: nn.Module) -> None:
-        self._catch = None
-        if any(hasattr(module, "_orig_mod") for module in root.modules()):
-            self._catch = warnings.catch_warnings()
-            self._catch.__enter__()
-            warnings.filterwarnings("ignore", "Using `torch.compile.module.` when there are global")
-
-    def remove(self) -> None:
-        """Let warnings through again."""
-        if self._catch is not None:
-            self._catch.__exit__(None, None, None)

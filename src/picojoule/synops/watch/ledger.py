@@ -28,10 +28,14 @@ class Rate:
 
 @dataclass
 class Ledger:
-    """Totals by name; `passes` are the samples and time steps of each forward pass."""
+    """Totals by name; `passes` are the samples and time steps of each forward pass.
+
+    `carried` tells of each neuron layer whether it began with a state other than zero.
+    """
 
     lines: dict[str, Line] = field(default_factory=dict)
     rates: dict[str, Rate] = field(default_factory=dict)
+    carried: dict[str, Tensor] = field(default_factory=dict)
     passes: list[Steps] = field(default_factory=list)
 
     def add_call(self, name: str, synops: Count, macs: Count) -> None:
@@ -53,4 +57,5 @@ class Ledger:
             self.add_call(name, line.synops, line.macs)
         for name, rate in other.rates.items():
             self.add_rate(name, rate.spikes, rate.entries)
+        self.carried |= other.carried
         self.passes += other.passes

@@ -5,42 +5,18 @@ A function without an entry makes dense values of whatever it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from picojoule.synops.watch import pooling
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, ZEROS, Origin, Origins, joined
-
-Result = Origin | list[Origin]
-
-
-class Call(NamedTuple):
-    """A function's call, what it gave, and the origins of tensors so far."""
-
-    origins: Origins
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    result: Any
-
-    @property
-    def values(self) -> list[Any]:
-        """All arguments."""
-        return [*self.args, *self.kwargs.values()]
-
-    @property
-    def first(self) -> Tensor:
-        """The first tensor among them."""
-        return next(x for x in self.values if isinstance(x, Tensor))
-
-
-Rule = Callable[[Call], Result]
+from picojoule.synops.watch import arithmetic, pooling
+from picojoule.synops.watch.call import Call, Result, Rule, tensors
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, ZEROS, Origin, joined
 
 _NAMES = {
     "moved": """reshape view view_as reshape_as flatten unflatten ravel squeeze squeeze_ unsqueeze unsqueeze_
@@ -86,11 +62,12 @@ def rules() -> dict[Callable[..., Any], Rule]:
     spaces = (torch, Tensor, F, torch._C._nn, torch._VF)
     table: dict[Callable[..., Any], Rule] = {}
     for rule, names in _NAMES.items():
+        found = globals().get(f"_{rule}") or getattr(arithmetic, rule)
         for name in names.split():
             for space in spaces:
                 function = getattr(space, name, None)
                 if function is not None:
-                    table[function] = globals()[f"_{rule}"]
+                    table[function] = found
     for name in _VIEWS:
         table[getattr(Tensor, name).__get__] = _moved
     return table
@@ -104,17 +81,6 @@ def origin_of_result(call: Call) -> Result:
     given = [call.origins.constant(x) for x in tensors(call.values)]
     constants = [origin for origin in given if origin is not None]
     return joined(constants) if given and len(constants) == len(given) else DENSE
-
-
-def tensors(values: Iterable[Any]) -> list[Tensor]:
-    """The tensors among the arguments of a call, in lists too."""
-    found: list[Tensor] = []
-    for value in values:
-        if isinstance(value, Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple):
-            found += tensors(value)
-    return found
 
 
 def _moved(call: Call) -> Result:
@@ -161,110 +127,6 @@ def _assembled(call: Call) -> Result:
     return replace(joined(parts, product=True), unit=units)
 
 
-def _added(call: Call) -> Result:
-    if call.kwargs.get("alpha", 1) != 1:
-        return DENSE
-    operands = [x for x in call.values if _is_value(x)]
-    if isinstance(call.result, tuple):  # the largest along an axis
-        operands = operands[:1]
-    return _together(call.origins, operands)
-
-
-def _subtracted(call: Call) -> Result:
-    origin = _added(call)
-    assert isinstance(origin, Origin)
-    return replace(origin, signed=True) if origin.kind == "spikes" else origin
-
-
-def _chosen(call: Call) -> Result:
-    _, *values = call.values
-    return _together(call.origins, values) if values else SIGNED_SPIKES
-
-
-def _together(origins: Origins, operands: list[Any]) -> Origin:
-    """The origin of a sum of tensors and numbers."""
-    of_tensors = []
-    for x in operands:
-        if isinstance(x, Tensor):
-            known = origins.known(x)
-            if known is not None and known.kind == "dense":
-                return DENSE  # whatever the others are; their values need not be looked at
-            of_tensors.append(known or origins.of(x))
-    origin = joined(of_tensors)
-    numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
-    if not numbers or origin.kind == "constant":
-        return origin
-    if origin.kind == "zeros":
-        origin = SIGNED_SPIKES
-    if origin.kind != "spikes" or not origin.uniform():
-        return DENSE
-    whole = all(float(x / origin.unit).is_integer() for x in numbers)
-    return replace(origin, signed=True) if whole else DENSE
-
-
-def _multiplied(call: Call) -> Result:
-    operands = [x for x in call.values if _is_value(x)]
-    if len(operands) != 2:
-        return DENSE
-    return _product(call.origins, *operands)
-
-
-def _product(origins: Origins, a: Any, b: Any) -> Origin:
-    if not isinstance(a, Tensor):
-        a, b = b, a
-    if not isinstance(b, Tensor):
-        return origins.of(a).scaled(b)
-    first, second = origins.of(a), origins.of(b)
-    if "zeros" in (first.kind, second.kind):
-        return ZEROS
-    if first.kind == second.kind == "spikes":
-        factor = second.unit
-        return joined([first, second], product=True).scaled(factor)
-    if first.kind == second.kind:
-        return joined([first, second])
-    if first.kind != "spikes":
-        (a, first), (b, second) = (b, second), (a, first)
-    if first.kind == "spikes" and b.numel() == 1:
-        return first.scaled(b.reshape(()))
-    return DENSE
-
-
-def _divided(call: Call) -> Result:
-    a, b, *_ = call.values
-    if not isinstance(a, Tensor) or call.kwargs.get("rounding_mode") is not None:
-        return DENSE
-    if not isinstance(b, Tensor):
-        return call.origins.of(a).scaled(1 / b) if b != 0 else DENSE
-    first, second = call.origins.of(a), call.origins.of(b)
-    if first.kind == second.kind == "constant":
-        return joined([first, second])
-    if first.kind == "spikes" and b.numel() == 1 and second.kind != "spikes":
-        return first.scaled(1 / b.reshape(()))
-    return ZEROS if first.kind == "zeros" else DENSE
-
-
-def _rectified(call: Call) -> Result:
-    origin = call.origins.of(call.first)
-    return replace(origin, signed=False) if origin.kind == "spikes" else origin
-
-
-def _negated(call: Call) -> Result:
-    return call.origins.of(call.first).scaled(-1)
-
-
-def _clamped(call: Call) -> Result:
-    return _together(call.origins, [x for x in call.values if _is_value(x)])
-
-
-def _filled(call: Call) -> Result:
-    x, _, value, *_ = call.values
-    return _together(call.origins, [x, value])
-
-
-def _copied(call: Call) -> Result:
-    return call.origins.of(call.args[1])
-
-
 def _whole(call: Call) -> Result:
     return DENSE if call.kwargs.get("decimals") else SIGNED_SPIKES
 
@@ -285,7 +147,7 @@ def _dropped(call: Call) -> Result:
 def _padded(call: Call) -> Result:
     given = dict(zip(("input", "pad", "mode", "value"), call.args, strict=False)) | call.kwargs
     if given.get("mode", "constant") == "constant" and given.get("value"):
-        return _together(call.origins, [given["input"], given["value"]])
+        return arithmetic.together(call.origins, [given["input"], given["value"]])
     return _moved(call)
 
 
@@ -322,7 +184,3 @@ def _uniform(origin: Origin) -> Origin:
 
 def _scalar(origin: Origin) -> bool:
     return isinstance(origin.unit, Tensor) and origin.unit.ndim == 0
-
-
-def _is_value(x: Any) -> bool:
-    return isinstance(x, Tensor | int | float) and not isinstance(x, bool)

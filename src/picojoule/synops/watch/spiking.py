@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from picojoule.layers import SpikingMaxPooling2dLayer, SqueezeMixin, StatefulLayer, SumPool2d
-from picojoule.synops.sequential import holds_synapses
 
 TimeAxis = Literal["bt", "tb", "folded", "loop", "outer"]
 LEADING = {"bt": 2, "tb": 2, "folded": 1, "loop": 1, "outer": 1}
@@ -46,13 +46,31 @@ def spiking(
         return Spiking(time or "loop", signed=True, closed=False)
     if isinstance(module, StatefulLayer):
         where: TimeAxis = "folded" if isinstance(module, SqueezeMixin) else "bt"
-        return None if passes_spikes_on(module) else Spiking(where, spikes=module.does_spike)
+        if passes_spikes_on(module):
+            return None
+        return Spiking(where, spikes=module.does_spike, signed=_may_be_negative(module))
     kind: Any = type(module)
     family = _family(kind)
     if family is None:
         return None
     known: Spiking = _PEERS[family](module)
     return known._replace(closed=not _own_weights(module))
+
+
+def _may_be_negative(layer: Any) -> bool:
+    """Whether spikes are made by a function of the user's own."""
+    made_by = getattr(layer, "spike_fn", None)
+    kind = made_by if isinstance(made_by, type) else type(made_by)
+    return made_by is not None and not kind.__module__.startswith("picojoule.")
+
+
+def carries_state(module: nn.Module) -> Tensor:
+    """Whether a neuron layer starts with a potential other than zero, a boolean scalar."""
+    for name in ("v_mem", "mem", "v"):  # Picojoule and sinabs, snnTorch, SpikingJelly
+        state = getattr(module, name, None)
+        if isinstance(state, Tensor):
+            return (state.detach() != 0).any()
+    return torch.zeros((), dtype=torch.bool)
 
 
 def _own_weights(module: nn.Module) -> bool:
@@ -97,5 +115,3 @@ _PEERS: dict[str, Any] = {
     "norse": _norse,
     "sinabs": _sinabs,
 }
-
-__all__ = ["LEADING", "Spiking", "TimeAxis", "holds_synapses", "passes_spikes_on", "spiking"]

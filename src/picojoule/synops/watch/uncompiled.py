@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import torch
@@ -53,3 +54,19 @@ class Uncompiled:
             Uncompiled._holders -= 1
             if Uncompiled._holders == 0:
                 Uncompiled._stance.__exit__(None, None, None)
+
+
+class SilencedAdvice:
+    """Keeps compiled parts of a model from advising against global hooks, until `remove()`."""
+
+    def __init__(self, root: nn.Module) -> None:
+        self._catch = None
+        if any(hasattr(module, "_orig_mod") for module in root.modules()):
+            self._catch = warnings.catch_warnings()
+            self._catch.__enter__()
+            warnings.filterwarnings("ignore", "Using `torch.compile.module.` when there are global")
+
+    def remove(self) -> None:
+        """Let warnings through again."""
+        if self._catch is not None:
+            self._catch.__exit__(None, None, None)

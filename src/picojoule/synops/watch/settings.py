@@ -1,0 +1,28 @@
+"""What a Monitor was asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from picojoule.synops.formulas import Formula
+from picojoule.synops.watch.count import Weights
+from picojoule.synops.watch.origin import Origin
+from picojoule.synops.watch.spiking import TimeAxis
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to count and how; see :class:`picojoule.Monitor`."""
+
+    weights: Weights = "all"
+    formulas: dict[Any, Formula] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    spiking_types: tuple[type[nn.Module], ...] = ()
+    spiking_names: tuple[str, ...] = ()
+    time_axis: TimeAxis | None = None
+    num_timesteps: int | None = None
+    inputs: Origin | None = None
+    dense_as_spikes: bool = False
