@@ -2,6 +2,7 @@
 
 from picojoule.plots.activations import scatter_activations
 from picojoule.plots.firing_rates import plot_firing_rates
+from picojoule.plots.layers import draw_layers
 from picojoule.plots.synops import plot_synops
 
-__all__ = ["plot_firing_rates", "plot_synops", "scatter_activations"]
+__all__ = ["draw_layers", "plot_firing_rates", "plot_synops", "scatter_activations"]

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from torch import nn
 
@@ -63,6 +63,7 @@ class Monitor:
     Example:
         >>> import picojoule
         >>> import torch
+        >>> from torch import nn
         >>> model = nn.Sequential(nn.Linear(3, 4), picojoule.layers.IAF(), nn.Linear(4, 2))
         >>> with Monitor(model) as monitor:
         ...     _ = model(torch.ones(5, 10, 3))
@@ -114,7 +115,7 @@ class Monitor:
 
     # ---- watching
 
-    def attach(self) -> Monitor:
+    def attach(self) -> Self:
         """Start to watch; the same as entering the `with` block."""
         if not self._attached:
             pre = _ModelHook(self, "_begin")
@@ -139,7 +140,7 @@ class Monitor:
         """Forget the results."""
         self._ledger = None
 
-    def __enter__(self) -> Monitor:
+    def __enter__(self) -> Self:
         return self.attach()
 
     def __exit__(self, *_: object) -> None:
@@ -198,7 +199,7 @@ class Monitor:
             warnings.warn(f"Monitor: {sentence}", MonitorWarning, stacklevel=2)
         return found
 
-    def _counts(self, what: Literal["synops", "macs"]) -> Counts:
+    def _counts(self, what: Literal["synops", "macs", "dense", "biases"]) -> Counts:
         ledger = self._results()
         totals = {name: getattr(line, what) for name, line in ledger.lines.items()}
         steps = sum(p.samples * p.time for p in ledger.passes)

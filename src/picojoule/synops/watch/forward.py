@@ -200,7 +200,7 @@ class WatchedForward(FunctionWatch):
         name = self._name(module, parent)
         if not (parent.ignored or name in self.settings.ignore):
             for synapses in formula(module, *args, **kwargs):
-                self.ledger.add_call(name, *self._counter.count(synapses))
+                self._enter(name, synapses).kind = type(module).__name__
         for x in tensors([output]):
             if self._origins.known(x) is None:
                 self._origins.put(x, DENSE)
@@ -210,6 +210,7 @@ class WatchedForward(FunctionWatch):
         if not made:
             return
         self.steps.see_spiking(frame.name, frame.module, kind, (inputs or made)[0])
+        self.ledger.add_updates(frame.name, type(frame.module).__name__, made[0].numel())
         if not kind.spikes:
             for x in made:
                 self._origins.put(x, DENSE)

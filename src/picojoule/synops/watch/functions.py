@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from picojoule.synops.formulas import FORMULAS, Formula
+from picojoule.synops.formulas import FORMULAS, Formula, Synapses
 from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.count import Counter
-from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.names import CallNames, owns
+from picojoule.synops.watch.ledger import Ledger, Line
+from picojoule.synops.watch.names import CallNames, op_name, owns
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.settings import Settings
@@ -95,22 +95,34 @@ class FunctionWatch(TorchFunctionMode):
             if i not in s.weights
         ]
         only_weights = bool(data) and set(data) == {"constant"}
-        frame = self._stack[-1]
+        frame, line = self._stack[-1], None
         if not only_weights:
             self.counted |= parameters
             if not frame.ignored:
-                name = (
-                    frame.name
-                    if owns(frame.module, parameters) and frame.name
-                    else self._call_names.name(frame.name, func, parameters)
-                )
+                own = owns(frame.module, parameters) and frame.name != ""
+                name = frame.name if own else self._call_names.name(frame.name, func, parameters)
                 for each in synapses:
-                    self.ledger.add_call(name, *self._counter.count(each))
+                    line = self._enter(name, each)
+                    line.kind = type(frame.module).__name__ if own else op_name(func)
         result = func(*args, **kwargs)
+        if line is not None and isinstance(result, Tensor) and self._adds_bias(synapses, arguments):
+            line.biases += result.numel()
         origin = joined(given) if only_weights else DENSE
         for x in tensors([result]):
             self._origins.put(x, origin)
         return result
+
+    def _enter(self, name: str, synapses: Synapses) -> Line:
+        counter = self._counter
+        return self.ledger.add_call(name, *counter.count(synapses), counter.dense(synapses))
+
+    def _adds_bias(self, synapses: list[Synapses], arguments: list[Tensor]) -> bool:
+        """Whether a call of one product is given a vector that it does not multiply by."""
+        return len(synapses) == 1 and any(
+            x.ndim == 1 and all(x is not operand for operand in synapses[0].operands)
+            for x in arguments
+            if self._origins.constant(x) is not None
+        )
 
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         origin = origin_of_result(Call(self._origins, func, args, kwargs, result))

@@ -1,0 +1,134 @@
+"""The report of a count: frozen numbers without a graph, to print, store and compare."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from picojoule.plots import draw_layers
+from picojoule.report.document import document
+from picojoule.report.rendering import html, latex, markdown, text
+from picojoule.report.row import Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a model spent, layer by layer, as plain numbers: :meth:`picojoule.Monitor.report`.
+
+    SynOps are spikes that arrived at synapses. MACs are products of dense values, such as those of
+    an image that is fed in as it is; they stand apart. Biases and neuron updates stand on lines
+    of their own and are in no other number.
+
+    Args:
+        model: the type of the model.
+        rows: layers in the order in which they were called.
+        samples: samples that the numbers are a mean over.
+        num_timesteps: time steps of a sample.
+        biases_per_sample: additions of biases of linear and convolutional layers.
+        neuron_updates_per_sample: neurons times time steps, of all layers with dynamics.
+
+    Example:
+        >>> import picojoule
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Linear(3, 4), picojoule.layers.IAF(), nn.Linear(4, 2))
+        >>> with picojoule.Monitor(model) as monitor:
+        ...     _ = model(torch.ones(5, 10, 3))
+        >>> report = monitor.report()
+        >>> report.rows[0].synops_per_sample, report.neuron_updates_per_sample
+        (120.0, 40.0)
+    """
+
+    model: str
+    rows: tuple[Row, ...]
+    samples: int
+    num_timesteps: float
+    biases_per_sample: float = 0.0
+    neuron_updates_per_sample: float = 0.0
+
+    # ---- totals
+
+    @property
+    def synops_per_timestep(self) -> float:
+        """SynOps of all layers, per sample and time step."""
+        return sum(row.synops_per_timestep or 0.0 for row in self.rows)
+
+    @property
+    def synops_per_sample(self) -> float:
+        """SynOps of all layers, over a sample's time steps."""
+        return sum(row.synops_per_sample or 0.0 for row in self.rows)
+
+    @property
+    def macs_per_sample(self) -> float:
+        """Products of dense values in all layers, over a sample's time steps."""
+        return sum(row.macs_per_sample or 0.0 for row in self.rows)
+
+    @property
+    def macs_one_pass(self) -> float:
+        """Multiplications of the same network run once, densely, as an ANN."""
+        return sum(row.macs_one_pass or 0.0 for row in self.rows)
+
+    # ---- forms
+
+    def to_dict(self) -> dict[str, Any]:
+        """Rows, totals and units as plain Python values."""
+        return {
+            "model": self.model,
+            "samples": self.samples,
+            "num_timesteps": self.num_timesteps,
+            "layers": [asdict(row) | {"input": row.input} for row in self.rows],
+            "totals": self._totals(),
+        }
+
+    def _totals(self) -> dict[str, float]:
+        return {
+            "synops_per_timestep": self.synops_per_timestep,
+            "synops_per_sample": self.synops_per_sample,
+            "macs_per_sample": self.macs_per_sample,
+            "macs_one_pass": self.macs_one_pass,
+            "biases_per_sample": self.biases_per_sample,
+            "neuron_updates_per_sample": self.neuron_updates_per_sample,
+        }
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """`to_dict()` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent)
+
+    def to_text(self) -> str:
+        """A table in plain text, as `print(report)` shows it."""
+        return text(document(self))
+
+    def to_markdown(self) -> str:
+        """A table in Markdown."""
+        return markdown(document(self))
+
+    def to_latex(self) -> str:
+        """A table in LaTeX; needs the package `booktabs`."""
+        return latex(document(self))
+
+    def to_html(self) -> str:
+        """A page that needs no other file."""
+        return html(document(self))
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def plot(self, path: Path | str | None = None) -> Figure:
+        """Draw SynOps and MACs of each layer, and the firing rates; needs matplotlib.
+
+        Args:
+            path: where to write it as PNG, if at all.
+
+        Raises:
+            ImportError: matplotlib is missing.
+        """
+        counted = [row for row in self.rows if row.synops_per_sample is not None]
+        synops = {row.name: row.synops_per_sample or 0.0 for row in counted}
+        macs = {row.name: row.macs_per_sample or 0.0 for row in counted}
+        rates = {row.name: row.firing_rate for row in self.rows if row.firing_rate is not None}
+        return draw_layers(synops, macs, rates, None if path is None else Path(path))
