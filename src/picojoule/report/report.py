@@ -7,13 +7,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from picojoule.energy import EnergyProfile
+from picojoule.energy.network import NetworkEnergy, network_energy
 from picojoule.plots import draw_layers
-from picojoule.report.document import document
+from picojoule.report.document import Document, document
+from picojoule.report.priced import as_dict, energy_notes, energy_table
 from picojoule.report.rendering import html, latex, markdown, text
 from picojoule.report.row import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Profile = str | EnergyProfile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,28 +100,69 @@ class Report:
             "neuron_updates_per_sample": self.neuron_updates_per_sample,
         }
 
-    def to_json(self, indent: int | None = 2) -> str:
-        """`to_dict()` as JSON."""
-        return json.dumps(self.to_dict(), indent=indent)
+    def to_json(self, indent: int | None = 2, *, profile: Profile | None = None) -> str:
+        """`to_dict()` as JSON; with a profile, `energy_j` too."""
+        content = self.to_dict()
+        if profile is not None:
+            content["energy_j"] = as_dict(self.energy(profile))
+        return json.dumps(content, indent=indent)
 
-    def to_text(self) -> str:
-        """A table in plain text, as `print(report)` shows it."""
-        return text(document(self))
+    def to_text(self, *, profile: Profile | None = None) -> str:
+        """A table in plain text, as `print(report)` shows it; with a profile, the energy below."""
+        return text(self._document(profile))
 
-    def to_markdown(self) -> str:
-        """A table in Markdown."""
-        return markdown(document(self))
+    def to_markdown(self, *, profile: Profile | None = None) -> str:
+        """A table in Markdown; with a profile, the energy below."""
+        return markdown(self._document(profile))
 
-    def to_latex(self) -> str:
-        """A table in LaTeX; needs the package `booktabs`."""
-        return latex(document(self))
+    def to_latex(self, *, profile: Profile | None = None) -> str:
+        """A table in LaTeX, for the package `booktabs`; with a profile, the energy below."""
+        return latex(self._document(profile))
 
-    def to_html(self) -> str:
-        """A page that needs no other file."""
-        return html(document(self))
+    def to_html(self, *, profile: Profile | None = None) -> str:
+        """A page that needs no other file; with a profile, the energy below."""
+        return html(self._document(profile))
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _document(self, profile: Profile | None) -> Document:
+        plain = document(self)
+        if profile is None:
+            return plain
+        energy = self.energy(profile)
+        return Document(
+            (*plain.tables, energy_table(energy)), (*plain.notes, *energy_notes(energy))
+        )
+
+    # ---- joules
+
+    def energy(self, profile: Profile) -> NetworkEnergy:
+        """Joules per sample on a chip or technology, with memory and without, beside the ANN's.
+
+        Args:
+            profile: a name, such as "loihi" or "45nm-int8+dram", or a profile of your own.
+
+        Raises:
+            ValueError: there is no such profile, or it publishes limits instead of joules.
+
+        Example:
+            >>> from picojoule.report import Row
+            >>> row = Row(name="fc", kind="Linear", synops_per_sample=1e6, macs_one_pass=2e5)
+            >>> report = Report(model="Net", rows=(row,), samples=1, num_timesteps=10)
+            >>> report.energy("loihi").total_j
+            2.36e-05
+        """
+        return network_energy(
+            profile,
+            synops=self.synops_per_sample,
+            macs=self.macs_per_sample,
+            neuron_updates=self.neuron_updates_per_sample,
+            macs_one_pass=self.macs_one_pass,
+            num_timesteps=self.num_timesteps,
+        )
+
+    # ---- pictures
 
     def plot(self, path: Path | str | None = None) -> Figure:
         """Draw SynOps and MACs of each layer, and the firing rates; needs matplotlib.
