@@ -4,8 +4,9 @@ The package stands above `energy` and `plots`, because a report prices and draws
 is in :mod:`picojoule.synops`, which knows of neither.
 """
 
+from picojoule.report.conventions import CONVENTIONS, ConventionCount
 from picojoule.report.monitor import Monitor
 from picojoule.report.report import Report
 from picojoule.report.row import Row
 
-__all__ = ["Monitor", "Report", "Row"]
+__all__ = ["CONVENTIONS", "ConventionCount", "Monitor", "Report", "Row"]

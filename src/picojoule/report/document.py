@@ -112,6 +112,8 @@ def _apart(report: Report) -> Table:
 
 def _notes(report: Report) -> tuple[str, ...]:
     notes = []
+    if report.counted_by == "sinabs":
+        notes.append("Counted by the convention of sinabs: dense values by their magnitude.")
     dense = [row.name or "(model)" for row in report.rows if row.macs_per_sample]
     if dense:
         notes.append(

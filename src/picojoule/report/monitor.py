@@ -8,6 +8,7 @@ from torch import Tensor
 
 from picojoule.energy import EnergyProfile
 from picojoule.energy.network import monitored_energy_j
+from picojoule.report.conventions import Conventions, conventions
 from picojoule.report.gather import rows
 from picojoule.report.report import Report
 from picojoule.synops.counts import Counts
@@ -47,6 +48,11 @@ class Monitor(CountingMonitor):  # noqa: D101
             samples=round(synops.steps / synops.time),
             num_timesteps=synops.time,
             biases_per_sample=counts["biases"].per_sample.total.item(),
+            counted_by="sinabs" if self._settings.dense_as_spikes else "strict",
+            weights=self._settings.weights,
+            conventions=conventions(ledger, synops)
+            if self._settings.conventions
+            else Conventions(),
             neuron_updates_per_sample=self.neuron_updates.per_sample.total.item(),
         )
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from picojoule.energy import EnergyProfile
 from picojoule.energy.network import NetworkEnergy, network_energy
 from picojoule.plots import draw_layers
+from picojoule.report.conventions import (
+    CONVENTIONS,
+    ConventionCount,
+    Conventions,
+    not_reproduced,
+)
 from picojoule.report.document import Document, document
+from picojoule.report.explain import explain
 from picojoule.report.priced import as_dict, energy_notes, energy_table
 from picojoule.report.rendering import html, latex, markdown, text
 from picojoule.report.row import Row
@@ -34,8 +41,11 @@ class Report:
         rows: layers in the order in which they were called.
         samples: samples that the numbers are a mean over.
         num_timesteps: time steps of a sample.
-        biases_per_sample: additions of biases of linear and convolutional layers.
+        biases_per_sample: additions of biases of linear and convolutional layers and products.
         neuron_updates_per_sample: neurons times time steps, of all layers with dynamics.
+        counted_by: the convention of the rows.
+        weights: whether pruned weights count as synapses ("all") or not ("nonzero").
+        conventions: what the counters of others count, if the Monitor had `conventions=True`.
 
     Example:
         >>> import picojoule
@@ -55,6 +65,9 @@ class Report:
     num_timesteps: float
     biases_per_sample: float = 0.0
     neuron_updates_per_sample: float = 0.0
+    counted_by: Literal["strict", "sinabs"] = "strict"
+    weights: Literal["all", "nonzero"] = "all"
+    conventions: Conventions = field(default_factory=Conventions)
 
     # ---- totals
 
@@ -82,13 +95,24 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Rows, totals and units as plain Python values."""
-        return {
+        content: dict[str, Any] = {
             "model": self.model,
             "samples": self.samples,
             "num_timesteps": self.num_timesteps,
             "layers": [asdict(row) | {"input": row.input} for row in self.rows],
             "totals": self._totals(),
         }
+        if self.conventions.counts:
+            counts = map(self.convention, CONVENTIONS)
+            content["conventions"] = {
+                each.convention: {
+                    "synops_per_sample": each.synops_per_sample,
+                    "macs_per_sample": each.macs_per_sample,
+                    "not_reproduced": list(each.not_reproduced),
+                }
+                for each in counts
+            }
+        return content
 
     def _totals(self) -> dict[str, float]:
         return {
@@ -161,6 +185,55 @@ class Report:
             macs_one_pass=self.macs_one_pass,
             num_timesteps=self.num_timesteps,
         )
+
+    # ---- conventions
+
+    def convention(self, name: str) -> ConventionCount:
+        """The count by a published convention, from the same forward passes.
+
+        Args:
+            name: that of the Monitor, "strict" if it was not given another; or, if the Monitor had `conventions=True`, any of "strict", "sinabs",
+                "neurobench", "syops", "spikingjelly" and "rate_flops", with the errors of each.
+
+        Raises:
+            ValueError: there is no such convention, or the Monitor did not keep what it needs.
+
+        Example:
+            >>> from picojoule.report import Row
+            >>> row = Row(name="fc", kind="Linear", synops_per_sample=60.0, macs_per_sample=0.0)
+            >>> report = Report(model="Net", rows=(row,), samples=1, num_timesteps=10)
+            >>> report.convention("strict").synops_per_sample
+            60.0
+        """
+        if name not in CONVENTIONS:
+            raise ValueError(f"Report: convention is {name!r}; choose one of {list(CONVENTIONS)}.")
+        if name == self.counted_by:
+            pairs = {
+                row.name: (row.synops_per_sample, row.macs_per_sample or 0.0)
+                for row in self.rows
+                if row.synops_per_sample is not None
+            }
+        elif not self.conventions.counts:
+            raise ValueError(
+                f"Report: what {name!r} needs was not kept. Pass Monitor(model, conventions=True)."
+            )
+        else:
+            pairs = dict(self.conventions.counts[name])
+        return ConventionCount(
+            name,
+            {layer: synops for layer, (synops, _) in pairs.items()},
+            {layer: macs for layer, (_, macs) in pairs.items()},
+            self.num_timesteps,
+            () if name in ("strict", "sinabs") else not_reproduced(self.conventions.facts),
+        )
+
+    def explain(self) -> str:
+        """Where and why the published conventions differ for this model, in plain sentences.
+
+        Raises:
+            ValueError: the Monitor did not have `conventions=True`.
+        """
+        return explain(self)
 
     # ---- pictures
 

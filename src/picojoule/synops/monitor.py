@@ -54,6 +54,8 @@ class Monitor:
         num_timesteps: time steps of a sample, where no layer can tell.
         inputs: what a tensor of unknown origin is: "spikes", "dense", or "auto", by its values.
         convention: "strict", or "sinabs", which counts dense values by magnitude, as the hooks do.
+        conventions: keep what the counters of others would count, too, for `report().convention(name)`
+            and `report().explain()`; it takes more passes over the data.
         accumulate: add up forward passes until `reset`, instead of keeping the last.
 
     Raises:
@@ -85,6 +87,7 @@ class Monitor:
         num_timesteps: int | None = None,
         inputs: Literal["auto", "spikes", "dense"] = "auto",
         convention: Literal["strict", "sinabs"] = "strict",
+        conventions: bool = False,
         accumulate: bool = False,
     ) -> None:
         _check_choice("weights", weights, ("all", "nonzero"))
@@ -105,6 +108,7 @@ class Monitor:
             num_timesteps=num_timesteps,
             inputs=_INPUTS[inputs],
             dense_as_spikes=convention == "sinabs",
+            conventions=conventions,
         )
         self._accumulate = accumulate or time_axis == "outer"
         self._handles = HookHandles()

@@ -22,6 +22,7 @@ from picojoule.synops.sequential import holds_synapses
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.functions import Frame, FunctionWatch
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins
+from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import (
     LEADING,
@@ -199,8 +200,10 @@ class WatchedForward(FunctionWatch):
         self.counted |= {id(p) for p in module.parameters()}
         name = self._name(module, parent)
         if not (parent.ignored or name in self.settings.ignore):
-            for synapses in formula(module, *args, **kwargs):
-                self._enter(name, synapses).kind = type(module).__name__
+            synapses = formula(module, *args, **kwargs)
+            line = self._enter(name, module, synapses)
+            if self._published is not None:
+                line.publish(*self._published.of(CountedCall(synapses, "formula", None, output)))
         for x in tensors([output]):
             if self._origins.known(x) is None:
                 self._origins.put(x, DENSE)

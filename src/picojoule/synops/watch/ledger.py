@@ -9,6 +9,9 @@ from torch import Tensor
 from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.watch.steps import Steps
 
+Pair = tuple[Count, Count]
+NOT_REPRODUCED = "not reproduced"  # a call that others count in ways that are not known here
+
 
 @dataclass
 class Line:
@@ -19,6 +22,21 @@ class Line:
     dense: Count = 0.0  # multiplications if every value were dense
     biases: int = 0  # additions of biases
     kind: str = ""
+    published: dict[str, Pair] = field(default_factory=dict)
+    facts: dict[str, Tensor | bool] = field(default_factory=dict)
+
+    def add(self, synops: Count, macs: Count, dense: Count) -> None:
+        """Add a counted call."""
+        self.synops, self.macs = self.synops + synops, self.macs + macs
+        self.dense = self.dense + dense
+
+    def publish(self, counts: dict[str, Pair], facts: dict[str, Tensor | bool]) -> None:
+        """Add what others count of a call, and what makes them differ."""
+        for name, (acs, macs) in counts.items():
+            before = self.published.get(name, (0.0, 0.0))
+            self.published[name] = before[0] + acs, before[1] + macs
+        for name, fact in facts.items():
+            self.facts[name] = self.facts.get(name, False) | fact
 
 
 @dataclass
@@ -46,13 +64,10 @@ class Ledger:
     order: dict[str, None] = field(default_factory=dict)
     passes: list[Steps] = field(default_factory=list)
 
-    def add_call(self, name: str, synops: Count, macs: Count, dense: Count = 0.0) -> Line:
-        """Enter a counted call."""
+    def line(self, name: str) -> Line:
+        """The line of that name, made on first use."""
         self.order.setdefault(name)
-        line = self.lines.setdefault(name, Line())
-        line.synops, line.macs = line.synops + synops, line.macs + macs
-        line.dense = line.dense + dense
-        return line
+        return self.lines.setdefault(name, Line())
 
     def add_updates(self, name: str, kind: str, updates: int) -> None:
         """Enter that many neurons, each updated once."""
@@ -71,8 +86,10 @@ class Ledger:
     def extend(self, other: Ledger) -> None:
         """Add another pass."""
         for name, line in other.lines.items():
-            own = self.add_call(name, line.synops, line.macs, line.dense)
+            own = self.line(name)
+            own.add(line.synops, line.macs, line.dense)
             own.kind, own.biases = line.kind, own.biases + line.biases
+            own.publish(line.published, line.facts)
         for name, rate in other.rates.items():
             self.add_rate(name, rate.spikes, rate.entries)
         for name, updates in other.updates.items():
