@@ -12,6 +12,8 @@ SINABS := 3.1.3
 export SINABS_TESTS := $(CURDIR)/$(VENV)/sinabs-$(SINABS)/tests
 # Peers are outside witnesses: without their dependencies, which would bring torchvision in.
 PEERS := sinabs==$(SINABS) pbr nir nirtorch h5py norse==1.1.0 snntorch==1.0.0 spikingjelly==2.0.0 loguru
+# Triton's interpreter runs the GPU's kernels on the CPU, for their tests.
+TRITON := $(if $(filter Linux,$(shell uname -s)),triton==3.9.0)
 
 .PHONY: demo test check test-all bench bench-quick format clean
 
@@ -23,7 +25,7 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: $(VENV)/base
 	$(PIP) -e ".[dev]"
-	$(PIP) --no-deps $(PEERS)
+	$(PIP) --no-deps $(PEERS) $(TRITON)
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary sinabs --dest $(VENV) sinabs==$(SINABS)
 	tar xzf $(VENV)/sinabs-$(SINABS).tar.gz -C $(VENV)
 	touch $@

@@ -93,3 +93,8 @@ def test_joules_of_a_chip_with_limits_alone_are_an_error_even_with_a_number() ->
     speck = replace(profile("speck"), max_synops_per_second_per_core=1e6)
     with pytest.raises(ValueError, match=r"'speck' has no energy per operation.*core_load"):
         energy_j(speck, synops=1.0)
+
+
+def test_counts_of_many_layers_are_not_one_count() -> None:
+    with pytest.raises(TypeError, match="synops is a dict, expected one number or tensor"):
+        energy_j("loihi", synops={"1": 3.0})  # type: ignore[arg-type]

@@ -1,10 +1,12 @@
 """Whole models under the Monitor, against counts by hand and the hooks."""
 
 import copy
+import gc
 import io
 import pickle
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from picojoule.layers import (
     SumPool2d,
     UnflattenTime,
 )
+from picojoule.training.lenet import lenet as seeds_network
 from tests.synops.brute_force import impulse_count
 
 T = 5
@@ -62,6 +65,38 @@ def test_the_numbers_are_those_of_the_hooks() -> None:
     assert monitor.synops.per_sample.total.item() == pytest.approx(T * total.item(), rel=1e-6)
     per_second = monitor.synops.per_second(1e-3)["0"].item()
     assert per_second == pytest.approx(1e3 * expected[0].item(), rel=1e-6)
+
+
+def test_the_seeds_network_gives_the_hooks_numbers() -> None:
+    model = seeds_network(batch_size=2)
+    x = spikes(2, T, 1, 28, 28)  # spikes, so that both conventions count the first layer alike
+    with Monitor(model) as monitor, register_synops_hooks(model):
+        model(x)
+    expected = model.hook_data["synops_per_timestep"]
+    assert {int(name): n.item() for name, n in monitor.synops.items()} == {
+        key: pytest.approx(n.item(), rel=1e-6) for key, n in expected.items()
+    }
+    assert min(n.item() for n in expected.values()) >= 0 < monitor.synops.total.item()
+    rates = {name: rate.mean().item() for name, rate in monitor.rates.items()}
+    layers = {name: m for name, m in model.named_modules() if isinstance(m, IAFSqueeze)}
+    assert rates == {name: pytest.approx(m.firing_rate.item()) for name, m in layers.items()}
+
+
+def test_no_tensor_of_the_forward_pass_is_kept() -> None:
+    kept: list[Any] = []
+
+    class Peek(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            kept.append(weakref.ref(x))
+            return x * 2
+
+    model = nn.Sequential(nn.Linear(3, 4), IAF(), Peek(), nn.Linear(4, 2), Peek())
+    with Monitor(model) as monitor, torch.no_grad():
+        model(2 * spikes(2, T, 3))
+    gc.collect()
+    assert len(kept) == 2
+    assert all(x() is None for x in kept)
+    assert monitor.synops.total.item() > 0
 
 
 def test_an_image_is_dense_and_an_event_frame_is_spikes() -> None:
@@ -281,6 +316,11 @@ FOLLOWED: list[tuple[Any, float]] = [
     (lambda s: F.dropout(s, 0.5, training=False), 1.0),
     (lambda s: s * torch.tensor(0.7), 1.0),
     (lambda s: F.interpolate(s, scale_factor=2), 4.0),
+    (lambda s: s.clone().mul_(0.3).relu_().div_(7), 1.0),
+    (lambda s: F.dropout(s.clone(), 0.5, False, True).add_(s).neg_(), 2.0),
+    (lambda s: torch.zeros(4, 2, 6, 6).index_add_(0, torch.tensor([1, 3]), s / 3), 1.0),
+    (lambda s: torch.cat([s[:, :1] / 3, s[:, 1:] / 5], 1).flatten(1), 1.0),
+    (lambda s: torch.where(s > 1, s - 1, torch.zeros(())) + s.clamp(max=1), 1.0),
 ]
 
 

@@ -148,6 +148,11 @@ def _check_all_priced(chosen: EnergyProfile, unpriced: Mapping[str, Quantity]) -
 
 
 def _check_count(name: str, count: Quantity) -> None:
+    if not isinstance(count, Tensor | int | float):
+        raise TypeError(
+            f"energy_j: {name} is a {type(count).__name__}, expected one number or tensor. Of a monitor's "
+            "counts, take one layer's or `.total`."
+        )
     if not isinstance(count, Tensor) and not (count >= 0 and math.isfinite(count)):
         raise ValueError(f"energy_j: {name} is {count}, expected a finite count >= 0.")
 

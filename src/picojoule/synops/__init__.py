@@ -8,7 +8,9 @@ Counting semantics:
 - "Per time step" is the mean over samples and time steps. For an ANN without a time axis it is
   the mean over samples.
 - Values that an average pooling has scaled down count as the spikes they were.
-- The first layer's input is counted like any other, images included (sinabs' convention).
+- Products of dense values are no SynOps: the Monitor reports them apart, as MACs. The hooks, and the
+  Monitor with `convention="sinabs"`, count dense values by magnitude, images included.
+- Spikes that meet spikes (queries and keys of spiking attention) count once for each pair that meets.
 - A layer that has weights but no formula is an error, never a zero.
 """
 

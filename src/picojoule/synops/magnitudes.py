@@ -15,6 +15,8 @@ def magnitude(spikes: Tensor) -> Tensor:
     """|spikes|, whose gradient at 0 is 1, not 0: a silent neuron that starts to fire costs."""
     if not spikes.is_floating_point():
         return spikes.abs() if spikes.is_signed() else spikes
+    if not (spikes.requires_grad and torch.is_grad_enabled()):
+        return spikes.abs()
     return torch.where(spikes < 0, -spikes, spikes)
 
 

@@ -120,6 +120,14 @@ def filled(call: Call) -> Result:
     return together(call.origins, [x, value])
 
 
+def placed(call: Call) -> Result:
+    """Values written, or added, into places of a tensor."""
+    if call.kwargs.get("alpha", 1) != 1 or call.kwargs.get("reduce") is not None:
+        return DENSE
+    written = [x for x in call.values if isinstance(x, Tensor) and x.is_floating_point()]
+    return together(call.origins, written)
+
+
 def copied(call: Call) -> Result:
     """`copy_`: what the source is."""
     return call.origins.of(call.args[1])

@@ -83,6 +83,8 @@ class FunctionWatch(TorchFunctionMode):
         if getattr(func, "__name__", "") == "__setitem__":
             return self._assign(func, args, kwargs)
         result = func(*args, **kwargs)
+        if args and result is args[0] and isinstance(result, Tensor):
+            self._origins.renew(result)
         if isinstance(result, Tensor | list | tuple):
             self._note(func, args, kwargs, result)
         return result

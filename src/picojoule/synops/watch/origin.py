@@ -105,6 +105,12 @@ class Origins:
         record = self._records.get(x)
         return record.origin if record is not None and record.version == _version(x) else None
 
+    def renew(self, x: Tensor) -> None:
+        """A function has just changed `x` in place: what it was before is what the function was given."""
+        record = self._records.get(x)
+        if record is not None and record.version == _version(x) - 1:
+            self.put(x, record.origin)
+
     def is_constant(self, x: Tensor) -> bool:
         """Whether it is a parameter or buffer of the model, or a view of one."""
         return id(x) in self._constants or (x._base is not None and id(x._base) in self._constants)

@@ -41,6 +41,8 @@ _NAMES = {
     "rectified": "relu relu_ abs abs_ absolute __abs__",
     "negated": "neg neg_ negative __neg__",
     "clamped": "clamp clamp_ clip clip_ clamp_min clamp_max",
+    "placed": """scatter scatter_ scatter_add scatter_add_ index_add index_add_ index_copy index_copy_ index_put
+        index_put_ masked_scatter masked_scatter_ select_scatter slice_scatter""",
     "filled": "masked_fill masked_fill_",
     "copied": "copy_",
     "whole": """round round_ floor floor_ ceil ceil_ trunc fix sign sign_ sgn heaviside bernoulli bernoulli_ poisson
