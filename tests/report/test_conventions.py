@@ -19,7 +19,7 @@ def report(model: nn.Module, x: Tensor, **options: str) -> Report:
 
 def lines(text: str, convention: str) -> list[str]:
     """What is said of the layers under a convention."""
-    (own,) = [p for p in text.split("\n\n") if p.startswith(f"{convention}:")]
+    (own,) = [p for p in text.split("\n\n") if p.startswith(f"{convention} (")]
     return own.split("\n")[1:]
 
 

@@ -1,6 +1,7 @@
 """Joules in reports and in losses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,8 @@ def test_strict_refuses_what_has_no_price() -> None:
     assert monitor.energy_j("loihi") == 0
     with pytest.raises(ValueError, match="no price for MACs"):
         monitor.energy_j("loihi", strict=True)
+
+
+def test_neuron_updates_that_cost_more_than_the_ann() -> None:
+    busy = replace(AWKWARD, neuron_updates_per_sample=1e9)
+    assert "at no firing rate do they break even" in busy.to_text(profile="loihi")

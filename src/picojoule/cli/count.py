@@ -64,7 +64,8 @@ def count(
     model: Annotated[
         str,
         typer.Argument(
-            help="module:factory, path/to/file.py:factory, or a .nir file. The factory takes no arguments."
+            metavar="MODEL",
+            help="module:factory, path/to/file.py:factory, or a .nir file. The factory takes no arguments.",
         ),
     ],
     given: Annotated[
@@ -148,8 +149,8 @@ def _run(network: nn.Module, monitor: Monitor, x: Tensor) -> None:
     try:
         with torch.no_grad(), monitor:
             network(x)
-    except NotImplementedError:
-        raise
+    except NotImplementedError as error:
+        raise NotImplementedError(f"{error} Here: --ignore NAME.") from error
     except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
         if str(error).startswith("Monitor:"):
             raise

@@ -30,7 +30,7 @@ def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
     Example:
         >>> load_model("picojoule.training.lenet:lenet", 10).__class__.__name__
         Traceback (most recent call last):
-        ValueError: 'picojoule.training.lenet:lenet' could not be called without arguments: lenet() missing 1 required positional argument: 'batch_size'. Name a function that takes none, such as lambda: lenet(...).
+        ValueError: 'picojoule.training.lenet:lenet' could not be called without arguments: lenet() missing 1 required positional argument: 'batch_size'. Name a function that takes none; it can call this one with the arguments it needs.
     """
     if name.endswith(".nir"):
         if not Path(name).is_file():
@@ -94,15 +94,17 @@ def _built(name: str, factory: Any) -> nn.Module:
         return factory
     if not callable(factory):
         raise ValueError(
-            f"{name!r} is a {type(factory).__name__}, neither a model nor a function that makes one."
+            f"{name!r} is of type {type(factory).__name__}, neither a model nor a function that makes one."
         )
     try:
         model = factory()
     except TypeError as error:
         raise ValueError(
             f"{name!r} could not be called without arguments: {error}. "
-            f"Name a function that takes none, such as lambda: {factory.__name__}(...)."
+            "Name a function that takes none; it can call this one with the arguments it needs."
         ) from error
     if not isinstance(model, nn.Module):
-        raise ValueError(f"{name!r} gave a {type(model).__name__}, expected a torch.nn.Module.")
+        raise ValueError(
+            f"{name!r} gave a value of type {type(model).__name__}, expected a torch.nn.Module."
+        )
     return model

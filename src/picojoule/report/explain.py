@@ -75,7 +75,7 @@ def explain(report: Report) -> str:
     """One paragraph a convention: its numbers beside the strict ones, and why they differ."""
     strict = report.convention("strict")
     paragraphs = [
-        f"strict: {_numbers(strict)} per sample. {_sentence(CONVENTIONS['strict'])}",
+        f"strict ({CONVENTIONS['strict']}): {_numbers(strict)} per sample.",
         *(
             "\n".join(_paragraph(report, report.convention(name), strict))
             for name in CONVENTIONS
@@ -88,14 +88,14 @@ def explain(report: Report) -> str:
 def _paragraph(report: Report, other: ConventionCount, strict: ConventionCount) -> Iterator[str]:
     name = other.convention
     numbers = f"{_numbers(other)} per sample{_relative(other, strict)}"
-    yield f"{name}: {numbers}. {_sentence(CONVENTIONS[name])}"
+    yield f"{name} ({CONVENTIONS[name]}): {numbers}."
     for layer in strict.synops:
         if layer not in other.synops:
             yield f"- {layer}: {name} has rules of its own for it, which are not followed here; it is left out."
             continue
         ours, theirs = _compared(strict, layer, name), _compared(other, layer, name)
         if any(abs(a - b) > _SAME * max(a, b) for a, b in zip(ours, theirs, strict=True)):
-            yield f"- {layer}: {_pair(*theirs)} instead of {_pair(*ours)}: {_why(report, strict, name, layer)}."
+            yield f"- {layer}: {_pair(*theirs)} instead of {_pair(*ours)}: {_why(report, strict, other, layer)}."
 
 
 def _compared(counts: ConventionCount, layer: str, convention: str) -> tuple[float, ...]:
@@ -103,10 +103,15 @@ def _compared(counts: ConventionCount, layer: str, convention: str) -> tuple[flo
     return numbers[:1] if convention == "spikingjelly" else numbers
 
 
-def _why(report: Report, strict: ConventionCount, convention: str, layer: str) -> str:
+def _why(report: Report, strict: ConventionCount, other: ConventionCount, layer: str) -> str:
+    convention = other.convention
     facts = set(report.conventions.facts.get(layer, frozenset()))
     if report.weights == "nonzero" and "pruned" in facts:  # the strict count has left them out
         facts = facts - {"pruned"} | {"weights"}
+    if "pooled" in facts:
+        facts -= {"graded"}
+    if not other.synops[layer]:
+        facts -= {"uneven"}
     reasons: list[str] = []
     if strict.macs[layer]:
         reasons += _holding(_OF_DENSE[convention], facts)
@@ -125,7 +130,7 @@ def _holding(reasons: dict[str, str], facts: set[str]) -> list[str]:
 def _relative(other: ConventionCount, strict: ConventionCount) -> str:
     if not strict.synops_per_sample:
         return ""
-    return f" ({other.synops_per_sample / strict.synops_per_sample - 1:+.1%} SynOps)"
+    return f", {other.synops_per_sample / strict.synops_per_sample - 1:+.1%} SynOps"
 
 
 def _numbers(counts: ConventionCount) -> str:
@@ -135,7 +140,3 @@ def _numbers(counts: ConventionCount) -> str:
 
 def _pair(synops: float, macs: float | None = None) -> str:
     return f"{count(synops)} SynOps" + ("" if macs is None else f" and {count(macs)} MACs")
-
-
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."

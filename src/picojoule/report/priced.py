@@ -72,6 +72,10 @@ def _verdict(energy: NetworkEnergy) -> tuple[str, ...]:
     if even is None or arrived is None:
         return ()
     steps = energy.num_timesteps
+    if not even.with_memory:
+        return (
+            "The neuron updates alone cost more than that ANN: at no firing rate do they break even.",
+        )
     alone = ""
     if even.compute_only is not None:
         alone = f" ({even.compute_only / steps:.2%} by arithmetic alone)"
