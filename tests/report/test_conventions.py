@@ -139,7 +139,7 @@ class Functional(nn.Module):
 def test_functional_calls() -> None:
     text = report(Functional(), torch.ones(2, 5, 3)).explain()
     for convention in ("neurobench", "syops"):
-        assert lines(text, convention)[0].endswith("a functional call, which is not seen.")
+        assert lines(text, convention)[0].endswith("does not see this kind of layer or call.")
     assert lines(text, "spikingjelly") == []
 
 
@@ -148,3 +148,42 @@ def test_what_is_not_reproduced_is_said() -> None:
     found = report(cell, torch.ones(2, 3))
     assert found.convention("neurobench").not_reproduced == ("0",)
     assert "not followed here" in lines(found.explain(), "neurobench")[0]
+
+
+class Attention(nn.Module):
+    """Lookups, spikes that meet spikes, weights that meet dense values, and layers of several products."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.mix = nn.Embedding(5, 8), nn.MultiheadAttention(8, 2, batch_first=True)
+        self.remember = nn.LSTM(8, 4, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query = (self.embed(x) > 0).float()
+        mixed, _ = self.mix(query, query, query)
+        return self.remember(mixed + query @ query.mT @ query)[0]
+
+
+def test_every_layer_is_in_every_convention_or_named_as_left_out() -> None:
+    found = report(Attention(), torch.randint(0, 5, (2, 6)))
+    layers = set(found.convention("strict").synops)
+    assert {"embed", "mix", "remember"} < layers
+    for name in CONVENTIONS:
+        count = found.convention(name)
+        assert set(count.synops) | set(count.not_reproduced) == layers, name
+    assert found.convention("rate_flops").synops["embed"] == 0
+    assert "does not see this kind" in lines(found.explain(), "syops")[0]
+
+
+def test_an_empty_batch_has_no_operations() -> None:
+    found = report(nn.Sequential(nn.Conv2d(1, 2, 3)), torch.zeros(0, 1, 4, 4))
+    assert {found.convention(name).synops_per_sample for name in CONVENTIONS} == {0.0}
+    assert "nan" not in str(found)
+
+
+def test_half_precision_and_inference_mode() -> None:
+    model, x = nn.Sequential(nn.Linear(3, 4)).bfloat16(), torch.ones(300, 3).bfloat16()
+    with torch.inference_mode():
+        found = report(model, x)
+    assert found.convention("neurobench").synops_per_sample == 12
+    assert found.convention("syops").synops_per_sample == pytest.approx(12 + 4 / 300)

@@ -10,7 +10,7 @@ from picojoule.synops.watch.ledger import NOT_REPRODUCED, Ledger
 
 CONVENTIONS = {
     "strict": "one SynOp a spike that arrives at an existing synapse; dense input apart, as MACs",
-    "sinabs": "as strict, but dense values count by their magnitude (sinabs 3.1.3's hooks)",
+    "sinabs": "sinabs 3.1.3's hooks: as strict, but dense values count by their magnitude",
     "neurobench": "NeuroBench 2.3.0: non-zero inputs times non-zero weights; ACs if all inputs are -1, 0 or 1, else MACs",
     "syops": "syops 0.0.5: dense operations with border and biases, times the mean input; MACs unless inputs have two values in 0..1",
     "spikingjelly": "SpikingJelly 2.0.0's SynOpCounter: non-zero inputs times fan-out where all inputs are 0 or 1, else nothing; it counts no MACs",

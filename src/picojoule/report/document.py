@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -131,6 +132,8 @@ def count(value: float | None) -> str:
     """
     if value is None:
         return ""
+    if not math.isfinite(value):
+        return str(value)
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.4g}"
 
 

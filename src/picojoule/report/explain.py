@@ -16,20 +16,16 @@ _SAME = 1e-6  # counts are added in float64 and told in float32
 _BORDER = "products with the padded border count"
 _UNEVEN = "every synapse is given the mean input, wherever the spikes are"
 _BIASES = "biases count"
-_UNSEEN = "it is a functional call, which is not seen"
 
 # what makes a convention's number of a layer differ, by a fact of the layer; "" always holds
 _OF_SPIKES: dict[str, dict[str, str]] = {
-    "sinabs": {"weights": "pruned weights count"},
+    "sinabs": {"weights": "pruned weights count", "": "both operands count by magnitude"},
     "neurobench": {
-        "functional": _UNSEEN,
-        "transposed": "transposed convolutions are not seen",
         "pooled": "pooled or scaled spikes are no longer 0 or 1, so all its operations are MACs",
         "graded": "values other than -1, 0 and 1 turn all its operations into MACs, one a value",
         "pruned": "pruned weights are left out",
     },
     "syops": {
-        "functional": _UNSEEN,
         "pooled": "pooled or scaled spikes count by their value, or as MACs if they take more than two values",
         "graded": "input of more than two values, or outside 0..1, makes it dense MACs",
         "border": _BORDER,
@@ -42,7 +38,6 @@ _OF_SPIKES: dict[str, dict[str, str]] = {
         "graded": "values other than 0 and 1 make it count nothing",
         "signed": "negative spikes make it count nothing",
         "weights": "pruned weights count",
-        "": "this operation has no rule",
     },
     "rate_flops": {
         "pooled": "pooled or scaled spikes count by their value",
@@ -55,13 +50,10 @@ _OF_SPIKES: dict[str, dict[str, str]] = {
 _OF_DENSE: dict[str, dict[str, str]] = {
     "sinabs": {"": "its dense input counts by magnitude, as if it were spikes"},
     "neurobench": {
-        "functional": _UNSEEN,
-        "transposed": "transposed convolutions are not seen",
         "pruned": "pruned weights are left out",
         "": "of dense input the non-zero values count",
     },
     "syops": {
-        "functional": _UNSEEN,
         "border": _BORDER,
         "bias": _BIASES,
         "weights": "pruned weights count",
@@ -106,6 +98,8 @@ def _compared(counts: ConventionCount, layer: str, convention: str) -> tuple[flo
 def _why(report: Report, strict: ConventionCount, other: ConventionCount, layer: str) -> str:
     convention = other.convention
     facts = set(report.conventions.facts.get(layer, frozenset()))
+    if f"unseen by {convention}" in facts:
+        return f"{convention} does not see this kind of layer or call"
     if report.weights == "nonzero" and "pruned" in facts:  # the strict count has left them out
         facts = facts - {"pruned"} | {"weights"}
     if "pooled" in facts:
@@ -117,7 +111,7 @@ def _why(report: Report, strict: ConventionCount, other: ConventionCount, layer:
         reasons += _holding(_OF_DENSE[convention], facts)
     if strict.synops[layer]:
         reasons += _holding(_OF_SPIKES[convention], facts)
-    return "; ".join(reasons) or "it sees spikes where the strict count sees none"
+    return "; ".join(dict.fromkeys(reasons)) or "it sees spikes where the strict count sees none"
 
 
 def _holding(reasons: dict[str, str], facts: set[str]) -> list[str]:

@@ -48,4 +48,4 @@ class Row:
             (False, True): "dense",
             (True, True): "mixed",
             (False, False): "silent",
-        }[self.synops_per_sample > 0, bool(self.macs_per_sample)]
+        }[self.synops_per_sample != 0, bool(self.macs_per_sample)]

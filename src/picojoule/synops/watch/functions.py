@@ -110,8 +110,8 @@ class FunctionWatch(TorchFunctionMode):
                 name = frame.name if own else self._call_names.name(frame.name, func, parameters)
                 line = self._enter(name, op_name(func) if module is None else module, synapses)
         result = func(*args, **kwargs)
-        if line is not None and isinstance(result, Tensor):
-            if self._adds_bias(synapses, arguments):
+        if line is not None:
+            if isinstance(result, Tensor) and self._adds_bias(synapses, arguments):
                 line.biases += result.numel()
             if self._published is not None:
                 call = CountedCall(synapses, op_name(func), module, result)
@@ -131,9 +131,10 @@ class FunctionWatch(TorchFunctionMode):
     def _adds_bias(self, synapses: list[Synapses], arguments: list[Tensor]) -> bool:
         """Whether a call of one product is given a vector that it does not multiply by."""
         return len(synapses) == 1 and any(
-            x.ndim == 1 and all(x is not operand for operand in synapses[0].operands)
+            x.ndim == 1
+            and all(x is not operand for operand in synapses[0].operands)
+            and self._origins.constant(x) is not None
             for x in arguments
-            if self._origins.constant(x) is not None
         )
 
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:

@@ -27,6 +27,7 @@ _SYOPS = (*_NEUROBENCH, *_TRANSPOSED)
 _JELLY_CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 _JELLY_TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 _JELLY_PRODUCTS = ("linear", "matmul", "rmatmul", "mm", "bmm", "addmm", "baddbmm", "einsum", "tensordot")  # fmt: skip
+_LOOKUPS = ("embedding", "embedding_bag")  # of indices, which have no firing rate
 _JELLY = (*_JELLY_CONVOLUTIONS, *_JELLY_TRANSPOSED, *_JELLY_PRODUCTS)
 
 
@@ -51,6 +52,11 @@ class CountedCall:
         """Those of a call of one product."""
         return self.all_synapses[0]
 
+    def is_one_product(self) -> bool:
+        """Whether it is a layer or product of the kind that formulas of others are about."""
+        known = self.function != "formula" and isinstance(self.result, Tensor)
+        return known and len(self.all_synapses) == 1
+
 
 class Published(NamedTuple):
     """Counts by convention, and what makes them differ: booleans, on the device where need be."""
@@ -73,7 +79,7 @@ class PublishedCounts:
         with torch.no_grad():
             strict = _total(self._strict, call)
             sinabs = _total(self._sinabs, call)
-            if len(call.all_synapses) != 1 or call.function == "formula":
+            if not call.is_one_product():
                 return Published({"strict": strict, "sinabs": sinabs}, {NOT_REPRODUCED: True})
             operands = call.synapses.operands
             data = [i for i in range(len(operands)) if not self._is_weight(call.synapses, i)]
@@ -125,7 +131,7 @@ class PublishedCounts:
         low, high = torch.aminmax(x) if x.numel() else (x.sum(), x.sum())
         spiking = ((x == low) | (x == high)).all() & (low >= 0) & (high <= 1)
         acs, macs = _either(spiking, dense + biases)
-        return acs * x.mean(dtype=exact_dtype(x)), macs
+        return acs * _mean(x), macs
 
     def _spikingjelly(self, call: CountedCall) -> Count:
         if call.function not in _JELLY:
@@ -147,9 +153,11 @@ class PublishedCounts:
         return torch.where(binary[0] | binary[1], known, torch.zeros_like(known))
 
     def _rate_flops(self, call: CountedCall, x: Tensor, strict: Pair) -> Pair:
+        if call.function in _LOOKUPS:
+            return 0.0, 0.0
         synops, macs = strict
         flops = self._with_border(call)
-        rate = x.abs().mean(dtype=exact_dtype(x)) if x.numel() else 0.0
+        rate = _mean(x.abs())
         if not isinstance(macs, Tensor):
             return (0.0, flops) if macs else (flops * rate if _counted(synops) else 0.0, 0.0)
         dense = macs > 0
@@ -168,8 +176,10 @@ class PublishedCounts:
         everything = call.synapses.count([None] * len(call.synapses.operands))
         origin = self._origins.of(x)
         known = {
-            "functional": call.module is None,
-            "transposed": isinstance(call.module, _TRANSPOSED),
+            "unseen by neurobench": not isinstance(call.module, _NEUROBENCH),
+            "unseen by syops": not isinstance(call.module, _SYOPS),
+            "unseen by spikingjelly": call.function not in _JELLY,
+            "unseen by rate_flops": call.function in _LOOKUPS,
             "border": self._with_border(call) != everything,
             "pooled": origin.kind == "spikes"
             and (isinstance(origin.unit, Tensor) or origin.unit != 1.0),
@@ -187,6 +197,11 @@ def _total(counter: Counter, call: CountedCall) -> Pair:
     return sum((synops for synops, _ in pairs), 0.0), sum((macs for _, macs in pairs), 0.0)
 
 
+def _mean(x: Tensor) -> Tensor:
+    """Mean of all values; 0 of none."""
+    return x.sum(dtype=exact_dtype(x)) / max(x.numel(), 1)
+
+
 def _nonzero(x: Tensor) -> Magnitudes:
     return Magnitudes((x.detach() != 0).to(torch.float32), signed=False)
 
@@ -199,7 +214,7 @@ def _count(synapses: Synapses, values: list[Magnitudes | None]) -> Tensor:
 
 def _either(spiking: Tensor, number: Count) -> Pair:
     if not isinstance(number, Tensor):
-        number = spiking.new_full((), number, dtype=torch.float64)
+        number = spiking.new_full((), number, dtype=exact_dtype(spiking))
     nothing = torch.zeros_like(number)
     return torch.where(spiking, number, nothing), torch.where(spiking, nothing, number)
 
