@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -84,7 +84,7 @@ class Plan:
         return self.parameters.index(parameter) if parameter in self.parameters else -1
 
     def __str__(self) -> str:
-        return " ".join(str(int(x)) if isinstance(x, bool) else x for x in astuple(self))
+        return " ".join(str(int(x)) if isinstance(x, bool) else x for x in vars(self).values())
 
 
 # A neuron is an op's spec, LIFSpec or ALIFSpec.
@@ -118,7 +118,7 @@ def constants_of(neuron: Any) -> list[float]:
     reset, surrogate = neuron.reset, neuron.surrogate
     limit = getattr(neuron.spike, "max_num_spikes_per_bin", None)
     value = reset.reset_value if isinstance(reset, MembraneReset) else 0.0
-    own = astuple(surrogate) if type(surrogate) in SURROGATES else ()
+    own = vars(surrogate).values() if type(surrogate) in SURROGATES else ()
     constants = [0 if limit is None else limit, value, *own]
     return [float(x) for x in constants] + [0.0] * (CONSTANTS - len(constants))
 
