@@ -1,5 +1,6 @@
 """What a report says of a model, and in which forms."""
 
+import base64
 import dataclasses
 import html.parser
 import json
@@ -47,7 +48,7 @@ def test_html_closes_what_it_opens_and_keeps_names() -> None:
             self.words: list[str] = []
 
         def handle_starttag(self, tag: str, attrs: object) -> None:
-            if tag != "meta":
+            if tag not in ("meta", "img"):
                 self.open.append(tag)
 
         def handle_endtag(self, tag: str) -> None:
@@ -136,3 +137,15 @@ def test_plot(tmp_path: Path) -> None:
     assert (tmp_path / "layers.png").read_bytes()[:4] == b"\x89PNG"
     bars = [bar.get_width() for bar in figure.axes[0].patches]
     assert bars == [0.0, 1232.5, 64000.0, 0.0]
+
+
+def test_html_with_the_picture_in_it() -> None:
+    pytest.importorskip("matplotlib")
+    page = AWKWARD.to_html(picture=True)
+    data = page.split('src="data:image/png;base64,')[1].split('"')[0]
+    assert base64.b64decode(data)[:4] == b"\x89PNG"
+
+
+def test_json_has_no_nan() -> None:
+    odd = dataclasses.replace(AWKWARD, biases_per_sample=float("nan"))
+    assert json.loads(odd.to_json())["totals"]["biases_per_sample"] is None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -170,11 +172,11 @@ def _by_ending(output: Path | None) -> Format:
 
 
 def _written(report: Report, form: Format, profile: str | None) -> str:
-    write = {
+    write: dict[Format, Callable[..., str]] = {
         Format.table: report.to_text,
         Format.json: report.to_json,
         Format.latex: report.to_latex,
-        Format.html: report.to_html,
+        Format.html: partial(report.to_html, picture=True),
         Format.markdown: report.to_markdown,
     }
     return write[form](profile=profile)

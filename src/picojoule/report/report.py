@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from picojoule.energy import EnergyProfile
 from picojoule.energy.network import NetworkEnergy, network_energy
-from picojoule.plots import draw_layers
+from picojoule.plots import as_png, draw_layers
 from picojoule.report.conventions import (
     CONVENTIONS,
     ConventionCount,
@@ -18,6 +17,7 @@ from picojoule.report.conventions import (
 )
 from picojoule.report.document import Document, document
 from picojoule.report.explain import explain
+from picojoule.report.json_values import as_json
 from picojoule.report.priced import as_dict, energy_notes, energy_table
 from picojoule.report.rendering import html, latex, markdown, text
 from picojoule.report.row import Row
@@ -129,7 +129,7 @@ class Report:
         content = self.to_dict()
         if profile is not None:
             content["energy_j"] = as_dict(self.energy(profile))
-        return json.dumps(content, indent=indent)
+        return as_json(content, indent)
 
     def to_text(self, *, profile: Profile | None = None) -> str:
         """A table in plain text, as `print(report)` shows it; with a profile, the energy below."""
@@ -143,9 +143,14 @@ class Report:
         """A table in LaTeX, for the package `booktabs`; with a profile, the energy below."""
         return latex(self._document(profile))
 
-    def to_html(self, *, profile: Profile | None = None) -> str:
-        """A page that needs no other file; with a profile, the energy below."""
-        return html(self._document(profile))
+    def to_html(self, *, profile: Profile | None = None, picture: bool = False) -> str:
+        """A page that needs no other file; with a profile, the energy below.
+
+        Args:
+            profile: a name, or a profile of your own.
+            picture: put what `plot()` draws into it; needs matplotlib.
+        """
+        return html(self._document(profile), as_png(self.plot()) if picture else None)
 
     def __str__(self) -> str:
         return self.to_text()
