@@ -11,13 +11,14 @@ from picojoule.layers import (
     zero_grad,
 )
 from picojoule.ops.slow_path import SlowPathNote
-from picojoule.synops.monitor import Monitor
+from picojoule.report import Monitor, Report
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "Monitor",
     "Network",
+    "Report",
     "SlowPathNote",
     "__version__",
     "activation",
