@@ -169,7 +169,7 @@ def test_a_layer_may_name_it() -> None:
     ("change", "reason"),
     [
         ({"record": True}, "states are to be recorded"),
-        ({"connect": torch.nn.Identity()}, "there is a recurrent connection"),
+        ({"connect": torch.nn.Identity()}, "the recurrent connection is Identity"),
         ({"surrogate": lambda v, th: v}, "the surrogate <lambda> is not built in"),
         ({"reset": lambda s, state, th: state}, "the reset <lambda> is not built in"),
         ({"reset": MembraneSubtract(torch.tensor(1.0))}, "subtract_value is a tensor"),

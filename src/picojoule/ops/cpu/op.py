@@ -31,7 +31,8 @@ def fused_neuron(
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
     constants = torch.tensor(c, dtype=torch.float32)
-    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made)]
+    no_feedback = x  # any place: it is not read
+    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
     _run(replace(Plan.of(plan), trained=False), "forward", x, p, lambda *_: pointers)
     return tuple(made)  # type: ignore[return-value]
 
@@ -59,17 +60,18 @@ def fused_neuron_backward(
         return [*before, *addresses(kernel, steps), *after]
 
     _run(kernel, "backward", x, p, pointers)
-    return (*made, _sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
+    return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
 
 
-def _sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:
+def sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:
+    """The gradient of the parameter matrix `p`, of each sample's, `b rows n`."""
     summed = gp.sum(0)
     return summed.sum(1) if p.ndim == 1 else summed.reshape(p.shape)
 
 
 @fused_neuron.register_fake
 def _(x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, *_rest: Any) -> Four:
-    return _like(x), _like(v0), _like(i0), _like(b0)
+    return like(x), like(v0), like(i0), like(b0)
 
 
 @fused_neuron_backward.register_fake
@@ -77,11 +79,12 @@ def _(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     *_grads: Tensor,
 ) -> Five:  # fmt: skip
-    gp = _like(p) if Plan.of(plan).trained else p.new_empty(0)
-    return _like(x), _like(v0), _like(i0), _like(b0), gp
+    gp = like(p) if Plan.of(plan).trained else p.new_empty(0)
+    return like(x), like(v0), like(i0), like(b0), gp
 
 
-def _like(tensor: Tensor) -> Tensor:
+def like(tensor: Tensor) -> Tensor:
+    """A fake of what an operator makes in the shape of a tensor."""
     return torch.empty_like(tensor, memory_format=torch.contiguous_format)
 
 

@@ -26,9 +26,12 @@ def num_workers() -> int:
     return max(1, min(torch.get_num_threads(), num_cores()))
 
 
-def share_out(num_rows: int, run: Callable[[int, int], None]) -> None:
-    """Call `run(first, last)` for contiguous shares of the rows, side by side, and wait for all."""
-    workers = min(num_workers(), num_rows)
+def share_out(num_rows: int, run: Callable[[int, int], None], fewest: int = 1) -> None:
+    """Call `run(first, last)` for contiguous shares of the rows, side by side, and wait for all.
+
+    A thread gets at least `fewest` rows: to hand a share over takes as long as some thousand neurons do.
+    """
+    workers = min(num_workers(), num_rows // fewest)
     if workers <= 1:
         run(0, num_rows)
         return
