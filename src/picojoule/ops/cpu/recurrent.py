@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.op import like, sum_over_samples
-from picojoule.ops.cpu.steps import forward_steps, pointers, room_for, step_kernel
+from picojoule.ops.cpu.steps import forward_steps, places, room_for, step_kernel
 from picojoule.ops.plan import Plan
 
 Six = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -64,18 +64,19 @@ def fused_recurrent_backward(
     gx[steps] = gr1  # what comes back from after the end
     grads = room_for((gv1, gi1, gb1), 2)
     gp = total.new_zeros((total.shape[1], len(p), total.shape[2]) if kernel.trained else 0)
+    given, fixed = places(total, *states), (p.data_ptr(), constants.data_ptr())
+    later, earlier, ends, own = places(g), places(gx), places(*grads), gp.data_ptr()
     for t, run in _backwards(kernel, total, p):
         g[t].addmm_(gx[t + 1], weight)
         back = steps - 1 - t
-        given = *pointers(total, *states, at=t), p.data_ptr(), constants.data_ptr()
-        later = *pointers(g, at=t), *pointers(*grads, at=back)
-        run((*given, *later), (*pointers(gx, at=t), *pointers(*grads, at=back + 1), gp.data_ptr()))
+        before = *given(t), *fixed, *later(t), *ends(back)
+        run(before, (*earlier(t), *ends(back + 1), own))
     starts = (grad[steps % 2].clone() for grad in grads)
-    own = sum_over_samples(gp, p) if kernel.trained else gp
+    gp = sum_over_samples(gp, p) if kernel.trained else gp
     of_linear = (
         _gradients_of_linear(gx[1:], outputs) if learns else (gp.new_empty(0), gp.new_empty(0))
     )
-    return _batch_first(gx[:steps]), *starts, gx[0].clone(), own, *of_linear  # type: ignore[return-value]
+    return _batch_first(gx[:steps]), *starts, gx[0].clone(), gp, *of_linear  # type: ignore[return-value]
 
 
 def _backwards(plan: Plan, total: Tensor, p: Tensor) -> Iterator[tuple[int, Callable[..., None]]]:

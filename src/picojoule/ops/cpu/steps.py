@@ -35,12 +35,13 @@ def step_kernel(plan: Plan, which: Which, like: Tensor, p: Tensor) -> Callable[.
     return run
 
 
-def pointers(*sequences: Tensor, at: int) -> tuple[int, ...]:
-    """Where step `at` of each sequence is; taken round and round where one is shorter. Empty ones are never read."""
-    return tuple(
-        x.data_ptr() + 4 * (at % len(x)) * x.stride(0) if len(x) else x.data_ptr()
-        for x in sequences
-    )
+def places(*sequences: Tensor) -> Callable[[int], tuple[int, ...]]:
+    """A function from a step to where it is in each sequence, round and round where one is shorter.
+
+    A sequence without steps is never read.
+    """
+    known = [(x.data_ptr(), 4 * x.stride(0), max(1, len(x))) for x in sequences]
+    return lambda at: tuple([start + at % length * step for start, step, length in known])
 
 
 def forward_steps(
@@ -59,10 +60,10 @@ def forward_steps(
     if not len(x):
         return
     run = step_kernel(plan, "forward", x[0], p)
-    shared = p.data_ptr(), constants.data_ptr()
+    given, after, fixed = places(x, *states), places(*states), (p.data_ptr(), constants.data_ptr())
+    output, fed_back = places(made), feedback.data_ptr()
     for t in range(len(x)):
-        given = (*pointers(x, *states, at=t), *shared)
-        run(given, (*pointers(made, at=t), *pointers(*states, at=t + 1), feedback.data_ptr()))
+        run((*given(t), *fixed), (*output(t), *after(t + 1), fed_back))
         yield t
 
 

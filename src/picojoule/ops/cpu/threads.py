@@ -31,7 +31,8 @@ def share_out(num_rows: int, run: Callable[[int, int], None], fewest: int = 1) -
 
     A thread gets at least `fewest` rows: to hand a share over takes as long as some thousand neurons do.
     """
-    workers = min(num_workers(), num_rows // fewest)
+    shares = num_rows // fewest
+    workers = min(num_workers(), shares) if shares > 1 else 1  # to ask the system takes time too
     if workers <= 1:
         run(0, num_rows)
         return
