@@ -43,6 +43,8 @@ class Plan:
         reset: "threshold" or "value" is what a spike takes off the potential, "to" sets it.
         surrogate: class name of the surrogate gradient.
         trained: gradients of the parameters are wanted.
+        stepped: a call of a kernel is one step of a recurrent neuron: it adds the feedback to the input, in
+            the input's memory, and its parameters' gradients to those of the later steps.
     """
 
     leaks: bool
@@ -55,6 +57,7 @@ class Plan:
     reset: str
     surrogate: str
     trained: bool = False
+    stepped: bool = False
 
     @staticmethod
     @functools.cache
@@ -104,6 +107,7 @@ def plan_of(neuron: Any) -> Plan:
         limited=getattr(spike, "max_num_spikes_per_bin", None) is not None,
         reset=_kind_of_reset(neuron.reset) if fires else NONE,
         surrogate=type(neuron.surrogate).__name__ if fires else NONE,
+        stepped=neuron.connect is not None,
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
+from picojoule.ops.cpu.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.cpu.scratch import WIDEST, addresses
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.plan import Plan
@@ -30,7 +31,8 @@ def _forward(
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
     constants = torch.tensor(c, dtype=torch.float32)
-    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made)]
+    no_feedback = x  # any place: it is not read
+    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
     _run(replace(Plan.of(plan), trained=False), "forward", x, p, lambda *_: pointers)
     return tuple(made)  # type: ignore[return-value]
 
@@ -57,27 +59,29 @@ def _backward(
         return [*before, *addresses(kernel, steps), *after]
 
     _run(kernel, "backward", x, p, pointers)
-    return (*made, _sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
+    return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
 
 
-def _sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:
+def sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:
+    """The gradient of the parameter matrix `p`, of each sample's, `b rows n`."""
     summed = gp.sum(0)
     return summed.sum(1) if p.ndim == 1 else summed.reshape(p.shape)
 
 
 def _fake_forward(x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, *_rest: Any) -> Four:
-    return _like(x), _like(v0), _like(i0), _like(b0)
+    return like(x), like(v0), like(i0), like(b0)
 
 
 def _fake_backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     *_grads: Tensor,
 ) -> Five:  # fmt: skip
-    gp = _like(p) if Plan.of(plan).trained else p.new_empty(0)
-    return _like(x), _like(v0), _like(i0), _like(b0), gp
+    gp = like(p) if Plan.of(plan).trained else p.new_empty(0)
+    return like(x), like(v0), like(i0), like(b0), gp
 
 
-def _like(tensor: Tensor) -> Tensor:
+def like(tensor: Tensor) -> Tensor:
+    """A fake of what an operator makes in the shape of a tensor."""
     return torch.empty_like(tensor, memory_format=torch.contiguous_format)
 
 
@@ -109,21 +113,7 @@ def _run(
     share_out(batch * -(-neurons // WIDEST), share)
 
 
-# Not torch.library.custom_op: its first call imports the compiler, which takes seconds.
-_library = torch.library.Library("picojoule", "FRAGMENT")  # type: ignore[no-untyped-call]
-_GIVEN = "Tensor x, Tensor v0, Tensor i0, Tensor b0, Tensor p, float[] c, str plan"
-_GRADS = "Tensor g, Tensor gv1, Tensor gi1, Tensor gb1"
-for _schema in (
-    f"fused_neuron({_GIVEN}) -> (Tensor, Tensor, Tensor, Tensor)",
-    f"fused_neuron_backward({_GIVEN}, {_GRADS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
-):
-    _library.define(_schema)  # type: ignore[no-untyped-call]
-_library.impl("fused_neuron", _forward, "CPU")  # type: ignore[no-untyped-call]
-_library.impl("fused_neuron_backward", _backward, "CPU")  # type: ignore[no-untyped-call]
-torch.library.register_fake("picojoule::fused_neuron", _fake_forward, lib=_library)
-torch.library.register_fake("picojoule::fused_neuron_backward", _fake_backward, lib=_library)
-torch.library.register_autograd(
-    "picojoule::fused_neuron", _differentiate, setup_context=_keep, lib=_library
-)
-fused_neuron = torch.ops.picojoule.fused_neuron.default
-fused_neuron_backward = torch.ops.picojoule.fused_neuron_backward.default
+fused_neuron = operator("fused_neuron", _forward, _fake_forward)
+fused_neuron_backward = operator("fused_neuron_backward", _backward, _fake_backward)
+make_differentiable(fused_neuron, _differentiate, _keep)
+refuse_second_derivative(fused_neuron_backward)
