@@ -36,7 +36,7 @@ def make_differentiable(
 
 def refuse_second_derivative(op: torch._ops.OpOverload[..., Any]) -> None:
     """Have an operator of a backward pass say what to do where it is itself to be differentiated."""
-    name = op._qualified_op_name
+    name = str(op)
 
     def refuse(*_: Any) -> None:
         raise NotImplementedError(
