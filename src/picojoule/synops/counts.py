@@ -28,6 +28,16 @@ class Counts(Mapping[str, Tensor]):
     def __init__(self, totals: Mapping[str, Count], steps: float, time: float) -> None:
         self._totals, self._steps, self._time = dict(totals), steps, time
 
+    @property
+    def steps(self) -> float:
+        """Samples times time steps that the totals are over."""
+        return self._steps
+
+    @property
+    def time(self) -> float:
+        """Time steps of a sample."""
+        return self._time
+
     def __getitem__(self, name: str) -> Tensor:
         return _scalar(self._totals[name], self._steps)
 

@@ -170,6 +170,11 @@ class Monitor:
     # ---- results
 
     @property
+    def model(self) -> nn.Module:
+        """The module that is watched; of a compiled one, the original."""
+        return self._model
+
+    @property
     def synops(self) -> Counts:
         """SynOps by layer or call, per sample and time step, and their `total`; differentiable."""
         return self._counts("synops")
