@@ -150,7 +150,7 @@ class Multiplier:
         return grown.clamp(max=math.log(self.most)).exp()
 
     def _error(self, value: Tensor) -> Tensor:
-        """g / width, at most 1."""
+        """How far on the wrong side, in widths, at most 1."""
         g = value / _known(self.target) - 1
         return ((g if self.upper else -g) / self._controller.width).clamp(max=1)
 
