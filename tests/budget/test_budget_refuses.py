@@ -172,7 +172,9 @@ def test_the_state_of_another_budget() -> None:
     one.penalty()
     other = picojoule.Budget(monitored(network()), synops_per_timestep={"4": 5.0})
     other.load_state_dict(one.state_dict())
-    with pytest.raises(ValueError, match=r"constraints .'synops_per_timestep of 2'., this budget's"):
+    with pytest.raises(
+        ValueError, match=r"constraints .'synops_per_timestep of 2'., this budget's"
+    ):
         other.penalty()
 
 
