@@ -11,7 +11,7 @@ from torch import Tensor
 
 from picojoule.budget.constraints import Constraint, Per, RateBound, RateOf
 from picojoule.budget.declare import Bound, Declaration, Scope
-from picojoule.budget.feasibility import contradictions
+from picojoule.budget.feasibility import contradictions, out_of_reach
 from picojoule.budget.multipliers import Controller, Multiplier
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.violation import BudgetWarning, Violation, violation
@@ -176,8 +176,14 @@ class Budget:
         self.infeasible = {each.floor.name: each.reason for each in found}
         if not torch.is_grad_enabled():  # nothing tells yet what training can change
             return {name: self._multiplier(each) for name, each in constraints.items()}
-        changeable = {n: each for n, each in constraints.items() if self._can_change(each)}
-        active = {name: self._multiplier(each) for name, each in changeable.items()}
+        readings = {name: each.read(self._monitor) for name, each in constraints.items()}
+        reasons = {n: out_of_reach(each, readings[n]) for n, each in constraints.items()}
+        self.unreachable = {name: reason for name, reason in reasons.items() if reason}
+        active = {
+            name: self._multiplier(each)
+            for name, each in constraints.items()
+            if not reasons[name] and readings[name].value.requires_grad
+        }
         for sentence in (*self.unreachable.values(), *self.infeasible.values()):
             warnings.warn(f"Budget: {sentence}", BudgetWarning, stacklevel=3)
         self._active = active
@@ -190,18 +196,6 @@ class Budget:
             found = self._declaration.constraints(self._monitor)
             self._constraints = {constraint.name: constraint for constraint in found}
         return self._constraints
-
-    def _can_change(self, constraint: Constraint) -> bool:
-        value, fixed, layers = constraint.read(self._monitor)
-        broken = fixed > constraint.bound if constraint.upper else fixed < constraint.bound
-        if layers and bool(broken.any()) and (constraint.upper or not value.requires_grad):
-            spent = fixed.max() if constraint.upper else fixed.min()
-            self.unreachable[constraint.name] = (
-                f"{constraint.name} = {constraint.bound:g} cannot be reached by training: {spent.item():.4g} come "
-                f"from {', '.join(map(repr, layers))}, where nothing that is trained takes part. It is left out of the penalty."
-            )
-            return False
-        return value.requires_grad
 
     def _multiplier(self, constraint: Constraint) -> Multiplier:
         control, upper = self._controller, constraint.upper

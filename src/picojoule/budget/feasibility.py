@@ -1,4 +1,4 @@
-"""Floors on rates that alone spend more than a limit allows: proved from the fan-out."""
+"""What no training can meet: given inputs, and floors that alone spend more than a limit allows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,26 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.constraints import Constraint, RateBound, SynopsLimit
+from picojoule.budget.constraints import Constraint, RateBound, Reading, SynopsLimit
 from picojoule.layers import FlattenTime, SumPool2d, UnflattenTime
 from picojoule.synops import CONVOLUTIONS, Monitor, conv_fan_out
 
 _SAME_VALUES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _ONLY_TIME = (FlattenTime, UnflattenTime)
+
+
+def out_of_reach(constraint: Constraint, reading: Reading) -> str:
+    """Why training cannot meet a constraint, as a sentence; empty if it may."""
+    value, fixed, layers = reading
+    broken = fixed > constraint.bound if constraint.upper else fixed < constraint.bound
+    given = constraint.upper or not value.requires_grad  # of a floor the trained part may add to it
+    if not (layers and given and bool(broken.any())):
+        return ""
+    worst = fixed.max() if constraint.upper else fixed.min()
+    return (
+        f"{constraint.name} = {constraint.bound:g} cannot be reached by training: {worst.item():.4g} come "
+        f"from {', '.join(map(repr, layers))}, where nothing that is trained takes part. It is left out of the penalty."
+    )
 
 
 class Contradiction(NamedTuple):
