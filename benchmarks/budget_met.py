@@ -71,7 +71,7 @@ def train(
     result = measure(model, monitor, data.test, config)
     multipliers = {} if budget is None else budget.multipliers
     return result | {
-        "multipliers": {name: value.item() for name, value in multipliers.items()},
+        "multipliers": {name: value.mean().item() for name, value in multipliers.items()},
         "seconds": round(time.perf_counter() - started, 1),
     }
 
