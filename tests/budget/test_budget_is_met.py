@@ -71,18 +71,30 @@ def test_joules_of_a_sample(watched) -> None:
     assert budget.violations(held_out(model)[0]) == []
 
 
-def test_a_floor_wakes_neurons_and_a_ceiling_calms_them(watched) -> None:
+def test_mean_rates_of_layers(watched) -> None:
+    model, monitor = watched
+    alone = network()
+    train(alone, None, STEPS)
+    without, _ = held_out(alone)
+    assert without.rates.mean["1"] < 0.35 * 0.95
+    assert without.rates.mean["3"] > 0.3 * 1.05
+    budget = picojoule.Budget(monitor, min_rate={"1": 0.35}, max_rate={"3": 0.3})
+    train(model, budget, STEPS)
+    unseen, _ = held_out(model)
+    assert unseen.rates.mean["1"] >= 0.35 * 0.95
+    assert unseen.rates.mean["3"] <= 0.3 * 1.05
+
+
+def test_a_floor_wakes_each_neuron_and_a_ceiling_calms_each(watched) -> None:
+    """Without: a third of layer 1 below the floor, some silent, and up to 2 spikes a step in layer 3."""
     model, monitor = watched
     floors, ceilings = {"1": 0.2}, {"3": 0.3}
     budget = picojoule.Budget(monitor, min_rate=floors, max_rate=ceilings, rate_of="neuron")
     train(model, budget, STEPS)
     unseen, _ = held_out(model)
-    alone = network()
-    train(alone, None, STEPS)
-    without, _ = held_out(alone)
-    # a neuron's rate in a batch of 64 samples and 4 steps is known to about an eighth
-    assert unseen.rates["1"].min() >= 0.2 * 0.75 > without.rates["1"].min()
-    assert unseen.rates["3"].max() <= 0.3 * 1.25 < without.rates["3"].max()
+    assert unseen.rates["1"].min() > 0.1
+    assert (unseen.rates["1"] >= 0.18).float().mean() > 0.85
+    assert unseen.rates["3"].max() < 0.5
 
 
 def test_a_warm_up_leaves_training_as_it_was(watched) -> None:
