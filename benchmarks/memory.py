@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.allocator import as_it_is
 from benchmarks.cases import Case, Work
 from benchmarks.implementations import Implementation
 from benchmarks.participants import participant
@@ -48,7 +49,9 @@ def measure_memory(work: Work, case: Case, rows: Sequence[Implementation]) -> li
 
 def _in_fresh_process(work: Work, case: Case, row: Implementation) -> Memory:
     command = [sys.executable, "-m", "benchmarks.memory", work.name, case.label, row.name]
-    child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    child = subprocess.run(
+        command, cwd=ROOT, env=as_it_is(), capture_output=True, text=True, check=False
+    )
     if child.returncode == 0:
         return Memory(row, **json.loads(child.stdout.splitlines()[-1]))
     failure = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.allocator import ALLOCATOR
 from benchmarks.cases import Work
 from benchmarks.memory import Memory
 from benchmarks.timing import Timing
@@ -52,6 +53,7 @@ def surroundings() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}",
         },
         "versions": versions,
+        "allocator": {name: os.environ.get(name, "as it is") for name in ALLOCATOR},
         "commit": _commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "load_average_before": round(os.getloadavg()[0], 2),

@@ -65,3 +65,13 @@ def test_a_missing_extra_says_how_to_get_it(module: str, code: str, extra: str) 
     done = blocking(module, code)
     assert done.returncode != 0
     assert f"pip install '{extra}'" in done.stderr
+
+
+def test_a_layers_first_call_loads_no_compiler() -> None:
+    code = (
+        "import sys, torch, picojoule as p\n"
+        "p.layers.LIF(5.0)(torch.ones(1, 2, 1, requires_grad=True)).sum().backward()\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

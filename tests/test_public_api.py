@@ -17,6 +17,7 @@ MODULES = [
     "picojoule.layers",
     "picojoule.ops",
     "picojoule.plots",
+    "picojoule.report",
     "picojoule.synops",
     "picojoule.training",
 ]

@@ -6,12 +6,13 @@ from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
     checkpoint_time,
+    pack_spikes,
     reset_states,
     set_batch_size,
     zero_grad,
 )
 from picojoule.ops.slow_path import SlowPathNote
-from picojoule.synops.monitor import Monitor
+from picojoule.report import Monitor, Report
 
 __version__ = "0.1.0.dev0"
 
@@ -19,6 +20,7 @@ __all__ = [
     "Budget",
     "Monitor",
     "Network",
+    "Report",
     "SlowPathNote",
     "__version__",
     "activation",
@@ -32,6 +34,7 @@ __all__ = [
     "hooks",
     "layers",
     "ops",
+    "pack_spikes",
     "reset_states",
     "set_batch_size",
     "synops",

@@ -13,6 +13,7 @@ from picojoule.layers import (
     ALIFRecurrent,
     IAFSqueeze,
     LIFRecurrent,
+    LIFSqueeze,
     SqueezeMixin,
     StatefulLayer,
     SumPool2d,
@@ -114,21 +115,56 @@ def test_a_connection_with_weights_and_buffers_is_compiled_and_exported(build: A
         assert torch.equal(program(current(seed)), layer(current(seed)))
 
 
-def test_a_whole_network_is_compiled_in_one_graph() -> None:
-    torch._dynamo.reset()
-    model = nn.Sequential(
+def spiking_cnn() -> nn.Sequential:
+    return nn.Sequential(
         nn.Conv2d(1, 3, 3), IAFSqueeze(batch_size=2), SumPool2d(2), nn.Flatten(), nn.Linear(12, 4),
-        IAFSqueeze(batch_size=2, min_v_mem=-1.0),
+        LIFSqueeze(tau_mem=5.0, batch_size=2, min_v_mem=-1.0, norm_input=False),
     )  # fmt: skip
-    data = 3 * torch.rand(2 * STEPS, 1, 6, 6)
+
+
+def frames(seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 3 * torch.rand(2 * STEPS, 1, 6, 6, generator=generator)
+
+
+@pytest.mark.parametrize("impl", ["auto", "reference"])
+def test_a_whole_network_is_compiled_in_one_graph(impl: str) -> None:
+    torch._dynamo.reset()
+    model = spiking_cnn()
+    for layer in (model[1], model[-1]):
+        layer.impl = impl
     own = copy.deepcopy(model)
     compiled = torch.compile(own, backend="aot_eager", fullgraph=True)
-    for _ in range(2):
-        assert torch.equal(compiled(data), model(data))
+    for seed in range(3):
+        want, got = model(frames(seed)), compiled(frames(seed))
+        assert torch.equal(got, want)
+        for own_grad, grad in zip(weight_grads(own, got), weight_grads(model, want), strict=True):
+            assert grad.any()
+            torch.testing.assert_close(own_grad, grad)
         zero_grad(model)
         zero_grad(own)
     assert model[-1].v_mem.any()
     assert torch.equal(own[-1].v_mem, model[-1].v_mem)
+
+
+def weight_grads(model: nn.Sequential, output: Tensor) -> tuple[Tensor, ...]:
+    return torch.autograd.grad(output.square().sum(), (model[0].weight, model[4].weight))
+
+
+@pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="torch 2.6 cannot tell")
+def test_a_whole_network_is_exported_with_its_state() -> None:
+    model = spiking_cnn()
+    model(frames(0))
+    zero_grad(model)
+    own = copy.deepcopy(model)
+    program = torch.export.export(own, (frames(0),)).module()
+    assert torch.equal(own[-1].v_mem, model[-1].v_mem), "exporting changed the state"
+    for seed in (1, 2):
+        want = model(frames(seed))
+        assert want.any()
+        assert torch.equal(program(frames(seed)), want)
+    states = dict(program.named_buffers())
+    assert all(torch.equal(states[f"{k}.v_mem"], model[k].v_mem) for k in (1, 5))
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # the tracer looks at states

@@ -50,7 +50,10 @@ def start(x: Tensor, given: dict[str, Any]) -> LIFState | ALIFState:
     shape = (x.shape[0], *x.shape[2:])
     v_mem, i_syn, b = (torch.rand(shape).requires_grad_() for _ in range(3))
     i_syn = None if given["alpha_syn"] is None else i_syn
-    return ALIFState(v_mem, b, i_syn) if "alpha_adapt" in given else LIFState(v_mem, i_syn)
+    i_rec = torch.rand(shape).requires_grad_() if "connect" in given else None
+    if "alpha_adapt" in given:
+        return ALIFState(v_mem, b, i_syn, i_rec)
+    return LIFState(v_mem, i_syn, i_rec)
 
 
 def run(
@@ -64,6 +67,8 @@ def run(
             leaf = (given[name] * neurons).requires_grad_()
             given = {**given, name: leaf.to(device)}
             leaves.append(leaf)
+    if "connect" in given:
+        leaves.extend(given["connect"].parameters())
     op = alif if "alpha_adapt" in given else lif
     there = type(state)(*(s if s is None else s.to(device) for s in state))
     out = op(x.to(device), there, impl=impl, **given)

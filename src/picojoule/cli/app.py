@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from picojoule.cli.count import count
 from picojoule.cli.info import info
 from picojoule.cli.train import train
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(info)
+app.command()(count)
 
 
 def _version(asked: bool) -> None:

@@ -13,18 +13,21 @@ from picojoule.energy.energy_profile import EnergyProfile, MemoryCost
 from picojoule.energy.joules import energy_j
 from picojoule.energy.limits import core_load
 from picojoule.energy.lookup import memories, memory_cost, profile, profiles
+from picojoule.energy.network import NetworkEnergy, network_energy
 
 __all__ = [
     "BreakEven",
     "EnergyBreakdown",
     "EnergyProfile",
     "MemoryCost",
+    "NetworkEnergy",
     "ann_baseline_j",
     "break_even_rate",
     "core_load",
     "energy_j",
     "memories",
     "memory_cost",
+    "network_energy",
     "profile",
     "profiles",
 ]

@@ -11,6 +11,7 @@ from picojoule.layers.iaf import IAF, IAFSqueeze
 from picojoule.layers.lif import LIF, LIFSqueeze
 from picojoule.layers.max_pool import SpikingMaxPooling2dLayer, SpikingMaxPooling2dLayerSqueeze
 from picojoule.layers.merge import Merge
+from picojoule.layers.pack_spikes import pack_spikes
 from picojoule.layers.pool2d import SumPool2d
 from picojoule.layers.quantized import NeuromorphicReLU, QuantizeLayer
 from picojoule.layers.recurrent import (
@@ -66,6 +67,7 @@ __all__ = [
     "UnflattenTime",
     "check_finite",
     "checkpoint_time",
+    "pack_spikes",
     "reset_states",
     "set_batch_size",
     "stateful_layers",

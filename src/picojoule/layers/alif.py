@@ -43,7 +43,7 @@ class ALIF(LeakyNeuron):
         norm_input: scale what reaches the potential by `1 - alpha_mem`.
         record_states: keep the state after each step in `recordings`, `b t *n` by state name.
 
-    Set the attribute `impl` to "triton" for fused kernels by name; see :func:`picojoule.ops.alif`.
+    The attribute `impl` names who computes it, "auto" unless it is set; see :func:`picojoule.ops.alif`.
     As in sinabs, `b0`, `adapt_scale` and `min_v_mem` are settings, not parts of the `state_dict`.
 
     Raises:

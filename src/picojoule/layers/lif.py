@@ -40,7 +40,7 @@ class LIF(LeakyNeuron):
         norm_input: scale the input by `1 - alpha_mem`.
         record_states: keep the state after each step in `recordings`, `b t *n` by state name.
 
-    Set the attribute `impl` to "cpu" or "triton" for fused kernels by name; see :func:`picojoule.ops.lif`.
+    The attribute `impl` names who computes it, "auto" unless it is set; see :func:`picojoule.ops.lif`.
 
     Raises:
         ValueError: a time constant or threshold is not > 0.

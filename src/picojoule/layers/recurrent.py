@@ -22,6 +22,9 @@ class RecurrentMixin(LeakyNeuron):
     At rest there is no feedback, not even the connection's bias. What the last step of a call feeds
     back is kept in `i_rec`, `b *n`, so that two halves of a sequence give what the whole gives.
     (sinabs drops the feedback at every call.)
+
+    On the CPU a connection that is a plain `nn.Linear` runs fused, a matrix product and a kernel a step; any
+    other module, or one with hooks, is called every step (docs/adr/0015).
     """
 
     v_mem: Tensor

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers.arguments import constructor_arguments
+from picojoule.layers.pack_spikes import is_packing
 from picojoule.layers.single_use import single_use
 
 # torch 2.6 does not tell an export from a compilation
@@ -197,16 +198,24 @@ class StatefulLayer(nn.Module):
             type(self).__name__, [output, *recordings.values()], list(states.values())
         )
         for name, state in zip(states, ends, strict=True):
-            setattr(self, name, state)
+            self._leave_state(name, state)
         self.recordings = dict(zip(recordings, outputs[1:], strict=True))
         self._keep(outputs[0])
         return outputs[0]
+
+    def _leave_state(self, name: str, state: Tensor) -> None:
+        if (
+            is_exporting()
+        ):  # which forgets what a layer inside another assigns, but not what it writes
+            getattr(self, name).copy_(state.detach())
+        else:
+            setattr(self, name, state)
 
     def _keep(self, output: Tensor) -> None:
         """Hold on to an output for `firing_rate`: itself while autograd does, else its mean."""
         if torch.compiler.is_compiling():
             self._output = None
-        elif torch.is_grad_enabled():
+        elif torch.is_grad_enabled() and not is_packing():
             self._output = (output, output._version)
         else:
             self._output = (output.sum() / max(output.numel(), 1), None)

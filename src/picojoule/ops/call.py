@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
+from picojoule.ops.membrane import Feedback
 from picojoule.ops.slow_path import CustomPart, note_slow_path
 
 Run = TypeVar("Run")
@@ -81,19 +83,36 @@ class Call:
             raise ValueError(f"{self.op}: {name} is {value}, expected {name} > 0.")
         return self.value(name, value)
 
-    def feedback(self, connect: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def feedback(self, connect: Feedback) -> CheckedFeedback:
         """A recurrent connection that is called in the input's dtype and has to keep the shape."""
+        return CheckedFeedback(self.op, connect, self.current.dtype, self.dtype)
 
-        def checked(spikes: Tensor) -> Tensor:
-            fed_back = connect(spikes.to(self.current.dtype))
-            if fed_back.numel() != spikes.numel() or len(fed_back) != len(spikes):
-                raise ValueError(
-                    f"{self.op}: the recurrent connection made {tuple(fed_back.shape)} of spikes of shape "
-                    f"{tuple(spikes.shape)}; expected the same shape, or one that reshapes to it."
-                )
-            return fed_back.reshape(spikes.shape).to(self.dtype)
 
-        return checked
+@dataclass(frozen=True)
+class CheckedFeedback:
+    """What a step's spikes add to the next step's input, `b *n`, by what the user gave.
+
+    Args:
+        op: name of the op, for messages.
+        connect: the user's recurrent connection.
+        given: dtype of the input, in which `connect` is called.
+        computed: dtype in which the neuron is computed.
+    """
+
+    op: str
+    connect: Feedback
+    given: torch.dtype
+    computed: torch.dtype
+
+    def __call__(self, spikes: Tensor) -> Tensor:
+        """The feedback in the computing dtype; ValueError if it has another shape than the spikes."""
+        fed_back = self.connect(spikes.to(self.given))
+        if fed_back.numel() != spikes.numel() or len(fed_back) != len(spikes):
+            raise ValueError(
+                f"{self.op}: the recurrent connection made {tuple(fed_back.shape)} of spikes of shape "
+                f"{tuple(spikes.shape)}; expected the same shape, or one that reshapes to it."
+            )
+        return fed_back.reshape(spikes.shape).to(self.computed)
 
 
 class Implementation(NamedTuple, Generic[Run]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -43,6 +43,8 @@ class Plan:
         reset: "threshold" or "value" is what a spike takes off the potential, "to" sets it.
         surrogate: class name of the surrogate gradient.
         trained: gradients of the parameters are wanted.
+        stepped: a call of a kernel is one step of a recurrent neuron: it adds the feedback to the input, in
+            the input's memory, and its parameters' gradients to those of the later steps.
     """
 
     leaks: bool
@@ -55,6 +57,7 @@ class Plan:
     reset: str
     surrogate: str
     trained: bool = False
+    stepped: bool = False
 
     @staticmethod
     @functools.cache
@@ -84,7 +87,7 @@ class Plan:
         return self.parameters.index(parameter) if parameter in self.parameters else -1
 
     def __str__(self) -> str:
-        return " ".join(str(int(x)) if isinstance(x, bool) else x for x in astuple(self))
+        return " ".join(str(int(x)) if isinstance(x, bool) else x for x in vars(self).values())
 
 
 # A neuron is an op's spec, LIFSpec or ALIFSpec.
@@ -104,6 +107,7 @@ def plan_of(neuron: Any) -> Plan:
         limited=getattr(spike, "max_num_spikes_per_bin", None) is not None,
         reset=_kind_of_reset(neuron.reset) if fires else NONE,
         surrogate=type(neuron.surrogate).__name__ if fires else NONE,
+        stepped=neuron.connect is not None,
     )
 
 
@@ -118,7 +122,7 @@ def constants_of(neuron: Any) -> list[float]:
     reset, surrogate = neuron.reset, neuron.surrogate
     limit = getattr(neuron.spike, "max_num_spikes_per_bin", None)
     value = reset.reset_value if isinstance(reset, MembraneReset) else 0.0
-    own = astuple(surrogate) if type(surrogate) in SURROGATES else ()
+    own = vars(surrogate).values() if type(surrogate) in SURROGATES else ()
     constants = [0 if limit is None else limit, value, *own]
     return [float(x) for x in constants] + [0.0] * (CONSTANTS - len(constants))
 

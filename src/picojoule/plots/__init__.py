@@ -1,7 +1,9 @@
 """Every picture, as PNG files. Needs matplotlib: `pip install 'picojoule[plot]'`."""
 
 from picojoule.plots.activations import scatter_activations
+from picojoule.plots.canvas import as_png
 from picojoule.plots.firing_rates import plot_firing_rates
+from picojoule.plots.layers import draw_layers
 from picojoule.plots.synops import plot_synops
 
-__all__ = ["plot_firing_rates", "plot_synops", "scatter_activations"]
+__all__ = ["as_png", "draw_layers", "plot_firing_rates", "plot_synops", "scatter_activations"]

@@ -17,7 +17,6 @@ Counting semantics:
 from picojoule.synops.counts import Counts, Rates
 from picojoule.synops.fan_out import CONVOLUTIONS, conv_fan_out
 from picojoule.synops.formulas import Synapses, contraction, fixed
-from picojoule.synops.monitor import Monitor
 from picojoule.synops.per_timestep import (
     conv_synops_per_timestep,
     input_cancellation,
@@ -35,7 +34,6 @@ __all__ = [
     "CONVOLUTIONS",
     "CountedLayer",
     "Counts",
-    "Monitor",
     "MonitorWarning",
     "Rates",
     "Synapses",

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from torch import nn
 
@@ -54,6 +54,8 @@ class Monitor:
         num_timesteps: time steps of a sample, where no layer can tell.
         inputs: what a tensor of unknown origin is: "spikes", "dense", or "auto", by its values.
         convention: "strict", or "sinabs", which counts dense values by magnitude, as the hooks do.
+        conventions: keep what the counters of others would count, too, for `report().convention(name)`
+            and `report().explain()`; it takes more passes over the data.
         accumulate: add up forward passes until `reset`, instead of keeping the last.
 
     Raises:
@@ -63,6 +65,7 @@ class Monitor:
     Example:
         >>> import picojoule
         >>> import torch
+        >>> from torch import nn
         >>> model = nn.Sequential(nn.Linear(3, 4), picojoule.layers.IAF(), nn.Linear(4, 2))
         >>> with Monitor(model) as monitor:
         ...     _ = model(torch.ones(5, 10, 3))
@@ -84,6 +87,7 @@ class Monitor:
         num_timesteps: int | None = None,
         inputs: Literal["auto", "spikes", "dense"] = "auto",
         convention: Literal["strict", "sinabs"] = "strict",
+        conventions: bool = False,
         accumulate: bool = False,
     ) -> None:
         _check_choice("weights", weights, ("all", "nonzero"))
@@ -104,6 +108,7 @@ class Monitor:
             num_timesteps=num_timesteps,
             inputs=_INPUTS[inputs],
             dense_as_spikes=convention == "sinabs",
+            conventions=conventions,
         )
         self._accumulate = accumulate or time_axis == "outer"
         self._handles = HookHandles()
@@ -114,7 +119,7 @@ class Monitor:
 
     # ---- watching
 
-    def attach(self) -> Monitor:
+    def attach(self) -> Self:
         """Start to watch; the same as entering the `with` block."""
         if not self._attached:
             pre = _ModelHook(self, "_begin")
@@ -139,7 +144,7 @@ class Monitor:
         """Forget the results."""
         self._ledger = None
 
-    def __enter__(self) -> Monitor:
+    def __enter__(self) -> Self:
         return self.attach()
 
     def __exit__(self, *_: object) -> None:
@@ -203,7 +208,7 @@ class Monitor:
             warnings.warn(f"Monitor: {sentence}", MonitorWarning, stacklevel=2)
         return found
 
-    def _counts(self, what: Literal["synops", "macs"]) -> Counts:
+    def _counts(self, what: Literal["synops", "macs", "dense", "biases"]) -> Counts:
         ledger = self._results()
         totals = {name: getattr(line, what) for name, line in ledger.lines.items()}
         steps = sum(p.samples * p.time for p in ledger.passes)

@@ -10,6 +10,7 @@ from picojoule.ops.cpu.neuron import run_fused
 
 def alif_cpu(current: Tensor, state: ALIFState, spec: ALIFSpec) -> ALIFOutput:
     """Run all time steps of ``current``, ``b t *n``; `why_not_fused` has been asked."""
-    spikes, v_mem, i_syn, b = run_fused(current, state.v_mem, state.i_syn, state.b, spec)
+    states = state.v_mem, state.i_syn, state.b, state.i_rec
+    spikes, (v_mem, i_syn, b, i_rec) = run_fused(current, states, spec)
     assert b is not None
-    return ALIFOutput(spikes, ALIFState(v_mem, b, i_syn), {})
+    return ALIFOutput(spikes, ALIFState(v_mem, b, i_syn, i_rec), {})

@@ -23,7 +23,7 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
     """(first, last, T, N, step, x, v0, i0, b0, p, c, g, gv1, gi1, gb1, <kept>, gx, gv0, gi0, gb0, gp).
 
     <kept>: `us, vs, currents, traces`, scratch memory `t WIDEST` of those that `scratch.kept` names.
-    `gp` is `b rows n`: each sample's share of the parameters' gradient.
+    `gp` is `b rows n`: each sample's share of the parameters' gradient; a stepped plan adds to what is there.
     """
     synapse, integrate, threshold, count, reset, bound, adapt = steps(plan)
     rate_of, slope = SLOPES[plan.surrogate]
@@ -35,6 +35,7 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
     r_alpha, r_gain, r_syn = plan.row("alpha_mem"), plan.row("gain"), plan.row("alpha_syn")
     r_low, r_th, r_cost = plan.row("min_v_mem"), plan.row("threshold"), plan.row("cost")
     r_scale, r_keep, r_add = (plan.row(f"adapt_{name}") for name in ("scale", "alpha", "gain"))
+    stepped = plan.stepped
     keeps_after, keeps_current = "after" in kept(plan), "current" in kept(plan)
 
     def sweep(
@@ -79,10 +80,21 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
             if fires and not adaptive:
                 for j in range(n):
                     rate[j] = rate_of(th[j], own)
+            to = sample * num_p * N + at
             if trained:
                 for j in range(n):
                     g_alpha[j] = g_gain[j] = g_syn[j] = g_low[j] = ZERO
                     g_th[j] = g_cost[j] = g_scale[j] = g_keep[j] = g_add[j] = ZERO
+            if trained and stepped:
+                load_row(r_alpha >= 0, gp, to + r_alpha * N, 1, n, g_alpha)
+                load_row(r_gain >= 0, gp, to + r_gain * N, 1, n, g_gain)
+                load_row(r_syn >= 0, gp, to + r_syn * N, 1, n, g_syn)
+                load_row(r_low >= 0, gp, to + r_low * N, 1, n, g_low)
+                load_row(r_th >= 0, gp, to + r_th * N, 1, n, g_th)
+                load_row(r_cost >= 0, gp, to + r_cost * N, 1, n, g_cost)
+                load_row(r_scale >= 0, gp, to + r_scale * N, 1, n, g_scale)
+                load_row(r_keep >= 0, gp, to + r_keep * N, 1, n, g_keep)
+                load_row(r_add >= 0, gp, to + r_add * N, 1, n, g_add)
             for t in range(T):
                 row, at_t = (sample * T + t) * N + at, t * WIDEST
                 if t + 1 < T:
@@ -169,7 +181,6 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
             store_row(synaptic, gi, n, gi0, state)
             store_row(adaptive, gb, n, gb0, state)
             if trained:
-                to = sample * num_p * N + at
                 store_row(r_alpha >= 0, g_alpha, n, gp, to + r_alpha * N)
                 store_row(r_gain >= 0, g_gain, n, gp, to + r_gain * N)
                 store_row(r_syn >= 0, g_syn, n, gp, to + r_syn * N)

@@ -17,16 +17,20 @@ from picojoule.ops.plan import Plan
 
 
 def forward_sweep(plan: Plan) -> Callable[..., None]:
-    """(first, last, T, N, step, x, v0, i0, b0, p, c, s, v1, i1, b1): output and end state of some rows."""
+    """(first, last, T, N, step, x, v0, i0, b0, p, c, s, v1, i1, b1, r): output and end state of some rows.
+
+    `r` is the feedback, `b n`, where the plan is stepped; `x` then is the input and becomes the sum.
+    """
     synapse, integrate, threshold, count, reset, bound, adapt = steps(plan)
     synaptic, adaptive, own_cost = plan.synaptic, plan.adaptive, plan.reset == "value"
+    stepped = plan.stepped
     r_alpha, r_gain, r_syn = plan.row("alpha_mem"), plan.row("gain"), plan.row("alpha_syn")
     r_low, r_th, r_cost = plan.row("min_v_mem"), plan.row("threshold"), plan.row("cost")
     r_scale, r_keep, r_add = (plan.row(f"adapt_{name}") for name in ("scale", "alpha", "gain"))
 
     def sweep(
         first: Any, last: Any, T: Any, N: Any, step: Any,
-        x: Any, v0: Any, i0: Any, b0: Any, p: Any, c: Any, s: Any, v1: Any, i1: Any, b1: Any,
+        x: Any, v0: Any, i0: Any, b0: Any, p: Any, c: Any, s: Any, v1: Any, i1: Any, b1: Any, r: Any,
     ) -> None:  # fmt: skip
         rows = (N + WIDEST - 1) // WIDEST
         P = N if step else 1
@@ -56,6 +60,9 @@ def forward_sweep(plan: Plan) -> Callable[..., None]:
                 row = (sample * T + t) * N + at
                 if t + 1 < T:
                     prefetch_row(x, row + N, n)
+                if stepped:
+                    for j in range(n):
+                        x[row + j] = x[row + j] + r[state + j]
                 for j in range(n):
                     i = synapse(x[row + j], i_syn[j], syn[j])
                     if synaptic:

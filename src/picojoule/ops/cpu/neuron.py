@@ -8,7 +8,11 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu import fault
+from picojoule.ops.cpu.feedback import why_not_linear
 from picojoule.ops.plan import Plan, constants_of, plan_of, unsupported_part, values_of
+
+# potential, synaptic current, trace of the own spikes, feedback
+States = tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]
 
 
 def why_not_fused(current: Tensor, spec: Any) -> str | None:
@@ -19,9 +23,8 @@ def why_not_fused(current: Tensor, spec: Any) -> str | None:
         return f"the computation is in {current.dtype}, the kernels' is in float32"
     if spec.record:
         return "states are to be recorded"
-    if spec.connect is not None:
-        return "there is a recurrent connection"
-    return unsupported_part(spec) or _kernel_fault(str(plan_of(spec)))
+    reason = None if spec.connect is None else why_not_linear(current, spec.connect)
+    return reason or unsupported_part(spec) or _kernel_fault(str(plan_of(spec)))
 
 
 def _kernel_fault(plan: str) -> str | None:
@@ -32,24 +35,26 @@ def _kernel_fault(plan: str) -> str | None:
     return fault.kernel_fault(plan)
 
 
-def run_fused(
-    current: Tensor, v_mem: Tensor, i_syn: Tensor | None, b: Tensor | None, spec: Any
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+def run_fused(current: Tensor, states: States, spec: Any) -> tuple[Tensor, States]:
     """Output `b t *n` and the states after the last step, None where there is none before the first."""
-    from picojoule.ops.cpu.op import fused_neuron
-
     plan = plan_of(spec)
     none = current.new_empty(0)
-    outputs, v_mem, i_end, b_end = fused_neuron(
-        current,
-        v_mem,
-        none if i_syn is None else i_syn,
-        none if b is None else b,
-        parameter_rows(plan, values_of(spec), current),
-        constants_of(spec),
-        str(plan),
-    )
-    return outputs, v_mem, None if i_syn is None else i_end, None if b is None else b_end
+    v_mem, i_syn, b, i_rec = states
+    given = current, v_mem, none if i_syn is None else i_syn, none if b is None else b
+    p = parameter_rows(plan, values_of(spec), current)
+    if i_rec is None:
+        from picojoule.ops.cpu.op import fused_neuron
+
+        outputs, v_end, i_end, b_end = fused_neuron(*given, p, constants_of(spec), str(plan))
+        r_end = None
+    else:
+        from picojoule.ops.cpu.recurrent import fused_recurrent
+
+        linear = spec.connect.connect
+        outputs, v_end, i_end, b_end, r_end, _ = fused_recurrent(
+            *given, i_rec, p, linear.weight, linear.bias, constants_of(spec), str(plan)
+        )
+    return outputs, (v_end, None if i_syn is None else i_end, None if b is None else b_end, r_end)
 
 
 def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], like: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
+from picojoule.ops.cpu.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.cpu.scratch import WIDEST, addresses
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.plan import Plan
@@ -23,21 +24,20 @@ Four = tuple[Tensor, Tensor, Tensor, Tensor]
 Five = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-@torch.library.custom_op("picojoule::fused_neuron", mutates_args=(), device_types="cpu")
-def fused_neuron(
+def _forward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str
 ) -> Four:
     """Outputs and end states of all time steps."""
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
     constants = torch.tensor(c, dtype=torch.float32)
-    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made)]
+    no_feedback = x  # any place: it is not read
+    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
     _run(replace(Plan.of(plan), trained=False), "forward", x, p, lambda *_: pointers)
     return tuple(made)  # type: ignore[return-value]
 
 
-@torch.library.custom_op("picojoule::fused_neuron_backward", mutates_args=(), device_types="cpu")
-def fused_neuron_backward(
+def _backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     g: Tensor, gv1: Tensor, gi1: Tensor, gb1: Tensor,
 ) -> Five:  # fmt: skip
@@ -59,29 +59,29 @@ def fused_neuron_backward(
         return [*before, *addresses(kernel, steps), *after]
 
     _run(kernel, "backward", x, p, pointers)
-    return (*made, _sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
+    return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
 
 
-def _sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:
+def sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:
+    """The gradient of the parameter matrix `p`, of each sample's, `b rows n`."""
     summed = gp.sum(0)
     return summed.sum(1) if p.ndim == 1 else summed.reshape(p.shape)
 
 
-@fused_neuron.register_fake
-def _(x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, *_rest: Any) -> Four:
-    return _like(x), _like(v0), _like(i0), _like(b0)
+def _fake_forward(x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, *_rest: Any) -> Four:
+    return like(x), like(v0), like(i0), like(b0)
 
 
-@fused_neuron_backward.register_fake
-def _(
+def _fake_backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     *_grads: Tensor,
 ) -> Five:  # fmt: skip
-    gp = _like(p) if Plan.of(plan).trained else p.new_empty(0)
-    return _like(x), _like(v0), _like(i0), _like(b0), gp
+    gp = like(p) if Plan.of(plan).trained else p.new_empty(0)
+    return like(x), like(v0), like(i0), like(b0), gp
 
 
-def _like(tensor: Tensor) -> Tensor:
+def like(tensor: Tensor) -> Tensor:
+    """A fake of what an operator makes in the shape of a tensor."""
     return torch.empty_like(tensor, memory_format=torch.contiguous_format)
 
 
@@ -90,14 +90,11 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Four) -> None:
     ctx.c, ctx.plan = inputs[5:]
 
 
-def _backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+def _differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     given = ctx.saved_tensors
     plan = replace(Plan.of(ctx.plan), trained=ctx.needs_input_grad[4])
     *made, gp = fused_neuron_backward(*given, ctx.c, str(plan), *grads)
     return *made, gp if plan.trained else None, None, None
-
-
-fused_neuron.register_autograd(_backward, setup_context=_keep)
 
 
 def _run(
@@ -114,3 +111,9 @@ def _run(
         kernel(ctypes.addressof(unused), None, first, last, *shape, *pointers(steps))
 
     share_out(batch * -(-neurons // WIDEST), share)
+
+
+fused_neuron = operator("fused_neuron", _forward, _fake_forward)
+fused_neuron_backward = operator("fused_neuron_backward", _backward, _fake_backward)
+make_differentiable(fused_neuron, _differentiate, _keep)
+refuse_second_derivative(fused_neuron_backward)

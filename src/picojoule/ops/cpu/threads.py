@@ -26,9 +26,13 @@ def num_workers() -> int:
     return max(1, min(torch.get_num_threads(), num_cores()))
 
 
-def share_out(num_rows: int, run: Callable[[int, int], None]) -> None:
-    """Call `run(first, last)` for contiguous shares of the rows, side by side, and wait for all."""
-    workers = min(num_workers(), num_rows)
+def share_out(num_rows: int, run: Callable[[int, int], None], fewest: int = 1) -> None:
+    """Call `run(first, last)` for contiguous shares of the rows, side by side, and wait for all.
+
+    A thread gets at least `fewest` rows: to hand a share over takes as long as some thousand neurons do.
+    """
+    shares = num_rows // fewest
+    workers = min(num_workers(), shares) if shares > 1 else 1  # to ask the system takes time too
     if workers <= 1:
         run(0, num_rows)
         return

@@ -10,5 +10,6 @@ from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
 
 def lif_cpu(current: Tensor, state: LIFState, spec: LIFSpec) -> LIFOutput:
     """Run all time steps of ``current``, ``b t *n``; `why_not_fused` has been asked."""
-    outputs, v_mem, i_syn, _ = run_fused(current, state.v_mem, state.i_syn, None, spec)
-    return LIFOutput(outputs, LIFState(v_mem, i_syn), {})
+    states = state.v_mem, state.i_syn, None, state.i_rec
+    outputs, (v_mem, i_syn, _, i_rec) = run_fused(current, states, spec)
+    return LIFOutput(outputs, LIFState(v_mem, i_syn, i_rec), {})

@@ -55,6 +55,19 @@ class Counter:
         with torch.autograd.graph.saved_tensors_hooks(_itself, _itself):
             return self._resolved(synapses, values, doubtful, spikes)
 
+    def dense(self, synapses: Synapses) -> Count:
+        """Multiplications of a call if all its data were dense."""
+        constants = [
+            index in synapses.weights or self._origins.of(x).kind == "constant"
+            for index, x in enumerate(synapses.operands)
+        ]
+        return synapses.count(
+            [
+                self._mask(x) if constant else None
+                for x, constant in zip(synapses.operands, constants, strict=True)
+            ]
+        )
+
     def _resolved(
         self, synapses: Synapses, values: Values, doubtful: list[tuple[int, Tensor]], spikes: bool
     ) -> tuple[Count, Count]:

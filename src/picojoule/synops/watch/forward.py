@@ -22,6 +22,7 @@ from picojoule.synops.sequential import holds_synapses
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.functions import Frame, FunctionWatch
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins
+from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import (
     LEADING,
@@ -199,8 +200,10 @@ class WatchedForward(FunctionWatch):
         self.counted |= {id(p) for p in module.parameters()}
         name = self._name(module, parent)
         if not (parent.ignored or name in self.settings.ignore):
-            for synapses in formula(module, *args, **kwargs):
-                self.ledger.add_call(name, *self._counter.count(synapses))
+            synapses = formula(module, *args, **kwargs)
+            line = self._enter(name, module, synapses)
+            if self._published is not None:
+                line.publish(*self._published.of(CountedCall(synapses, "formula", None, output)))
         for x in tensors([output]):
             if self._origins.known(x) is None:
                 self._origins.put(x, DENSE)
@@ -210,6 +213,7 @@ class WatchedForward(FunctionWatch):
         if not made:
             return
         self.steps.see_spiking(frame.name, frame.module, kind, (inputs or made)[0])
+        self.ledger.add_updates(frame.name, type(frame.module).__name__, made[0].numel())
         if not kind.spikes:
             for x in made:
                 self._origins.put(x, DENSE)

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from picojoule.synops.formulas import FORMULAS, Formula
+from picojoule.synops.formulas import FORMULAS, Formula, Synapses
 from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.count import Counter
-from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.names import CallNames, owns
+from picojoule.synops.watch.ledger import Ledger, Line
+from picojoule.synops.watch.names import CallNames, op_name, owns
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
+from picojoule.synops.watch.published import CountedCall, PublishedCounts
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import Spiking
@@ -63,6 +64,9 @@ class FunctionWatch(TorchFunctionMode):
         self.harmless: set[int] = set()
         self._origins = origins
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
+        self._published = (
+            PublishedCounts(origins, settings.weights) if settings.conventions else None
+        )
         self._call_names, self._stack = CallNames(), list[Frame]()
         self._busy = False
 
@@ -97,22 +101,41 @@ class FunctionWatch(TorchFunctionMode):
             if i not in s.weights
         ]
         only_weights = bool(data) and set(data) == {"constant"}
-        frame = self._stack[-1]
+        frame, line = self._stack[-1], None
+        module = frame.module if owns(frame.module, parameters) else None
         if not only_weights:
             self.counted |= parameters
             if not frame.ignored:
-                name = (
-                    frame.name
-                    if owns(frame.module, parameters) and frame.name
-                    else self._call_names.name(frame.name, func, parameters)
-                )
-                for each in synapses:
-                    self.ledger.add_call(name, *self._counter.count(each))
+                own = module is not None and frame.name != ""
+                name = frame.name if own else self._call_names.name(frame.name, func, parameters)
+                line = self._enter(name, op_name(func) if module is None else module, synapses)
         result = func(*args, **kwargs)
+        if line is not None:
+            if isinstance(result, Tensor) and self._adds_bias(synapses, arguments):
+                line.biases += result.numel()
+            if self._published is not None:
+                call = CountedCall(synapses, op_name(func), module, result)
+                line.publish(*self._published.of(call))
         origin = joined(given) if only_weights else DENSE
         for x in tensors([result]):
             self._origins.put(x, origin)
         return result
+
+    def _enter(self, name: str, kind: str | nn.Module, synapses: list[Synapses]) -> Line:
+        line = self.ledger.line(name)
+        line.kind = kind if isinstance(kind, str) else type(kind).__name__
+        for each in synapses:
+            line.add(*self._counter.count(each), self._counter.dense(each))
+        return line
+
+    def _adds_bias(self, synapses: list[Synapses], arguments: list[Tensor]) -> bool:
+        """Whether a call of one product is given a vector that it does not multiply by."""
+        return len(synapses) == 1 and any(
+            x.ndim == 1
+            and all(x is not operand for operand in synapses[0].operands)
+            and self._origins.constant(x) is not None
+            for x in arguments
+        )
 
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         origin = origin_of_result(Call(self._origins, func, args, kwargs, result))

@@ -9,6 +9,9 @@ from torch import Tensor
 from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.watch.steps import Steps
 
+Pair = tuple[Count, Count]
+NOT_REPRODUCED = "not reproduced"  # a call that others count in ways that are not known here
+
 
 @dataclass
 class Line:
@@ -16,6 +19,24 @@ class Line:
 
     synops: Count = 0.0
     macs: Count = 0.0
+    dense: Count = 0.0  # multiplications if every value were dense
+    biases: int = 0  # additions of biases
+    kind: str = ""
+    published: dict[str, Pair] = field(default_factory=dict)
+    facts: dict[str, Tensor | bool] = field(default_factory=dict)
+
+    def add(self, synops: Count, macs: Count, dense: Count) -> None:
+        """Add a counted call."""
+        self.synops, self.macs = self.synops + synops, self.macs + macs
+        self.dense = self.dense + dense
+
+    def publish(self, counts: dict[str, Pair], facts: dict[str, Tensor | bool]) -> None:
+        """Add what others count of a call, and what makes them differ."""
+        for name, (acs, macs) in counts.items():
+            before = self.published.get(name, (0.0, 0.0))
+            self.published[name] = before[0] + acs, before[1] + macs
+        for name, fact in facts.items():
+            self.facts[name] = self.facts.get(name, False) | fact
 
 
 @dataclass
@@ -30,18 +51,29 @@ class Rate:
 class Ledger:
     """Totals by name; `passes` are the samples and time steps of each forward pass.
 
-    `carried` tells of each neuron layer whether it began with a state other than zero.
+    `updates` are the neuron updates of each layer with dynamics, `kinds` their types, `order` the
+    names as they were first called. `carried` tells of each neuron layer whether it began with a
+    state other than zero.
     """
 
     lines: dict[str, Line] = field(default_factory=dict)
     rates: dict[str, Rate] = field(default_factory=dict)
     carried: dict[str, Tensor] = field(default_factory=dict)
+    updates: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    order: dict[str, None] = field(default_factory=dict)
     passes: list[Steps] = field(default_factory=list)
 
-    def add_call(self, name: str, synops: Count, macs: Count) -> None:
-        """Enter a counted call."""
-        line = self.lines.setdefault(name, Line())
-        line.synops, line.macs = line.synops + synops, line.macs + macs
+    def line(self, name: str) -> Line:
+        """The line of that name, made on first use."""
+        self.order.setdefault(name)
+        return self.lines.setdefault(name, Line())
+
+    def add_updates(self, name: str, kind: str, updates: int) -> None:
+        """Enter that many neurons, each updated once."""
+        self.order.setdefault(name)
+        self.kinds[name] = kind
+        self.updates[name] = self.updates.get(name, 0) + updates
 
     def add_rate(self, name: str, spikes: Tensor, entries: int) -> None:
         """Enter the output of a spiking layer, added up to one value a neuron."""
@@ -54,8 +86,13 @@ class Ledger:
     def extend(self, other: Ledger) -> None:
         """Add another pass."""
         for name, line in other.lines.items():
-            self.add_call(name, line.synops, line.macs)
+            own = self.line(name)
+            own.add(line.synops, line.macs, line.dense)
+            own.kind, own.biases = line.kind, own.biases + line.biases
+            own.publish(line.published, line.facts)
         for name, rate in other.rates.items():
             self.add_rate(name, rate.spikes, rate.entries)
+        for name, updates in other.updates.items():
+            self.add_updates(name, other.kinds[name], updates)
         self.carried |= other.carried
         self.passes += other.passes

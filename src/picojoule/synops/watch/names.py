@@ -22,11 +22,16 @@ class CallNames:
 
     def name(self, path: str, function: Callable[..., Any], parameters: frozenset[int]) -> str:
         """`path/op#k`, where k numbers the calls of this op in the module by place and weights."""
-        op = getattr(function, "__name__", "call").strip("_").removeprefix("linalg_")
+        op = op_name(function)
         numbers = self._places.setdefault((path, op), {})
         place = (*_place(), parameters)
         number = numbers.setdefault(place, len(numbers))
         return f"{path}/{op}#{number}" if path else f"{op}#{number}"
+
+
+def op_name(function: Callable[..., Any]) -> str:
+    """The name of a function of PyTorch, the same for all its spellings."""
+    return getattr(function, "__name__", "call").strip("_").removeprefix("linalg_")
 
 
 def owns(module: nn.Module, parameters: frozenset[int]) -> bool:

@@ -26,3 +26,4 @@ class Settings:
     num_timesteps: int | None = None
     inputs: Origin | None = None
     dense_as_spikes: bool = False
+    conventions: bool = False

@@ -1,0 +1,182 @@
+"""`picojoule count`: what a model spends on one input."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from torch import Tensor, nn
+
+from picojoule import energy
+from picojoule.cli.failure import explained
+from picojoule.cli.model import load_model
+from picojoule.cli.model_input import model_input
+from picojoule.cli.weights import load_weights
+from picojoule.report import Monitor, Report
+from picojoule.synops import MonitorWarning
+
+
+class Format(StrEnum):
+    """How the report is written."""
+
+    table = "table"
+    json = "json"
+    latex = "latex"
+    html = "html"
+    markdown = "markdown"
+
+
+class Weights(StrEnum):
+    """Which weights are synapses."""
+
+    all = "all"
+    nonzero = "nonzero"
+
+
+class TimeAxis(StrEnum):
+    """Where the input has its time."""
+
+    bt = "bt"
+    tb = "tb"
+    folded = "folded"
+    loop = "loop"
+
+
+_SUFFIXES = {
+    ".json": Format.json,
+    ".tex": Format.latex,
+    ".html": Format.html,
+    ".htm": Format.html,
+    ".md": Format.markdown,
+}
+
+
+def _option(text: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(help=text)
+    return option
+
+
+def count(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="module:factory, path/to/file.py:factory, or a .nir file. The factory takes no arguments.",
+        ),
+    ],
+    given: Annotated[
+        str,
+        typer.Option(
+            "--input", help="Shape with the batch first, such as 1,50,2,34,34; or an .npy file."
+        ),
+    ],
+    checkpoint: Annotated[
+        Path | None, _option("Weights: .safetensors, or a state_dict that torch.save wrote.")
+    ] = None,
+    profile: Annotated[
+        str | None, _option("Also joules on this chip or technology, such as loihi or 45nm-int8.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also what five other counters give, and why.")
+    ] = False,
+    rate: Annotated[float, _option("Spikes per value of a random input, 0 to 1.")] = 0.1,
+    dense: Annotated[
+        bool, typer.Option("--dense", help="Draw values in 0..1, as of an image, not spikes.")
+    ] = False,
+    seed: Annotated[int, _option("Of the random input.")] = 0,
+    weights: Annotated[Weights, _option("Whether pruned weights are synapses.")] = Weights.all,
+    time_axis: Annotated[
+        TimeAxis | None, _option("Where the input has its time, if the layers do not say.")
+    ] = None,
+    num_timesteps: Annotated[
+        int | None, _option("Time steps of a sample, if the layers do not say.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, _option("Name of a layer that is not counted; may be repeated.")
+    ] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="[default: table, or by --output's ending]")
+    ] = None,
+    output: Annotated[Path | None, _option("File to write instead of printing.")] = None,
+) -> None:
+    """Count a model's synaptic operations, firing rates and joules on one input, layer by layer.
+
+    The input is random unless a file is given, and the counts follow the input: show it real data
+    for a number to publish. The model runs once, in evaluation mode. MODEL's code is run.
+    """
+    with explained("picojoule count"):
+        if profile is not None:
+            _check_profile(profile)
+        shown = model_input(given, rate, dense, seed)
+        network = load_model(model, num_timesteps)
+        if checkpoint is not None:
+            load_weights(network, checkpoint)
+        monitor = Monitor(
+            network,
+            weights=weights.value,
+            time_axis=None if time_axis is None else time_axis.value,
+            num_timesteps=num_timesteps,
+            ignore=tuple(ignore or ()),
+            conventions=explain,
+        )
+        _run(network, monitor, shown.values)
+        report = monitor.report()
+        typer.echo(f"Input: {shown.words}.", err=True)
+        for sentence in _checked(monitor):
+            typer.echo(f"Note: {sentence}", err=True)
+        chosen = form or _by_ending(output)
+        written = _written(report, chosen, profile).rstrip("\n") + "\n"
+        if output is None:
+            typer.echo(written, nl=False)
+        else:
+            output.write_text(written, encoding="utf-8")
+            typer.echo(f"Written to {output}.", err=True)
+        if explain and chosen != Format.json:
+            typer.echo(f"\n{report.explain()}", err=output is None and chosen != Format.table)
+
+
+def _check_profile(name: str) -> None:
+    """Before anything runs: a profile that cannot price is an error."""
+    energy.energy_j(name, synops=0)
+
+
+def _run(network: nn.Module, monitor: Monitor, x: Tensor) -> None:
+    network.eval()
+    try:
+        with torch.no_grad(), monitor:
+            network(x)
+    except NotImplementedError as error:
+        raise NotImplementedError(f"{error} Here: --ignore NAME.") from error
+    except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
+        if str(error).startswith("Monitor:"):
+            raise
+        raise ValueError(
+            f"The model does not take an input of shape {','.join(map(str, x.shape))}: {error}"
+        ) from error
+
+
+def _checked(monitor: Monitor) -> list[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MonitorWarning)
+        return monitor.check()
+
+
+def _by_ending(output: Path | None) -> Format:
+    return Format.table if output is None else _SUFFIXES.get(output.suffix.lower(), Format.table)
+
+
+def _written(report: Report, form: Format, profile: str | None) -> str:
+    write: dict[Format, Callable[..., str]] = {
+        Format.table: report.to_text,
+        Format.json: report.to_json,
+        Format.latex: report.to_latex,
+        Format.html: partial(report.to_html, picture=True),
+        Format.markdown: report.to_markdown,
+    }
+    return write[form](profile=profile)

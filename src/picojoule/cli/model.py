@@ -1,0 +1,110 @@
+"""The model that a user names on the command line."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from picojoule.convert import from_nir
+
+
+def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
+    """The model of that name.
+
+    Args:
+        name: `module:factory` of a module on Python's path; `path/to/file.py:factory`, which is run
+            with its folder on the path; or a `.nir` file. No other code is imported.
+        num_timesteps: of a `.nir` file whose layers shall take batch and time in one axis.
+
+    Raises:
+        ValueError: the name has no such form, there is no such module or factory, or it gives no model.
+        ImportError: the module cannot be imported.
+
+    Example:
+        >>> load_model("picojoule.training.lenet:lenet", 10).__class__.__name__
+        Traceback (most recent call last):
+        ValueError: 'picojoule.training.lenet:lenet' could not be called without arguments: lenet() missing 1 required positional argument: 'batch_size'. Name a function that takes none; it can call this one with the arguments it needs.
+    """
+    if name.endswith(".nir"):
+        if not Path(name).is_file():
+            raise ValueError(f"There is no file {name}.")
+        return from_nir(name, num_timesteps=num_timesteps)
+    place, colon, factory = name.rpartition(":")
+    if not (colon and place and factory):
+        raise ValueError(
+            f"{name!r} is neither module:factory, nor file.py:factory, nor a .nir file. "
+            "Example: picojoule count ./mynet.py:build --input 1,50,2,34,34"
+        )
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_path(place, factory)
+    return _built(name, _attribute(module, place, factory))
+
+
+def _from_path(place: str, factory: str) -> ModuleType:
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+            raise ImportError(f"{place} could not be imported: {error}.") from error
+        file = Path(*place.split(".")).with_suffix(".py")
+        hint = f" Did you mean ./{file}:{factory}?" if file.is_file() else ""
+        raise ValueError(
+            f"There is no module {error.name!r} on Python's path.{hint} A file is named by its path, "
+            f"as in ./mynet.py:{factory}."
+        ) from None
+
+
+def _from_file(file: Path) -> ModuleType:
+    if not file.is_file():
+        raise ValueError(f"There is no file {file}.")
+    spec = importlib.util.spec_from_file_location(file.stem, file.resolve())
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.resolve().parent))
+    sys.modules[file.stem] = module  # as if imported: classes look up their module by name
+    try:
+        spec.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{file} could not be imported: {error}.") from error
+    except SyntaxError as error:
+        raise ValueError(f"{file}, line {error.lineno}: {error.msg}.") from error
+    return module
+
+
+def _attribute(module: ModuleType, place: str, factory: str) -> Any:
+    found: Any = module
+    for part in factory.split("."):
+        if not hasattr(found, part):
+            near = difflib.get_close_matches(part, dir(found), n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"{place} has no {factory!r}.{hint}")
+        found = getattr(found, part)
+    return found
+
+
+def _built(name: str, factory: Any) -> nn.Module:
+    if isinstance(factory, nn.Module):
+        return factory
+    if not callable(factory):
+        raise ValueError(
+            f"{name!r} is of type {type(factory).__name__}, neither a model nor a function that makes one."
+        )
+    try:
+        model = factory()
+    except TypeError as error:
+        raise ValueError(
+            f"{name!r} could not be called without arguments: {error}. "
+            "Name a function that takes none; it can call this one with the arguments it needs."
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            f"{name!r} gave a value of type {type(model).__name__}, expected a torch.nn.Module."
+        )
+    return model

@@ -1,0 +1,82 @@
+"""Weights from a checkpoint into a model, without running what a pickle may hold."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from picojoule.extras import extra
+from picojoule.training.checkpoint import learned_tensors
+
+_NESTED = ("state_dict", "model_state_dict", "model")
+
+
+def load_weights(model: nn.Module, file: Path) -> None:
+    """Load a checkpoint of `state_dict` into the model; the states of neurons are left out.
+
+    Args:
+        model: takes the weights.
+        file: `.safetensors`, also that of `picojoule train`; or what `torch.save` wrote, read with
+            `weights_only=True`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds more than tensors, or is of another model.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "weights.pt"
+        >>> torch.save(nn.Linear(2, 3).state_dict(), file)
+        >>> load_weights(nn.Linear(2, 3), file)
+    """
+    saved = _safetensors(file) if file.suffix == ".safetensors" else _pickled(file)
+    own = learned_tensors(model)
+    states = model.state_dict().keys() - own.keys()
+    saved = {name: value for name, value in saved.items() if name not in states}
+    faults = [f"{name} is only in the checkpoint" for name in saved.keys() - own.keys()]
+    faults += [f"{name} is only in the model" for name in own.keys() - saved.keys()]
+    faults += [
+        f"{name} has shape {tuple(saved[name].shape)} there and {tuple(own[name].shape)} here"
+        for name in saved.keys() & own.keys()
+        if saved[name].shape != own[name].shape
+    ]
+    if faults:
+        raise ValueError(
+            f"{file}: the checkpoint is of another model. {'; '.join(sorted(faults)[:5])}."
+        )
+    model.load_state_dict(saved, strict=False)
+
+
+def _safetensors(file: Path) -> dict[str, Tensor]:
+    with extra("train"):
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    if not file.is_file():
+        raise FileNotFoundError(2, "No such file", str(file))
+    try:
+        saved: dict[str, Tensor] = load_file(file)
+    except SafetensorError as error:
+        raise ValueError(f"{file} is not a safetensors file, or damaged ({error}).") from error
+    if any(name.startswith("optimizer.") for name in saved):  # of `picojoule train`
+        return {n.removeprefix("model."): x for n, x in saved.items() if n.startswith("model.")}
+    return saved
+
+
+def _pickled(file: Path) -> dict[str, Tensor]:
+    try:
+        saved: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{file} holds more than tensors, or is damaged, and is not loaded: a pickle can run code. "
+            "Save torch.save(model.state_dict(), file), or use safetensors."
+        ) from error
+    for name in _NESTED:
+        if isinstance(saved, dict) and isinstance(saved.get(name), dict):
+            saved = saved[name]
+    if not isinstance(saved, dict) or not all(isinstance(x, Tensor) for x in saved.values()):
+        raise ValueError(f"{file}: expected a state_dict, names with tensors.")
+    return saved

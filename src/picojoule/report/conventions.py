@@ -1,0 +1,101 @@
+"""The number of operations by the conventions of others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from picojoule.synops.counts import Counts
+from picojoule.synops.watch.ledger import NOT_REPRODUCED, Ledger
+
+CONVENTIONS = {
+    "strict": "one SynOp a spike that arrives at an existing synapse; dense input apart, as MACs",
+    "sinabs": "sinabs 3.1.3's hooks: as strict, but dense values count by their magnitude",
+    "neurobench": "NeuroBench 2.3.0: non-zero inputs times non-zero weights; ACs if all inputs are -1, 0 or 1, else MACs",
+    "syops": "syops 0.0.5: dense operations with border and biases, times the mean input; MACs unless inputs have two values in 0..1",
+    "spikingjelly": "SpikingJelly 2.0.0's SynOpCounter: non-zero inputs times fan-out where all inputs are 0 or 1, else nothing; it counts no MACs",
+    "rate_flops": "the habit of papers: FLOPs with border, times the mean input; MACs where the input is dense",
+}
+
+
+@dataclass(frozen=True)
+class ConventionCount:
+    """Operations per sample by one convention.
+
+    Args:
+        convention: its name.
+        synops: by layer, per sample; others call them ACs or SOPs.
+        macs: products of dense values by layer, per sample.
+        num_timesteps: time steps of a sample.
+        not_reproduced: layers that this counter has own rules for, which are not followed here;
+            they are in none of the numbers.
+
+    Example:
+        >>> count = ConventionCount("syops", {"fc": 60.0}, {"fc": 0.0}, num_timesteps=10)
+        >>> count.synops_per_sample, count.synops_per_timestep
+        (60.0, 6.0)
+    """
+
+    convention: str
+    synops: Mapping[str, float]
+    macs: Mapping[str, float]
+    num_timesteps: float
+    not_reproduced: tuple[str, ...] = ()
+
+    @property
+    def synops_per_sample(self) -> float:
+        """SynOps of all layers, over a sample's time steps."""
+        return sum(self.synops.values())
+
+    @property
+    def synops_per_timestep(self) -> float:
+        """SynOps of all layers, per sample and time step."""
+        return self.synops_per_sample / self.num_timesteps
+
+    @property
+    def macs_per_sample(self) -> float:
+        """Products of dense values in all layers, over a sample's time steps."""
+        return sum(self.macs.values())
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What a Monitor with `conventions=True` kept.
+
+    Args:
+        counts: (ACs, MACs) per sample, by convention and layer.
+        facts: what makes them differ, by layer.
+    """
+
+    counts: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+    facts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def conventions(ledger: Ledger, like: Counts) -> Conventions:
+    """The numbers of the conventions, without a graph. Waits for the device.
+
+    Args:
+        ledger: the sums.
+        like: a count whose samples and time steps these have.
+    """
+    counts: dict[str, dict[str, tuple[float, float]]] = {}
+    for name in CONVENTIONS:
+        pairs = {layer: line.published.get(name) for layer, line in ledger.lines.items()}
+        known = {layer: pair for layer, pair in pairs.items() if pair is not None}
+        acs, macs = (
+            Counts({layer: pair[k] for layer, pair in known.items()}, like.steps, like.time)
+            for k in (0, 1)
+        )
+        counts[name] = {
+            layer: (acs.per_sample[layer].item(), macs.per_sample[layer].item()) for layer in known
+        }
+    facts = {
+        layer: frozenset(fact for fact, value in line.facts.items() if bool(value))
+        for layer, line in ledger.lines.items()
+    }
+    return Conventions(counts, facts)
+
+
+def not_reproduced(facts: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+    """Layers that others count by rules that are not followed here."""
+    return tuple(layer for layer, known in facts.items() if NOT_REPRODUCED in known)

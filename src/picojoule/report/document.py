@@ -1,0 +1,141 @@
+"""A report as tables and notes of plain words, whatever they will be written in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from picojoule.report.row import Row
+
+if TYPE_CHECKING:
+    from picojoule.report.report import Report
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells by row.
+
+    Args:
+        title: what it shows.
+        headings: of the columns.
+        words: how many columns at the left are words; the others are numbers.
+        rows: the cells.
+        total: the last row, set apart; None if there is none.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    words: int
+    rows: tuple[tuple[str, ...], ...]
+    total: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """Tables, and sentences below them."""
+
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+
+
+def document(report: Report) -> Document:
+    """The report's tables."""
+    tables = [_synapses(report)]
+    neurons = [row for row in report.rows if row.synops_per_sample is None]
+    if neurons:
+        tables.append(_neurons(neurons))
+    return Document((*tables, _apart(report)), _notes(report))
+
+
+def _synapses(report: Report) -> Table:
+    cells = tuple(
+        (
+            row.name or "(model)",
+            row.kind,
+            row.input or "",
+            _rate(row.spikes_per_synapse),
+            count(row.synops_per_timestep),
+            count(row.synops_per_sample),
+            count(row.macs_per_sample),
+        )
+        for row in report.rows
+        if row.synops_per_sample is not None
+    )
+    total = [report.synops_per_timestep, report.synops_per_sample, report.macs_per_sample]
+    steps = f"{report.num_timesteps:g} time step{'s' if report.num_timesteps != 1 else ''}"
+    return Table(
+        title=f"{report.model}: operations, mean over {report.samples} sample{'s' if report.samples != 1 else ''} of {steps}",
+        headings=(
+            "layer",
+            "kind",
+            "input",
+            "spikes/synapse/step",
+            "SynOps/step",
+            "SynOps/sample",
+            "MACs/sample",
+        ),
+        words=3,
+        rows=cells,
+        total=("total", "", "", "", *map(count, total)),
+    )
+
+
+def _neurons(rows: list[Row]) -> Table:
+    return Table(
+        title="Neurons",
+        headings=("layer", "kind", "neurons", "spikes/neuron/step", "silent"),
+        words=2,
+        rows=tuple(
+            (
+                row.name or "(model)",
+                row.kind,
+                count(row.neurons),
+                _rate(row.firing_rate),
+                "" if row.silent_share is None else f"{row.silent_share:.1%}",
+            )
+            for row in rows
+        ),
+    )
+
+
+def _apart(report: Report) -> Table:
+    return Table(
+        title="Counted apart, in none of the numbers above",
+        headings=("operation", "per sample"),
+        words=1,
+        rows=(
+            ("neuron updates", count(report.neuron_updates_per_sample)),
+            ("additions of biases", count(report.biases_per_sample)),
+        ),
+    )
+
+
+def _notes(report: Report) -> tuple[str, ...]:
+    notes = []
+    if report.counted_by == "sinabs":
+        notes.append("Counted by the convention of sinabs: dense values by their magnitude.")
+    dense = [row.name or "(model)" for row in report.rows if row.macs_per_sample]
+    if dense:
+        notes.append(
+            f"Dense input: {', '.join(dense)}. These products of dense values are MACs, not SynOps."
+        )
+    return tuple(notes)
+
+
+def count(value: float | None) -> str:
+    """A number of operations: whole above 100, with commas.
+
+    Example:
+        >>> count(1234567.8), count(12.3456), count(None)
+        ('1,234,568', '12.35', '')
+    """
+    if value is None:
+        return ""
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.4g}"
+
+
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

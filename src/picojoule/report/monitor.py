@@ -1,0 +1,93 @@
+"""The public Monitor: counts, and reports what it counted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from picojoule.energy import EnergyProfile
+from picojoule.energy.network import monitored_energy_j
+from picojoule.report.conventions import Conventions, conventions
+from picojoule.report.gather import rows
+from picojoule.report.report import Report
+from picojoule.synops.counts import Counts
+from picojoule.synops.monitor import Monitor as CountingMonitor
+
+_SUMS: tuple[Literal["synops", "macs", "dense", "biases"], ...] = (
+    "synops",
+    "macs",
+    "dense",
+    "biases",
+)
+
+
+class Monitor(CountingMonitor):  # noqa: D101
+    __doc__ = CountingMonitor.__doc__  # the options are those of counting
+
+    def report(self) -> Report:
+        """The results so far as a frozen report, without a graph. Waits for the device.
+
+        Raises:
+            RuntimeError: no forward pass was watched.
+
+        Example:
+            >>> import torch
+            >>> layer = torch.nn.Linear(3, 4)
+            >>> with Monitor(layer) as monitor:
+            ...     _ = layer(torch.ones(5, 3))
+            >>> monitor.report().synops_per_sample
+            12.0
+        """
+        ledger = self._results()
+        counts: dict[str, Counts] = {what: self._counts(what) for what in _SUMS}
+        synops = self.synops
+        return Report(
+            model=type(self._model).__name__,
+            rows=rows(ledger, counts),
+            samples=round(synops.steps / synops.time),
+            num_timesteps=synops.time,
+            biases_per_sample=counts["biases"].per_sample.total.item(),
+            counted_by="sinabs" if self._settings.dense_as_spikes else "strict",
+            weights=self._settings.weights,
+            conventions=conventions(ledger, synops)
+            if self._settings.conventions
+            else Conventions(),
+            neuron_updates_per_sample=self.neuron_updates.per_sample.total.item(),
+        )
+
+    @property
+    def neuron_updates(self) -> Counts:
+        """Neurons that were updated, by layer with dynamics, per sample and time step."""
+        synops = self.synops
+        return Counts(self._results().updates, synops.steps, synops.time)
+
+    def energy_j(self, profile: str | EnergyProfile, *, strict: bool = False) -> Tensor:
+        """Joules per sample on a chip or technology, a scalar with its graph, for a loss.
+
+        SynOps, MACs of dense values and neuron updates, each where the profile has a price; memory
+        traffic (5 bytes a SynOp, 1 a MAC) where it has a price for a byte, as "45nm-int8+step" has.
+        `report().energy(profile)` says what has none.
+
+        Args:
+            profile: a name, or a profile of your own.
+            strict: raise if SynOps or MACs were counted that have no price; waits for the device.
+
+        Raises:
+            ValueError: there is no such profile, it publishes limits instead of joules, or `strict`.
+
+        Example:
+            >>> import torch
+            >>> layer = torch.nn.Linear(3, 4)
+            >>> with Monitor(layer) as monitor:
+            ...     _ = layer(torch.ones(5, 3))
+            >>> monitor.energy_j("truenorth")
+            tensor(3.0000e-11)
+        """
+        return monitored_energy_j(
+            profile,
+            synops=self.synops.per_sample.total,
+            macs=self.macs.per_sample.total,
+            neuron_updates=self.neuron_updates.per_sample.total,
+            strict=strict,
+        )

@@ -1,0 +1,119 @@
+"""Joules of a report as a table, with the numbers that put them in their place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from picojoule.energy import EnergyBreakdown
+from picojoule.energy.breakdown import SPOKEN
+from picojoule.energy.network import NetworkEnergy
+from picojoule.report.document import Table
+
+_COLUMNS = ("SynOps", "MACs", "neuron updates", "memory", "total")
+_NOT_APART = ("",) * (len(_COLUMNS) - 1) + ("not published",)
+
+
+def energy_table(energy: NetworkEnergy) -> Table:
+    """Compute-only and memory-inclusive joules, of the network and of its quantised ANN."""
+    name = energy.profile.name
+    alone = energy.compute_only
+    rows = [
+        (f"{name}, compute only", *(_NOT_APART if alone is None else _joules(alone))),
+        (f"{energy.with_memory.profile.name}, with memory", *_joules(energy.with_memory)),
+        ("ANN, 8 bit, one pass, compute only", *_joules(energy.ann_compute_only)),
+        ("ANN, 8 bit, one pass, with memory", *_joules(energy.ann_with_memory)),
+    ]
+    return Table(
+        title=f"Energy per sample on {name}",
+        headings=("", *_COLUMNS),
+        words=1,
+        rows=tuple(rows),
+    )
+
+
+def energy_notes(energy: NetworkEnergy) -> tuple[str, ...]:
+    """What the joules contain and leave out, and the break-even rate."""
+    own = energy.with_memory.notes()
+    notes = [note for note in own if not note.startswith("Not in the total: memory")]
+    if energy.compute_only is None:
+        notes.append(
+            f"{energy.profile.name} publishes no figure for arithmetic alone; its own contains memory."
+        )
+    else:
+        notes.append(
+            "Memory traffic is assumed, not measured: 5 bytes a SynOp (an 8-bit weight read, a "
+            "16-bit potential read and written), 1 byte a MAC."
+        )
+    notes.append(
+        "The ANN is the same network run once with dense input, on 8-bit integers in 45 nm; figures "
+        "of different technologies compare the technologies too."
+    )
+    return (*notes, *_verdict(energy))
+
+
+def as_dict(energy: NetworkEnergy) -> dict[str, Any]:
+    """The same in plain numbers, joules per sample."""
+    alone, even = energy.compute_only, energy.break_even
+    return {
+        "profile": energy.profile.name,
+        "compute_only": None if alone is None else float(alone.total_j),
+        "with_memory": float(energy.with_memory.total_j),
+        "unpriced": {name: float(count) for name, count in energy.with_memory.unpriced.items()},
+        "ann_compute_only": float(energy.ann_compute_only.total_j),
+        "ann_with_memory": float(energy.ann_with_memory.total_j),
+        "spikes_per_synapse": energy.spikes_per_synapse,
+        "break_even_spikes_per_synapse": None if even is None else even.with_memory,
+        "notes": list(energy_notes(energy)),
+    }
+
+
+def _verdict(energy: NetworkEnergy) -> tuple[str, ...]:
+    even, arrived = energy.break_even, energy.spikes_per_synapse
+    if even is None or arrived is None:
+        return ()
+    steps = energy.num_timesteps
+    if not even.with_memory:
+        return (
+            "The neuron updates alone cost more than that ANN: at no firing rate do they break even.",
+        )
+    alone = ""
+    if even.compute_only is not None:
+        alone = f" ({even.compute_only / steps:.2%} by arithmetic alone)"
+    sentence = (
+        f"Break-even with that ANN at {even.with_memory / steps:.2%} spikes per synapse and step"
+        f"{alone}; this network has {arrived / steps:.2%}."
+    )
+    return (sentence,)
+
+
+def _joules(breakdown: EnergyBreakdown) -> tuple[str, ...]:
+    parts = {
+        "synops": breakdown.synops_j,
+        "macs": breakdown.macs_j,
+        "neuron_updates": breakdown.neuron_updates_j,
+        "memory_bytes": breakdown.memory_j,
+    }
+    missing = [SPOKEN[name] for name, count in breakdown.unpriced.items() if count]
+    total = joules(float(breakdown.total_j)) + (" + ?" if missing else "")
+    return (*(_part(name, value, breakdown) for name, value in parts.items()), total)
+
+
+def _part(name: str, value: object, breakdown: EnergyBreakdown) -> str:
+    if name in breakdown.unpriced:
+        return "no price"
+    return "" if value is None else joules(float(value))  # type: ignore[arg-type]
+
+
+def joules(value: float) -> str:
+    """Joules with the prefix that leaves one to three digits in front.
+
+    Example:
+        >>> joules(2.36e-5), joules(0.0), joules(4.2e-13)
+        ('23.6 uJ', '0 J', '0.42 pJ')
+    """
+    if value == 0:
+        return "0 J"
+    for prefix, size in (("", 1.0), ("m", 1e-3), ("u", 1e-6), ("n", 1e-9)):
+        if value >= size:
+            return f"{value / size:.3g} {prefix}J"
+    return f"{value / 1e-12:.3g} pJ"

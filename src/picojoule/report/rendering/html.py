@@ -1,0 +1,45 @@
+"""HTML, one page without other files."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from html import escape
+
+from picojoule.report.document import Document, Table
+
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+    "table{border-collapse:collapse;margin:0 0 2em}caption{text-align:left;font-weight:600}"
+    "th,td{padding:.2em .8em;text-align:left}thead,tfoot{border-top:1px solid;border-bottom:1px solid}"
+    "img{max-width:100%}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+)
+
+
+def html(document: Document, png: bytes | None = None) -> str:
+    """A page with the tables, the notes as paragraphs, and a picture between them if there is one."""
+    title = escape(document.tables[0].title)
+    tables = "\n".join(_table(table) for table in document.tables)
+    if png is not None:
+        data = b64encode(png).decode()
+        tables += f'\n<p><img alt="Operations and firing rates by layer" src="data:image/png;base64,{data}"></p>'
+    notes = "\n".join(f"<p>{escape(note)}</p>" for note in document.notes)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>\n'
+        f"<style>{_STYLE}</style></head>\n<body>\n{tables}\n{notes}\n</body>\n</html>\n"
+    )
+
+
+def _table(table: Table) -> str:
+    head = _row(table, table.headings, "th")
+    body = "\n".join(_row(table, row, "td") for row in table.rows)
+    foot = f"\n<tfoot>{_row(table, table.total, 'td')}</tfoot>" if table.total else ""
+    return (
+        f"<table>\n<caption>{escape(table.title)}</caption>\n<thead>{head}</thead>\n"
+        f"<tbody>\n{body}\n</tbody>{foot}\n</table>"
+    )
+
+
+def _row(table: Table, cells: tuple[str, ...], tag: str) -> str:
+    opened = [f"<{tag}>" if i < table.words else f'<{tag} class="n">' for i in range(len(cells))]
+    inside = (f"{o}{escape(cell)}</{tag}>" for o, cell in zip(opened, cells, strict=True))
+    return f"<tr>{''.join(inside)}</tr>"

@@ -1,0 +1,258 @@
+"""The report of a count: frozen numbers without a graph, to print, store and compare."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from picojoule.energy import EnergyProfile
+from picojoule.energy.network import NetworkEnergy, network_energy
+from picojoule.plots import as_png, draw_layers
+from picojoule.report.conventions import (
+    CONVENTIONS,
+    ConventionCount,
+    Conventions,
+    not_reproduced,
+)
+from picojoule.report.document import Document, document
+from picojoule.report.explain import explain
+from picojoule.report.json_values import as_json
+from picojoule.report.priced import as_dict, energy_notes, energy_table
+from picojoule.report.rendering import html, latex, markdown, text
+from picojoule.report.row import Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Profile = str | EnergyProfile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a model spent, layer by layer, as plain numbers: :meth:`picojoule.Monitor.report`.
+
+    SynOps are spikes that arrived at synapses. MACs are products of dense values, such as those of
+    an image that is fed in as it is; they stand apart. Biases and neuron updates stand on lines
+    of their own and are in no other number.
+
+    Args:
+        model: the type of the model.
+        rows: layers in the order in which they were called.
+        samples: samples that the numbers are a mean over.
+        num_timesteps: time steps of a sample.
+        biases_per_sample: additions of biases of linear and convolutional layers and products.
+        neuron_updates_per_sample: neurons times time steps, of all layers with dynamics.
+        counted_by: the convention of the rows.
+        weights: whether pruned weights count as synapses ("all") or not ("nonzero").
+        conventions: what the counters of others count, if the Monitor had `conventions=True`.
+
+    Example:
+        >>> import picojoule
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Linear(3, 4), picojoule.layers.IAF(), nn.Linear(4, 2))
+        >>> with picojoule.Monitor(model) as monitor:
+        ...     _ = model(torch.ones(5, 10, 3))
+        >>> report = monitor.report()
+        >>> report.rows[0].synops_per_sample, report.neuron_updates_per_sample
+        (120.0, 40.0)
+    """
+
+    model: str
+    rows: tuple[Row, ...]
+    samples: int
+    num_timesteps: float
+    biases_per_sample: float = 0.0
+    neuron_updates_per_sample: float = 0.0
+    counted_by: Literal["strict", "sinabs"] = "strict"
+    weights: Literal["all", "nonzero"] = "all"
+    conventions: Conventions = field(default_factory=Conventions)
+
+    # ---- totals
+
+    @property
+    def synops_per_timestep(self) -> float:
+        """SynOps of all layers, per sample and time step."""
+        return sum(row.synops_per_timestep or 0.0 for row in self.rows)
+
+    @property
+    def synops_per_sample(self) -> float:
+        """SynOps of all layers, over a sample's time steps."""
+        return sum(row.synops_per_sample or 0.0 for row in self.rows)
+
+    @property
+    def macs_per_sample(self) -> float:
+        """Products of dense values in all layers, over a sample's time steps."""
+        return sum(row.macs_per_sample or 0.0 for row in self.rows)
+
+    @property
+    def macs_one_pass(self) -> float:
+        """Multiplications of the same network run once, densely, as an ANN."""
+        return sum(row.macs_one_pass or 0.0 for row in self.rows)
+
+    # ---- forms
+
+    def to_dict(self) -> dict[str, Any]:
+        """Rows, totals and units as plain Python values."""
+        content: dict[str, Any] = {
+            "model": self.model,
+            "samples": self.samples,
+            "num_timesteps": self.num_timesteps,
+            "layers": [asdict(row) | {"input": row.input} for row in self.rows],
+            "totals": self._totals(),
+        }
+        if self.conventions.counts:
+            counts = map(self.convention, CONVENTIONS)
+            content["conventions"] = {
+                each.convention: {
+                    "synops_per_sample": each.synops_per_sample,
+                    "macs_per_sample": each.macs_per_sample,
+                    "not_reproduced": list(each.not_reproduced),
+                }
+                for each in counts
+            }
+        return content
+
+    def _totals(self) -> dict[str, float]:
+        return {
+            "synops_per_timestep": self.synops_per_timestep,
+            "synops_per_sample": self.synops_per_sample,
+            "macs_per_sample": self.macs_per_sample,
+            "macs_one_pass": self.macs_one_pass,
+            "biases_per_sample": self.biases_per_sample,
+            "neuron_updates_per_sample": self.neuron_updates_per_sample,
+        }
+
+    def to_json(self, indent: int | None = 2, *, profile: Profile | None = None) -> str:
+        """`to_dict()` as JSON; with a profile, `energy_j` too."""
+        content = self.to_dict()
+        if profile is not None:
+            content["energy_j"] = as_dict(self.energy(profile))
+        return as_json(content, indent)
+
+    def to_text(self, *, profile: Profile | None = None) -> str:
+        """A table in plain text, as `print(report)` shows it; with a profile, the energy below."""
+        return text(self._document(profile))
+
+    def to_markdown(self, *, profile: Profile | None = None) -> str:
+        """A table in Markdown; with a profile, the energy below."""
+        return markdown(self._document(profile))
+
+    def to_latex(self, *, profile: Profile | None = None) -> str:
+        """A table in LaTeX, for the package `booktabs`; with a profile, the energy below."""
+        return latex(self._document(profile))
+
+    def to_html(self, *, profile: Profile | None = None, picture: bool = False) -> str:
+        """A page that needs no other file; with a profile, the energy below.
+
+        Args:
+            profile: a name, or a profile of your own.
+            picture: put what `plot()` draws into it; needs matplotlib.
+        """
+        return html(self._document(profile), as_png(self.plot()) if picture else None)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _document(self, profile: Profile | None) -> Document:
+        plain = document(self)
+        if profile is None:
+            return plain
+        energy = self.energy(profile)
+        return Document(
+            (*plain.tables, energy_table(energy)), (*plain.notes, *energy_notes(energy))
+        )
+
+    # ---- joules
+
+    def energy(self, profile: Profile) -> NetworkEnergy:
+        """Joules per sample on a chip or technology, with memory and without, beside the ANN's.
+
+        Args:
+            profile: a name, such as "loihi" or "45nm-int8+dram", or a profile of your own.
+
+        Raises:
+            ValueError: there is no such profile, or it publishes limits instead of joules.
+
+        Example:
+            >>> from picojoule.report import Row
+            >>> row = Row(name="fc", kind="Linear", synops_per_sample=1e6, macs_one_pass=2e5)
+            >>> report = Report(model="Net", rows=(row,), samples=1, num_timesteps=10)
+            >>> report.energy("loihi").total_j
+            2.36e-05
+        """
+        return network_energy(
+            profile,
+            synops=self.synops_per_sample,
+            macs=self.macs_per_sample,
+            neuron_updates=self.neuron_updates_per_sample,
+            macs_one_pass=self.macs_one_pass,
+            num_timesteps=self.num_timesteps,
+        )
+
+    # ---- conventions
+
+    def convention(self, name: str) -> ConventionCount:
+        """The count by a published convention, from the same forward passes.
+
+        Args:
+            name: that of the Monitor, "strict" if it was not given another; or, if the Monitor had `conventions=True`, any of "strict", "sinabs",
+                "neurobench", "syops", "spikingjelly" and "rate_flops", with the errors of each.
+
+        Raises:
+            ValueError: there is no such convention, or the Monitor did not keep what it needs.
+
+        Example:
+            >>> from picojoule.report import Row
+            >>> row = Row(name="fc", kind="Linear", synops_per_sample=60.0, macs_per_sample=0.0)
+            >>> report = Report(model="Net", rows=(row,), samples=1, num_timesteps=10)
+            >>> report.convention("strict").synops_per_sample
+            60.0
+        """
+        if name not in CONVENTIONS:
+            raise ValueError(f"Report: convention is {name!r}; choose one of {list(CONVENTIONS)}.")
+        if name == self.counted_by:
+            pairs = {
+                row.name: (row.synops_per_sample, row.macs_per_sample or 0.0)
+                for row in self.rows
+                if row.synops_per_sample is not None
+            }
+        elif not self.conventions.counts:
+            raise ValueError(
+                f"Report: what {name!r} needs was not kept. Pass Monitor(model, conventions=True)."
+            )
+        else:
+            pairs = dict(self.conventions.counts[name])
+        return ConventionCount(
+            name,
+            {layer: synops for layer, (synops, _) in pairs.items()},
+            {layer: macs for layer, (_, macs) in pairs.items()},
+            self.num_timesteps,
+            () if name in ("strict", "sinabs") else not_reproduced(self.conventions.facts),
+        )
+
+    def explain(self) -> str:
+        """Where and why the published conventions differ for this model, in plain sentences.
+
+        Raises:
+            ValueError: the Monitor did not have `conventions=True`.
+        """
+        return explain(self)
+
+    # ---- pictures
+
+    def plot(self, path: Path | str | None = None) -> Figure:
+        """Draw SynOps and MACs of each layer, and the firing rates; needs matplotlib.
+
+        Args:
+            path: where to write it as PNG, if at all.
+
+        Raises:
+            ImportError: matplotlib is missing.
+        """
+        counted = [row for row in self.rows if row.synops_per_sample is not None]
+        synops = {row.name: row.synops_per_sample or 0.0 for row in counted}
+        macs = {row.name: row.macs_per_sample or 0.0 for row in counted}
+        rates = {row.name: row.firing_rate for row in self.rows if row.firing_rate is not None}
+        return draw_layers(synops, macs, rates, None if path is None else Path(path))
