@@ -10,6 +10,8 @@ from torch import Tensor
 from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.watch.ledger import Rate
 
+Number = float | Tensor
+
 
 class Counts(Mapping[str, Tensor]):
     """Operations by layer, scalars per sample and time step; live tensors that a loss can use.
@@ -25,8 +27,18 @@ class Counts(Mapping[str, Tensor]):
         (tensor(100.), tensor(110.), tensor(330.), tensor(110000.))
     """
 
-    def __init__(self, totals: Mapping[str, Count], steps: float, time: float) -> None:
+    def __init__(self, totals: Mapping[str, Count], steps: Number, time: Number) -> None:
         self._totals, self._steps, self._time = dict(totals), steps, time
+
+    @property
+    def steps(self) -> float:
+        """Samples times time steps that the totals are over."""
+        return float(self._steps)
+
+    @property
+    def time(self) -> float:
+        """Time steps of a sample."""
+        return float(self._time)
 
     def __getitem__(self, name: str) -> Tensor:
         return _scalar(self._totals[name], self._steps)
@@ -75,8 +87,7 @@ class Rates(Mapping[str, Tensor]):
         self._rates = dict(rates)
 
     def __getitem__(self, name: str) -> Tensor:
-        rate = self._rates[name]
-        return rate.spikes / max(rate.entries, 1)
+        return self._rates[name].per_step
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rates)
@@ -95,7 +106,9 @@ class Rates(Mapping[str, Tensor]):
         return {name: (self[name] == 0).float().mean() for name in self}
 
 
-def _scalar(total: Count, steps: float) -> Tensor:
+def _scalar(total: Count, steps: Number) -> Tensor:
+    if isinstance(steps, Tensor):  # of several processes, whose totals are tensors, too
+        return torch.as_tensor(total / steps).to(torch.float32)
     if not isinstance(total, Tensor):
         return torch.tensor(float(total) / max(steps, 1e-300) if total else 0.0)
     return (total / (steps or 1)).to(torch.float32)

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from picojoule.layers import HookHandles
 from picojoule.synops.counts import Counts, Rates
+from picojoule.synops.distributed import Reduce, group_of, summed_over, unwrapped
 from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.checks import MonitorWarning, check_counted, check_names, oddities
@@ -55,6 +56,16 @@ class Monitor:
         inputs: what a tensor of unknown origin is: "spikes", "dense", or "auto", by its values.
         convention: "strict", or "sinabs", which counts dense values by magnitude, as the hooks do.
         accumulate: add up forward passes until `reset`, instead of keeping the last.
+        reduce: the processes that results are of, once `torch.distributed` is initialised: "auto" is
+            all of them, None this one, or give a process group. See "Many processes".
+
+    Many processes:
+        The first reading of a result after a forward pass adds up all sums in one all-reduce, with its
+        gradient. A penalty on the global mean, added to the loss on every rank, then has under
+        `DistributedDataParallel`, which averages gradients, the gradient of one process with all samples.
+        Ranks with more samples weigh more. **All ranks have to read, and to run backward if one does: a
+        rank that reads alone waits for the others forever.** To print on one, read on all. All ranks
+        have to call the same layers, with inputs of one shape but for the samples.
 
     Raises:
         ValueError: a name is not in the model, or an option is unknown.
@@ -85,12 +96,15 @@ class Monitor:
         inputs: Literal["auto", "spikes", "dense"] = "auto",
         convention: Literal["strict", "sinabs"] = "strict",
         accumulate: bool = False,
+        reduce: Reduce = "auto",
     ) -> None:
         _check_choice("weights", weights, ("all", "nonzero"))
         _check_choice("time_axis", time_axis, (None, "bt", "tb", "folded", "loop", "outer"))
         _check_choice("inputs", inputs, tuple(_INPUTS))
         _check_choice("convention", convention, ("strict", "sinabs"))
-        self._model: nn.Module = getattr(model, "_orig_mod", model)  # of a compiled one
+        if isinstance(reduce, str):
+            _check_choice("reduce", reduce, ("auto",))
+        self._model = unwrapped(model)
         names = tuple(name for name in spiking if isinstance(name, str))
         check_names(self._model, "ignore", ignore)
         check_names(self._model, "spiking", names)
@@ -111,6 +125,8 @@ class Monitor:
         self._uncompiled: Uncompiled | None = None
         self._running: list[WatchedForward] = []
         self._ledger: Ledger | None = None
+        self._reduce: Reduce = reduce
+        self._summed: Ledger | None = None  # over all processes, until the next forward pass
 
     # ---- watching
 
@@ -137,7 +153,7 @@ class Monitor:
 
     def reset(self) -> None:
         """Forget the results."""
-        self._ledger = None
+        self._ledger = self._summed = None
 
     def __enter__(self) -> Monitor:
         return self.attach()
@@ -161,6 +177,7 @@ class Monitor:
         if failed:
             return
         check_counted(watched)
+        self._summed = None
         watched.ledger.passes.append(watched.steps.result())
         if self._accumulate and self._ledger is not None:
             self._ledger.extend(watched.ledger)
@@ -205,7 +222,8 @@ class Monitor:
         if self._settings.time_axis == "outer":
             return Counts(totals, steps, len(ledger.passes))
         samples = sum(p.samples for p in ledger.passes)
-        return Counts(totals, steps, steps / samples if samples else 1.0)
+        known = isinstance(samples, Tensor) or samples  # whether a tensor is 0 need not be asked
+        return Counts(totals, steps, steps / samples if known else 1.0)
 
     def _results(self) -> Ledger:
         if self._ledger is None:
@@ -213,7 +231,12 @@ class Monitor:
                 "Monitor: no forward pass was watched yet. Call the model inside the with block, or "
                 "after attach(); call the module itself, not its forward()."
             )
-        return self._ledger
+        group = group_of(self._reduce)
+        if group is None:
+            return self._ledger
+        if self._summed is None:
+            self._summed = summed_over(group, self._ledger)
+        return self._summed
 
 
 class _ModelHook:

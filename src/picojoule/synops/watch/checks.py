@@ -63,7 +63,7 @@ def _uncounted(name: str, module: nn.Module) -> NotImplementedError:
 def oddities(ledger: Ledger, macs: float, synops: float) -> Iterator[str]:
     """What in the numbers deserves a look, a sentence each. Waits for the device."""
     for name, rate in ledger.rates.items():
-        rates = rate.spikes / max(rate.entries, 1)
+        rates = rate.per_step
         full = (rates >= 1).float().mean().item()
         if not rates.any():
             yield f"layer {name!r} is dead: none of its {rates.numel()} neurons fired."

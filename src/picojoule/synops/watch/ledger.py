@@ -23,7 +23,13 @@ class Rate:
     """Spikes of one layer by neuron, and over how many samples and time steps they were added."""
 
     spikes: Tensor
-    entries: int
+    entries: int | Tensor
+
+    @property
+    def per_step(self) -> Tensor:
+        """Spikes per neuron and time step."""
+        entries = self.entries
+        return self.spikes / (entries if isinstance(entries, Tensor) else max(entries, 1))
 
 
 @dataclass
@@ -43,7 +49,7 @@ class Ledger:
         line = self.lines.setdefault(name, Line())
         line.synops, line.macs = line.synops + synops, line.macs + macs
 
-    def add_rate(self, name: str, spikes: Tensor, entries: int) -> None:
+    def add_rate(self, name: str, spikes: Tensor, entries: int | Tensor) -> None:
         """Enter the output of a spiking layer, added up to one value a neuron."""
         before = self.rates.get(name)
         if before is None or before.spikes.shape != spikes.shape:

@@ -13,10 +13,10 @@ from picojoule.synops.watch.spiking import Spiking, TimeAxis
 
 
 class Steps(NamedTuple):
-    """Samples, and time steps of each."""
+    """Samples, and time steps of each; tensors where they are those of several processes."""
 
-    samples: int
-    time: int
+    samples: Any
+    time: Any
 
 
 class StepCount:
