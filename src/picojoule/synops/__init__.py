@@ -14,7 +14,7 @@ Counting semantics:
 - A layer that has weights but no formula is an error, never a zero.
 """
 
-from picojoule.synops.counts import Counts, Rates
+from picojoule.synops.counts import Counts, Detail, Rates
 from picojoule.synops.fan_out import CONVOLUTIONS, conv_fan_out
 from picojoule.synops.formulas import Synapses, contraction, fixed
 from picojoule.synops.monitor import Monitor
@@ -35,6 +35,7 @@ __all__ = [
     "CONVOLUTIONS",
     "CountedLayer",
     "Counts",
+    "Detail",
     "Monitor",
     "MonitorWarning",
     "Rates",

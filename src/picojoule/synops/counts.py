@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class Counts(Mapping[str, Tensor]):
 
     def __init__(self, totals: Mapping[str, Count], steps: Number, time: Number) -> None:
         self._totals, self._steps, self._time = dict(totals), steps, time
+        self._detail: Detail | None = None
 
     @property
     def steps(self) -> float:
@@ -39,6 +40,20 @@ class Counts(Mapping[str, Tensor]):
     def time(self) -> float:
         """Time steps of a sample."""
         return float(self._time)
+
+    @property
+    def detail(self) -> Detail:
+        """The same by sample, step and channel, of a Monitor that was asked for it."""
+        if self._detail is None:
+            raise RuntimeError(
+                "Monitor: no detail was kept. Pass detail=('sample', 'step', 'channel'), or some of "
+                "these, and read monitor.synops.detail."
+            )
+        return self._detail
+
+    @detail.setter
+    def detail(self, detail: Detail) -> None:
+        self._detail = detail
 
     def __getitem__(self, name: str) -> Tensor:
         return _scalar(self._totals[name], self._steps)
@@ -72,6 +87,45 @@ class Counts(Mapping[str, Tensor]):
         if not dt_s > 0:
             raise ValueError(f"per_second: dt_s is {dt_s} seconds, expected dt_s > 0.")
         return Counts(self._totals, self._steps * dt_s, self._time)
+
+
+class Detail(Mapping[str, Tensor]):
+    """SynOps by layer, with those axes of sample, step and channel that were asked for, in this order.
+
+    The mean is over samples and time steps that were not asked for, the sum over channels; so the
+    mean over the former axes and the sum over the latter is the layer's number in `Counts`. Under
+    `torch.distributed` the samples are those of this process. Spikes that meet spikes are put where
+    the first operand has them. Differentiable.
+
+    Args:
+        synops: `b t *c` by layer; None where samples and time could not be told apart.
+        axes: what to keep of "sample", "step" and "channel".
+
+    Example:
+        >>> detail = Detail({"fc": torch.tensor([[[1.0, 2.0], [3.0, 0.0]]])}, ["step", "channel"])
+        >>> detail["fc"]
+        tensor([[1., 2.],
+                [3., 0.]])
+    """
+
+    def __init__(self, synops: Mapping[str, Tensor | None], axes: Sequence[str]) -> None:
+        self._synops = dict(synops)
+        self._away = [axis for axis, name in enumerate(("sample", "step")) if name not in axes]
+
+    def __getitem__(self, name: str) -> Tensor:
+        synops = self._synops[name]
+        if synops is None:
+            raise ValueError(
+                f"Monitor: no detail for {name!r}: its input has no axes of all samples and time steps, "
+                "or its formula does not say which element spends what. synops[name] is its sum."
+            )
+        return (synops.mean(self._away) if self._away else synops).to(torch.float32)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._synops)
+
+    def __len__(self) -> int:
+        return len(self._synops)
 
 
 class Rates(Mapping[str, Tensor]):

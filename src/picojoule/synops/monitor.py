@@ -12,12 +12,13 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from picojoule.layers import HookHandles
-from picojoule.synops.counts import Counts, Rates
+from picojoule.synops.counts import Counts, Detail, Rates
 from picojoule.synops.distributed import Reduce, group_of, summed_over, unwrapped
 from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.checks import MonitorWarning, check_counted, check_names, oddities
 from picojoule.synops.watch.count import Weights
+from picojoule.synops.watch.detail import AXES, Axis
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
@@ -56,6 +57,8 @@ class Monitor:
         inputs: what a tensor of unknown origin is: "spikes", "dense", or "auto", by its values.
         convention: "strict", or "sinabs", which counts dense values by magnitude, as the hooks do.
         accumulate: add up forward passes until `reset`, instead of keeping the last.
+        detail: keep SynOps by these axes, too: "sample", "step", "channel" (of the input; features of
+            a linear layer), as `synops.detail[name]`. It takes several passes over the data.
         reduce: the processes that results are of, once `torch.distributed` is initialised: "auto" is
             all of them, None this one, or give a process group. See "Many processes".
 
@@ -96,12 +99,15 @@ class Monitor:
         inputs: Literal["auto", "spikes", "dense"] = "auto",
         convention: Literal["strict", "sinabs"] = "strict",
         accumulate: bool = False,
+        detail: Sequence[Axis] = (),
         reduce: Reduce = "auto",
     ) -> None:
         _check_choice("weights", weights, ("all", "nonzero"))
         _check_choice("time_axis", time_axis, (None, "bt", "tb", "folded", "loop", "outer"))
         _check_choice("inputs", inputs, tuple(_INPUTS))
         _check_choice("convention", convention, ("strict", "sinabs"))
+        for axis in detail:
+            _check_choice("detail", axis, AXES)
         if isinstance(reduce, str):
             _check_choice("reduce", reduce, ("auto",))
         self._model = unwrapped(model)
@@ -118,6 +124,7 @@ class Monitor:
             num_timesteps=num_timesteps,
             inputs=_INPUTS[inputs],
             dense_as_spikes=convention == "sinabs",
+            detail=tuple(detail),
         )
         self._accumulate = accumulate or time_axis == "outer"
         self._handles = HookHandles()
@@ -178,18 +185,21 @@ class Monitor:
             return
         check_counted(watched)
         self._summed = None
-        watched.ledger.passes.append(watched.steps.result())
+        ledger = watched.finish()
         if self._accumulate and self._ledger is not None:
-            self._ledger.extend(watched.ledger)
+            self._ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
         else:
-            self._ledger = watched.ledger
+            self._ledger = ledger
 
     # ---- results
 
     @property
     def synops(self) -> Counts:
         """SynOps by layer or call, per sample and time step, and their `total`; differentiable."""
-        return self._counts("synops")
+        counts = self._counts("synops")
+        if self._settings.detail:
+            counts.detail = Detail(self._results().details, self._settings.detail)
+        return counts
 
     @property
     def macs(self) -> Counts:

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from picojoule.synops.formulas import FORMULAS, Formula
 from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.count import Counter
+from picojoule.synops.watch.detail import Details
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.names import CallNames, owns
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
@@ -63,6 +64,11 @@ class FunctionWatch(TorchFunctionMode):
         self.harmless: set[int] = set()
         self._origins = origins
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
+        self._details = (
+            Details(settings.detail, origins, self._counter.mask, settings.dense_as_spikes)
+            if settings.detail
+            else None
+        )
         self._call_names, self._stack = CallNames(), list[Frame]()
         self._busy = False
 
@@ -108,6 +114,8 @@ class FunctionWatch(TorchFunctionMode):
                 )
                 for each in synapses:
                     self.ledger.add_call(name, *self._counter.count(each))
+                    if self._details is not None:
+                        self._details.add(name, each)
         result = func(*args, **kwargs)
         origin = joined(given) if only_weights else DENSE
         for x in tensors([result]):

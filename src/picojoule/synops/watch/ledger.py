@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from picojoule.synops.formulas.synapses import Count
@@ -36,6 +37,8 @@ class Rate:
 class Ledger:
     """Totals by name; `passes` are the samples and time steps of each forward pass.
 
+    `details` are SynOps `b t` or `b t c`, None where that could not be told.
+
     `carried` tells of each neuron layer whether it began with a state other than zero.
     """
 
@@ -43,6 +46,7 @@ class Ledger:
     rates: dict[str, Rate] = field(default_factory=dict)
     carried: dict[str, Tensor] = field(default_factory=dict)
     passes: list[Steps] = field(default_factory=list)
+    details: dict[str, Tensor | None] = field(default_factory=dict)
 
     def add_call(self, name: str, synops: Count, macs: Count) -> None:
         """Enter a counted call."""
@@ -57,11 +61,23 @@ class Ledger:
         else:
             self.rates[name] = Rate(before.spikes + spikes, before.entries + entries)
 
-    def extend(self, other: Ledger) -> None:
-        """Add another pass."""
+    def extend(self, other: Ledger, next_step: bool = False) -> None:
+        """Add another pass, of more samples or, with `next_step`, of the same at the next step."""
         for name, line in other.lines.items():
             self.add_call(name, line.synops, line.macs)
         for name, rate in other.rates.items():
             self.add_rate(name, rate.spikes, rate.entries)
         self.carried |= other.carried
         self.passes += other.passes
+        for name, more in other.details.items():
+            before = self.details.get(name)
+            if name not in self.details:
+                self.details[name] = more
+            elif before is not None:
+                self.details[name] = _appended(before, more, int(next_step))
+
+
+def _appended(before: Tensor, more: Tensor | None, axis: int) -> Tensor | None:
+    if more is None or before.shape[1 - axis] != more.shape[1 - axis]:
+        return None
+    return torch.cat([before, more], axis) if before.shape[2:] == more.shape[2:] else None
