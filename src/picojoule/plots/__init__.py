@@ -2,6 +2,16 @@
 
 from picojoule.plots.activations import scatter_activations
 from picojoule.plots.firing_rates import plot_firing_rates
+from picojoule.plots.raster import plot_raster
+from picojoule.plots.rate_histogram import plot_rates
 from picojoule.plots.synops import plot_synops
+from picojoule.plots.tensorboard import log_to_tensorboard
 
-__all__ = ["plot_firing_rates", "plot_synops", "scatter_activations"]
+__all__ = [
+    "log_to_tensorboard",
+    "plot_firing_rates",
+    "plot_raster",
+    "plot_rates",
+    "plot_synops",
+    "scatter_activations",
+]
