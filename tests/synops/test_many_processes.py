@@ -86,6 +86,10 @@ def process(rank: int, folder: str, world: int) -> None:
     with alone, group:
         net(x)
     found["alone"] = {"total": alone.synops.total.detach(), "group": group.synops.total.detach()}
+    own = Monitor(net, inputs="spikes", detail=("sample",))
+    with own:
+        net(x)
+    found["detail"] = {"0": own.synops.detail["0"].detach(), "total": own.synops["0"].detach()}
     outer = Monitor(net[0], inputs="spikes", time_axis="outer")
     with outer:
         for t in range(T):
@@ -160,6 +164,14 @@ def test_steps_that_the_user_calls_add_up_over_processes(two: list[dict[str, Any
         found = two[rank]["outer"]
         assert found["total"].item() == pytest.approx(per_step)
         assert found["per_sample"].item() == pytest.approx(per_step * T)
+
+
+def test_detail_is_of_the_processes_own_samples(two: list[dict[str, Any]]) -> None:
+    expected = 8 * samples().sum(2).mean(1)
+    torch.testing.assert_close(two[0]["detail"]["0"], expected[:SPLIT])
+    torch.testing.assert_close(two[1]["detail"]["0"], expected[SPLIT:])
+    for rank in (0, 1):
+        assert two[rank]["detail"]["total"].item() == pytest.approx(expected.mean().item())
 
 
 def test_processes_that_called_different_layers_get_no_number(two: list[dict[str, Any]]) -> None:
