@@ -16,7 +16,7 @@ from picojoule.budget.multipliers import Controller, Multiplier
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.violation import BudgetWarning, Violation, violation
 from picojoule.energy import EnergyProfile
-from picojoule.synops import Monitor
+from picojoule.synops.monitor import Monitor
 
 
 class Budget:

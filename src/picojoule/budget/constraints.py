@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from picojoule.energy import EnergyProfile, energy_j
-from picojoule.synops import Counts, Monitor
+from picojoule.synops import Counts
+from picojoule.synops.monitor import Monitor
 
 Per = Literal["timestep", "sample", "second"]
 RateOf = Literal["layer", "channel", "neuron"]

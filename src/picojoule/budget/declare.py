@@ -20,7 +20,7 @@ from picojoule.budget.constraints import (
 )
 from picojoule.energy import EnergyProfile
 from picojoule.energy import profile as find_profile
-from picojoule.synops import Monitor
+from picojoule.synops.monitor import Monitor
 
 Scope = Literal["layer", "group", "model", "sample"]
 Bound = float | Mapping[str, float]

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from picojoule.budget.constraints import Constraint, RateBound, Reading, SynopsLimit
 from picojoule.layers import FlattenTime, SumPool2d, UnflattenTime
-from picojoule.synops import CONVOLUTIONS, Monitor, conv_fan_out
+from picojoule.synops import CONVOLUTIONS, conv_fan_out
+from picojoule.synops.monitor import Monitor
 
 _SAME_VALUES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _ONLY_TIME = (FlattenTime, UnflattenTime)
