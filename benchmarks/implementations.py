@@ -26,7 +26,7 @@ class Implementation:
     Attributes:
         name: as in the tables.
         over: the row whose time this one's is divided by.
-        watched: SynOps and firing rates are counted and their penalties are part of the loss.
+        watched: how its SynOps are counted, a name in `benchmarks.works.watching`; "" for not at all.
         fewest_rounds: rounds that it gets however slow it is; ratios near 1 need several.
         any_call: also runs feedback through layers, and other dtypes than float32.
         peer: another library; where it fails, the table says so and the benchmark goes on.
@@ -34,7 +34,7 @@ class Implementation:
 
     name: str
     over = FLOOR
-    watched = False
+    watched = ""
     peer = False
     any_call = True
     fewest_rounds = 1
@@ -67,10 +67,10 @@ class Implementation:
         """Count SynOps and firing rates at every forward pass, into `hook_data`."""
         raise NotImplementedError
 
-    def when_watched(self) -> Implementation:
+    def when_watched(self, how: str) -> Implementation:
         """The same, watched, and compared with itself unwatched."""
         other = copy.copy(self)
-        other.name, other.over, other.watched = f"{self.name}, watched", self.name, True
+        other.name, other.over, other.watched = f"{self.name}, {how}", self.name, how
         return other
 
 

@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from benchmarks import command, gpu
+from benchmarks import command, gpu, watchers
 from benchmarks.cases import Case, Work, those_that_run_any_call
 from benchmarks.implementations import Implementation, Picojoule, ReLU
 from benchmarks.memory import measure_memory
@@ -18,8 +18,8 @@ from benchmarks.record import ratio, write
 from benchmarks.tables import print_times
 from benchmarks.tests_first import require_green
 from benchmarks.timing import Timing, measure
+from benchmarks.watchers import penalty
 from benchmarks.works import WORKS, watching
-from benchmarks.works.watching import penalty
 from picojoule.layers import lif as lif_layers
 from picojoule.training.lenet import lenet
 
@@ -122,18 +122,33 @@ def test_a_work_is_complete(name):
 def test_watching_counts_and_plain_does_not(row, monkeypatch):
     penalties = []
 
-    def spy(model):
-        penalties.append(penalty(model))
+    def spy(*what):
+        penalties.append(penalty(*what))
         return penalties[-1]
 
-    monkeypatch.setattr(watching, "penalty", spy)
+    monkeypatch.setattr(watchers, "penalty", spy)
     watching.watched_step(row, 2, 3)()
-    if row.watched:
+    if "losses" in row.watched:
         assert penalties[0].requires_grad
         assert penalties[0] > 0
-        assert f"{row.over}, watched" == row.name
     else:
         assert not penalties
+    assert row.name == (f"{row.over}, {row.watched}" if row.watched else row.name)
+
+
+def test_the_monitors_row_watches(monkeypatch):
+    watched = []
+    before = watchers.Monitor._end
+
+    def spy(self, *call):
+        before(self, *call)
+        watched.append(self.synops.total)
+
+    monkeypatch.setattr(watchers.Monitor, "_end", spy)
+    row = next(r for r in WORKS["watching"].rows(INSTALLED) if r.watched == "Monitor")
+    watching.watched_step(row, 2, 3)()
+    assert len(watched) == 1
+    assert watched[0] > 0
 
 
 def test_red_tests_stop_the_benchmark(tmp_path):

@@ -1,6 +1,7 @@
 """Picojoule: spiking neural networks trained to an energy budget."""
 
-from picojoule import activation, convert, energy, hooks, layers, ops, synops
+from picojoule import activation, budget, convert, energy, hooks, layers, ops, synops
+from picojoule.budget.budget import Budget
 from picojoule.convert import Network, from_model, from_nir, to_nir
 from picojoule.layers import (
     check_finite,
@@ -16,12 +17,14 @@ from picojoule.report import Monitor, Report
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Budget",
     "Monitor",
     "Network",
     "Report",
     "SlowPathNote",
     "__version__",
     "activation",
+    "budget",
     "check_finite",
     "checkpoint_time",
     "convert",

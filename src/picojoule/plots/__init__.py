@@ -4,6 +4,18 @@ from picojoule.plots.activations import scatter_activations
 from picojoule.plots.canvas import as_png
 from picojoule.plots.firing_rates import plot_firing_rates
 from picojoule.plots.layers import draw_layers
+from picojoule.plots.raster import plot_raster
+from picojoule.plots.rate_histogram import plot_rates
 from picojoule.plots.synops import plot_synops
+from picojoule.plots.tensorboard import log_to_tensorboard
 
-__all__ = ["as_png", "draw_layers", "plot_firing_rates", "plot_synops", "scatter_activations"]
+__all__ = [
+    "as_png",
+    "draw_layers",
+    "log_to_tensorboard",
+    "plot_firing_rates",
+    "plot_raster",
+    "plot_rates",
+    "plot_synops",
+    "scatter_activations",
+]

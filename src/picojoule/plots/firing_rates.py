@@ -27,7 +27,7 @@ def plot_firing_rates(
     rows = math.ceil(len(before) / 2)
     figure = new_figure(10, 3.2 * rows)
     panels = figure.subplots(rows, 2, squeeze=False).flat
-    for panel, name in zip(panels, before, strict=False):
+    for name, panel in zip(before, panels, strict=False):
         old, new = (rates[name].flatten().double().numpy() for rates in (before, after))
         edges = np.linspace(0, max(old.max(), new.max(), min_rate or 0, 1e-3), _BINS + 1)
         panel.hist(old, edges, color=GREY, alpha=0.7, label=f"before, {_silent(old)} silent")

@@ -14,7 +14,7 @@ Counting semantics:
 - A layer that has weights but no formula is an error, never a zero.
 """
 
-from picojoule.synops.counts import Counts, Rates
+from picojoule.synops.counts import Counts, Detail, Rates
 from picojoule.synops.fan_out import CONVOLUTIONS, conv_fan_out
 from picojoule.synops.formulas import Synapses, contraction, fixed
 from picojoule.synops.per_timestep import (
@@ -34,6 +34,7 @@ __all__ = [
     "CONVOLUTIONS",
     "CountedLayer",
     "Counts",
+    "Detail",
     "MonitorWarning",
     "Rates",
     "Synapses",

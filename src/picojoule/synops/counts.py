@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.watch.ledger import Rate
+
+Number = float | Tensor
 
 
 class Counts(Mapping[str, Tensor]):
@@ -25,18 +27,33 @@ class Counts(Mapping[str, Tensor]):
         (tensor(100.), tensor(110.), tensor(330.), tensor(110000.))
     """
 
-    def __init__(self, totals: Mapping[str, Count], steps: float, time: float) -> None:
+    def __init__(self, totals: Mapping[str, Count], steps: Number, time: Number) -> None:
         self._totals, self._steps, self._time = dict(totals), steps, time
+        self._detail: Detail | None = None
 
     @property
     def steps(self) -> float:
         """Samples times time steps that the totals are over."""
-        return self._steps
+        return float(self._steps)
 
     @property
     def time(self) -> float:
         """Time steps of a sample."""
-        return self._time
+        return float(self._time)
+
+    @property
+    def detail(self) -> Detail:
+        """The same by sample, step and channel, of a Monitor that was asked for it."""
+        if self._detail is None:
+            raise RuntimeError(
+                "Monitor: no detail was kept. Pass detail=('sample', 'step', 'channel'), or some of "
+                "these, and read monitor.synops.detail."
+            )
+        return self._detail
+
+    @detail.setter
+    def detail(self, detail: Detail) -> None:
+        self._detail = detail
 
     def __getitem__(self, name: str) -> Tensor:
         return _scalar(self._totals[name], self._steps)
@@ -72,6 +89,45 @@ class Counts(Mapping[str, Tensor]):
         return Counts(self._totals, self._steps * dt_s, self._time)
 
 
+class Detail(Mapping[str, Tensor]):
+    """SynOps by layer, with those axes of sample, step and channel that were asked for, in this order.
+
+    The mean is over samples and time steps that were not asked for, the sum over channels; so the
+    mean over the former axes and the sum over the latter is the layer's number in `Counts`. Under
+    `torch.distributed` the samples are those of this process. Spikes that meet spikes are put where
+    the first operand has them. Differentiable.
+
+    Args:
+        synops: `b t *c` by layer; None where samples and time could not be told apart.
+        axes: what to keep of "sample", "step" and "channel".
+
+    Example:
+        >>> detail = Detail({"fc": torch.tensor([[[1.0, 2.0], [3.0, 0.0]]])}, ["step", "channel"])
+        >>> detail["fc"]
+        tensor([[1., 2.],
+                [3., 0.]])
+    """
+
+    def __init__(self, synops: Mapping[str, Tensor | None], axes: Sequence[str]) -> None:
+        self._synops = dict(synops)
+        self._away = [axis for axis, name in enumerate(("sample", "step")) if name not in axes]
+
+    def __getitem__(self, name: str) -> Tensor:
+        synops = self._synops[name]
+        if synops is None:
+            raise ValueError(
+                f"Monitor: no detail for {name!r}: its input has no axes of all samples and time steps, "
+                "or its formula does not say which element spends what. synops[name] is its sum."
+            )
+        return (synops.mean(self._away) if self._away else synops).to(torch.float32)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._synops)
+
+    def __len__(self) -> int:
+        return len(self._synops)
+
+
 class Rates(Mapping[str, Tensor]):
     """Firing rates by spiking layer, `*n`, spikes per neuron and time step; differentiable.
 
@@ -85,8 +141,7 @@ class Rates(Mapping[str, Tensor]):
         self._rates = dict(rates)
 
     def __getitem__(self, name: str) -> Tensor:
-        rate = self._rates[name]
-        return rate.spikes / max(rate.entries, 1)
+        return self._rates[name].per_step
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rates)
@@ -105,7 +160,9 @@ class Rates(Mapping[str, Tensor]):
         return {name: (self[name] == 0).float().mean() for name in self}
 
 
-def _scalar(total: Count, steps: float) -> Tensor:
+def _scalar(total: Count, steps: Number) -> Tensor:
+    if isinstance(steps, Tensor):  # of several processes, whose totals are tensors, too
+        return torch.as_tensor(total / steps).to(torch.float32)
     if not isinstance(total, Tensor):
         return torch.tensor(float(total) / max(steps, 1e-300) if total else 0.0)
     return (total / (steps or 1)).to(torch.float32)

@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
-from torch import nn
+from torch import Tensor, nn
 
 from picojoule.layers import HookHandles
-from picojoule.synops.counts import Counts, Rates
+from picojoule.synops.counts import Counts, Detail, Rates
+from picojoule.synops.distributed import Reduce, group_of, summed_over, unwrapped
 from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.checks import MonitorWarning, check_counted, check_names, oddities
 from picojoule.synops.watch.count import Weights
+from picojoule.synops.watch.detail import AXES, Axis
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
@@ -57,6 +59,18 @@ class Monitor:
         conventions: keep what the counters of others would count, too, for `report().convention(name)`
             and `report().explain()`; it takes more passes over the data.
         accumulate: add up forward passes until `reset`, instead of keeping the last.
+        detail: keep SynOps by these axes, too: "sample", "step", "channel" (of the input; features of
+            a linear layer), as `synops.detail[name]`. It takes several passes over the data.
+        reduce: the processes that results are of, once `torch.distributed` is initialised: "auto" is
+            all of them, None this one, or give a process group. See "Many processes".
+
+    Many processes:
+        The first reading of a result after a forward pass adds up all sums in one all-reduce, with its
+        gradient. A penalty on the global mean, added to the loss on every rank, then has under
+        `DistributedDataParallel`, which averages gradients, the gradient of one process with all samples.
+        Ranks with more samples weigh more. **All ranks have to read, and to run backward if one does: a
+        rank that reads alone waits for the others forever.** To print on one, read on all. All ranks
+        have to call the same layers, with inputs of one shape but for the samples.
 
     Raises:
         ValueError: a name is not in the model, or an option is unknown.
@@ -89,12 +103,18 @@ class Monitor:
         convention: Literal["strict", "sinabs"] = "strict",
         conventions: bool = False,
         accumulate: bool = False,
+        detail: Sequence[Axis] = (),
+        reduce: Reduce = "auto",
     ) -> None:
         _check_choice("weights", weights, ("all", "nonzero"))
         _check_choice("time_axis", time_axis, (None, "bt", "tb", "folded", "loop", "outer"))
         _check_choice("inputs", inputs, tuple(_INPUTS))
         _check_choice("convention", convention, ("strict", "sinabs"))
-        self._model: nn.Module = getattr(model, "_orig_mod", model)  # of a compiled one
+        for axis in detail:
+            _check_choice("detail", axis, AXES)
+        if isinstance(reduce, str):
+            _check_choice("reduce", reduce, ("auto",))
+        self._model = unwrapped(model)
         names = tuple(name for name in spiking if isinstance(name, str))
         check_names(self._model, "ignore", ignore)
         check_names(self._model, "spiking", names)
@@ -109,6 +129,7 @@ class Monitor:
             inputs=_INPUTS[inputs],
             dense_as_spikes=convention == "sinabs",
             conventions=conventions,
+            detail=tuple(detail),
         )
         self._accumulate = accumulate or time_axis == "outer"
         self._handles = HookHandles()
@@ -116,6 +137,8 @@ class Monitor:
         self._uncompiled: Uncompiled | None = None
         self._running: list[WatchedForward] = []
         self._ledger: Ledger | None = None
+        self._reduce: Reduce = reduce
+        self._summed: Ledger | None = None  # over all processes, until the next forward pass
 
     # ---- watching
 
@@ -142,7 +165,7 @@ class Monitor:
 
     def reset(self) -> None:
         """Forget the results."""
-        self._ledger = None
+        self._ledger = self._summed = None
 
     def __enter__(self) -> Self:
         return self.attach()
@@ -166,18 +189,27 @@ class Monitor:
         if failed:
             return
         check_counted(watched)
-        watched.ledger.passes.append(watched.steps.result())
+        self._summed = None
+        ledger = watched.finish()
         if self._accumulate and self._ledger is not None:
-            self._ledger.extend(watched.ledger)
+            self._ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
         else:
-            self._ledger = watched.ledger
+            self._ledger = ledger
 
     # ---- results
 
     @property
+    def model(self) -> nn.Module:
+        """The module that is watched; of a compiled one, the original."""
+        return self._model
+
+    @property
     def synops(self) -> Counts:
         """SynOps by layer or call, per sample and time step, and their `total`; differentiable."""
-        return self._counts("synops")
+        counts = self._counts("synops")
+        if self._settings.detail:
+            counts.detail = Detail(self._results().details, self._settings.detail)
+        return counts
 
     @property
     def macs(self) -> Counts:
@@ -210,7 +242,8 @@ class Monitor:
         if self._settings.time_axis == "outer":
             return Counts(totals, steps, len(ledger.passes))
         samples = sum(p.samples for p in ledger.passes)
-        return Counts(totals, steps, steps / samples if samples else 1.0)
+        known = isinstance(samples, Tensor) or samples  # whether a tensor is 0 need not be asked
+        return Counts(totals, steps, steps / samples if known else 1.0)
 
     def _results(self) -> Ledger:
         if self._ledger is None:
@@ -218,7 +251,12 @@ class Monitor:
                 "Monitor: no forward pass was watched yet. Call the model inside the with block, or "
                 "after attach(); call the module itself, not its forward()."
             )
-        return self._ledger
+        group = group_of(self._reduce)
+        if group is None:
+            return self._ledger
+        if self._summed is None:
+            self._summed = summed_over(group, self._ledger)
+        return self._summed
 
 
 class _ModelHook:

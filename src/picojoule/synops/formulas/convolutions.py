@@ -100,7 +100,7 @@ def _synapses(
         sums = spikes.over(batch)
         return (sums.to(reached.dtype) * reached).sum()
 
-    return Synapses((x, weight), frozenset([1]), count)
+    return Synapses((x, weight), frozenset([1]), count, channel=1 - weight.ndim)
 
 
 @lru_cache(maxsize=256)

@@ -21,4 +21,4 @@ def embedding(input: Tensor, weight: Tensor, *_more: Any, **_options: Any) -> li
         row_sums = mask.over([1])
         return row_sums[input].sum(dtype=exact_dtype(row_sums))
 
-    return [Synapses((input, weight), frozenset([1]), count)]
+    return [Synapses((input, weight), frozenset([1]), count, channel=None)]

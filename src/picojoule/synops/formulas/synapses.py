@@ -28,11 +28,14 @@ class Synapses:
         operands: the tensors that are multiplied: data, weights, or what may be either.
         weights: positions of those operands that are weights by their role.
         count: the sum, from one value an operand; None stands for ones.
+        channel: which axis of the first operand of data are its channels or features, from the end;
+            None if it has none.
     """
 
     operands: tuple[Tensor, ...]
     weights: frozenset[int]
     count: Counting
+    channel: int | None = -1
 
 
 def fixed(operand: Tensor, fan_out: Tensor | float, leading: int = 1) -> Synapses:
@@ -63,7 +66,7 @@ def fixed(operand: Tensor, fan_out: Tensor | float, leading: int = 1) -> Synapse
         sums = value.over(range(leading))
         return (sums * fan_out).sum(dtype=exact_dtype(sums))
 
-    return Synapses((operand,), frozenset(), count)
+    return Synapses((operand,), frozenset(), count, channel=min(leading - operand.ndim, -1))
 
 
 def contraction(

@@ -34,7 +34,10 @@ def check_names(model: nn.Module, what: str, names: Iterable[str]) -> None:
 
 def check_counted(watched: WatchedForward) -> None:
     """Raise NotImplementedError for a module whose weights took part in no counted call."""
+    known = watched.counted | watched.harmless
     for name, module in watched.called.items():
+        if not any(p is not None and id(p) not in known for p in module._parameters.values()):
+            continue
         if any(name == i or name.startswith(f"{i}.") or i == "" for i in watched.settings.ignore):
             continue
         if isinstance(module, _NORMALISATIONS) or spiking(module) is not None:
@@ -42,7 +45,7 @@ def check_counted(watched: WatchedForward) -> None:
             if closed is None or closed.closed:
                 continue
         for parameter in module.parameters(recurse=False):
-            if _is_weight(parameter) and id(parameter) not in watched.counted | watched.harmless:
+            if _is_weight(parameter) and id(parameter) not in known:
                 raise _uncounted(name, module)
 
 
@@ -63,7 +66,7 @@ def _uncounted(name: str, module: nn.Module) -> NotImplementedError:
 def oddities(ledger: Ledger, macs: float, synops: float) -> Iterator[str]:
     """What in the numbers deserves a look, a sentence each. Waits for the device."""
     for name, rate in ledger.rates.items():
-        rates = rate.spikes / max(rate.entries, 1)
+        rates = rate.per_step
         full = (rates >= 1).float().mean().item()
         if not rates.any():
             yield f"layer {name!r} is dead: none of its {rates.numel()} neurons fired."

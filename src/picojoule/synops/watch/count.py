@@ -37,7 +37,7 @@ class Counter:
         for index, x in enumerate(synapses.operands):
             origin = None if index in synapses.weights else self._origins.of(x)
             if origin is None or origin.kind == "constant":
-                values.append(self._mask(x))
+                values.append(self.mask(x))
                 continue
             data = True
             if origin.kind == "dense":
@@ -63,7 +63,7 @@ class Counter:
         ]
         return synapses.count(
             [
-                self._mask(x) if constant else None
+                self.mask(x) if constant else None
                 for x, constant in zip(synapses.operands, constants, strict=True)
             ]
         )
@@ -81,7 +81,8 @@ class Counter:
         synops, macs = (_choose(whole, a, b) for a, b in zip(if_spikes, if_dense, strict=True))
         return synops, macs
 
-    def _mask(self, weight: Tensor) -> Magnitudes | None:
+    def mask(self, weight: Tensor) -> Magnitudes | None:
+        """What of a weight is synapses; None for all of it."""
         if not self._pruned:
             return None
         known = self._masks.get(id(weight))

@@ -21,6 +21,7 @@ from picojoule.synops.formulas import Formula
 from picojoule.synops.sequential import holds_synapses
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.functions import Frame, FunctionWatch
+from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.settings import Settings
@@ -57,6 +58,7 @@ class WatchedForward(FunctionWatch):
         self._handles.add(torch_module.register_module_forward_pre_hook(self._before))
         # without keyword arguments, whose hooks PyTorch forgets to remove
         self._handles.add(torch_module.register_module_forward_hook(self._after, always_call=True))
+        by_module = any(isinstance(kind, type) for kind in self.settings.formulas)
         for module in self.root.modules():
             if module is self.root:
                 continue
@@ -64,7 +66,7 @@ class WatchedForward(FunctionWatch):
                 last = module.register_forward_hook(self._after_hooks, always_call=True)
                 self._handles.add(last)
                 self._hooked.add(id(module))
-            if self._formula(module) is not None:
+            if by_module and self._formula(module) is not None:
                 hook = module.register_forward_hook(self._after_formula, with_kwargs=True)
                 self._handles.add(hook)
         self._push(self.root, inputs)
@@ -81,6 +83,18 @@ class WatchedForward(FunctionWatch):
             if self._formula(self.root) is not None:
                 self._count_module(self.root, root, args, kwargs, output)
         self._stack.clear()
+
+    def finish(self) -> Ledger:
+        """The results, after the end.
+
+        Raises:
+            ValueError: samples and time steps cannot be told.
+        """
+        steps = self.steps.result()
+        self.ledger.passes.append(steps)
+        if self._details is not None:
+            self.ledger.details = self._details.result(steps, self.steps.time_first)
+        return self.ledger
 
     def _look(self) -> None:
         """Leave the stack of modes where functions are not looked at: a neuron calls thousands."""
@@ -226,8 +240,10 @@ class WatchedForward(FunctionWatch):
 
 
 def _constants(root: nn.Module) -> set[int]:
-    dynamic = {id(m) for m in root.modules() if spiking(m) is not None}
-    buffers = {
-        id(b) for m in root.modules() if id(m) not in dynamic for b in m.buffers(recurse=False)
-    }
-    return buffers | {id(p) for p in root.parameters()}
+    found = set()
+    for module in root.modules():
+        # their mappings, as the generators over them take longer than the rest
+        found |= {id(p) for p in module._parameters.values() if p is not None}
+        if module._buffers and spiking(module) is None:
+            found |= {id(b) for b in module._buffers.values() if b is not None}
+    return found

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from picojoule.synops.formulas import FORMULAS, Formula, Synapses
 from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.count import Counter
+from picojoule.synops.watch.detail import Details
 from picojoule.synops.watch.ledger import Ledger, Line
 from picojoule.synops.watch.names import CallNames, op_name, owns
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
@@ -66,6 +67,11 @@ class FunctionWatch(TorchFunctionMode):
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
         self._published = (
             PublishedCounts(origins, settings.weights) if settings.conventions else None
+        )
+        self._details = (
+            Details(settings.detail, origins, self._counter.mask, settings.dense_as_spikes)
+            if settings.detail
+            else None
         )
         self._call_names, self._stack = CallNames(), list[Frame]()
         self._busy = False
@@ -126,6 +132,8 @@ class FunctionWatch(TorchFunctionMode):
         line.kind = kind if isinstance(kind, str) else type(kind).__name__
         for each in synapses:
             line.add(*self._counter.count(each), self._counter.dense(each))
+            if self._details is not None:
+                self._details.add(name, each)
         return line
 
     def _adds_bias(self, synapses: list[Synapses], arguments: list[Tensor]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from picojoule.synops.formulas.synapses import Count
@@ -44,7 +45,13 @@ class Rate:
     """Spikes of one layer by neuron, and over how many samples and time steps they were added."""
 
     spikes: Tensor
-    entries: int
+    entries: int | Tensor
+
+    @property
+    def per_step(self) -> Tensor:
+        """Spikes per neuron and time step."""
+        entries = self.entries
+        return self.spikes / (entries if isinstance(entries, Tensor) else max(entries, 1))
 
 
 @dataclass
@@ -52,8 +59,8 @@ class Ledger:
     """Totals by name; `passes` are the samples and time steps of each forward pass.
 
     `updates` are the neuron updates of each layer with dynamics, `kinds` their types, `order` the
-    names as they were first called. `carried` tells of each neuron layer whether it began with a
-    state other than zero.
+    names as they were first called. `details` are SynOps `b t` or `b t c`, None where that could not be
+    told. `carried` tells of each neuron layer whether it began with a state other than zero.
     """
 
     lines: dict[str, Line] = field(default_factory=dict)
@@ -63,6 +70,7 @@ class Ledger:
     kinds: dict[str, str] = field(default_factory=dict)
     order: dict[str, None] = field(default_factory=dict)
     passes: list[Steps] = field(default_factory=list)
+    details: dict[str, Tensor | None] = field(default_factory=dict)
 
     def line(self, name: str) -> Line:
         """The line of that name, made on first use."""
@@ -75,7 +83,7 @@ class Ledger:
         self.kinds[name] = kind
         self.updates[name] = self.updates.get(name, 0) + updates
 
-    def add_rate(self, name: str, spikes: Tensor, entries: int) -> None:
+    def add_rate(self, name: str, spikes: Tensor, entries: int | Tensor) -> None:
         """Enter the output of a spiking layer, added up to one value a neuron."""
         before = self.rates.get(name)
         if before is None or before.spikes.shape != spikes.shape:
@@ -83,8 +91,8 @@ class Ledger:
         else:
             self.rates[name] = Rate(before.spikes + spikes, before.entries + entries)
 
-    def extend(self, other: Ledger) -> None:
-        """Add another pass."""
+    def extend(self, other: Ledger, next_step: bool = False) -> None:
+        """Add another pass, of more samples or, with `next_step`, of the same at the next step."""
         for name, line in other.lines.items():
             own = self.line(name)
             own.add(line.synops, line.macs, line.dense)
@@ -96,3 +104,15 @@ class Ledger:
             self.add_updates(name, other.kinds[name], updates)
         self.carried |= other.carried
         self.passes += other.passes
+        for name, more in other.details.items():
+            before = self.details.get(name)
+            if name not in self.details:
+                self.details[name] = more
+            elif before is not None:
+                self.details[name] = _appended(before, more, int(next_step))
+
+
+def _appended(before: Tensor, more: Tensor | None, axis: int) -> Tensor | None:
+    if more is None or before.shape[1 - axis] != more.shape[1 - axis]:
+        return None
+    return torch.cat([before, more], axis) if before.shape[2:] == more.shape[2:] else None

@@ -146,7 +146,10 @@ class Origins:
 
 def _by_values(x: Tensor) -> Origin:
     values = x.detach()
-    return Origin("spikes", whole=~values.frac().any())  # NaN and infinity are not whole
+    if values.numel() == 0:
+        return Origin("spikes")
+    least, most = values.frac().aminmax()  # NaN and infinity are not whole
+    return Origin("spikes", whole=(least == 0) & (most == 0))
 
 
 def _version(x: Tensor) -> int:

@@ -9,6 +9,7 @@ from torch import nn
 
 from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.count import Weights
+from picojoule.synops.watch.detail import Axis
 from picojoule.synops.watch.origin import Origin
 from picojoule.synops.watch.spiking import TimeAxis
 
@@ -27,3 +28,4 @@ class Settings:
     inputs: Origin | None = None
     dense_as_spikes: bool = False
     conventions: bool = False
+    detail: tuple[Axis, ...] = ()

@@ -68,8 +68,9 @@ def carries_state(module: nn.Module) -> Tensor:
     """Whether a neuron layer starts with a potential other than zero, a boolean scalar."""
     for name in ("v_mem", "mem", "v"):  # Picojoule and sinabs, snnTorch, SpikingJelly
         state = getattr(module, name, None)
-        if isinstance(state, Tensor):
-            return (state.detach() != 0).any()
+        if isinstance(state, Tensor) and state.numel() > 0:
+            least, most = state.detach().aminmax()  # several times as fast as any()
+            return (least != 0) | (most != 0)
     return torch.zeros((), dtype=torch.bool)
 
 

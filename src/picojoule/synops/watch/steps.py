@@ -13,10 +13,10 @@ from picojoule.synops.watch.spiking import Spiking, TimeAxis
 
 
 class Steps(NamedTuple):
-    """Samples, and time steps of each."""
+    """Samples, and time steps of each; tensors where they are those of several processes."""
 
-    samples: int
-    time: int
+    samples: Any
+    time: Any
 
 
 class StepCount:
@@ -33,6 +33,7 @@ class StepCount:
         self._loop: Counter[str] = Counter()
         self._loop_samples = 1
         self._input_shape: tuple[int, ...] = ()
+        self.time_first = time_axis == "tb"
 
     def see_input(self, values: list[Tensor]) -> None:
         """Note the model's input."""
@@ -45,6 +46,7 @@ class StepCount:
         if kind.time == "folded":
             self._take(_unfolded(module, len(data)))
         elif kind.time in ("bt", "tb"):
+            self.time_first = self.time_first or kind.time == "tb"
             shape = (*data.shape, 1)
             self._take(Steps(*shape[:2]) if kind.time == "bt" else Steps(shape[1], shape[0]))
         else:

@@ -1,0 +1,269 @@
+"""The Budget: what a network may spend, kept by training."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from picojoule.budget.constraints import Constraint, Per, RateBound, RateOf
+from picojoule.budget.declare import Bound, Declaration, Scope
+from picojoule.budget.feasibility import contradictions, out_of_reach
+from picojoule.budget.multipliers import Controller, Multiplier
+from picojoule.budget.schedule import Schedule
+from picojoule.budget.violation import BudgetWarning, Violation, violation
+from picojoule.energy import EnergyProfile
+from picojoule.synops.monitor import Monitor
+
+
+class Budget:
+    """Constraints on what a Monitor sees, met by multipliers that find their own weight.
+
+        loss = task_loss + budget.penalty();  loss.backward();  optimizer.step();  budget.step()
+
+    Each constraint is measured relative to its bound, and its multiplier grows by shares of itself while a
+    moving average of the batches is on the wrong side, and shrinks on the right one
+    (:class:`picojoule.budget.Controller`). Limits come down from where the model is, by 1 % a step.
+
+    What training cannot change (the SynOps of a layer whose input is given) is said once, in a
+    :class:`picojoule.budget.BudgetWarning` and in `unreachable`, and is no part of the penalty. A floor
+    that alone spends more than a limit allows is in `infeasible`; the limit wins.
+
+    Args:
+        monitor: attached to the model.
+        synops_per_timestep: SynOps; one number, or one for each layer or group by name.
+        synops_per_sample: the same over a sample's time steps.
+        synops_per_second: the same per second; needs `dt_s`.
+        dt_s: length of a time step, s.
+        energy_j: joules per sample, in the same way; needs `profile`.
+        profile: a name, or a profile of your own, for `energy_j`.
+        per: what one number holds for: each "layer", each "group", or the "model" ("sample" is the same: a
+            whole sample in the whole model).
+        groups: layers that share a limit, such as those on one core, by a name of your own.
+        min_rate: spikes per neuron and time step; for all spiking layers, or by name.
+        max_rate: the same.
+        rate_of: whose rates: the mean of each "layer", of each "channel", or each "neuron".
+        rate_percentile: of the layer's neurons, 0 to 100, instead of their mean.
+        constraints: further ones, made by hand.
+        margin: share of each bound that training keeps free, so that data it has not seen keep it.
+        warmup_steps: steps without a penalty.
+        tighten: share by which a limit comes down in a step; 1: at once.
+        controller: how multipliers move.
+
+    Raises:
+        ValueError: constraints contradict each other, are not > 0, or name what is not in the model;
+            from the first `penalty()`, if the model has no spiking layer or a count has no price.
+
+    Example:
+        >>> import picojoule
+        >>> from torch import nn
+        >>> _ = torch.manual_seed(1)
+        >>> model = nn.Sequential(nn.Linear(4, 50), picojoule.layers.IAF(), nn.Linear(50, 2))
+        >>> monitor = picojoule.Monitor(model).attach()
+        >>> budget = Budget(monitor, synops_per_timestep={"2": 10.0})
+        >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        >>> x = torch.ones(8, 10, 4)
+        >>> for _ in range(300):
+        ...     picojoule.reset_states(model)
+        ...     task_loss = -model(x).mean()
+        ...     loss = task_loss + budget.penalty()
+        ...     optimizer.zero_grad()
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     budget.step()
+        >>> budget.met, budget.violations()
+        (True, [])
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        *,
+        synops_per_timestep: Bound | None = None,
+        synops_per_sample: Bound | None = None,
+        synops_per_second: Bound | None = None,
+        dt_s: float | None = None,
+        energy_j: Bound | None = None,
+        profile: str | EnergyProfile | None = None,
+        per: Scope = "model",
+        groups: Mapping[str, Sequence[str]] | None = None,
+        min_rate: Bound | None = None,
+        max_rate: Bound | None = None,
+        rate_of: RateOf = "layer",
+        rate_percentile: float | None = None,
+        constraints: Sequence[Constraint] = (),
+        margin: float = 0.01,
+        warmup_steps: int = 0,
+        tighten: float = 0.01,
+        controller: Controller = Controller(),  # noqa: B008
+    ) -> None:
+        if not 0 <= margin < 1:
+            raise ValueError(f"Budget: margin is {margin}, expected a share in [0, 1).")
+        stated: dict[Per, Bound | None] = {
+            "timestep": synops_per_timestep,
+            "sample": synops_per_sample,
+            "second": synops_per_second,
+        }
+        self._declaration = Declaration(
+            synops={unit: bound for unit, bound in stated.items() if bound is not None},
+            dt_s=dt_s,
+            energy_j=energy_j,
+            profile=profile,
+            per=per,
+            groups=dict(groups or {}),
+            min_rate=min_rate,
+            max_rate=max_rate,
+            rate_of=rate_of,
+            percentile=rate_percentile,
+            more=tuple(constraints),
+        )
+        self._declaration.check(monitor.model)
+        self._monitor, self._margin, self._controller = monitor, margin, controller
+        self._schedule = Schedule(warmup_steps=warmup_steps, tighten=tighten)
+        self._constraints: dict[str, Constraint] = {}
+        self._active: dict[str, Multiplier] | None = None
+        self._pending: dict[str, list[Tensor]] = {}
+        self._saved: dict[str, Any] | None = None
+        self.unreachable: dict[str, str] = {}
+        self.infeasible: dict[str, str] = {}
+
+    # ---- training
+
+    def penalty(self) -> Tensor:
+        """The term for the loss, from the monitor's last forward pass; 0 if all is kept.
+
+        Raises:
+            FloatingPointError: it is not finite.
+            RuntimeError: the monitor has seen no forward pass.
+        """
+        multipliers = self._begin()
+        terms = []
+        for name, multiplier in multipliers.items():
+            value = self._constraints[name].read(self._monitor).value
+            terms.append(multiplier.penalty(value))
+            if torch.is_grad_enabled():
+                self._pending.setdefault(name, []).append(value.detach())
+        total = sum(terms, start=torch.zeros(()))
+        if not bool(torch.isfinite(total)):
+            bad = [n for n, term in zip(multipliers, terms, strict=True) if not term.isfinite()]
+            raise FloatingPointError(
+                f"Budget: the penalty is {total.item()}, from {', '.join(bad)}. The forward pass or its weights "
+                "are no longer finite: go back to a checkpoint, lower the learning rate, and see "
+                "picojoule.check_finite(model), which names the layer."
+            )
+        return total
+
+    def step(self) -> None:
+        """Move the multipliers; after `optimizer.step()`. Several penalties since the last one count as one batch.
+
+        Raises:
+            RuntimeError: there was no `penalty()` since the last step.
+        """
+        if self._active is None or (self._active and not self._pending):
+            raise RuntimeError("Budget: step() without a penalty() with gradients before it.")
+        for name, values in self._pending.items():
+            self._active[name].update(torch.stack(values).mean(0))
+        self._pending.clear()
+
+    def _begin(self) -> dict[str, Multiplier]:
+        if self._active is not None:
+            return self._active
+        constraints = self._all()
+        found = contradictions(self._monitor.model, self._monitor, list(constraints.values()))
+        self.infeasible = {each.floor.name: each.reason for each in found}
+        if not torch.is_grad_enabled():  # nothing tells yet what training can change
+            return {name: self._multiplier(each) for name, each in constraints.items()}
+        readings = {name: each.read(self._monitor) for name, each in constraints.items()}
+        reasons = {n: out_of_reach(each, readings[n]) for n, each in constraints.items()}
+        self.unreachable = {name: reason for name, reason in reasons.items() if reason}
+        active = {
+            name: self._multiplier(each)
+            for name, each in constraints.items()
+            if not reasons[name] and readings[name].value.requires_grad
+        }
+        for sentence in (*self.unreachable.values(), *self.infeasible.values()):
+            warnings.warn(f"Budget: {sentence}", BudgetWarning, stacklevel=3)
+        self._active = active
+        if self._saved is not None:
+            self._restore(self._saved)
+        return active
+
+    def _all(self) -> dict[str, Constraint]:
+        if not self._constraints:
+            found = self._declaration.constraints(self._monitor)
+            self._constraints = {constraint.name: constraint for constraint in found}
+        return self._constraints
+
+    def _multiplier(self, constraint: Constraint) -> Multiplier:
+        control, upper = self._controller, constraint.upper
+        limit = upper and not isinstance(constraint, RateBound)
+        most = control.most if limit else control.most_of_rates
+        if constraint.name in self.infeasible:
+            most = control.start
+        aim = constraint.bound * (1 - self._margin if upper else 1 + self._margin)
+        return Multiplier(aim, upper, control, self._schedule, most)
+
+    # ---- results
+
+    @property
+    def met(self) -> bool:
+        """Whether every constraint that can be met is; `unreachable` and `infeasible` are not asked for."""
+        excused = {*self.unreachable, *self.infeasible}
+        return all(each.name in excused for each in self.violations())
+
+    def violations(self, monitor: Monitor | None = None) -> list[Violation]:
+        """What is on the wrong side of its bound, the worst first. Waits for the device.
+
+        Args:
+            monitor: judge what this one holds (say, of a whole test set, with `accumulate=True`);
+                omitted: the moving averages of training, or the last forward pass before there are any.
+
+        Raises:
+            RuntimeError: nothing was measured yet.
+        """
+        found = []
+        for name, constraint in self._all().items():
+            multiplier = (self._active or {}).get(name)
+            average = multiplier.average if multiplier and multiplier.steps else None
+            if monitor is not None or average is None:
+                average = constraint.read(monitor or self._monitor).value
+            why = self.unreachable.get(name) or self.infeasible.get(name, "")
+            found.append(violation(constraint, average.detach(), why))
+        broken = [each for each in found if each.excess > 0]
+        return sorted(broken, key=lambda each: -each.excess)
+
+    @property
+    def multipliers(self) -> dict[str, Tensor]:
+        """The multiplier of each constraint in the penalty, by its name."""
+        return {name: each.value for name, each in (self._active or {}).items()}
+
+    # ---- resuming
+
+    def state_dict(self) -> dict[str, Any]:
+        """Multipliers, averages and targets: with the model's and the optimizer's, an exact resume."""
+        if self._active is None:
+            return dict(self._saved or {})
+        return {name: each.state_dict() for name, each in self._active.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave, now or, before the first `penalty()`, then.
+
+        Raises:
+            ValueError: it is of a budget with other constraints.
+        """
+        self._saved = dict(state) or None
+        if self._active is not None:
+            self._restore(dict(state))
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        active = self._active or {}
+        if state.keys() != active.keys():
+            raise ValueError(
+                f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(active)}."
+            )
+        for name, multiplier in active.items():
+            multiplier.load_state_dict(state[name])
+        self._saved = None

@@ -1,0 +1,228 @@
+"""What a budget limits: synaptic operations, joules, firing rates. Each reads a Monitor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from picojoule.energy import EnergyProfile, energy_j
+from picojoule.synops import Counts
+from picojoule.synops.monitor import Monitor
+
+Per = Literal["timestep", "sample", "second"]
+RateOf = Literal["layer", "channel", "neuron"]
+
+
+class Reading(NamedTuple):
+    """What a constraint measures now.
+
+    Args:
+        value: in the unit of the bound; a scalar, or one value for each channel or neuron.
+        fixed: the part of it that carries no gradient, so that training cannot change it.
+        fixed_layers: where that part arises.
+    """
+
+    value: Tensor
+    fixed: Tensor
+    fixed_layers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynopsLimit:
+    """At most so many SynOps in some layers together.
+
+    Args:
+        layers: names of counted layers; none for the whole model.
+        bound: SynOps, > 0.
+        per: what the SynOps are per.
+        dt_s: length of a time step, s; for `per="second"`.
+        label: how reports call it; the layers if empty.
+
+    Raises:
+        ValueError: the bound is not > 0, or seconds are wanted without `dt_s`.
+
+    Example:
+        >>> SynopsLimit(layers=("4",), bound=1e5).name
+        'synops_per_timestep of 4'
+    """
+
+    layers: tuple[str, ...] = ()
+    bound: float
+    per: Per = "timestep"
+    dt_s: float | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        check_positive(self.name, self.bound)
+        if self.per == "second" and not (self.dt_s and self.dt_s > 0):
+            raise ValueError(
+                f"{self.name}: dt_s is {self.dt_s}, expected the seconds of a step, > 0."
+            )
+
+    @property
+    def name(self) -> str:
+        """The quantity and where."""
+        return f"synops_per_{self.per} of {where(self.layers, self.label)}"
+
+    @property
+    def upper(self) -> bool:
+        """Whether the bound is a maximum."""
+        return True
+
+    def read(self, monitor: Monitor) -> Reading:
+        """The SynOps now."""
+        counts = monitor.synops
+        if self.per == "sample":
+            counts = counts.per_sample
+        elif self.per == "second" and self.dt_s:
+            counts = counts.per_second(self.dt_s)
+        return _added(counts, self.layers or tuple(counts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyLimit:
+    """At most so many joules per sample in some layers together.
+
+    A layer's joules are those of its SynOps and MACs. Those of the whole model contain the updates
+    of its neurons too, where the profile has a price for them. What the profile cannot price is an error.
+
+    Args:
+        layers: names of counted layers; none for the whole model.
+        bound: J per sample, > 0.
+        profile: whose prices.
+        label: how reports call it; the layers if empty.
+
+    Raises:
+        ValueError: the bound is not > 0.
+
+    Example:
+        >>> from picojoule.energy import profile
+        >>> EnergyLimit(bound=2e-6, profile=profile("loihi")).name
+        'energy_j of the model'
+    """
+
+    layers: tuple[str, ...] = ()
+    bound: float
+    profile: EnergyProfile
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        check_positive(self.name, self.bound)
+
+    @property
+    def name(self) -> str:
+        """The quantity and where."""
+        return f"energy_j of {where(self.layers, self.label)}"
+
+    @property
+    def upper(self) -> bool:
+        """Whether the bound is a maximum."""
+        return True
+
+    def read(self, monitor: Monitor) -> Reading:
+        """The joules now."""
+        synops, macs = monitor.synops.per_sample, monitor.macs.per_sample
+        layers = self.layers or tuple(synops)
+        spikes = _added(synops, layers)
+        dense = sum((macs[name] for name in layers), start=torch.zeros(()))
+        updates = 0.0
+        if not self.layers and self.profile.neuron_update_j is not None:
+            rates = monitor.rates
+            updates = sum(rates[name].numel() for name in rates) * monitor.synops.time
+        total = energy_j(self.profile, synops=spikes.value, macs=dense, neuron_updates=updates)
+        fixed = energy_j(self.profile, synops=spikes.fixed, macs=dense, neuron_updates=updates)
+        return Reading(
+            torch.as_tensor(total.total_j), torch.as_tensor(fixed.total_j), spikes.fixed_layers
+        )
+
+    def check_priced(self, monitor: Monitor) -> None:
+        """Raise ValueError if the profile has no price for something that was counted."""
+        synops, macs = monitor.synops.per_sample, monitor.macs.per_sample
+        for layer in self.layers or tuple(synops):
+            energy_j(self.profile, synops=synops[layer], macs=macs[layer], strict=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateBound:
+    """A floor or a ceiling on the firing rate of a spiking layer, spikes per neuron and time step.
+
+    Args:
+        layer: name of the spiking layer.
+        bound: spikes per time step, > 0.
+        upper: a ceiling; else a floor.
+        of: whose rate: the mean of the layer, of each channel (the first axis), or of each neuron.
+        percentile: of the rates of the layer's neurons, 0 to 100, in place of their mean.
+
+    Raises:
+        ValueError: the bound is not > 0, or a percentile is out of range or is not of a layer.
+
+    Example:
+        >>> RateBound(layer="2", bound=0.05, of="neuron").name
+        'min_rate of each neuron of 2'
+    """
+
+    layer: str
+    bound: float
+    upper: bool = False
+    of: RateOf = "layer"
+    percentile: float | None = None
+
+    def __post_init__(self) -> None:
+        check_positive(self.name, self.bound)
+        if self.of not in ("layer", "channel", "neuron"):
+            raise ValueError(
+                f"{self.name}: of is {self.of!r}; choose 'layer', 'channel' or 'neuron'."
+            )
+        if self.percentile is not None and not (0 <= self.percentile <= 100 and self.of == "layer"):
+            raise ValueError(
+                f"{self.name}: percentile is {self.percentile} of each {self.of}, expected 0 to 100 of a layer."
+            )
+
+    @property
+    def name(self) -> str:
+        """The quantity and where."""
+        kind = "max_rate" if self.upper else "min_rate"
+        if self.percentile is not None:
+            return f"{kind} of percentile {self.percentile:g} of {self.layer}"
+        return (
+            f"{kind} of {self.layer if self.of == 'layer' else f'each {self.of} of {self.layer}'}"
+        )
+
+    def read(self, monitor: Monitor) -> Reading:
+        """The rates now: a scalar, or one a channel or neuron."""
+        rates = monitor.rates[self.layer]
+        if self.percentile is not None:
+            value = torch.quantile(rates.flatten(), self.percentile / 100)
+        elif self.of == "layer":
+            value = rates.mean()
+        elif self.of == "channel" and rates.ndim > 1:
+            value = rates.flatten(1).mean(1)
+        else:
+            value = rates
+        changes = value.requires_grad
+        fixed = torch.zeros_like(value) if changes else value
+        return Reading(value, fixed, () if changes else (self.layer,))
+
+
+Constraint = SynopsLimit | EnergyLimit | RateBound
+
+
+def _added(counts: Counts, layers: tuple[str, ...]) -> Reading:
+    values = {name: counts[name] for name in layers}
+    fixed = tuple(name for name, value in values.items() if not value.requires_grad)
+    total = sum(values.values(), start=torch.zeros(()))
+    return Reading(total, sum((values[name] for name in fixed), start=torch.zeros(())), fixed)
+
+
+def where(layers: tuple[str, ...], label: str) -> str:
+    """How a set of layers is called."""
+    return label or ", ".join(layers) or "the model"
+
+
+def check_positive(name: str, bound: float) -> None:
+    """Raise ValueError unless the bound is a finite number > 0."""
+    if not 0 < bound < float("inf"):
+        raise ValueError(f"Budget: {name} is {bound}, expected a finite number > 0.")

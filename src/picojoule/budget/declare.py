@@ -1,0 +1,181 @@
+"""From the numbers that a user states to one constraint for each quantity and place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from torch import nn
+
+from picojoule.budget.constraints import (
+    Constraint,
+    EnergyLimit,
+    Per,
+    RateBound,
+    RateOf,
+    SynopsLimit,
+    check_positive,
+)
+from picojoule.energy import EnergyProfile
+from picojoule.energy import profile as find_profile
+from picojoule.synops.monitor import Monitor
+
+Scope = Literal["layer", "group", "model", "sample"]
+Bound = float | Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What a user asked for, checked as far as it can be before the model has run.
+
+    Args:
+        synops: SynOps by what they are per; one number, or one for each layer or group.
+        dt_s: length of a time step, s.
+        energy_j: joules per sample, in the same way.
+        profile: whose prices.
+        per: what one number holds for.
+        groups: layers that share a bound, by the group's name.
+        min_rate: spikes per time step; one number, or one for each spiking layer.
+        max_rate: the same.
+        rate_of: whose rate.
+        percentile: in place of the mean.
+        more: constraints made by hand.
+    """
+
+    synops: Mapping[Per, Bound]
+    dt_s: float | None = None
+    energy_j: Bound | None = None
+    profile: str | EnergyProfile | None = None
+    per: Scope = "model"
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    min_rate: Bound | None = None
+    max_rate: Bound | None = None
+    rate_of: RateOf = "layer"
+    percentile: float | None = None
+    more: Sequence[Constraint] = ()
+
+    def check(self, model: nn.Module) -> None:
+        """Raise ValueError for what cannot be meant."""
+        stated = [*self.synops.values(), self.energy_j, self.min_rate, self.max_rate]
+        if all(bound is None for bound in stated) and not self.more:
+            raise ValueError(
+                "Budget: nothing is limited. State one of synops_per_timestep, synops_per_sample, "
+                "synops_per_second, energy_j, min_rate and max_rate, or give constraints."
+            )
+        if self.per not in get_args(Scope):
+            raise ValueError(f"Budget: per is {self.per!r}; choose one of {list(get_args(Scope))}.")
+        if self.per == "group" and not self.groups:
+            raise ValueError("Budget: per='group' needs groups={name: [layers]}.")
+        if self.energy_j is not None and self.profile is None:
+            raise ValueError("Budget: energy_j needs a profile, such as profile='loihi'.")
+        known = [name for name, _ in model.named_modules(remove_duplicate=False) if name]
+        _check_names([name for name in self._names() if "#" not in name], known, "module")
+        self._check_rates()
+        for bound in (*self.synops.values(), self.energy_j):
+            for number in _numbers(bound):
+                check_positive("a limit", number)
+
+    def constraints(self, monitor: Monitor) -> list[Constraint]:
+        """One for each quantity and place, now that the model has run."""
+        counted, spiking = tuple(monitor.synops), tuple(monitor.rates)
+        if not spiking:
+            raise ValueError(
+                "Budget: the model has no spiking layer, so its spikes cannot be limited. Convert it "
+                "(picojoule.from_model), or name your own spiking modules in Monitor(spiking=[...])."
+            )
+        found = [*self._synops(counted), *self._joules(counted), *self._rates(spiking), *self.more]
+        for constraint in found:
+            if isinstance(constraint, RateBound):
+                _check_names([constraint.layer], spiking, "spiking layer")
+            else:
+                _check_names(constraint.layers, counted, "counted layer")
+            if isinstance(constraint, EnergyLimit):
+                constraint.check_priced(monitor)
+        return found
+
+    def _names(self) -> Iterator[str]:
+        for group in self.groups.values():
+            yield from group
+        for bound in (*self.synops.values(), self.energy_j):
+            if isinstance(bound, Mapping):
+                yield from (name for name in bound if name not in self.groups)
+        for bound in (self.min_rate, self.max_rate):
+            if isinstance(bound, Mapping):
+                yield from bound
+        for constraint in self.more:
+            yield from (
+                (constraint.layer,) if isinstance(constraint, RateBound) else constraint.layers
+            )
+
+    def _check_rates(self) -> None:
+        low, high = (
+            {} if bound is None else dict(bound) if isinstance(bound, Mapping) else {"": bound}
+            for bound in (self.min_rate, self.max_rate)
+        )
+        for name in {*low, *high}:
+            least, most = (b.get(name, b.get("")) for b in (low, high))
+            where = f" of layer {name!r}" if name else ""
+            for kind, rate in (("min_rate", least), ("max_rate", most)):
+                if rate is not None:
+                    check_positive(f"{kind}{where}", rate)
+            if least is not None and most is not None and least > most:
+                raise ValueError(
+                    f"Budget: min_rate{where} is {least}, above max_rate {most}; no rate can keep both."
+                )
+
+    def _places(
+        self, bound: Bound, counted: Sequence[str]
+    ) -> Iterator[tuple[tuple[str, ...], str, float]]:
+        """(layers, label, bound) of each limit."""
+        if isinstance(bound, Mapping):
+            for name, number in bound.items():
+                group = self.groups.get(name)
+                yield (tuple(group), name, number) if group else ((name,), "", number)
+        elif self.per == "layer":
+            yield from (((name,), "", bound) for name in counted)
+        elif self.per == "group":
+            yield from ((tuple(layers), name, bound) for name, layers in self.groups.items())
+        else:
+            yield (), "", bound
+
+    def _synops(self, counted: Sequence[str]) -> Iterator[Constraint]:
+        for per, bound in self.synops.items():
+            for layers, label, number in self._places(bound, counted):
+                yield SynopsLimit(layers=layers, label=label, bound=number, per=per, dt_s=self.dt_s)
+
+    def _joules(self, counted: Sequence[str]) -> Iterator[Constraint]:
+        if self.energy_j is None or self.profile is None:
+            return
+        for layers, label, number in self._places(self.energy_j, counted):
+            chosen = find_profile(self.profile)
+            yield EnergyLimit(layers=layers, label=label, bound=number, profile=chosen)
+
+    def _rates(self, spiking: Sequence[str]) -> Iterator[Constraint]:
+        for bound, upper in ((self.min_rate, False), (self.max_rate, True)):
+            if bound is None:
+                continue
+            rates = bound if isinstance(bound, Mapping) else dict.fromkeys(spiking, bound)
+            for name, number in rates.items():
+                yield RateBound(
+                    layer=name,
+                    bound=number,
+                    upper=upper,
+                    of=self.rate_of,
+                    percentile=self.percentile,
+                )
+
+
+def _numbers(bound: Bound | None) -> Iterable[float]:
+    if bound is None:
+        return ()
+    return bound.values() if isinstance(bound, Mapping) else (bound,)
+
+
+def _check_names(names: Iterable[str], known: Sequence[str], kind: str) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"Budget: the model has no {kind} {name!r}.{hint}")

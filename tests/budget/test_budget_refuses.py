@@ -1,0 +1,204 @@
+"""What cannot be meant or met is said, with what to do."""
+
+import pytest
+import torch
+from torch import nn
+
+import picojoule
+from picojoule.budget import BudgetWarning, Controller, EnergyLimit, RateBound, SynopsLimit
+from picojoule.energy import profile
+from picojoule.layers import IAF, IAFSqueeze, SumPool2d
+from tests.budget.networks import network
+
+
+def monitored(model: nn.Module, *shape: int) -> picojoule.Monitor:
+    monitor = picojoule.Monitor(model).attach()
+    model(torch.ones(shape or (2, 4, 20)))
+    return monitor
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "nothing is limited"),
+        ({"synops_per_timestep": 0.0}, "a limit is 0.0, expected a finite number > 0"),
+        ({"synops_per_sample": {"2": -1.0}}, "a limit is -1.0"),
+        ({"energy_j": float("nan"), "profile": "loihi"}, "a limit is nan"),
+        ({"min_rate": 0.0}, "min_rate is 0.0"),
+        ({"min_rate": 0.5, "max_rate": 0.1}, "min_rate is 0.5, above max_rate 0.1"),
+        ({"min_rate": {"1": 0.5}, "max_rate": 0.1}, "min_rate of layer '1' is 0.5, above max_rate"),
+        ({"synops_per_timestep": {"22": 1.0}}, "no module '22'. Did you mean '2'?"),
+        ({"synops_per_timestep": 1.0, "per": "group", "groups": {"a": ["x4"]}}, "Did you mean '4'"),
+        ({"max_rate": {"11": 1.0}}, "no module '11'. Did you mean '1'?"),
+        ({"synops_per_timestep": 1.0, "per": "neuron"}, "per is 'neuron'; choose one of"),
+        ({"synops_per_timestep": 1.0, "per": "group"}, "needs groups="),
+        ({"energy_j": 1e-6}, "energy_j needs a profile"),
+        ({"min_rate": 0.1, "margin": 1.0}, "margin is 1.0"),
+    ],
+)
+def test_what_cannot_be_meant(options, message: str) -> None:
+    with pytest.raises(ValueError, match="Budget") as error:
+        picojoule.Budget(picojoule.Monitor(network()), **options)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"synops_per_timestep": {"1": 5.0}}, "no counted layer '1'"),
+        ({"min_rate": {"2": 0.5}}, "no spiking layer '2'"),
+        ({"synops_per_second": 5.0}, "dt_s is None"),
+    ],
+)
+def test_what_the_first_pass_shows(options, message: str) -> None:
+    monitor = monitored(network())
+    with pytest.raises(ValueError, match=message):
+        picojoule.Budget(monitor, **options).penalty()
+
+
+def test_a_model_without_spikes() -> None:
+    monitor = monitored(nn.Sequential(nn.Linear(20, 5), nn.ReLU(), nn.Linear(5, 2)))
+    with pytest.raises(ValueError, match="no spiking layer"):
+        picojoule.Budget(monitor, synops_per_timestep=5.0).penalty()
+
+
+def test_macs_that_the_profile_has_no_price_for() -> None:
+    model = network()
+    monitor = picojoule.Monitor(model).attach()
+    model(torch.rand(2, 4, 20))
+    with pytest.raises(ValueError, match="no price for MACs"):
+        picojoule.Budget(monitor, energy_j=1e-6, profile="loihi").penalty()
+
+
+def test_a_layer_whose_input_is_given_is_said_once_and_left_out() -> None:
+    monitor = monitored(network())
+    budget = picojoule.Budget(monitor, synops_per_timestep=100.0, per="layer")
+    with pytest.warns(BudgetWarning, match="of 0 = 100 cannot be reached .* 1200 come from '0'"):
+        penalty = budget.penalty()
+    assert penalty.isfinite()
+    assert list(budget.unreachable) == ["synops_per_timestep of 0"]
+    assert budget.multipliers.keys() == {"synops_per_timestep of 2", "synops_per_timestep of 4"}
+    budget.penalty()  # warnings are errors here: there is no second one
+    (first, *_) = budget.violations()
+    assert first.name == "synops_per_timestep of 0"
+    assert "cannot be reached" in str(first)
+
+
+def test_the_given_part_of_a_sum_alone_is_too_much() -> None:
+    budget = picojoule.Budget(monitored(network()), synops_per_timestep=1100.0)
+    with pytest.warns(BudgetWarning, match="1200 come from '0'"):
+        assert budget.penalty().item() == 0.0
+
+
+def test_a_given_layer_within_its_limit_is_no_matter() -> None:
+    budget = picojoule.Budget(monitored(network()), synops_per_timestep={"0": 1200.0})
+    assert budget.penalty().item() == 0.0
+    budget.step()
+    assert budget.met
+    assert budget.unreachable == {}
+
+
+def convolutional() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 2, 3),
+        IAFSqueeze(batch_size=2),
+        SumPool2d(2, silent_gradient=True),
+        nn.Conv2d(2, 3, 2),
+        IAFSqueeze(batch_size=2),
+        nn.Flatten(),
+        nn.Linear(12, 5),
+    )
+
+
+# 2 x 6 x 6 neurons, pooled to 2 x 3 x 3: a window has 4 neurons; its fan-out into 3 kernels of 2 x 2 is 3 in the
+# 4 corners, 6 at the 4 edges, 12 in the middle: 4 * 2 * (4 * 3 + 4 * 6 + 12) = 384 for one spike of each neuron
+@pytest.mark.parametrize(
+    ("limit", "of", "found"),
+    [
+        (191.0, "neuron", True),
+        (193.0, "neuron", False),
+        (107.0, "layer", True),
+        (109.0, "layer", False),
+    ],
+)
+def test_floors_that_a_limit_cannot_afford(limit: float, of: str, found: bool) -> None:
+    monitor = monitored(convolutional(), 4, 1, 8, 8)
+    budget = picojoule.Budget(
+        monitor, synops_per_timestep={"3": limit}, min_rate={"1": 0.5}, rate_of=of
+    )
+    if found:
+        with pytest.warns(BudgetWarning, match="more than synops_per_timestep of 3 .* limit wins"):
+            budget.penalty()
+    else:
+        budget.penalty()
+    assert bool(budget.infeasible) is found
+
+
+def test_per_sample_and_second_are_compared_in_their_unit() -> None:
+    monitor = monitored(convolutional(), 4, 1, 8, 8)  # batch 2, so 2 steps of a sample
+    limits = [
+        SynopsLimit(layers=("3",), bound=383.0, per="sample"),
+        SynopsLimit(layers=("3",), bound=191e3, per="second", dt_s=1e-3),
+    ]
+    floor = RateBound(layer="1", bound=0.5, of="neuron")
+    for limit in limits:
+        budget = picojoule.Budget(monitor, constraints=[floor, limit])
+        with pytest.warns(BudgetWarning, match="alone makes"):
+            budget.penalty()
+
+
+def test_a_penalty_that_is_not_finite_names_its_constraint() -> None:
+    model = nn.Sequential(nn.Linear(20, 6), IAF(), nn.Linear(6, 2))
+    monitor = monitored(model)
+    budget = picojoule.Budget(monitor, synops_per_timestep={"2": 0.1})
+    budget.penalty()
+    with torch.no_grad():
+        model[0].weight.fill_(float("nan"))
+    picojoule.reset_states(model)
+    model(torch.ones(2, 4, 20))
+    with pytest.raises(FloatingPointError, match="penalty is nan, from synops_per_timestep of 2"):
+        budget.penalty()
+
+
+def test_a_step_needs_a_penalty() -> None:
+    budget = picojoule.Budget(monitored(network()), synops_per_timestep={"2": 5.0})
+    with pytest.raises(RuntimeError, match="step\\(\\) without a penalty"):
+        budget.step()
+
+
+def test_the_state_of_another_budget() -> None:
+    one = picojoule.Budget(monitored(network()), synops_per_timestep={"2": 5.0})
+    one.penalty()
+    other = picojoule.Budget(monitored(network()), synops_per_timestep={"4": 5.0})
+    other.load_state_dict(one.state_dict())
+    with pytest.raises(
+        ValueError, match=r"constraints .'synops_per_timestep of 2'., this budget's"
+    ):
+        other.penalty()
+
+
+@pytest.mark.parametrize("options", [{"tighten": 0.0}, {"tighten": 1.1}, {"warmup_steps": -1}])
+def test_schedules_out_of_range(options) -> None:
+    with pytest.raises(ValueError, match="Schedule: expected"):
+        picojoule.Budget(picojoule.Monitor(network()), min_rate=0.1, **options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"integral": 0.0}, {"decay": 1.0}, {"width": 0.0}, {"least": 1.0}]
+)
+def test_controllers_out_of_range(options) -> None:
+    with pytest.raises(ValueError, match="Controller: expected"):
+        Controller(**options)
+
+
+def test_bounds_made_by_hand_are_checked_too() -> None:
+    for make in (
+        lambda: SynopsLimit(bound=-1.0),
+        lambda: EnergyLimit(bound=0.0, profile=profile("loihi")),
+        lambda: RateBound(layer="1", bound=float("inf")),
+        lambda: RateBound(layer="1", bound=1.0, percentile=101.0),
+        lambda: RateBound(layer="1", bound=1.0, of="channel", percentile=50.0),
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            make()
