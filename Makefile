@@ -11,7 +11,7 @@ SINABS := 3.1.3
 # sinabs' own tests, from its source distribution, run against picojoule.compat.sinabs.
 export SINABS_TESTS := $(CURDIR)/$(VENV)/sinabs-$(SINABS)/tests
 # Peers are outside witnesses: without their dependencies, which would bring torchvision in.
-PEERS := sinabs==$(SINABS) pbr nir nirtorch h5py norse==1.1.0 snntorch==1.0.0 spikingjelly==2.0.0 loguru
+PEERS := sinabs==$(SINABS) pbr nir nirtorch h5py norse==1.1.0 snntorch==1.0.0 spikingjelly==2.0.0 loguru neurobench==2.3.0
 # Triton's interpreter runs the GPU's kernels on the CPU, for their tests.
 TRITON := $(if $(filter Linux,$(shell uname -s)),triton==3.9.0)
 
