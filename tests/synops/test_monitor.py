@@ -561,3 +561,24 @@ def test_a_failing_forward_leaves_nothing_behind() -> None:
         assert not torch._C._len_torch_function_stack()
         model(spikes(T, 1, 14, 14))
         assert monitor.synops.total.item() > 0
+
+
+def test_a_monitor_that_is_forgotten_lets_compiled_code_be() -> None:
+    def forget() -> None:
+        model = nn.Linear(3, 2)
+        picojoule.Monitor(model).attach()
+        model(torch.ones(1, 3))
+
+    import torch._dynamo
+
+    forget()
+    gc.collect()
+    seen: list[bool] = []
+
+    @torch.compile(backend="eager", fullgraph=True)
+    def compiled(x: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.compiler.is_compiling())
+        return x + 1
+
+    compiled(torch.ones(1))
+    assert seen == [True]

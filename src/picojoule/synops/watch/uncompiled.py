@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+import weakref
 from typing import Any
 
 import torch
@@ -15,17 +16,41 @@ _COMPILED_UNDER_WATCH = (
 )
 
 
-class Uncompiled:
-    """Holds compiled code off until `remove()`."""
+class _Hold:
+    """One Monitor's share in the stance of the process, which the last one to let go takes back."""
 
     _holders = 0
     _stance: Any = None
 
-    def __init__(self, model: nn.Module) -> None:
-        self._model, self._call = model, model._compiled_call_impl
-        model._compiled_call_impl = None
+    def __init__(self) -> None:
         self._holds = False
+
+    def take(self) -> None:
+        if self._holds:
+            return
+        if _Hold._holders == 0:
+            _Hold._stance = torch.compiler.set_stance("force_eager")
+        _Hold._holders += 1
+        self._holds = True
+
+    def let_go(self) -> None:
+        if not self._holds:
+            return
+        self._holds = False
+        _Hold._holders -= 1
+        if _Hold._holders == 0:
+            _Hold._stance.__exit__(None, None, None)
+
+
+class Uncompiled:
+    """Holds compiled code off until `remove()`, or until the model is no more."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model, self._call = weakref.ref(model), model._compiled_call_impl
+        model._compiled_call_impl = None
+        self._hold = _Hold()
         self.hold()
+        weakref.finalize(model, self._hold.let_go).atexit = False
 
     def hold(self) -> None:
         """Have compiled functions run as they are written; to be repeated when a forward pass begins.
@@ -36,24 +61,19 @@ class Uncompiled:
         if torch.compiler.is_compiling():
             raise RuntimeError(_COMPILED_UNDER_WATCH)
         # nothing is compiled before this is imported, which takes a second
-        if self._holds or "torch._dynamo" not in sys.modules:
+        if "torch._dynamo" not in sys.modules:
             return
-        if Uncompiled._holders == 0:
-            try:
-                Uncompiled._stance = torch.compiler.set_stance("force_eager")
-            except RuntimeError as error:
-                raise RuntimeError(_COMPILED_UNDER_WATCH) from error
-        Uncompiled._holders += 1
-        self._holds = True
+        try:
+            self._hold.take()
+        except RuntimeError as error:
+            raise RuntimeError(_COMPILED_UNDER_WATCH) from error
 
     def remove(self) -> None:
         """Compiled code runs compiled again, unless another Monitor is attached."""
-        self._model._compiled_call_impl = self._call
-        if self._holds:
-            self._holds = False
-            Uncompiled._holders -= 1
-            if Uncompiled._holders == 0:
-                Uncompiled._stance.__exit__(None, None, None)
+        model = self._model()
+        if model is not None:
+            model._compiled_call_impl = self._call
+        self._hold.let_go()
 
 
 class SilencedAdvice:
