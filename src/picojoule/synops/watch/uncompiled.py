@@ -26,10 +26,17 @@ class _Hold:
         self._holds = False
 
     def take(self) -> None:
-        if self._holds:
+        # asked where the stance is set: the compiler takes each function on its own
+        if torch.compiler.is_compiling():
+            raise RuntimeError(_COMPILED_UNDER_WATCH)
+        # nothing is compiled before this is imported, which takes a second
+        if self._holds or "torch._dynamo" not in sys.modules:
             return
         if _Hold._holders == 0:
-            _Hold._stance = torch.compiler.set_stance("force_eager")
+            try:
+                _Hold._stance = torch.compiler.set_stance("force_eager")
+            except RuntimeError as error:
+                raise RuntimeError(_COMPILED_UNDER_WATCH) from error
         _Hold._holders += 1
         self._holds = True
 
@@ -58,15 +65,7 @@ class Uncompiled:
         Raises:
             RuntimeError: a compiler is at work on this call.
         """
-        if torch.compiler.is_compiling():
-            raise RuntimeError(_COMPILED_UNDER_WATCH)
-        # nothing is compiled before this is imported, which takes a second
-        if "torch._dynamo" not in sys.modules:
-            return
-        try:
-            self._hold.take()
-        except RuntimeError as error:
-            raise RuntimeError(_COMPILED_UNDER_WATCH) from error
+        self._hold.take()
 
     def remove(self) -> None:
         """Compiled code runs compiled again, unless another Monitor is attached."""
