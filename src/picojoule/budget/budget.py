@@ -13,6 +13,7 @@ from picojoule.budget.constraints import Constraint, Per, RateBound, RateOf
 from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.feasibility import contradictions, out_of_reach
 from picojoule.budget.multipliers import Controller, Multiplier
+from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.violation import BudgetWarning, Violation, violation
 from picojoule.energy import EnergyProfile
@@ -140,21 +141,13 @@ class Budget:
             RuntimeError: the monitor has seen no forward pass.
         """
         multipliers = self._begin()
-        terms = []
+        terms = {}
         for name, multiplier in multipliers.items():
             value = self._constraints[name].read(self._monitor).value
-            terms.append(multiplier.penalty(value))
+            terms[name] = multiplier.penalty(value)
             if torch.is_grad_enabled():
                 self._pending.setdefault(name, []).append(value.detach())
-        total = sum(terms, start=torch.zeros(()))
-        if not bool(torch.isfinite(total)):
-            bad = [n for n, term in zip(multipliers, terms, strict=True) if not term.isfinite()]
-            raise FloatingPointError(
-                f"Budget: the penalty is {total.item()}, from {', '.join(bad)}. The forward pass or its weights "
-                "are no longer finite: go back to a checkpoint, lower the learning rate, and see "
-                "picojoule.check_finite(model), which names the layer."
-            )
-        return total
+        return finite_sum("Budget", terms)
 
     def step(self) -> None:
         """Move the multipliers; after `optimizer.step()`. Several penalties since the last one count as one batch.

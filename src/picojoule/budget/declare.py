@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -18,6 +17,7 @@ from picojoule.budget.constraints import (
     SynopsLimit,
     check_positive,
 )
+from picojoule.budget.names import check_names
 from picojoule.energy import EnergyProfile
 from picojoule.energy import profile as find_profile
 from picojoule.synops.monitor import Monitor
@@ -71,7 +71,7 @@ class Declaration:
         if self.energy_j is not None and self.profile is None:
             raise ValueError("Budget: energy_j needs a profile, such as profile='loihi'.")
         known = [name for name, _ in model.named_modules(remove_duplicate=False) if name]
-        _check_names([name for name in self._names() if "#" not in name], known, "module")
+        check_names([name for name in self._names() if "#" not in name], known, "module", "Budget")
         self._check_rates()
         for bound in (*self.synops.values(), self.energy_j):
             for number in _numbers(bound):
@@ -88,9 +88,9 @@ class Declaration:
         found = [*self._synops(counted), *self._joules(counted), *self._rates(spiking), *self.more]
         for constraint in found:
             if isinstance(constraint, RateBound):
-                _check_names([constraint.layer], spiking, "spiking layer")
+                check_names([constraint.layer], spiking, "spiking layer", "Budget")
             else:
-                _check_names(constraint.layers, counted, "counted layer")
+                check_names(constraint.layers, counted, "counted layer", "Budget")
             if isinstance(constraint, EnergyLimit):
                 constraint.check_priced(monitor)
         return found
@@ -171,11 +171,3 @@ def _numbers(bound: Bound | None) -> Iterable[float]:
     if bound is None:
         return ()
     return bound.values() if isinstance(bound, Mapping) else (bound,)
-
-
-def _check_names(names: Iterable[str], known: Sequence[str], kind: str) -> None:
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"Budget: the model has no {kind} {name!r}.{hint}")

@@ -217,6 +217,11 @@ class Monitor:
         return self._counts("macs")
 
     @property
+    def dense(self) -> Counts:
+        """Products by layer or call if each value were 1 at each step, per sample and time step."""
+        return self._counts("dense")
+
+    @property
     def rates(self) -> Rates:
         """Firing rates of each spiking layer, `*n`, spikes per time step; differentiable."""
         return Rates(self._results().rates)
