@@ -27,7 +27,8 @@ class Budget:
 
     Each constraint is measured relative to its bound, and its multiplier grows by shares of itself while a
     moving average of the batches is on the wrong side, and shrinks on the right one
-    (:class:`picojoule.budget.Controller`). Limits come down from where the model is, by 1 % a step.
+    (:class:`picojoule.budget.Controller`). Limits come down from where the model is, by 2 % of
+    the remaining way a step, in the logarithm: quick at first, slow at the end.
 
     What training cannot change (the SynOps of a layer whose input is given) is said once, in a
     :class:`picojoule.budget.BudgetWarning` and in `unreachable`, and is no part of the penalty. A floor
@@ -51,7 +52,7 @@ class Budget:
         constraints: further ones, made by hand.
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
         warmup_steps: steps without a penalty.
-        tighten: share by which a limit comes down in a step; 1: at once.
+        tighten: share of the remaining way that a limit comes down in a step, in the logarithm; 1: at once.
         controller: how multipliers move.
 
     Raises:
@@ -98,7 +99,7 @@ class Budget:
         constraints: Sequence[Constraint] = (),
         margin: float = 0.01,
         warmup_steps: int = 0,
-        tighten: float = 0.01,
+        tighten: float = 0.02,
         controller: Controller = Controller(),  # noqa: B008
     ) -> None:
         if not 0 <= margin < 1:
