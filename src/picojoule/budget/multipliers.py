@@ -3,13 +3,12 @@
     g          = value / bound - 1                of a limit; 1 - value / bound of a floor
     e(value)   = min(g / width, 1)                how far on the wrong side, in widths
     average   <- decay * average + (1 - decay) * value
-    log m     <- log m + integral * e * |e|       with e(average), -1 at least
+    log m     <- log m + integral * e(average)    with e = -1 at least
     log weight = log m + proportional * min(e(average), e(value) + 1/2)
 
 A controller with a proportional and an integral part, in the logarithm of the multiplier: what is
-corrected is its order of magnitude, so a loss in other units only starts it elsewhere. Near the target
-the multiplier rests, since e * |e| is small there, and the noise of single batches does not reach the weight; a
-batch that falls half a width below the target lets go at once.
+corrected is its order of magnitude, so a loss in other units only starts it elsewhere. The noise
+of single batches does not reach the weight, but a batch that falls half a width below the average lets go at once.
 """
 
 from __future__ import annotations
@@ -144,7 +143,7 @@ class Multiplier:
             return
         self.target = self._schedule.next(_known(self.target), self.bound, self.upper)
         error = self._error(self.average).clamp(min=-1)
-        log = _known(self.log) + self._controller.integral * error * error.abs()
+        log = _known(self.log) + self._controller.integral * error
         self.log = log.clamp(math.log(self._controller.least), math.log(self.most))
 
     def _weight(self, now: Tensor) -> Tensor:

@@ -7,22 +7,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_THERE = 1.001  # a target this near to its bound, by the bound, is on it
+_SLOWER = 0.75  # way that is left, in the logarithm, from where on a limit comes down more slowly
+_NEAR = 0.25  # added to it, since shares of what is left never arrive
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """First nothing, then a limit that moves by a share of itself in each step.
+    """First nothing, then a limit that comes down by a share of itself a step, and more slowly at the end.
 
-        target[0] = what the model spends, if that is more than the bound
-        target[t] = bound * (target[t-1] / bound)^(1 - tighten)
+        way[0] = log(what the model spends / bound), if that is > 0;   target = bound * exp(way)
+        way[t] = max(way[t-1] - tighten * min((way[t-1] + 0.25) / 0.75, 1), 0)
 
-    A share of the remaining way in each step, in the logarithm: quick where the model spends many times the bound,
-    slow at the end, where neurons that fall silent would stay so. Floors hold from the end of the warm-up on: what is silent cannot rise by shares.
+    More slowly from 1.6 times the bound on, since neurons that fall silent there would stay so; the 0.25 lets it
+    arrive. Floors hold from the end of the warm-up on: what is silent cannot rise by shares.
 
     Args:
         warmup_steps: steps without any penalty.
-        tighten: share of the way to the bound that a limit falls in a step, 0 < tighten <= 1; 1: at once.
+        tighten: share of itself by which a limit falls in a step, 0 < tighten <= 1; 1: at once.
 
     Raises:
         ValueError: a number is out of its range.
@@ -31,11 +32,11 @@ class Schedule:
         >>> schedule = Schedule(tighten=0.5)
         >>> target = schedule.first(torch.tensor(10.0), bound=2.0, upper=True)
         >>> target, schedule.next(target, 2.0, upper=True)
-        (tensor(10.), tensor(4.4721))
+        (tensor(10.), tensor(6.0653))
     """
 
     warmup_steps: int = 0
-    tighten: float = 0.02
+    tighten: float = 0.015
 
     def __post_init__(self) -> None:
         if self.warmup_steps < 0 or not 0 < self.tighten <= 1:
@@ -54,5 +55,6 @@ class Schedule:
         """The target one step later."""
         if not upper:
             return target
-        left = (target / bound).clamp(min=1.0) ** (1 - self.tighten)
-        return bound * torch.where(left < _THERE, torch.ones_like(left), left)
+        way = (target / bound).log()
+        speed = self.tighten * ((way + _NEAR) / _SLOWER).clamp(max=1.0)
+        return bound * (way - speed).clamp(min=0.0).exp()
