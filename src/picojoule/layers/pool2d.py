@@ -53,7 +53,8 @@ class SumPool2d(nn.Module):
 
     def forward(self, data: Tensor) -> Tensor:
         """Window sums of `data`."""
-        windows = Windows(_pair(self.kernel_size), _pair(self.stride), self.ceil_mode)
+        stride = self.kernel_size if self.stride is None else self.stride  # as revived from sinabs
+        windows = Windows(_pair(self.kernel_size), _pair(stride), self.ceil_mode)
         if not (data.requires_grad and torch.is_grad_enabled()):
             return windows.sums(data)
         return WindowSums.apply(data, windows, self.silent_gradient)  # type: ignore[no-any-return, no-untyped-call]
