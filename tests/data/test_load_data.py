@@ -54,3 +54,34 @@ def test_a_missing_test_half_is_named(tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(FileNotFoundError, match=r"t10k-images-idx3-ubyte .*missing"):
         load_data(tmp_path)
+
+
+def test_a_folder_without_a_known_layout_lists_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"(?s)it holds cifar-10-batches-py, notes\.txt\..*IDX: train-images.*CIFAR-10: .*N-MNIST",
+    ):
+        load_data(tmp_path)
+
+
+def test_a_long_list_is_cut(tmp_path: Path) -> None:
+    for number in range(15):
+        (tmp_path / f"{number:02}").touch()
+    with pytest.raises(FileNotFoundError, match=r"10, 11 and 3 more\."):
+        load_data(tmp_path)
+
+
+def test_an_empty_folder_and_one_that_is_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="it holds nothing"):
+        load_data(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
+        load_data(tmp_path / "nowhere")
+
+
+def test_numbers_out_of_their_range_are_named() -> None:
+    with pytest.raises(ValueError, match="num_timesteps is 0"):
+        load_data(num_timesteps=0)
+    with pytest.raises(ValueError, match="max_rate is 2"):
+        load_data(max_rate=2)

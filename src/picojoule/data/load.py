@@ -1,4 +1,4 @@
-"""One call from a folder to a training and a test set."""
+"""One call from a name or a folder to a training and a test set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from picojoule.data.images import load_images
 from picojoule.data.labelled import DataSets
-from picojoule.data.rate_coded import RateCoded
+from picojoule.data.layouts import Coding, layout_of, rate_coded
 
 
 def load_data(
@@ -16,20 +16,26 @@ def load_data(
     max_rate: float = 1.0,
     seed: int = 0,
 ) -> DataSets:
-    """The training and the test set of the bundled images, or of a folder.
+    """The training and the test set of the bundled images, or of a folder whose layout is known.
+
+    | folder of | told by | frames |
+    |---|---|---|
+    | MNIST and its relatives (IDX) | `train-images-idx3-ubyte` | `t 1 h w`, rate-coded |
+    | CIFAR-10, Python or binary version | `data_batch_1` | `t 3 32 32`, rate-coded |
+    | N-MNIST | `Train/0/00002.bin` | `t 2 34 34`, counts |
 
     Args:
-        source: the bundled subset of Fashion-MNIST if None; or a folder with the four IDX files of
-            MNIST and its relatives.
+        source: the bundled subset of Fashion-MNIST if None; or a folder.
         num_timesteps: frames a sample, >= 1.
         max_rate: of rate-coded images: spikes per time step of a full-scale pixel.
         seed: of the noise; the training set draws anew at `set_epoch`, the test set never.
 
     Returns:
-        `train` and `test`: `d[i]` is `(frames, label)`, float32 `t c h w` and an int.
+        `train` and `test`: `d[i]` is `(frames, label)`, float32 with time first and an int.
 
     Raises:
-        FileNotFoundError: the folder or one of its files is missing.
+        FileNotFoundError: the folder or one of its files is missing, or its layout is not known;
+            the message lists what it holds and which layouts are.
         ValueError: a file is damaged, or a number is out of its range.
 
     Example:
@@ -38,18 +44,8 @@ def load_data(
         >>> len(data.train), len(data.test), frames.shape, label
         (6000, 2000, torch.Size([5, 1, 28, 28]), 9)
     """
-    images = load_images(None if source is None else Path(source))
-    num_classes = int(max(images.train.labels.max(), images.test.labels.max())) + 1
-    train, test = (
-        RateCoded(
-            split.images,
-            split.labels,
-            num_timesteps,
-            max_rate,
-            seed,
-            num_classes=num_classes,
-            redrawn=split is images.train,
-        )
-        for split in images
-    )
-    return DataSets(train, test)
+    coding = Coding(num_timesteps, max_rate, seed)
+    if source is None:
+        return rate_coded(load_images(), coding)
+    folder = Path(source)
+    return layout_of(folder).load(folder, coding)
