@@ -1,6 +1,7 @@
 """Data that trains out of the box, and readers for the standard files."""
 
 from picojoule.data.cifar10 import load_cifar10
+from picojoule.data.dvs_gesture import load_dvs_gesture
 from picojoule.data.encoding import rate_code
 from picojoule.data.event_frames import EventFrames
 from picojoule.data.events import Events, events_to_frames
@@ -10,6 +11,7 @@ from picojoule.data.labelled import DataSets
 from picojoule.data.load import load_data
 from picojoule.data.n_mnist import load_n_mnist, read_n_mnist_events
 from picojoule.data.rate_coded import RateCoded
+from picojoule.data.shd import load_shd
 
 __all__ = [
     "BUNDLED",
@@ -22,8 +24,10 @@ __all__ = [
     "events_to_frames",
     "load_cifar10",
     "load_data",
+    "load_dvs_gesture",
     "load_images",
     "load_n_mnist",
+    "load_shd",
     "rate_code",
     "read_idx",
     "read_n_mnist_events",

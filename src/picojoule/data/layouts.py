@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from picojoule.data.cifar10 import load_cifar10
+from picojoule.data.dvs_gesture import load_dvs_gesture
 from picojoule.data.images import ImageData, load_images
 from picojoule.data.labelled import DataSets
 from picojoule.data.n_mnist import load_n_mnist
 from picojoule.data.rate_coded import RateCoded
+from picojoule.data.shd import load_shd
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,19 @@ LAYOUTS = (
         "Train/0/00002.bin and so on, Test/0/00001.bin and so on",
         ("Train/*/*.bin", "Test/*/*.bin"),
         lambda folder, coding: load_n_mnist(folder, coding.num_timesteps),
+    ),
+    Layout(
+        "DVS128 Gesture",
+        "trials_to_train.txt, trials_to_test.txt, user01_fluorescent.aedat, "
+        "user01_fluorescent_labels.csv and so on",
+        ("trials_to_train.txt", "trials_to_test.txt"),
+        lambda folder, coding: load_dvs_gesture(folder, coding.num_timesteps),
+    ),
+    Layout(
+        "Spiking Heidelberg Digits",
+        "shd_train.h5, shd_test.h5",
+        ("shd_train.h5", "shd_test.h5"),
+        lambda folder, coding: load_shd(folder, coding.num_timesteps),
     ),
 )
 

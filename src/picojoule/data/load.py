@@ -23,6 +23,8 @@ def load_data(
     | MNIST and its relatives (IDX) | `train-images-idx3-ubyte` | `t 1 h w`, rate-coded |
     | CIFAR-10, Python or binary version | `data_batch_1` | `t 3 32 32`, rate-coded |
     | N-MNIST | `Train/0/00002.bin` | `t 2 34 34`, counts |
+    | DVS128 Gesture | `trials_to_train.txt` | `t 2 128 128`, counts |
+    | Spiking Heidelberg Digits | `shd_train.h5` | `t 700`, counts |
 
     Args:
         source: the bundled subset of Fashion-MNIST if None; or a folder.
