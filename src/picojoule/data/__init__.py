@@ -11,7 +11,9 @@ from picojoule.data.labelled import DataSets
 from picojoule.data.load import load_data
 from picojoule.data.n_mnist import load_n_mnist, read_n_mnist_events
 from picojoule.data.rate_coded import RateCoded
+from picojoule.data.saccades import saccade
 from picojoule.data.shd import load_shd
+from picojoule.data.tonic import from_tonic
 
 __all__ = [
     "BUNDLED",
@@ -22,6 +24,7 @@ __all__ = [
     "RateCoded",
     "Split",
     "events_to_frames",
+    "from_tonic",
     "load_cifar10",
     "load_data",
     "load_dvs_gesture",
@@ -31,4 +34,5 @@ __all__ = [
     "rate_code",
     "read_idx",
     "read_n_mnist_events",
+    "saccade",
 ]
