@@ -53,13 +53,8 @@ def test_a_sensor_with_channels_only_gives_t_n() -> None:
     class Cochlea(Taps):
         sensor_size = (700, 1, 1)
 
-        def __getitem__(self, index: int) -> tuple[object, object]:
-            events, label = super().__getitem__(index)
-            events["p"] = 0
-            return events, label
-
     fields = [("t", np.float64), ("x", np.int32), ("p", np.int8)]
-    frames, _ = from_tonic(Cochlea([1], fields), 2)[0]
+    frames, _ = from_tonic(Cochlea([1], fields), 2)[0]  # whose p is 1, as tonic's cochleas'
     assert frames.shape == (2, 700)
     assert frames.nonzero().tolist() == [[0, 0], [1, 5]]
 
@@ -74,6 +69,16 @@ def test_listed_targets_spare_reading_every_recording() -> None:
     listed, unlisted = Listed([4, np.int64(0), 2]), Taps([4, 0, 2])
     assert from_tonic(listed, 2).labels.tolist() == from_tonic(unlisted, 2).labels.tolist()
     assert (listed.reads, unlisted.reads) == (0, 3)
+
+
+def test_a_target_transform_is_heeded() -> None:
+    class Doubled(Listed):
+        target_transform = True
+
+        def __getitem__(self, index: int) -> tuple[object, object]:
+            return super().__getitem__(index)[0], 2 * index
+
+    assert from_tonic(Doubled([4, 0, 2]), 2).labels.tolist() == [0, 2, 4]
 
 
 def test_two_workers_give_what_none_gives() -> None:

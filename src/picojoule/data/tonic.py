@@ -34,8 +34,9 @@ def from_tonic(
 ) -> EventFrames:
     """A data set of tonic, without a transform, as frames.
 
-    Labels are the data set's `targets` where they are integers, one a recording; otherwise every
-    recording is read once for its label.
+    Labels are the data set's `targets` where they are integers, one a recording, and no
+    `target_transform` changes them; otherwise every recording is read once for its label. The
+    polarity of a sensor with one (tonic's cochleas send 1) is passed over.
 
     Args:
         dataset: `dataset[i]` is (events, label): a structured array with the fields `t` in
@@ -70,7 +71,7 @@ def from_tonic(
     width, height, num_polarities = _sensor_size(dataset, sensor_size)
     has_rows = (num_polarities, height) != (1, 1)
     return EventFrames(
-        _TonicRecordings(dataset),
+        _TonicRecordings(dataset, has_polarities=num_polarities > 1),
         torch.tensor(_labels(dataset)),
         num_timesteps,
         (num_polarities, height, width) if has_rows else (width,),
@@ -82,8 +83,8 @@ def from_tonic(
 
 
 class _TonicRecordings:
-    def __init__(self, dataset: TonicDataset) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: TonicDataset, has_polarities: bool) -> None:
+        self.dataset, self.has_polarities = dataset, has_polarities
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -98,7 +99,12 @@ class _TonicRecordings:
                 "t, x, y, p. Give the data set without a transform."
             )
         none = np.zeros(len(events), np.int64)
-        columns = (events[name] if name in fields else none for name in ("t", "x", "y", "p"))
+        columns = (
+            events["t"],
+            events["x"],
+            events["y"] if "y" in fields else none,
+            events["p"] if self.has_polarities else none,
+        )
         return Events(*(torch.from_numpy(np.rint(c).astype(np.int64)) for c in columns))
 
 
@@ -115,7 +121,8 @@ def _sensor_size(dataset: TonicDataset, given: tuple[int, int, int] | None) -> t
 
 
 def _labels(dataset: TonicDataset) -> list[int]:
-    listed = list(getattr(dataset, "targets", ()))
+    is_changed = getattr(dataset, "target_transform", None) is not None
+    listed = [] if is_changed else list(getattr(dataset, "targets", ()))
     if len(listed) != len(dataset) or not all(map(_is_integer, listed)):
         listed = [dataset[index][1] for index in range(len(dataset))]
     for index, label in enumerate(listed):
