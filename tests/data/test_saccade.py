@@ -149,7 +149,7 @@ def test_grey_in_three_channels_is_grey() -> None:
         (square()[0], {}, ValueError, r"shape \(12, 12\), expected \(n, h, w\)"),
         (square()[None], {}, ValueError, r"shape \(1, 1, 12, 12\)"),
         (square()[:0], {}, ValueError, "n >= 1"),
-        (square(), {"threshold": 0.0}, ValueError, "threshold is 0.0, expected > 0"),
+        (square(), {"threshold": 0.0}, ValueError, "threshold is 0.0, expected >= 0.0001"),
         (square(), {"threshold": math.nan}, ValueError, "threshold is nan"),
         (square(), {"reach": 0}, ValueError, "reach is 0"),
         (square(), {"step_us": 0}, ValueError, "step_us 0"),

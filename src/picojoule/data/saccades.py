@@ -17,6 +17,7 @@ _TRIANGLE = np.array([[-1, 1], [0, -1], [1, 1], [-1, 1]])  # corners, x and y, i
 _PER_PIXEL = 16  # positions the image can take between two pixels
 _WHITE = 255 * _PER_PIXEL  # brightness of a white pixel, in whole numbers
 _PER_THRESHOLD = 2**12  # likewise, a threshold
+_LEAST_THRESHOLD = 1e-4  # levels are counted in 32 bits
 _DARK = 0.1  # light that reaches a pixel of a black image, as a share of a white one's
 _AT_ONCE = 50  # images whose levels stay in the processor's cache
 _RED_GREEN_BLUE = np.array([299, 587, 114]).reshape(3, 1, 1)  # luma, ITU-R BT.601, in thousandths
@@ -43,7 +44,7 @@ def saccade(
 
     Args:
         images: uint8 0 to 255, `n h w`, or `n 3 h w` of which the luma counts.
-        threshold: change of level that makes an event, > 0. At 0.3, black to white makes 7.
+        threshold: change of level that makes an event, >= 1e-4. At 0.3, black to white makes 7.
         reach: furthest shift of the image up, down, left and right, in pixels, >= 1.
         log: whether a pixel answers to the logarithm of brightness, as event cameras do.
         saccade_us: length of a saccade, a multiple of step_us.
@@ -71,17 +72,17 @@ def saccade(
     ideal event camera, Lichtsteiner et al. 2008).
     """
     _check(images, threshold, reach, saccade_us, step_us)
-    grey = images.numpy()
-    if grey.ndim == 4:
-        grey = (grey * _RED_GREEN_BLUE).sum(1) // 1000
     level_of, offsets = _levels(threshold, log), _offsets(reach, saccade_us // step_us)
     return [
         events
-        for start in range(0, len(grey), _AT_ONCE)
-        for events in _watched(
-            _Moving(grey[start : start + _AT_ONCE], reach), level_of, offsets, step_us
-        )
+        for part in torch.split(images, _AT_ONCE)
+        for events in _watched(_Moving(_grey(part), reach), level_of, offsets, step_us)
     ]
+
+
+def _grey(images: Tensor) -> _Array:
+    values: _Array = images.numpy()
+    return values if values.ndim == 3 else (values * _RED_GREEN_BLUE).sum(1) // 1000
 
 
 def _watched(moving: _Moving, level_of: _Array, offsets: _Array, step_us: int) -> list[Events]:
@@ -108,16 +109,20 @@ class _Moving:
 
     def seen(self, offset: _Array) -> _Array:
         (column, right), (row, down) = (
-            divmod(self.reach * _PER_PIXEL - int(o), 16) for o in offset
+            divmod(self.reach * _PER_PIXEL - int(shift), _PER_PIXEL) for shift in offset
         )
         height, width = self.size
         rows = self.padded[:, row : row + height + 1]
-        rows = rows[:, :-1] * np.uint16(_PER_PIXEL - down) + rows[:, 1:] * np.uint16(down)
-        near, far = rows[:, :, column : column + width], rows[:, :, column + 1 : column + width + 1]
-        both = near * np.uint16(_PER_PIXEL - right) + far * np.uint16(
-            right
-        )  # at most 255 * 16 * 16
-        return (both >> 4).ravel()
+        rows = _between(rows[:, :-1], rows[:, 1:], down)
+        columns = rows[:, :, column : column + width + 1]
+        both = _between(columns[:, :, :-1], columns[:, :, 1:], right)
+        return (both // _PER_PIXEL).ravel()
+
+
+def _between(near: _Array, far: _Array, sixteenths: int) -> _Array:
+    """16 times the value in between; twice over, 255 * 16 * 16, it still fits into 16 bits."""
+    result: _Array = near * np.uint16(_PER_PIXEL - sixteenths) + far * np.uint16(sixteenths)
+    return result
 
 
 def _levels(threshold: float, log: bool) -> _Array:
@@ -163,8 +168,8 @@ def _check(images: Tensor, threshold: float, reach: int, saccade_us: int, step_u
             f"saccade: the images have shape {tuple(images.shape)}, expected (n, h, w) or "
             "(n, 3, h, w) with n >= 1."
         )
-    if not threshold > 0:
-        raise ValueError(f"saccade: threshold is {threshold}, expected > 0.")
+    if not threshold >= _LEAST_THRESHOLD:
+        raise ValueError(f"saccade: threshold is {threshold}, expected >= {_LEAST_THRESHOLD}.")
     if reach < 1:
         raise ValueError(f"saccade: reach is {reach}, expected >= 1.")
     if step_us < 1 or saccade_us < step_us or saccade_us % step_us:
