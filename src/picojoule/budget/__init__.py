@@ -8,6 +8,7 @@ from picojoule.budget.penalties import rate_shortfall, synops_excess
 from picojoule.budget.rate_terms import Hoyer, L1Rates, L2Rates, RateShortfall
 from picojoule.budget.regulator import Regulator
 from picojoule.budget.synops_terms import SSP, FanOutWeighted, SynopsExcess
+from picojoule.budget.trainable import make_trainable
 from picojoule.budget.violation import BudgetWarning, Violation
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "SynopsExcess",
     "SynopsLimit",
     "Violation",
+    "make_trainable",
     "rate_shortfall",
     "synops_excess",
 ]
