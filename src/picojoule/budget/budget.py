@@ -12,10 +12,10 @@ from torch import Tensor
 from picojoule.budget.constraints import Constraint, Per, RateBound, RateOf
 from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.feasibility import contradictions, out_of_reach
-from picojoule.budget.multipliers import Controller, Multiplier
+from picojoule.budget.multipliers import Controller, Multiplier, restore
 from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
-from picojoule.budget.violation import BudgetWarning, Violation, violation
+from picojoule.budget.violation import BudgetWarning, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.synops.monitor import Monitor
 
@@ -55,8 +55,9 @@ class Budget:
         controller: how multipliers move.
 
     Raises:
-        ValueError: constraints contradict each other, are not > 0, or name what is not in the model;
-            from the first `penalty()`, if the model has no spiking layer or a count has no price.
+        ValueError: constraints contradict each other, are not > 0, or name what is not in the model, or the
+            model has no spiking layer; from the first `penalty()`, if a named layer turns out to have no
+            synapses or a count has no price.
 
     Example:
         >>> import picojoule
@@ -121,7 +122,7 @@ class Budget:
             percentile=rate_percentile,
             more=tuple(constraints),
         )
-        self._declaration.check(monitor.model)
+        self._declaration.check(monitor)
         self._monitor, self._margin, self._controller = monitor, margin, controller
         self._schedule = Schedule(warmup_steps=warmup_steps, tighten=tighten)
         self._constraints: dict[str, Constraint] = {}
@@ -181,7 +182,7 @@ class Budget:
             warnings.warn(f"Budget: {sentence}", BudgetWarning, stacklevel=3)
         self._active = active
         if self._saved is not None:
-            self._restore(self._saved)
+            self._restore(active)
         return active
 
     def _all(self) -> dict[str, Constraint]:
@@ -217,16 +218,15 @@ class Budget:
         Raises:
             RuntimeError: nothing was measured yet.
         """
-        found = []
+        judged = []
         for name, constraint in self._all().items():
             multiplier = (self._active or {}).get(name)
             average = multiplier.average if multiplier and multiplier.steps else None
             if monitor is not None or average is None:
                 average = constraint.read(monitor or self._monitor).value
             why = self.unreachable.get(name) or self.infeasible.get(name, "")
-            found.append(violation(constraint, average.detach(), why))
-        broken = [each for each in found if each.excess > 0]
-        return sorted(broken, key=lambda each: -each.excess)
+            judged.append((constraint, average, why))
+        return violations(judged)
 
     @property
     def multipliers(self) -> dict[str, Tensor]:
@@ -249,14 +249,8 @@ class Budget:
         """
         self._saved = dict(state) or None
         if self._active is not None:
-            self._restore(dict(state))
+            self._restore(self._active)
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        active = self._active or {}
-        if state.keys() != active.keys():
-            raise ValueError(
-                f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(active)}."
-            )
-        for name, multiplier in active.items():
-            multiplier.load_state_dict(state[name])
+    def _restore(self, active: Mapping[str, Multiplier]) -> None:
+        restore(active, self._saved or {})
         self._saved = None

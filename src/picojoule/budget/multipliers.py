@@ -12,7 +12,9 @@ corrected is its order of magnitude, so a loss in other units only starts it els
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -163,6 +165,20 @@ class Multiplier:
         for name in ("steps", "average", "target", "log"):
             value = state[name]
             setattr(self, name, value.clone() if isinstance(value, Tensor) else value)
+
+
+def restore(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) -> None:
+    """Take over the saved state of all multipliers of a budget.
+
+    Raises:
+        ValueError: it is of other constraints.
+    """
+    if state.keys() != multipliers.keys():
+        raise ValueError(
+            f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(multipliers)}."
+        )
+    for name, multiplier in multipliers.items():
+        multiplier.load_state_dict(state[name])
 
 
 def _known(x: Tensor | None) -> Tensor:
