@@ -2,7 +2,6 @@
 
 import copy
 import io
-from functools import partial
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ import picojoule
 from picojoule.budget import (
     Budget,
     EnergyLimit,
-    GradualPruning,
     SynopsLimit,
     make_prunable,
     prune,
@@ -21,9 +19,9 @@ from picojoule.budget import (
 from picojoule.budget.synapses import costs, prunable
 from picojoule.energy import profile
 from picojoule.layers import IAF
-from tests.budget.networks import batch, network, train
+from tests.budget.networks import batch, network
+from tests.budget.pruned import spent_after, watch
 
-watch = partial(picojoule.Monitor, weights="nonzero", detail=("channel",))
 LIMIT = SynopsLimit(bound=1.0)
 
 
@@ -49,14 +47,6 @@ class OverTime(nn.Module):
         steps = x.shape[:2]
         x = self.neurons(self.first(x.flatten(0, 1)).unflatten(0, steps))
         return self.last(x.flatten(0, 1)).unflatten(0, steps)
-
-
-def spent_after(model: nn.Module, x: torch.Tensor, **options) -> picojoule.Monitor:
-    """What a monitor that had no part in the pruning says."""
-    picojoule.reset_states(model)
-    with torch.no_grad(), picojoule.Monitor(model, weights="nonzero", **options) as monitor:
-        model(x)
-    return monitor
 
 
 def test_a_weight_costs_what_the_count_falls_by_without_it() -> None:
@@ -223,104 +213,3 @@ def test_masks_of_the_users_own_are_kept() -> None:
     with watch(model) as monitor:
         prune(monitor, lambda: model(x), SynopsLimit(layers=("2",), bound=20.0))
     assert not model[2].weight[own == 0].any()
-
-
-def test_gradual_pruning_comes_down_to_the_limit_and_learns() -> None:
-    model = network()
-    train(model, None, steps=100)
-    bound = (
-        0.25 * spent_after(model, batch(torch.Generator().manual_seed(5))[0]).synops.total.item()
-    )
-    limit = SynopsLimit(bound=bound)
-    with watch(model) as monitor:
-        pruning = GradualPruning(monitor, limit, steps=100, every=5)
-        spent = []
-
-        def after() -> None:
-            pruning.step()
-            spent.append(monitor.synops.total.item())
-
-        train(model, None, steps=150, after=after)
-    half = (spent[0] * bound) ** 0.5
-    assert spent[50] == pytest.approx(half, rel=0.25)
-    x, labels = batch(torch.Generator().manual_seed(77))
-    seen = spent_after(model, x)
-    assert 0.8 * bound < seen.synops.total.item() <= 1.03 * bound
-    picojoule.reset_states(model)
-    with torch.no_grad():
-        assert (model(x).mean(1).argmax(1) == labels).float().mean() > 0.95
-    assert sum(kind == "weight" for kind in dir(model[2])) == 1
-    assert len(model[2]._forward_pre_hooks) == 1  # one mask, however often it was changed
-
-
-def test_gradual_pruning_resumes() -> None:
-    x, _ = batch(torch.Generator().manual_seed(1))
-    weights = []
-    for interrupted in (False, True):
-        model = network()
-        limit = SynopsLimit(bound=0.3 * spent_after(model, x).synops.total.item())
-        with watch(model) as monitor:
-            pruning = GradualPruning(monitor, limit, steps=20, every=4)
-            for step in range(24):
-                if interrupted and step == 10:
-                    saved = pruning.state_dict()
-                    pruning = GradualPruning(monitor, limit, steps=20, every=4)
-                    pruning.load_state_dict(saved)
-                picojoule.reset_states(model)
-                model(x)
-                pruning.step()
-        weights.append(model[2].weight.detach())
-    assert torch.equal(*weights)
-
-
-@pytest.mark.parametrize(
-    ("options", "limit", "message"),
-    [
-        ({"layers": ["22"]}, LIMIT, "no layer with prunable weights under the limit '22'. Did you mean '2'?"),
-        ({"layers": ["1"]}, LIMIT, "no layer with prunable weights"),
-        ({"layers": ["0"]}, SynopsLimit(layers=("2",), bound=1.0), "Did you mean '2'?"),
-        ({}, SynopsLimit(layers=("7",), bound=1.0), "no counted layer '7'"),
-        ({"score": "luck"}, LIMIT, "score is 'luck'; choose one of"),
-        ({"rounds": 0}, LIMIT, "rounds is 0"),
-        ({"layers": ["4"]}, LIMIT, "cannot be kept by pruning '4': "),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_meant_or_met(options, limit, message: str) -> None:
-    model = network()
-    with watch(model) as monitor, pytest.raises(ValueError, match="prune") as error:
-        prune(monitor, lambda: model(torch.ones(2, 4, 20)), limit, **options)
-    assert message in str(error.value)
-
-
-def test_monitors_that_do_not_fit() -> None:
-    model = network()
-    with pytest.raises(ValueError, match="counts pruned weights as synapses"):
-        GradualPruning(picojoule.Monitor(model), LIMIT, steps=1)
-    with (
-        picojoule.Monitor(model, weights="nonzero") as monitor,
-        pytest.raises(RuntimeError, match="no detail was kept"),
-    ):
-        prune(monitor, lambda: model(torch.ones(2, 4, 20)), LIMIT)
-    with pytest.raises(RuntimeError, match="no forward pass was watched"):
-        prune(watch(model), lambda: model(torch.ones(2, 4, 20)), LIMIT)
-    with pytest.raises(ValueError, match="expected steps >= 1"):
-        GradualPruning(watch(model), LIMIT, steps=0)
-
-
-def test_energy_without_a_price_for_macs() -> None:
-    model = network()
-    limit = EnergyLimit(bound=1e-9, profile=profile("loihi"))
-    with watch(model) as monitor, pytest.raises(ValueError, match="no price for MACs"):
-        prune(monitor, lambda: model(torch.rand(2, 4, 20)), limit)
-
-
-def test_masks_of_ones() -> None:
-    model = network()
-    make_prunable(model, ["2"])
-    make_prunable(model, ["2"])
-    assert bool(model[2].weight_mask.all())
-    assert not hasattr(model[0], "weight_mask")
-    with pytest.raises(ValueError, match="no layer with prunable weights '1'"):
-        make_prunable(model, ["1"])
-    with pytest.raises(ValueError, match=r"IAF has no nn\.Linear"):
-        make_prunable(IAF())

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.budget.constraints import Constraint, Per, RateBound, RateOf
+from picojoule.budget.constraints import Constraint, Per, RateOf
 from picojoule.budget.declare import Bound, Declaration, Scope
-from picojoule.budget.feasibility import contradictions, out_of_reach
-from picojoule.budget.multipliers import Controller, Multiplier, restore
+from picojoule.budget.feasibility import contradictions, unreachable
+from picojoule.budget.multipliers import Controller, Multiplier, multiplier_of, restore
 from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.violation import BudgetWarning, Violation, violations
@@ -171,12 +171,11 @@ class Budget:
         if not torch.is_grad_enabled():  # nothing tells yet what training can change
             return {name: self._multiplier(each) for name, each in constraints.items()}
         readings = {name: each.read(self._monitor) for name, each in constraints.items()}
-        reasons = {n: out_of_reach(each, readings[n]) for n, each in constraints.items()}
-        self.unreachable = {name: reason for name, reason in reasons.items() if reason}
+        self.unreachable = unreachable(constraints, readings)
         active = {
             name: self._multiplier(each)
             for name, each in constraints.items()
-            if not reasons[name] and readings[name].value.requires_grad
+            if name not in self.unreachable and readings[name].value.requires_grad
         }
         for sentence in (*self.unreachable.values(), *self.infeasible.values()):
             warnings.warn(f"Budget: {sentence}", BudgetWarning, stacklevel=3)
@@ -192,13 +191,8 @@ class Budget:
         return self._constraints
 
     def _multiplier(self, constraint: Constraint) -> Multiplier:
-        control, upper = self._controller, constraint.upper
-        limit = upper and not isinstance(constraint, RateBound)
-        most = control.most if limit else control.most_of_rates
-        if constraint.name in self.infeasible:
-            most = control.start
-        aim = constraint.bound * (1 - self._margin if upper else 1 + self._margin)
-        return Multiplier(aim, upper, control, self._schedule, most)
+        hopeless = constraint.name in self.infeasible
+        return multiplier_of(constraint, self._margin, self._controller, self._schedule, hopeless)
 
     # ---- results
 

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from picojoule.budget.constraints import Constraint, RateBound
 from picojoule.budget.schedule import Schedule
 
 
@@ -165,6 +166,21 @@ class Multiplier:
         for name in ("steps", "average", "target", "log"):
             value = state[name]
             setattr(self, name, value.clone() if isinstance(value, Tensor) else value)
+
+
+def multiplier_of(
+    constraint: Constraint,
+    margin: float,
+    controller: Controller,
+    schedule: Schedule,
+    hopeless: bool,
+) -> Multiplier:
+    """The multiplier of a constraint that aims a margin inside its bound; one that is hopeless does not grow."""
+    upper = constraint.upper
+    limit = upper and not isinstance(constraint, RateBound)
+    most = controller.most if limit else controller.most_of_rates
+    aim = constraint.bound * (1 - margin if upper else 1 + margin)
+    return Multiplier(aim, upper, controller, schedule, controller.start if hopeless else most)
 
 
 def restore(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) -> None:
