@@ -46,7 +46,7 @@ def test_the_firing_rate_is_the_mean_of_the_last_output(neuron: Any) -> None:
     (gradient,) = torch.autograd.grad(layer.firing_rate, data, retain_graph=True)
     assert gradient.any()
     layer.zero_grad()
-    assert layer.firing_rate == want.detach()
+    torch.testing.assert_close(layer.firing_rate, want.detach())
     assert not layer.firing_rate.requires_grad
     with torch.no_grad():
         quiet = neuron.run(layer, 0.1 * data)

@@ -18,6 +18,7 @@ from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.synops.formulas import Formula
+from picojoule.synops.magnitudes import known_sums
 from picojoule.synops.sequential import holds_synapses
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.functions import Frame, FunctionWatch
@@ -31,6 +32,7 @@ from picojoule.synops.watch.spiking import (
     carries_state,
     passes_spikes_on,
     spiking,
+    sums_of_own_layer,
 )
 from picojoule.synops.watch.steps import StepCount
 from picojoule.synops.watch.uncompiled import SilencedAdvice
@@ -233,6 +235,9 @@ class WatchedForward(FunctionWatch):
         spikes = made[0]
         self._origins.put(spikes, SIGNED_SPIKES if kind.signed else SPIKES)
         lead = min(LEADING[kind.time], spikes.ndim)
+        known = None if kind.signed else sums_of_own_layer(frame.module)
+        if known is not None and known.shape == spikes.shape[lead:]:
+            self._origins.put_sums(spikes, lead, known_sums(spikes, known))
         sums = self._origins.magnitudes(spikes).over(range(lead))
         self.ledger.add_rate(frame.name, sums, math.prod(spikes.shape[:lead]))
 
