@@ -25,7 +25,7 @@ class _Left(NamedTuple):
     """What a pass leaves in a stateful layer."""
 
     states: dict[str, Tensor]
-    firing_rate: Tensor | None
+    sums: tuple[Tensor, int] | None
     recordings: dict[str, Tensor]
 
 
@@ -82,9 +82,8 @@ def checkpoint_time(layers: nn.Module, x: Tensor, *, steps: int) -> Tensor:
         states = [state for end in ends for state in end.states.values()]
         outputs.append(output)
         left.append(ends)
-    shares = [chunk.shape[1] / max(x.shape[1], 1) for chunk in chunks]
     for layer, ends in zip(remembering, zip(*left, strict=True), strict=True):
-        _leave(layer, list(ends), shares)
+        _leave(layer, list(ends))
     return torch.cat(outputs, dim=1)
 
 
@@ -102,33 +101,32 @@ def _run(
         for layer in remembering:
             for name in layer.states():
                 setattr(layer, name, next(given))
-            layer._output, layer.recordings = None, {}
+            layer._sums, layer.recordings = None, {}
         output = layers(chunk)
         check_output(output, chunk)
-        return output, [_Left(la.states(), la.firing_rate, la.recordings) for la in remembering]
+        return output, [_Left(la.states(), la._sums, la.recordings) for la in remembering]
 
 
 @contextmanager
 def _memory_restored(remembering: list[StatefulLayer]) -> Iterator[None]:
-    before = [(layer, layer.states(), layer._output, layer.recordings) for layer in remembering]
+    before = [(layer, layer.states(), layer._sums, layer.recordings) for layer in remembering]
     try:
         yield
     finally:
-        for layer, states, output, recordings in before:
+        for layer, states, sums, recordings in before:
             for name, state in states.items():
                 setattr(layer, name, state)
-            layer._output, layer.recordings = output, recordings
+            layer._sums, layer.recordings = sums, recordings
 
 
-def _leave(layer: StatefulLayer, ends: list[_Left], shares: list[float]) -> None:
+def _leave(layer: StatefulLayer, ends: list[_Left]) -> None:
     """Store in a layer what the whole sequence leaves behind."""
     for name, state in ends[-1].states.items():
         setattr(layer, name, state)
-    rates = [end.firing_rate for end in ends if end.firing_rate is not None]
-    layer._output = None
-    if len(rates) == len(ends):
-        rate = torch.stack(rates) @ torch.tensor(shares).to(rates[0])
-        layer._output = (rate, None)
+    sums = [end.sums for end in ends if end.sums is not None]
+    layer._sums = None
+    if len(sums) == len(ends):
+        layer._sums = torch.stack([part for part, _ in sums]).sum(0), sum(n for _, n in sums)
     layer.recordings = {
         name: torch.cat([end.recordings[name] for end in ends], dim=1)
         for name in ends[-1].recordings

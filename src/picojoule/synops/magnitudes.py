@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from picojoule.layers.leading_sums import summed_over_leading
 
 Unit = float | Tensor
 
@@ -37,6 +40,26 @@ def summing_dtype(values: Tensor) -> torch.dtype:
 def exact_dtype(values: Tensor) -> torch.dtype:
     """The dtype of totals, in which whole numbers stay whole up to 2^53; mps has no float64."""
     return torch.float32 if values.device.type == "mps" else torch.float64
+
+
+def known_sums(values: Tensor, sums: Tensor) -> Tensor:
+    """Sums of `values` over their leading axes that somebody has made, with a gradient to `values` itself.
+
+    Through a view of `values`, autograd would add up gradients in new memory in place of what it has.
+    """
+    known: Tensor = _KnownSums.apply(values, sums.detach())  # type: ignore[no-untyped-call]
+    return known
+
+
+class _KnownSums(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, sums: Tensor) -> Tensor:
+        ctx.shape, ctx.dtype = values.shape, values.dtype
+        return sums.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad.to(ctx.dtype).expand(ctx.shape), None
 
 
 class Magnitudes:
@@ -100,15 +123,6 @@ def _summed(values: Tensor, axes: tuple[int, ...]) -> Tensor:
     dtype = summing_dtype(values)
     if not axes:
         return values.to(dtype)
-    entries = math.prod(values.shape[: len(axes)])
-    block = _block(entries) if axes == tuple(range(len(axes))) else 1
-    if block == 1 or values.device.type != "cpu" or not (values.numel() and values.is_contiguous()):
-        return values.sum(axes, dtype=dtype)
-    # PyTorch adds up few rows at the speed of memory, and many at half of it
-    blocks = values.reshape(entries // block, block, -1).sum(1, dtype=dtype)
-    return blocks.sum(0).reshape(values.shape[len(axes) :])
-
-
-def _block(entries: int) -> int:
-    """How many rows to add up at once."""
-    return next((n for n in (32, 40, 25, 50, 20, 64, 16, 100) if entries % n == 0), 1)
+    if axes == tuple(range(len(axes))):
+        return summed_over_leading(values, len(axes), dtype)
+    return values.sum(axes, dtype=dtype)

@@ -18,6 +18,7 @@ from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.synops.formulas import Formula
+from picojoule.synops.magnitudes import known_sums
 from picojoule.synops.sequential import holds_synapses
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.functions import Frame, FunctionWatch
@@ -31,6 +32,7 @@ from picojoule.synops.watch.spiking import (
     carries_state,
     passes_spikes_on,
     spiking,
+    sums_of_own_layer,
 )
 from picojoule.synops.watch.steps import StepCount
 from picojoule.synops.watch.uncompiled import SilencedAdvice
@@ -160,7 +162,8 @@ class WatchedForward(FunctionWatch):
             for x in inputs:
                 if parent.kind.spikes and self._origins.known(x) is None:
                     self._origins.put(x, SIGNED_SPIKES if parent.kind.signed else SPIKES)
-        seeing = seeing and not (kind is not None and kind.closed) and self._formula(module) is None
+        closed = kind.closed if kind is not None else passes_spikes_on(module)
+        seeing = seeing and not closed and self._formula(module) is None
         self._stack.append(Frame(name, module, kind, seeing, ignored))
         if kind is not None and name not in self.called:
             self.ledger.carried[name] = carries_state(module)
@@ -191,10 +194,7 @@ class WatchedForward(FunctionWatch):
         return f"{parent.name}.{type(module).__name__}".lstrip(".")
 
     def _kind(self, name: str, module: nn.Module) -> Spiking | None:
-        settings = self.settings
-        if name in settings.spiking_names:
-            return Spiking(settings.time_axis or "loop", signed=True, closed=False)
-        return spiking(module, settings.spiking_types, settings.time_axis)
+        return self.settings.kind_of(name, module)
 
     def _formula(self, module: nn.Module) -> Formula | None:
         return next(
@@ -235,6 +235,9 @@ class WatchedForward(FunctionWatch):
         spikes = made[0]
         self._origins.put(spikes, SIGNED_SPIKES if kind.signed else SPIKES)
         lead = min(LEADING[kind.time], spikes.ndim)
+        known = None if kind.signed else sums_of_own_layer(frame.module)
+        if known is not None and known.shape == spikes.shape[lead:]:
+            self._origins.put_sums(spikes, lead, known_sums(spikes, known))
         sums = self._origins.magnitudes(spikes).over(range(lead))
         self.ledger.add_rate(frame.name, sums, math.prod(spikes.shape[:lead]))
 

@@ -136,6 +136,10 @@ class Origins:
         self.put(x, origin)
         return origin
 
+    def put_sums(self, x: Tensor, leading: int, sums: Tensor) -> None:
+        """Note what the spikes of a tensor, whose origin is noted, add up to over its leading axes."""
+        self._records[x].sums[tuple(range(leading))] = sums
+
     def magnitudes(self, x: Tensor) -> Magnitudes:
         """The spikes of a tensor, whose sums are made once."""
         origin = self.of(x)

@@ -74,6 +74,12 @@ def carries_state(module: nn.Module) -> Tensor:
     return torch.zeros((), dtype=torch.bool)
 
 
+def sums_of_own_layer(module: nn.Module) -> Tensor | None:
+    """What a layer of this library already added up of its output; others may have changed that since."""
+    own = isinstance(module, StatefulLayer) and type(module).__module__.startswith("picojoule.")
+    return module.output_sums if own else None  # type: ignore[return-value]
+
+
 def _own_weights(module: nn.Module) -> bool:
     return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
 
