@@ -34,7 +34,7 @@ def row(spec: Spec, accuracy: float, synops: float) -> dict[str, object]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """SSP spends 1000 / weight, and is better than Budget at 10 %."""
+    """SSP spends 100 / weight, and is better than Budget at 10 %."""
     found = Store(tmp_path / "runs.jsonl", Settings())
     for stage in PLAN.stages():
         for spec in stage(found):
@@ -45,7 +45,7 @@ def store(tmp_path: Path) -> Store:
             elif spec.method == BUDGET:
                 found.add(row(spec, 0.6 + 0.2 * (spec.share or 0), 303.0 * (spec.share or 0)))
             else:
-                found.add(row(spec, 0.7, 1000 / (spec.weight or 1)))
+                found.add(row(spec, 0.7, 100 / (spec.weight or 1)))
     return found
 
 
@@ -59,8 +59,8 @@ def test_the_nearest_weight_where_none_brackets_the_budget() -> None:
 
 
 def test_the_weight_of_each_budget(store: Store) -> None:
-    assert PLAN.best_weight(store, "SSP", 0.5) == pytest.approx(1000 / 150, rel=0.01)
-    assert PLAN.best_weight(store, "SSP", 0.1) == pytest.approx(1000 / 30, rel=0.01)
+    assert PLAN.best_weight(store, "SSP", 0.5) == pytest.approx(100 / 150, rel=0.01)
+    assert PLAN.best_weight(store, "SSP", 0.1) == pytest.approx(100 / 30, rel=0.01)
 
 
 def test_a_hinge_is_chosen_by_accuracy_among_those_that_hit(tmp_path: Path) -> None:
