@@ -14,7 +14,6 @@ from picojoule.extras import extra
 from picojoule.training.batches import Process
 from picojoule.training.config import TrainConfig
 
-
 _PARAMETERS = inspect.signature(DistributedDataParallel).parameters
 _OWN_BUFFERS = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in _PARAMETERS)
 
