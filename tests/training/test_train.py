@@ -205,3 +205,21 @@ def test_a_setting_out_of_its_range_is_named(name: str, value: object) -> None:
 def test_joules_need_a_profile() -> None:
     with pytest.raises(ValueError, match="profile is None, expected whose joules"):
         TrainConfig(energy_j=1e-6)
+
+
+def test_what_no_training_can_meet_is_said_before_any(
+    config: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    class StopAtOnce(StopAfter):
+        def __init__(self) -> None:
+            super().__init__(0)
+            self.notes: list[str] = []
+
+        def note(self, sentence: str) -> None:
+            self.notes.append(sentence)
+
+    progress = StopAtOnce()
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(config, synops_per_timestep=1e3, min_rate=None), tmp_path, progress)
+    assert len(progress.notes) == 1
+    assert "synops_per_timestep of 1 = 1000 cannot be reached by training" in progress.notes[0]

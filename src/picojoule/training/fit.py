@@ -55,8 +55,10 @@ def fit(
             trainer.close()
 
 
-def rehearse(config: TrainConfig, data: RunData, fabric: Any) -> None:
+def rehearse(config: TrainConfig, data: RunData, fabric: Any, progress: Progress) -> None:
     """Find out whether data, model and budget fit one another, without training.
+
+    What of the budget no training can meet is told to `progress`.
 
     Raises:
         ValueError: they do not.
@@ -65,6 +67,8 @@ def rehearse(config: TrainConfig, data: RunData, fabric: Any) -> None:
         trainer = _trainer(config, data, fabric)
         try:
             trainer.begin()
+            for sentence in trainer.impossible.values():
+                progress.note(sentence)
         finally:
             trainer.close()
 
@@ -85,8 +89,6 @@ class _Epochs:
 
     def run(self) -> Fit:
         self.trainer.begin()
-        for sentence in self.trainer.impossible.values():
-            self.progress.note(sentence)
         untrained = self._test("measuring the untrained network")
         self._restore_or_save()
         self.log.begin(len(self.history.loss))

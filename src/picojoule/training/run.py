@@ -115,9 +115,9 @@ def train(
                 log = tensorboard_log(folder / TENSORBOARD / name)
             return fit(asked, data, fabric, place, progress, log)
 
+        rehearse(config, data, fabric, progress)  # before the other network has been trained
         plain = None
         if compare and config.has_budget:
-            rehearse(config, data, fabric)  # before the other network has been trained
             plain = trained(config.without_budget(), folder / PLAIN, "without_budget")
         run = Run(config, trained(config, folder, "budget"), plain)
         on_first(fabric, lambda: write_json(folder / REPORT, run.to_dict()))
