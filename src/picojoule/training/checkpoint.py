@@ -73,11 +73,14 @@ def load_checkpoint(
     Example: see :func:`save_checkpoint`.
     """
     with extra("train"):
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
+        from safetensors.torch import load
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            skeleton = json.loads((file.metadata() or {})["progress"])
+        # read once: safe_open opens the file twice, and a run may put a newer one in its place between
+        content = path.read_bytes()
+        tensors: dict[str, Tensor] = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        skeleton = json.loads(header["__metadata__"]["progress"])
         progress: dict[str, Any] = unpacked(skeleton, tensors)
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: not a checkpoint of picojoule, or damaged ({error}).") from error
