@@ -1,0 +1,105 @@
+"""What accuracy costs: the networks of a sweep and those of them worth having."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picojoule.plots.canvas import GREY, ORANGE, new_figure, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ALLOWED = "#1b9e77"
+
+
+@dataclass(frozen=True)
+class FrontierMark:
+    """One budget in the picture.
+
+    Attributes:
+        name: written beside it.
+        spent: mean over its networks, > 0.
+        accuracy: mean over its networks, 0 to 1.
+        on_front: whether no other is both cheaper and better.
+        limit: the budget; None if there was none.
+        networks: (spent, accuracy) of each.
+    """
+
+    name: str
+    spent: float
+    accuracy: float
+    on_front: bool
+    limit: float | None = None
+    networks: Sequence[tuple[float, float]] = ()
+
+
+def plot_frontier(
+    marks: Sequence[FrontierMark], path: Path | None = None, *, unit: str = "SynOps per time step"
+) -> Figure:
+    """Accuracy over what was spent, with the Pareto front as steps: the best that each amount buys.
+
+    A budget is a short upright line at the height of what was reached with it.
+
+    Args:
+        marks: the budgets.
+        path: where the PNG goes; None to leave it undrawn.
+        unit: of what was spent.
+
+    Raises:
+        ValueError: there are no marks.
+        ImportError: matplotlib is missing.
+
+    Example:
+        >>> marks = [FrontierMark("none", 4e5, 0.9, True), FrontierMark("0.5", 2e5, 0.89, True, limit=1.9e5)]
+        >>> len(plot_frontier(marks).axes)
+        1
+    """
+    if not marks:
+        raise ValueError("plot_frontier: there are no marks, expected one a budget.")
+    figure = new_figure(8, 5)
+    axes = figure.subplots()
+    front = sorted((mark for mark in marks if mark.on_front), key=lambda mark: mark.spent)
+    _draw_steps(axes, front)
+    for index, mark in enumerate(marks):
+        _draw_mark(axes, mark, index)
+    axes.set_xscale("log")
+    axes.margins(x=0.12, y=0.15)
+    axes.set(title="What accuracy costs", xlabel=unit, ylabel="Test accuracy (%)")
+    axes.legend(frameon=False, loc="lower right")
+    if path is not None:
+        save(figure, path)
+    return figure
+
+
+def _draw_steps(axes: Axes, front: Sequence[FrontierMark]) -> None:
+    axes.step(
+        [mark.spent for mark in front],
+        [100 * mark.accuracy for mark in front],
+        where="post",
+        color=ORANGE,
+        lw=1.2,
+        label="Pareto front",
+    )
+
+
+def _draw_mark(axes: Axes, mark: FrontierMark, index: int) -> None:
+    accuracy = 100 * mark.accuracy
+    if len(mark.networks) > 1:
+        spent, single = zip(*mark.networks, strict=True)
+        label = "One seed" if index == 0 else None
+        axes.scatter(spent, [100 * a for a in single], s=10, color=GREY, label=label)
+    face = ORANGE if mark.on_front else "white"
+    axes.scatter(mark.spent, accuracy, s=45, zorder=3, facecolor=face, edgecolor=ORANGE)
+    if mark.limit is not None:
+        axes.plot(mark.limit, accuracy, ls="", marker="|", ms=18, mew=1.5, color=_ALLOWED, zorder=2)
+    axes.annotate(
+        mark.name.replace("$", r"\$"),
+        (mark.spent, accuracy),
+        xytext=(0, 11),
+        textcoords="offset points",
+        ha="center",
+    )
