@@ -1,7 +1,30 @@
 """Data that trains out of the box, and readers for the standard files."""
 
+from picojoule.data.cifar10 import load_cifar10
 from picojoule.data.encoding import rate_code
+from picojoule.data.event_frames import EventFrames
+from picojoule.data.events import Events, events_to_frames
 from picojoule.data.idx import read_idx
 from picojoule.data.images import BUNDLED, ImageData, Split, load_images
+from picojoule.data.labelled import DataSets
+from picojoule.data.load import load_data
+from picojoule.data.n_mnist import load_n_mnist, read_n_mnist_events
+from picojoule.data.rate_coded import RateCoded
 
-__all__ = ["BUNDLED", "ImageData", "Split", "load_images", "rate_code", "read_idx"]
+__all__ = [
+    "BUNDLED",
+    "DataSets",
+    "EventFrames",
+    "Events",
+    "ImageData",
+    "RateCoded",
+    "Split",
+    "events_to_frames",
+    "load_cifar10",
+    "load_data",
+    "load_images",
+    "load_n_mnist",
+    "rate_code",
+    "read_idx",
+    "read_n_mnist_events",
+]

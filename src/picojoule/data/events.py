@@ -1,0 +1,95 @@
+"""Events of a camera or a cochlea, and the frames they are counted into."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Events(NamedTuple):
+    """What an event sensor sent, one entry an event, all int64 `n`.
+
+    Attributes:
+        t_us: when, in microseconds.
+        x: column, or the channel of a sensor that has but one row.
+        y: row, from the top.
+        p: polarity, 0 where it became darker (OFF), 1 where it became brighter (ON).
+
+    Example:
+        >>> events = Events(*torch.tensor([[0, 90], [3, 4], [1, 1], [0, 1]]))
+        >>> events.t_us.tolist(), events.p.tolist()
+        ([0, 90], [0, 1])
+    """
+
+    t_us: Tensor
+    x: Tensor
+    y: Tensor
+    p: Tensor
+
+
+def events_to_frames(
+    events: Events,
+    num_timesteps: int,
+    size: tuple[int, ...],
+    *,
+    window_us: tuple[int, int] | None = None,
+) -> Tensor:
+    """Count events into frames of equal length; every event is counted once.
+
+        step = floor((t_us - start) * num_timesteps / (stop - start)),   start <= t_us < stop
+
+    Args:
+        events: of one recording, in any order, `n`; none give frames of zeros.
+        num_timesteps: number of frames, >= 1.
+        size: `(p, h, w)` of the sensor, or `(n,)` of one with channels only, whose y and p are 0.
+        window_us: `(start, stop)`, stop excluded. If omitted: the first event's time, and the last
+            event's plus one microsecond, so that the last event falls into the last frame.
+
+    Returns:
+        Counts, float32, `t p h w` or `t n`.
+
+    Raises:
+        ValueError: an event lies outside the sensor or the window, or a number is out of its range.
+
+    Example:
+        >>> events = Events(*torch.tensor([[0, 49, 50, 99], [0, 0, 1, 1], [0] * 4, [1] * 4]))
+        >>> frames = events_to_frames(events, num_timesteps=2, size=(2, 1, 2))
+        >>> frames.shape, frames[:, 1, 0].tolist()
+        (torch.Size([2, 2, 1, 2]), [[2.0, 0.0], [0.0, 2.0]])
+    """
+    if num_timesteps < 1:
+        raise ValueError(f"events_to_frames: num_timesteps is {num_timesteps}, expected >= 1.")
+    if len(size) not in (1, 3) or min(size) < 1:
+        raise ValueError(f"events_to_frames: size is {size}, expected (p, h, w) or (n,).")
+    num_polarities, height, width = (1, 1, *size) if len(size) == 1 else size
+    for name, values, limit in (
+        ("x", events.x, width),
+        ("y", events.y, height),
+        ("p", events.p, num_polarities),
+    ):
+        _check_within(name, values, 0, limit)
+    start, stop = _window(events.t_us) if window_us is None else window_us
+    if stop <= start:
+        raise ValueError(f"events_to_frames: window_us is {window_us}, expected start < stop.")
+    _check_within("t_us", events.t_us, start, stop)
+    step = (events.t_us - start) * num_timesteps // (stop - start)
+    place = ((step * num_polarities + events.p) * height + events.y) * width + events.x
+    counts = torch.bincount(place, minlength=num_timesteps * math.prod(size))
+    return counts.float().reshape(num_timesteps, *size)
+
+
+def _window(t_us: Tensor) -> tuple[int, int]:
+    return (int(t_us.min()), int(t_us.max()) + 1) if len(t_us) else (0, 1)
+
+
+def _check_within(name: str, values: Tensor, start: int, stop: int) -> None:
+    outside = (values < start) | (values >= stop)
+    if outside.any():
+        at = int(outside.nonzero()[0])
+        raise ValueError(
+            f"events_to_frames: {name} of event {at} is {int(values[at])}, expected {start} to "
+            f"{stop - 1}; {int(outside.sum())} of {len(values)} events are outside."
+        )

@@ -1,0 +1,87 @@
+"""A source's name or folder becomes a training and a test set."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from picojoule.data import load_data
+from tests.data.test_idx import write_mnist
+
+
+def test_the_bundled_images_are_the_default() -> None:
+    data = load_data()
+    assert (len(data.train), len(data.test)) == (6000, 2000)
+    assert (data.train.num_classes, data.test.num_classes) == (10, 10)
+    frames, label = data.train[0]
+    assert (frames.shape, label) == ((5, 1, 28, 28), 9)
+
+
+def test_a_folder_of_idx_files_is_told_by_its_files(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    data = load_data(str(tmp_path), num_timesteps=3)
+    assert (len(data.train), len(data.test)) == (3, 2)
+    assert data.test[1][0].shape == (3, 1, 28, 28)
+    assert (data.train.num_classes, data.test.num_classes) == (3, 3)
+
+
+def test_an_epoch_changes_the_training_set_and_never_the_test_set() -> None:
+    train, test = load_data()
+    before = train[0][0], test[0][0]
+    train.set_epoch(1)
+    test.set_epoch(1)
+    assert not torch.equal(train[0][0], before[0])
+    assert torch.equal(test[0][0], before[1])
+
+
+def test_a_batch_loads_as_any_data_sets_does() -> None:
+    frames, labels = next(iter(DataLoader(load_data().train, batch_size=50)))
+    assert frames.shape == (50, 5, 1, 28, 28)
+    assert labels.dtype == torch.int64
+
+
+def test_one_sample_is_a_data_set(tmp_path: Path) -> None:
+    write_mnist(tmp_path, train=1, test=1)
+    data = load_data(tmp_path)
+    assert (len(data.train), data.train.num_classes) == (1, 1)
+    assert data.train[0][0].shape == (5, 1, 28, 28)
+
+
+def test_a_missing_test_half_is_named(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    for path in tmp_path.glob("t10k*"):
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"t10k-images-idx3-ubyte .*missing"):
+        load_data(tmp_path)
+
+
+def test_a_folder_without_a_known_layout_lists_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"(?s)it holds cifar-10-batches-py, notes\.txt\..*IDX: train-images.*CIFAR-10: .*N-MNIST",
+    ):
+        load_data(tmp_path)
+
+
+def test_a_long_list_is_cut(tmp_path: Path) -> None:
+    for number in range(15):
+        (tmp_path / f"{number:02}").touch()
+    with pytest.raises(FileNotFoundError, match=r"10, 11 and 3 more\."):
+        load_data(tmp_path)
+
+
+def test_an_empty_folder_and_one_that_is_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="it holds nothing"):
+        load_data(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
+        load_data(tmp_path / "nowhere")
+
+
+def test_numbers_out_of_their_range_are_named() -> None:
+    with pytest.raises(ValueError, match="num_timesteps is 0"):
+        load_data(num_timesteps=0)
+    with pytest.raises(ValueError, match="max_rate is 2"):
+        load_data(max_rate=2)
