@@ -40,7 +40,7 @@ def _train(config: TrainConfig, folder: Path) -> None:
         time.sleep(PAUSE_S)
         state = {
             "epochs": epoch + 1,
-            "weights": f"{state['weights']}, {config.synops_per_timestep}",
+            "weights": f"{state['weights']}, {limit_in(config)}",
         }
         write_json(weights, state)
     result = result_of(config, str(state["weights"]))
@@ -50,10 +50,16 @@ def _train(config: TrainConfig, folder: Path) -> None:
     aside.unlink()
 
 
+def limit_in(config: TrainConfig) -> float | None:
+    limit = config.synops_per_timestep
+    return limit["trainable"] if isinstance(limit, dict) else limit
+
+
 def result_of(config: TrainConfig, weights: str) -> Outcome:
-    spent = (config.synops_per_timestep or 4e5) * 0.99 + config.seed
+    spent = (limit_in(config) or 4e5) * 0.99 + config.seed
     accuracy = 0.95 - 2e3 / spent + len(weights) * 1e-6
-    return Outcome(accuracy, spent, spent, silent_share=0.1, num_timesteps=5)
+    synops = {"1": 1e5, "4": 0.75 * spent, "7": 0.25 * spent}
+    return Outcome(accuracy, synops, ("4", "7"), silent_share=0.1, num_timesteps=5)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What a sweep may be asked for."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -55,21 +56,28 @@ def test_differences_are_told_by_name() -> None:
     ]
 
 
-OUTCOME = Outcome(0.9, synops_per_timestep=500.0, changeable_synops_per_timestep=300.0, silent_share=0, num_timesteps=10, energy_j=1e-6)  # fmt: skip
+OUTCOME = Outcome(0.9, {"1": 200.0, "4": 270.0, "7": 30.0}, ("4", "7"), silent_share=0, num_timesteps=10, energy_j=1e-6)  # fmt: skip
+
+
+def limits_of(budget: float, unit: Any, **training: Any) -> dict[str, Any]:
+    profile = "loihi" if unit == "energy_j" else None
+    config = TrainConfig(profile=profile, **training)
+    return limits(budget, SweepConfig((budget,), unit, training=config), OUTCOME)
 
 
 def test_a_share_is_of_what_training_can_change() -> None:
-    assert limits(0.1, "share", OUTCOME)["synops_per_timestep"] == 200 + 30
     assert OUTCOME.spent("share") == 300
+    assert limits_of(0.1, "share", groups={"core": ["4"]}) == {
+        "synops_per_timestep": {"trainable": 30},
+        "groups": {"core": ["4"], "trainable": ["4", "7"]},
+    }
 
 
 def test_an_absolute_budget_is_the_whole_networks() -> None:
-    assert limits(250, "synops_per_timestep", OUTCOME) == {
-        "per": "model",
-        "synops_per_timestep": 250,
-    }
-    assert limits(2500, "synops_per_sample", OUTCOME)["synops_per_sample"] == 2500
-    assert limits(1e-7, "energy_j", OUTCOME)["energy_j"] == 1e-7
+    assert limits_of(250, "synops_per_timestep") == {"synops_per_timestep": 250, "per": "model"}
+    assert limits_of(2500, "synops_per_sample") == {"synops_per_sample": 2500, "per": "model"}
+    assert limits_of(1e-7, "energy_j") == {"energy_j": 1e-7, "per": "model"}
+    assert OUTCOME.spent("synops_per_timestep") == 500
     assert OUTCOME.spent("synops_per_sample") == 5000
     assert OUTCOME.spent("energy_j") == 1e-6
 
@@ -81,4 +89,14 @@ def test_a_budget_that_the_input_alone_spends_is_refused(budget: float, unit: An
     with pytest.raises(
         ValueError, match=f"budget of {budget} {unit} cannot be met.*spend {budget} alone"
     ):
-        limits(budget, unit, OUTCOME)
+        limits_of(budget, unit)
+
+
+def test_a_share_of_nothing_is_refused() -> None:
+    silent = replace(OUTCOME, trainable=())
+    with pytest.raises(ValueError, match="a share of nothing"):
+        limits(0.5, SweepConfig((0.5,)), silent)
+
+
+def test_an_outcome_comes_back_from_json() -> None:
+    assert Outcome.from_dict(json.loads(json.dumps(OUTCOME.to_dict()))) == OUTCOME

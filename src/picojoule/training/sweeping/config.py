@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -50,7 +51,7 @@ class SweepConfig:
         for name in LIMITS:
             if getattr(self.training, name) is not None:
                 raise ValueError(
-                    f"sweep: the training has {name}={getattr(self.training, name):g}; leave it out, the budgets say it."
+                    f"sweep: the training has {name}={getattr(self.training, name)}; leave it out, the budgets say it."
                 )
         if self.unit == "energy_j" and self.training.profile is None:
             raise ValueError("sweep: budgets in joules need a profile, such as loihi.")
@@ -87,7 +88,7 @@ class SweepConfig:
 
     def differences(self, other: dict[str, Any]) -> list[str]:
         """The settings in which a saved sweep differs, as text."""
-        mine, theirs = _flat(self.to_dict()), _flat(other)
+        mine, theirs = _flat(json.loads(json.dumps(self.to_dict()))), _flat(other)
         return [
             f"{name} is {mine.get(name)!r} here and {theirs.get(name)!r} there"
             for name in mine | theirs

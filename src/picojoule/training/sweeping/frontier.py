@@ -191,5 +191,10 @@ def _point_figures(point: FrontierPoint, on_front: bool) -> dict[str, Any]:
         "silent_share": point.silent_share._asdict(),
         "met": point.met(),
         "on_front": on_front,
-        "models": [asdict(model) | {"met": model.met()} for model in point.models],
+        "models": [_model_figures(model) for model in point.models],
     }
+
+
+def _model_figures(model: SweptModel) -> dict[str, Any]:
+    figures = asdict(model) | {"error": model.error, "met": model.met()}
+    return figures | {"outcome": model.outcome.to_dict()}

@@ -51,7 +51,7 @@ class Ledger:
     def outcomes(self) -> dict[SweepStep, Outcome]:
         """The runs that are complete."""
         return {
-            self._steps[trial.user_attrs[_STEP]]: Outcome(**trial.user_attrs[_OUTCOME])
+            self._steps[trial.user_attrs[_STEP]]: Outcome.from_dict(trial.user_attrs[_OUTCOME])
             for trial in self._trials()
             if trial.state.name == "COMPLETE"
         }

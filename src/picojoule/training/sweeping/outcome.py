@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,16 @@ class Outcome:
 
     Attributes:
         accuracy: share of the samples that are classified right, 0 to 1.
-        synops_per_timestep: of the whole network.
-        changeable_synops_per_timestep: the part of it in layers that training can change.
+        synops_per_timestep: by counted layer.
+        trainable: the counted layers whose SynOps training can change.
         silent_share: share of all spiking neurons that never fire, 0 to 1.
         num_timesteps: time steps of a sample.
         energy_j: of the whole network per sample, J; None without a profile.
     """
 
     accuracy: float
-    synops_per_timestep: float
-    changeable_synops_per_timestep: float
+    synops_per_timestep: dict[str, float]
+    trainable: tuple[str, ...]
     silent_share: float
     num_timesteps: int
     energy_j: float | None = None
@@ -36,26 +36,25 @@ class Outcome:
         """What a budget of that unit limits: SynOps per time step or sample, or joules per sample.
 
         Example:
-            >>> Outcome(0.9, 500.0, 300.0, 0.0, num_timesteps=10).spent("synops_per_sample")
-            5000.0
+            >>> outcome = Outcome(0.9, {"1": 200.0, "4": 300.0}, ("4",), 0.0, num_timesteps=10)
+            >>> outcome.spent("share"), outcome.spent("synops_per_sample")
+            (300.0, 5000.0)
         """
-        if unit == "share":
-            return self.changeable_synops_per_timestep
-        if unit == "synops_per_timestep":
-            return self.synops_per_timestep
-        if unit == "synops_per_sample":
-            return self.synops_per_timestep * self.num_timesteps
-        assert self.energy_j is not None
-        return self.energy_j
-
-    @property
-    def fixed_synops_per_timestep(self) -> float:
-        """The part that no training changes: it follows from the data."""
-        return self.synops_per_timestep - self.changeable_synops_per_timestep
+        if unit == "energy_j":
+            assert self.energy_j is not None
+            return self.energy_j
+        layers = self.trainable if unit == "share" else tuple(self.synops_per_timestep)
+        steps = self.num_timesteps if unit == "synops_per_sample" else 1
+        return steps * sum(self.synops_per_timestep[layer] for layer in layers)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, for JSON."""
-        return asdict(self)
+        return asdict(self) | {"trainable": list(self.trainable)}
+
+    @classmethod
+    def from_dict(cls, figures: Mapping[str, Any]) -> Outcome:
+        """What :meth:`to_dict` gave."""
+        return cls(**{**figures, "trainable": tuple(figures["trainable"])})
 
 
 Trainer = Callable[[TrainConfig, Path, Progress], Outcome]
@@ -71,17 +70,23 @@ def limit_of(budget: float, unit: Unit, unconstrained: Outcome) -> float:
         unconstrained: the network of the same seed without a budget.
 
     Raises:
-        ValueError: what no training changes already spends all of it.
+        ValueError: training can change nothing, or what it cannot change already spends all of the budget.
 
     Example:
-        >>> limit_of(0.5, "share", Outcome(0.9, 500.0, 300.0, 0.0, num_timesteps=10))
+        >>> limit_of(0.5, "share", Outcome(0.9, {"1": 200.0, "4": 300.0}, ("4",), 0.0, num_timesteps=10))
         150.0
     """
+    changeable = unconstrained.spent("share")
     if unit == "share":
-        return budget * unconstrained.changeable_synops_per_timestep
-    steps = {"synops_per_timestep": 1, "synops_per_sample": unconstrained.num_timesteps}
-    if unit in steps:
-        fixed = unconstrained.fixed_synops_per_timestep * steps[unit]
+        if not changeable > 0:
+            raise ValueError(
+                "sweep: a share of nothing: the unconstrained network spends no SynOps in layers that training can "
+                "change. Train it longer, or give budgets in another unit."
+            )
+        return budget * changeable
+    if unit != "energy_j":
+        steps = unconstrained.num_timesteps if unit == "synops_per_sample" else 1
+        fixed = unconstrained.spent(unit) - steps * changeable
         if budget <= fixed:
             raise ValueError(
                 f"sweep: the budget of {budget:g} {unit} cannot be met: the layers whose input is given spend "

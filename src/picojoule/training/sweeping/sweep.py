@@ -79,8 +79,8 @@ def sweep(
         >>> def pretend(config, folder, progress):
         ...     folder.mkdir()
         ...     (folder / "checkpoint.safetensors").touch()
-        ...     spent = config.synops_per_timestep or 4e5
-        ...     return Outcome(0.95 - 1e3 / spent, spent, spent, silent_share=0.0, num_timesteps=5)
+        ...     spent = (config.synops_per_timestep or {"trainable": 4e5})["trainable"]
+        ...     return Outcome(0.95 - 1e3 / spent, {"4": spent}, ("4",), silent_share=0.0, num_timesteps=5)
         >>> with TemporaryDirectory() as folder:
         ...     halves = SweepConfig(budgets=(0.5, 0.25))
         ...     frontier = sweep(halves, Path(folder), Silence(), trainer=pretend)
@@ -182,5 +182,5 @@ class _Sweep:
                 f"it starts from the weights of {before.name}, but there are none at {weights}. Machines "
                 "that work on one study need the same folder, on a file system that all of them see."
             )
-        allowed = limits(step.budget, self.config.unit, self.ledger.outcomes()[steps[0]])
+        allowed = limits(step.budget, self.config, self.ledger.outcomes()[steps[0]])
         return replace(self.config.training, seed=step.seed, start_from=str(weights), **allowed)

@@ -9,34 +9,31 @@ from picojoule.training.config import TrainConfig
 from picojoule.training.loop import Progress
 from picojoule.training.measure import Measurement
 from picojoule.training.run import train
-from picojoule.training.sweeping.config import Unit
+from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome, limit_of
 
 
-def limits(budget: float, unit: Unit, unconstrained: Outcome) -> dict[str, Any]:
+def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[str, Any]:
     """A budget as settings of a :class:`picojoule.training.TrainConfig`.
 
-    A share is of what training can change, so what it cannot change is added to the limit of the whole network.
-
     Args:
-        budget: in `unit`.
-        unit: the sweep's.
+        budget: in the sweep's unit.
+        config: the sweep.
         unconstrained: the network of the same seed without a budget.
 
     Raises:
-        ValueError: what no training changes already spends all of it.
+        ValueError: no training can meet it.
 
     Example:
-        >>> limits(0.5, "share", Outcome(0.9, 500.0, 300.0, 0.0, num_timesteps=10))
-        {'per': 'model', 'synops_per_timestep': 350.0}
+        >>> outcome = Outcome(0.9, {"1": 200.0, "4": 300.0}, ("4",), 0.0, num_timesteps=10)
+        >>> limits(0.5, SweepConfig(budgets=(0.5,)), outcome)
+        {'synops_per_timestep': {'trainable': 150.0}, 'groups': {'trainable': ['4']}}
     """
-    limit = limit_of(budget, unit, unconstrained)
-    if unit == "share":
-        return {
-            "per": "model",
-            "synops_per_timestep": limit + unconstrained.fixed_synops_per_timestep,
-        }
-    return {"per": "model", unit: limit}
+    limit = limit_of(budget, config.unit, unconstrained)
+    if config.unit != "share":
+        return {config.unit: limit, "per": "model"}
+    groups = {**(config.training.groups or {}), "trainable": list(unconstrained.trainable)}
+    return {"synops_per_timestep": {"trainable": limit}, "groups": groups}
 
 
 def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
@@ -44,8 +41,8 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
     trained = train(config, folder, progress, compare=False, resume=True).budget.trained
     return Outcome(
         accuracy=trained.accuracy,
-        synops_per_timestep=trained.total_synops_per_timestep,
-        changeable_synops_per_timestep=trained.synops_of(trained.trainable),
+        synops_per_timestep=dict(trained.synops_per_timestep),
+        trainable=tuple(trained.trainable),
         silent_share=silent_share(trained),
         num_timesteps=config.num_timesteps,
         energy_j=None,
