@@ -10,7 +10,9 @@ HEAVY = [
     "matplotlib",
     "nir",
     "numba",
+    "optuna",
     "safetensors",
+    "sqlalchemy",
     "tensorboard",
     "typer",
     "triton",
@@ -37,7 +39,7 @@ def test_hooks_come_with_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["lightning_fabric", "matplotlib", "nir", "safetensors", "typer"]
+    "module", ["lightning_fabric", "matplotlib", "nir", "optuna", "safetensors", "typer"]
 )
 def test_the_package_works_without_each_extra(module: str) -> None:
     code = "import torch, picojoule as p; print(p.layers.IAF()(torch.ones(1, 2, 1)).sum().item())"

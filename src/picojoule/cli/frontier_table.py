@@ -60,7 +60,7 @@ def _table(frontier: Frontier) -> Table:
 def _choice(frontier: Frontier, within: float) -> str:
     best = max(frontier.points, key=lambda point: point.accuracy.mean)
     lines = [
-        "error: |reached - budget| / budget. met: at most 5 % above the budget. *: none is both cheaper and better."
+        "error: |reached - budget| / budget. met: at most 5% above the budget. *: none is both cheaper and better."
     ]
     chosen = frontier.cheapest_within(within)
     if chosen is not None:
@@ -78,7 +78,7 @@ def _budget(frontier: Frontier, point: FrontierPoint) -> str:
     if point.budget is None:
         return "none"
     if frontier.config.unit == "share":
-        return f"{100 * point.budget:.4g} %"
+        return f"{100 * point.budget:.4g}%"
     return f"{point.budget:.6g}"
 
 

@@ -78,6 +78,8 @@ def sweep(
     killed, it goes on by the same command; nothing is lost or done twice.
     """
     with explained("picojoule sweep"):
+        if not within >= 0:
+            raise ValueError(f"--within is {within}, expected a number of points >= 0.")
         training = TrainConfig(
             data=data,
             epochs=epochs,

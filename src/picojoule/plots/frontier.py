@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_ALLOWED = "#1b9e77"
+_LIMIT = "#1b9e77"
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,11 @@ def plot_frontier(
         raise ValueError("plot_frontier: there are no marks, expected one a budget.")
     figure = new_figure(8, 5)
     axes = figure.subplots()
-    front = sorted((mark for mark in marks if mark.on_front), key=lambda mark: mark.spent)
-    _draw_steps(axes, front)
-    for index, mark in enumerate(marks):
-        _draw_mark(axes, mark, index)
+    _draw_front(axes, sorted((m for m in marks if m.on_front), key=lambda mark: mark.spent))
+    _draw_limits(axes, [(mark.limit, mark.accuracy) for mark in marks if mark.limit is not None])
+    _draw_networks(axes, [mark for mark in marks if len(mark.networks) > 1])
+    for mark in marks:
+        _draw_mark(axes, mark)
     axes.set_xscale("log")
     axes.margins(x=0.12, y=0.15)
     axes.set(title="What accuracy costs", xlabel=unit, ylabel="Test accuracy (%)")
@@ -75,31 +76,25 @@ def plot_frontier(
     return figure
 
 
-def _draw_steps(axes: Axes, front: Sequence[FrontierMark]) -> None:
-    axes.step(
-        [mark.spent for mark in front],
-        [100 * mark.accuracy for mark in front],
-        where="post",
-        color=ORANGE,
-        lw=1.2,
-        label="Pareto front",
-    )
+def _draw_front(axes: Axes, front: Sequence[FrontierMark]) -> None:
+    spent, accuracy = [mark.spent for mark in front], [100 * mark.accuracy for mark in front]
+    axes.step(spent, accuracy, where="post", color=ORANGE, lw=1.2, label="Pareto front")
 
 
-def _draw_mark(axes: Axes, mark: FrontierMark, index: int) -> None:
-    accuracy = 100 * mark.accuracy
-    if len(mark.networks) > 1:
-        spent, single = zip(*mark.networks, strict=True)
-        label = "One seed" if index == 0 else None
-        axes.scatter(spent, [100 * a for a in single], s=10, color=GREY, label=label)
-    face = ORANGE if mark.on_front else "white"
-    axes.scatter(mark.spent, accuracy, s=45, zorder=3, facecolor=face, edgecolor=ORANGE)
-    if mark.limit is not None:
-        axes.plot(mark.limit, accuracy, ls="", marker="|", ms=18, mew=1.5, color=_ALLOWED, zorder=2)
-    axes.annotate(
-        mark.name.replace("$", r"\$"),
-        (mark.spent, accuracy),
-        xytext=(0, 11),
-        textcoords="offset points",
-        ha="center",
-    )
+def _draw_limits(axes: Axes, limits: Sequence[tuple[float, float]]) -> None:
+    x, y = [limit for limit, _ in limits], [100 * accuracy for _, accuracy in limits]
+    axes.plot(x, y, ls="", marker="|", ms=20, mew=1.5, color=_LIMIT, label="Budget")
+
+
+def _draw_networks(axes: Axes, marks: Sequence[FrontierMark]) -> None:
+    networks = [network for mark in marks for network in mark.networks]
+    if networks:
+        spent, accuracy = zip(*networks, strict=True)
+        axes.scatter(spent, [100 * a for a in accuracy], s=10, color=GREY, label="One seed")
+
+
+def _draw_mark(axes: Axes, mark: FrontierMark) -> None:
+    face, at = ORANGE if mark.on_front else "white", (mark.spent, 100 * mark.accuracy)
+    axes.scatter(*at, s=45, zorder=3, facecolor=face, edgecolor=ORANGE)
+    name = mark.name.replace("$", r"\$")
+    axes.annotate(name, at, xytext=(-9, 6), textcoords="offset points", ha="right")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from picojoule.training import Outcome, Progress, Silence, SweepConfig, TrainConfig, sweep
 from picojoule.training.atomic_write import write_json
+from picojoule.training.sweeping import storage
 
 PAUSE_S = float(os.environ.get("PRETEND_PAUSE_S", "0"))
 
@@ -63,15 +64,17 @@ def result_of(config: TrainConfig, weights: str) -> Outcome:
 
 
 if __name__ == "__main__":
-    out, seeds, jobs, *storage = sys.argv[1:]
-    config = SweepConfig(budgets=(0.5, 0.25), seeds=int(seeds), training=TrainConfig(epochs=3))
-    from tests.training.sweeping.pretend import pretend as by_name
+    from tests.training.sweeping import (
+        pretend as module,
+    )  # the workers find the trainer by this name
 
+    out, seeds, jobs, *shared = sys.argv[1:]
+    storage.HEARTBEAT_S, storage.GRACE_S = 1, 3
     sweep(
-        config,
+        SweepConfig(budgets=(0.5, 0.25), seeds=int(seeds), training=TrainConfig(epochs=3)),
         Path(out),
         Silence(),
         jobs=int(jobs),
-        storage=storage[0] if storage else None,
-        trainer=by_name,
+        storage=shared[0] if shared else None,
+        trainer=module.pretend,
     )

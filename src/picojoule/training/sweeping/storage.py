@@ -24,10 +24,13 @@ def sqlite_url(path: Path) -> str:
     """The URL of an SQLite file; Optuna takes it for a format string.
 
     Example:
-        >>> sqlite_url(Path("/runs/{a}.db"))
-        'sqlite:////runs/{{a}}.db'
+        >>> sqlite_url(Path("/runs/study.db"))
+        'sqlite:////runs/study.db'
     """
-    return f"sqlite:///{path}".replace("{", "{{").replace("}", "}}")
+    with extra("train"):
+        from sqlalchemy import URL
+    url = URL.create("sqlite", database=str(path)).render_as_string()
+    return url.replace("{", "{{").replace("}", "}}")
 
 
 def open_storage(url: str, *, heartbeat: bool) -> RDBStorage:
