@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import platform
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -144,9 +143,7 @@ class Ledger:
             return
         with extra("train"):
             from optuna.storages import fail_stale_trials
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # experimental, says Optuna
-            fail_stale_trials(self._study)
+        fail_stale_trials(self._study)
         # killed before the first heartbeat, which Optuna never misses then; our clock alone, theirs may differ
         now = time.monotonic()
         silent = [t for t in self._trials("RUNNING") if _HOST not in t.user_attrs]

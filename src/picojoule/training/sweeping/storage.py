@@ -77,14 +77,12 @@ def open_storage(url: str, *, heartbeat: bool) -> RDBStorage:
 def _connect(url: str, *, heartbeat: bool, sqlite: bool) -> RDBStorage:
     with extra("train"):
         from optuna.storages import RDBStorage
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*heartbeat_interval")  # experimental, says Optuna
-        storage = RDBStorage(
-            url,
-            engine_kwargs={"connect_args": {"timeout": _SQLITE_WAITS_S}} if sqlite else {},
-            heartbeat_interval=HEARTBEAT_S if heartbeat else None,
-            grace_period=GRACE_S if heartbeat else None,
-        )
+    storage = RDBStorage(
+        url,
+        engine_kwargs={"connect_args": {"timeout": _SQLITE_WAITS_S}} if sqlite else {},
+        heartbeat_interval=HEARTBEAT_S if heartbeat else None,
+        grace_period=GRACE_S if heartbeat else None,
+    )
     if sqlite:
         _one_writer_at_a_time(storage.engine)
     return storage
@@ -110,12 +108,15 @@ def _one_writer_at_a_time(engine: Engine) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna logs nothing: a run that fails is told of by us."""
+    """Optuna says nothing: of a run that fails we tell, and that heartbeats are experimental is known."""
     with extra("train"):
         from optuna import logging
+        from optuna.exceptions import ExperimentalWarning
     before = logging.get_verbosity()
     logging.set_verbosity(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            yield
     finally:
         logging.set_verbosity(before)
