@@ -37,9 +37,7 @@ def test_the_table_the_picture_and_the_figures(tmp_path: Path) -> None:
         ["50%", "198,000", "196,021", "1.0%", "93.98%", "10.0%", "yes", "*"],
     ]
     assert rows[2][0] == "25%"
-    assert (
-        "Accuracy and SynOps per time step, in the layers that training can change" in done.output
-    )
+    assert "Accuracy and SynOps per time step" in done.output
     assert "within 1 points of the best (94.50%): budget 50%, 93.98%" in done.output
     assert "Weights: seed1/budget-0.5." in done.output
     assert (out / "frontier.png").read_bytes().startswith(b"\x89PNG")

@@ -16,7 +16,7 @@ app = typer.Typer(
     help="Spiking neural networks trained to an energy budget.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",  # for options in groups
     pretty_exceptions_enable=False,
 )
 app.command()(train)

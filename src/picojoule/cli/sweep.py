@@ -2,106 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from picojoule.cli.failure import explained
 from picojoule.cli.frontier_table import draw_frontier, print_frontier
 from picojoule.cli.progress import ProgressBar
-from picojoule.training import Frontier, SweepConfig, SweepError, TrainConfig
+from picojoule.cli.train_flags import FILES, stated_by, with_flags
+from picojoule.training import Frontier, SweepConfig, SweepError
 from picojoule.training import sweep as run_sweep
-from picojoule.training.sweeping import Unit
+from picojoule.training.settings import resolved
+from picojoule.training.sweeping import LIMITS, Unit
+from picojoule.training.yaml_file import read_yaml
 
-_DEFAULT = TrainConfig()
 _PICTURE = "frontier.png"
+_SWEEP = "Sweep"
 
 
-def _option(text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(help=text)
+def _without(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Take flags away from a command: the sweep sets these."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = command.__signature__  # type: ignore[attr-defined]
+        kept = [p for name, p in signature.parameters.items() if name not in names]
+        command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def _option(text: str, panel: str = _SWEEP) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(help=text, rich_help_panel=panel)
     return option
 
 
+@_without(*LIMITS, "per", "devices", "no_budget")
+@with_flags
 def sweep(
     budgets: Annotated[
         str,
         _option(
-            "What the networks may spend, such as 0.5,0.25,0.1: shares of the SynOps that the unconstrained network "
-            "spends in the layers that training can change; or, with --unit, limits on the whole network."
+            "What the networks may spend, such as 0.5,0.25,0.1: shares of the SynOps that the network without a "
+            "budget spends in the layers that training can change; with another --unit, limits on the whole network."
         ),
     ],
-    unit: Annotated[Unit, _option("What the budgets are in.")] = "share",
-    profile: Annotated[
-        str | None, _option("Chip whose prices joules are in, such as loihi; see `picojoule info`.")
-    ] = None,
-    out: Annotated[
-        Path, _option("Folder for the sweep's files; the same command again goes on in it.")
-    ] = Path("runs/sweep"),
-    seeds: Annotated[int, _option("Networks a budget, with --seed and the seeds after it.")] = 1,
+    unit: Annotated[
+        Unit, _option("What the budgets are in; joules are per sample and need --profile.")
+    ] = "share",
+    seeds: Annotated[int, _option("Networks for each budget: --seed and the seeds after it.")] = 1,
     jobs: Annotated[
         int,
         _option(
-            "Runs at once, in processes of their own; at most one a seed, since budgets follow on each other."
+            "Runs at once, each in a process of its own; at most one for each seed, as budgets follow on each other."
         ),
     ] = 1,
-    storage: Annotated[
-        str | None,
-        _option(
-            "Database that many machines share, such as postgresql://user:password@host/name: the same command on "
-            "each, with an --out that all of them see. [default: SQLite in --out]"
-        ),
-    ] = None,
-    study: Annotated[str, _option("Name of the Optuna study in the database.")] = "sweep",
     within: Annotated[
         float,
         _option("Name the cheapest network at most so many points of accuracy below the best."),
     ] = 1.0,
-    data: Annotated[
-        str | None, _option("As in `picojoule train`. [default: bundled images]")
+    storage: Annotated[
+        str | None,
+        _option(
+            "Database that many machines share, such as postgresql://user:password@host/name: give the same command on "
+            "each, with an --out that all of them see. [dim]Default: SQLite in --out.[/]"
+        ),
     ] = None,
-    epochs: Annotated[int, _option("Of each run.")] = _DEFAULT.epochs,
-    batch_size: Annotated[int, _option("Samples in a training step.")] = _DEFAULT.batch_size,
-    num_timesteps: Annotated[int, _option("Length of a sample.")] = _DEFAULT.num_timesteps,
-    max_rate: Annotated[
-        float, _option("Spikes per time step of a white pixel, at most 1.")
-    ] = _DEFAULT.max_rate,
-    learning_rate: Annotated[
-        float, _option("Adam's, at the start of each run.")
-    ] = _DEFAULT.learning_rate,
-    seed: Annotated[int, _option("The first.")] = _DEFAULT.seed,
+    study: Annotated[str, _option("Name of the Optuna study in the database.")] = "sweep",
+    config: Annotated[
+        Path | None, _option("YAML file of settings of training; flags override it.", FILES)
+    ] = None,
+    out: Annotated[
+        Path,
+        _option(
+            "Folder for the sweep's files; the same command goes on with the sweep in it.", FILES
+        ),
+    ] = Path("runs/sweep"),
+    **settings: Any,
 ) -> None:
-    """Train a network at one energy budget after another and show what accuracy costs.
+    """Train a network to one budget after another, and show what accuracy costs.
 
-    First without a budget, then from the loosest budget to the tightest, each from the weights of the one before.
-    Prints and draws the frontier and writes frontier.json, frontier.png and every network to --out. Stopped or
-    killed, it goes on by the same command; nothing is lost or done twice.
+    First without a budget, then from the loosest budget to the tightest, each
+    from the weights of the one before. Prints the frontier, and writes
+    frontier.json, frontier.png and every network to --out. After a stop or a
+    kill the same command goes on; nothing is lost or done twice.
     """
-    with explained("picojoule sweep"):
+    with explained("picojoule sweep", lambda: "stopped; the same command goes on"):
         if not within >= 0:
             raise ValueError(f"--within is {within}, expected a number of points >= 0.")
-        training = TrainConfig(
-            data=data,
-            epochs=epochs,
-            batch_size=batch_size,
-            num_timesteps=num_timesteps,
-            max_rate=max_rate,
-            learning_rate=learning_rate,
-            seed=seed,
-            profile=profile,
+        stated = dict.fromkeys(LIMITS) | ({} if config is None else read_yaml(config))
+        asked = SweepConfig(
+            budgets=_numbers(budgets),
+            unit=unit,
+            seeds=seeds,
+            training=resolved(
+                stated | stated_by(settings), "" if config is None else f"{config}: "
+            ),
         )
-        config = SweepConfig(budgets=_numbers(budgets), unit=unit, seeds=seeds, training=training)
         try:
             with ProgressBar() as progress:
-                frontier = run_sweep(config, out, progress, jobs=jobs, storage=storage, study=study)
+                frontier = run_sweep(asked, out, progress, jobs=jobs, storage=storage, study=study)
         except SweepError as error:
             if error.frontier.points:
                 _show(error.frontier, out, within)
             typer.echo(f"picojoule sweep: {error}", err=True)
             raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            typer.echo("picojoule sweep: stopped; the same command goes on", err=True)
-            raise typer.Exit(130) from None
         _show(frontier, out, within)
 
 

@@ -14,6 +14,7 @@ Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true",
 Bound = float | Mapping[str, float]
 
 _LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
+_ANY = ("devices", "workers")  # of these the numbers do not depend
 _BOUNDS = (*_LIMITS, "min_rate", "highest_rate")
 
 
@@ -120,7 +121,8 @@ class TrainConfig:
 
     def without_budget(self) -> TrainConfig:
         """The same run on the task alone."""
-        return replace(self, **dict.fromkeys(_BOUNDS))
+        nothing: dict[str, Any] = dict.fromkeys(_BOUNDS)
+        return replace(self, **nothing)
 
     def budget(self, monitor: Monitor) -> Budget | None:
         """The budget that was asked for, on what the monitor sees; None without any."""
@@ -144,10 +146,10 @@ class TrainConfig:
         return asdict(self)
 
     def differences(self, other: dict[str, Any]) -> list[str]:
-        """The settings in which a saved configuration differs, as text."""
+        """The settings in which a saved configuration leads to other numbers, as text."""
         mine = self.to_dict()
         return [
             f"{field.name} is {mine[field.name]!r} here and {other.get(field.name)!r} there"
             for field in fields(self)
-            if mine[field.name] != other.get(field.name)
+            if field.name not in _ANY and mine[field.name] != other.get(field.name)
         ]

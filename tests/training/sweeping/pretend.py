@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from picojoule.training import Outcome, Progress, Silence, SweepConfig, TrainConfig, sweep
+from picojoule.training import Outcome, Progress, Quiet, SweepConfig, TrainConfig, sweep
 from picojoule.training.atomic_write import write_json
 from picojoule.training.sweeping import storage
 
@@ -73,7 +73,7 @@ if __name__ == "__main__":
     sweep(
         SweepConfig(budgets=(0.5, 0.25), seeds=int(seeds), training=TrainConfig(epochs=3)),
         Path(out),
-        Silence(),
+        Quiet(),
         jobs=int(jobs),
         storage=shared[0] if shared else None,
         trainer=module.pretend,

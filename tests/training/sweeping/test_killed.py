@@ -12,7 +12,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from picojoule.training import Frontier, Silence, SweepConfig, TrainConfig, sweep
+from picojoule.training import Frontier, Quiet, SweepConfig, TrainConfig, sweep
 from tests.training.sweeping.pretend import pretend
 
 pytestmark = [
@@ -66,12 +66,12 @@ def assert_each_run_completed_once(folder: Path, storage: str, frontier: Frontie
         # an epoch may begin again after a kill, but none that had ended; all in order
         assert epochs == sorted(epochs)
         assert set(epochs) == set(range(CONFIG.training.epochs))
-    assert frontier == sweep(CONFIG, folder.with_name("unbroken"), Silence(), trainer=pretend)
+    assert frontier == sweep(CONFIG, folder.with_name("unbroken"), Quiet(), trainer=pretend)
 
 
 def finish(folder: Path, jobs: int, storage: str | None = None) -> Frontier:
     assert start(folder, jobs, storage).wait(timeout=300) == 0
-    return sweep(CONFIG, folder, Silence(), storage=storage, trainer=pretend)
+    return sweep(CONFIG, folder, Quiet(), storage=storage, trainer=pretend)
 
 
 @pytest.mark.parametrize(("jobs", "kills"), [(1, 6), (2, 10)])

@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from picojoule.training import Frontier, Outcome, Progress, Silence, SweepConfig, TrainConfig, sweep
+from picojoule.training import Frontier, Outcome, Progress, Quiet, SweepConfig, TrainConfig, sweep
 from picojoule.training.sweeping import storage as database
 from tests.training.sweeping.pretend import pretend
 
@@ -23,14 +23,14 @@ def shared(tmp_path: Path) -> str:
 @pytest.fixture
 def run(tmp_path: Path, shared: str) -> Callable[..., Frontier]:
     def call(trainer: object = pretend) -> Frontier:
-        return sweep(CONFIG, tmp_path / "a", Silence(), storage=shared, trainer=trainer)  # type: ignore[arg-type]
+        return sweep(CONFIG, tmp_path / "a", Quiet(), storage=shared, trainer=trainer)  # type: ignore[arg-type]
 
     return call
 
 
 @pytest.fixture
 def unbroken(tmp_path: Path) -> Frontier:
-    return sweep(CONFIG, tmp_path / "unbroken", Silence(), trainer=pretend)
+    return sweep(CONFIG, tmp_path / "unbroken", Quiet(), trainer=pretend)
 
 
 def study(shared: str) -> optuna.Study:

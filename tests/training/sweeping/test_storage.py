@@ -7,7 +7,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from picojoule.training import Silence, SweepConfig, TrainConfig, sweep
+from picojoule.training import Quiet, SweepConfig, TrainConfig, sweep
 from picojoule.training.sweeping.folder import sweep_folder
 from picojoule.training.sweeping.storage import open_storage, sqlite_url
 from tests.training.sweeping.pretend import pretend
@@ -16,7 +16,7 @@ CONFIG = SweepConfig(budgets=(0.5,), training=TrainConfig(epochs=1))
 
 
 def run(folder: Path, storage: str | None = None, config: SweepConfig = CONFIG) -> None:
-    sweep(config, folder, Silence(), storage=storage, trainer=pretend)
+    sweep(config, folder, Quiet(), storage=storage, trainer=pretend)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from picojoule.training import (
     Frontier,
     Outcome,
     Progress,
-    Silence,
+    Quiet,
     SweepConfig,
     SweepError,
     TrainConfig,
@@ -26,7 +26,7 @@ ALL = {f"seed{seed}/{run}" for seed in (1, 2) for run in ("unconstrained", "budg
 
 
 def run(folder: Path, config: SweepConfig = CONFIG, **more: object) -> Frontier:
-    return sweep(config, folder, Silence(), **{"trainer": pretend, **more})  # type: ignore[arg-type]
+    return sweep(config, folder, Quiet(), **{"trainer": pretend, **more})  # type: ignore[arg-type]
 
 
 def trials(folder: Path) -> Counter[tuple[str, str]]:
@@ -162,7 +162,7 @@ def test_chains_run_in_processes_of_their_own(tmp_path: Path, unbroken: Frontier
 def test_what_a_process_raises_is_told(tmp_path: Path) -> None:
     wrong = replace(CONFIG, unit="synops_per_timestep", budgets=(9e4,))
     with pytest.raises(SweepError, match=r"seed1/budget-90000: .*cannot be met"):
-        sweep(wrong, tmp_path, Silence(), jobs=2, trainer=pretend)
+        sweep(wrong, tmp_path, Quiet(), jobs=2, trainer=pretend)
 
 
 def deaf(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
@@ -173,7 +173,7 @@ def deaf(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
 
 def test_a_process_that_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(SweepError, match=r"ended 3 times without a word, .*status 3.*memory"):
-        sweep(CONFIG, tmp_path, Silence(), jobs=2, trainer=deaf)
+        sweep(CONFIG, tmp_path, Quiet(), jobs=2, trainer=deaf)
 
 
 def test_a_job_is_at_least_one(tmp_path: Path) -> None:

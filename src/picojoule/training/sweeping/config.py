@@ -53,6 +53,11 @@ class SweepConfig:
                 raise ValueError(
                     f"sweep: the training has {name}={getattr(self.training, name)}; leave it out, the budgets say it."
                 )
+        if self.training.devices != 1:
+            raise ValueError(
+                f"sweep: the training has devices={self.training.devices}, but a run of a sweep has one; what goes on "
+                "at once are jobs, and sweeps on other machines or devices that share a storage."
+            )
         if self.unit == "energy_j" and self.training.profile is None:
             raise ValueError("sweep: budgets in joules need a profile, such as loihi.")
         object.__setattr__(self, "budgets", tuple(sorted(self.budgets, reverse=True)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from picojoule.training.config import TrainConfig
-from picojoule.training.loop import Progress
+from picojoule.training.history import Progress
 from picojoule.training.sweeping.config import Unit
 
 
@@ -21,7 +21,7 @@ class Outcome:
         synops_per_timestep: by counted layer.
         trainable: the counted layers whose SynOps training can change.
         silent_share: share of all spiking neurons that never fire, 0 to 1.
-        num_timesteps: time steps of a sample.
+        num_timesteps: time steps of a sample, their mean.
         energy_j: of the whole network per sample, J; None without a profile.
     """
 
@@ -29,7 +29,7 @@ class Outcome:
     synops_per_timestep: dict[str, float]
     trainable: tuple[str, ...]
     silent_share: float
-    num_timesteps: int
+    num_timesteps: float
     energy_j: float | None = None
 
     def spent(self, unit: Unit) -> float:

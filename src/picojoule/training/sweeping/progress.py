@@ -1,22 +1,8 @@
-"""Who is told how far a run is: nobody, or a progress that shows which run it is."""
+"""A progress that shows which run it is."""
 
 from __future__ import annotations
 
-from picojoule.training.loop import Progress
-
-
-class Silence:
-    """A progress that tells nobody.
-
-    Example:
-        >>> Silence().advance("epoch 1")
-    """
-
-    def start(self, what: str, total: int, done: int) -> None:
-        """Nothing."""
-
-    def advance(self, status: str) -> None:
-        """Nothing."""
+from picojoule.training.history import Progress
 
 
 class Named:
@@ -37,3 +23,7 @@ class Named:
     def advance(self, status: str) -> None:
         """One step is done."""
         self._progress.advance(status)
+
+    def note(self, sentence: str) -> None:
+        """Something that the user should know at once."""
+        self._progress.note(f"{self._name}: {sentence}")

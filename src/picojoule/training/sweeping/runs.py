@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from picojoule.training.config import TrainConfig
-from picojoule.training.loop import Progress
-from picojoule.training.run_folder import CHECKPOINT
+from picojoule.training.history import Progress, Quiet
+from picojoule.training.run_folder import BEST, CHECKPOINT
 from picojoule.training.sweeping.config import SweepConfig, SweepStep
 from picojoule.training.sweeping.ledger import Ledger
 from picojoule.training.sweeping.outcome import Outcome, Trainer
-from picojoule.training.sweeping.progress import Named, Silence
+from picojoule.training.sweeping.progress import Named
 from picojoule.training.sweeping.train_step import limits
 from picojoule.training.sweeping.workers import Workers, train_when_free
 
@@ -67,9 +67,10 @@ class Runs:
         """
         steps = self.config.steps(step.seed)
         if step.budget is None:
-            return replace(self.config.training, seed=step.seed)
+            return replace(self.config.training.without_budget(), seed=step.seed)
         before = steps[steps.index(step) - 1]
-        weights = self.folder.resolve() / before.name / CHECKPOINT
+        place = self.folder.resolve() / before.name
+        weights = place / (BEST if (place / BEST).exists() else CHECKPOINT)
         if not weights.exists():
             raise FileNotFoundError(
                 f"it starts from the weights of {before.name}, but there are none at {weights}. Machines that work "
@@ -102,7 +103,7 @@ def work_in_parallel(runs: Runs, trainer: Trainer, progress: Progress, jobs: int
     progress.start("sweeping", total, len(runs.ledger.outcomes()))
 
     def train(step: SweepStep) -> Outcome:
-        outcome = runs.train(step, workers.train, Silence())
+        outcome = runs.train(step, workers.train, Quiet())
         progress.advance(f"{step.name}: {outcome.accuracy:.2%}")
         return outcome
 

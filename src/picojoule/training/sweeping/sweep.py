@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from picojoule.training.atomic_write import write_json
-from picojoule.training.loop import Progress
+from picojoule.training.history import Progress
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.folder import FRONTIER, sweep_folder
 from picojoule.training.sweeping.frontier import Frontier
@@ -64,7 +64,7 @@ def sweep(
 
     Example:
         >>> from tempfile import TemporaryDirectory
-        >>> from picojoule.training import Outcome, Silence
+        >>> from picojoule.training import Outcome, Quiet
         >>> def pretend(config, folder, progress):
         ...     folder.mkdir()
         ...     (folder / "checkpoint.safetensors").touch()
@@ -72,7 +72,7 @@ def sweep(
         ...     return Outcome(0.95 - 1e3 / spent, {"4": spent}, ("4",), silent_share=0.0, num_timesteps=5)
         >>> with TemporaryDirectory() as folder:
         ...     halves = SweepConfig(budgets=(0.5, 0.25))
-        ...     frontier = sweep(halves, Path(folder), Silence(), trainer=pretend)
+        ...     frontier = sweep(halves, Path(folder), Quiet(), trainer=pretend)
         >>> [point.spent.mean for point in frontier.points]
         [400000.0, 200000.0, 100000.0]
     """

@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from picojoule.energy import energy_j, profile
+from picojoule.synops.monitor import Monitor
+from picojoule.training.classifier import Classifier
 from picojoule.training.config import TrainConfig
-from picojoule.training.loop import Progress
+from picojoule.training.history import Progress
 from picojoule.training.measure import Measurement
+from picojoule.training.models import build_model
 from picojoule.training.run import train
+from picojoule.training.run_data import load_run_data
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome, limit_of
 
@@ -44,8 +51,8 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
         synops_per_timestep=dict(trained.synops_per_timestep),
         trainable=tuple(trained.trainable),
         silent_share=silent_share(trained),
-        num_timesteps=config.num_timesteps,
-        energy_j=None,
+        num_timesteps=trained.num_timesteps,
+        energy_j=None if config.profile is None else joules(config, trained),
     )
 
 
@@ -53,3 +60,33 @@ def silent_share(measured: Measurement) -> float:
     """Share of all spiking neurons, over all layers, that never fire."""
     silent = sum(int((rates == 0).sum()) for rates in measured.rates.values())
     return silent / max(1, sum(rates.numel() for rates in measured.rates.values()))
+
+
+def joules(config: TrainConfig, measured: Measurement) -> float:
+    """Joules per sample on the configuration's chip, as :class:`picojoule.budget.EnergyLimit` has them.
+
+    The MACs of dense values are those of the first test sample: they follow from the layers' sizes.
+    """
+    assert config.profile is not None
+    chip = profile(config.profile)
+    updates = 0.0
+    if chip.neuron_update_j is not None:
+        updates = sum(rates.numel() for rates in measured.rates.values()) * measured.num_timesteps
+    breakdown = energy_j(
+        chip,
+        synops=measured.total_synops_per_timestep * measured.num_timesteps,
+        macs=_macs(config),
+        neuron_updates=updates,
+    )
+    return float(breakdown.total_j)
+
+
+@torch.no_grad()
+def _macs(config: TrainConfig) -> float:
+    data = load_run_data(config)
+    with torch.random.fork_rng():
+        model = build_model(config.model, data.shape, data.num_classes, 1)
+    frames = torch.as_tensor(data.test[0][0])[None]
+    with Monitor(model.eval()) as monitor:
+        Classifier(model, model)(frames)
+    return float(monitor.macs.per_sample.total)

@@ -14,10 +14,9 @@ from pathlib import Path
 import torch
 
 from picojoule.training.config import TrainConfig
-from picojoule.training.loop import Progress
+from picojoule.training.history import Progress, Quiet
 from picojoule.training.sweeping.ledger import StoppedError
 from picojoule.training.sweeping.outcome import Outcome, Trainer
-from picojoule.training.sweeping.progress import Silence
 
 _ATTEMPTS = 3
 _LOOK_S = 0.5
@@ -103,7 +102,7 @@ def _work(
     threading.Thread(target=_die_with_the_parent, daemon=True).start()
     torch.set_num_threads(threads)
     try:
-        answer: Outcome | BaseException = train_when_free(trainer, config, folder, Silence())
+        answer: Outcome | BaseException = train_when_free(trainer, config, folder, Quiet())
     except BaseException as error:
         answer = error
     try:

@@ -1,0 +1,77 @@
+"""One process or many: how Lightning Fabric starts them, and what only the first one does."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from picojoule.extras import extra
+from picojoule.training.batches import Process
+from picojoule.training.config import TrainConfig
+
+
+def launched(config: TrainConfig) -> Any:
+    """A Fabric whose processes run.
+
+    Those of `torchrun` are joined. Otherwise, for `config.devices` > 1, Fabric starts the others: each runs this
+    same command again, up to here.
+
+    Raises:
+        ImportError: Lightning Fabric is missing.
+    """
+    with extra("train"):
+        from lightning_fabric import Fabric
+        from lightning_fabric.strategies.ddp import DDPStrategy
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not how many processes joined
+    devices, nodes = _torchrun() or (config.devices, 1)
+    many = devices * nodes > 1
+    fabric = Fabric(
+        accelerator="auto",
+        devices=devices,
+        num_nodes=nodes,
+        # the states of neurons are buffers, of each process's own samples
+        strategy=DDPStrategy(broadcast_buffers=False) if many else "auto",
+        precision=config.precision,
+    )
+    if many:
+        fabric.launch()
+    return fabric
+
+
+def process_of(fabric: Any) -> Process:
+    """This process among those of a Fabric."""
+    return Process(fabric.global_rank, fabric.world_size)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and prints, as far as its environment tells."""
+    environment = os.environ.get
+    if "RANK" in os.environ:
+        return environment("RANK") == "0"
+    return environment("LOCAL_RANK", "0") == "0" and environment("NODE_RANK", "0") == "0"
+
+
+def on_first(fabric: Any, action: Callable[[], object]) -> None:
+    """Let the first process do something; if it fails, all fail with its error."""
+    error: Exception | None = None
+    if fabric.is_global_zero:
+        try:
+            action()
+        except Exception as failed:
+            if fabric.world_size == 1:
+                raise
+            error = failed
+    if fabric.world_size > 1:
+        error = fabric.broadcast(error)
+        if error is not None:
+            raise error
+
+
+def _torchrun() -> tuple[int, int] | None:
+    """(processes on this machine, machines) that torchrun started."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return None
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    return here, int(os.environ["WORLD_SIZE"]) // here
