@@ -140,15 +140,23 @@ class Notes:
     def advance(self, status: str) -> None:
         self.seen.append(status)
 
+    def note(self, sentence: str) -> None:
+        self.seen.append(f"note {sentence}")
+
 
 def test_progress_names_the_run(tmp_path: Path) -> None:
     def telling(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
         progress.start("training", 5, 0)
+        progress.note("mind")
         return pretend(config, folder, progress)
 
     notes = Notes()
     sweep(replace(CONFIG, seeds=1), tmp_path, notes, trainer=telling)
-    assert notes.seen[:2] == ["seed1/unconstrained: training 0/5", "seed1/budget-0.5: training 0/5"]
+    assert notes.seen[:3] == [
+        "seed1/unconstrained: training 0/5",
+        "note seed1/unconstrained: mind",
+        "seed1/budget-0.5: training 0/5",
+    ]
 
 
 def test_chains_run_in_processes_of_their_own(tmp_path: Path, unbroken: Frontier) -> None:

@@ -104,16 +104,14 @@ class Ledger:
         def objective(trial: Trial) -> tuple[float, float]:
             numbers.append(trial.number)
             taken()
-            step = self._begin(trial)
+            step = self._step_of(trial)
             try:
-                outcome = run(step)
+                return self._do(trial, step, run)
             except StoppedError:
                 raise
             except Exception as error:
                 trial.set_user_attr(_ERROR, f"{error}" or type(error).__name__)
                 raise
-            trial.set_user_attr(_OUTCOME, outcome.to_dict())
-            return outcome.spent(self._config.unit), outcome.accuracy
 
         try:
             self._study.optimize(objective, n_trials=1, catch=(Exception,))
@@ -122,16 +120,23 @@ class Ledger:
             if not (numbers and self._trials()[numbers[0]].state.name == "FAIL"):
                 raise
 
-    def _begin(self, trial: Trial) -> SweepStep:
+    def _step_of(self, trial: Trial) -> SweepStep:
         with extra("train"):
             from optuna import TrialPruned
         step = self._steps.get(trial.user_attrs.get(_STEP, ""))
         if step is None or self._twin(trial.number, step):
             raise TrialPruned  # another machine was quicker
+        return step
+
+    def _do(
+        self, trial: Trial, step: SweepStep, run: Callable[[SweepStep], Outcome]
+    ) -> tuple[float, float]:
         trial.set_user_attr(_HOST, platform.node())
         trial.suggest_categorical("seed", list(self._config.all_seeds))
         trial.suggest_categorical("budget", [None, *self._config.budgets])
-        return step
+        outcome = run(step)
+        trial.set_user_attr(_OUTCOME, outcome.to_dict())
+        return outcome.spent(self._config.unit), outcome.accuracy
 
     def _twin(self, number: int, step: SweepStep) -> bool:
         live = self._trials("WAITING", "RUNNING", "COMPLETE")
