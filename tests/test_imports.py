@@ -6,6 +6,7 @@ import sys
 import pytest
 
 HEAVY = [
+    "h5py",
     "lightning_fabric",
     "matplotlib",
     "nir",
@@ -39,7 +40,7 @@ def test_hooks_come_with_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["lightning_fabric", "matplotlib", "nir", "optuna", "safetensors", "typer"]
+    "module", ["h5py", "lightning_fabric", "matplotlib", "nir", "optuna", "safetensors", "typer"]
 )
 def test_the_package_works_without_each_extra(module: str) -> None:
     code = "import torch, picojoule as p; print(p.layers.IAF()(torch.ones(1, 2, 1)).sum().item())"
@@ -58,6 +59,11 @@ def test_the_package_works_without_each_extra(module: str) -> None:
             "safetensors",
             "from pathlib import Path; import torch; from picojoule.training import load_checkpoint; load_checkpoint(Path('x'), torch.nn.Linear(1, 1))",
             "picojoule[train]",
+        ),
+        (
+            "h5py",
+            "from pathlib import Path; from picojoule.data import load_shd; load_shd(Path('x'))",
+            "picojoule[events]",
         ),
         ("nir", "import picojoule as p; p.from_nir('x.nir')", "picojoule[nir]"),
         ("typer", "from picojoule.cli import main; main()", "picojoule[train,plot]"),

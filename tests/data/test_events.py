@@ -139,6 +139,13 @@ def test_the_frames_given_out_are_the_callers_own() -> None:
     assert data[0][0].sum() == 301
 
 
+def test_an_epoch_changes_no_recording() -> None:
+    data = EventFrames([FULL, FULL], LABELS, 2, (2, 1, 2))
+    before = data[0][0]
+    data.set_epoch(3)
+    assert torch.equal(data[0][0], before)
+
+
 def test_no_more_is_kept_than_allowed() -> None:
     reader = Reader([events_of((0, 0, 0, 0)), events_of((0, 1, 0, 0))])
     data = EventFrames(reader, LABELS, 2, (2, 1, 2), cache_bytes=15)  # a sample takes 8 bytes

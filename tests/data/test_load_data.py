@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
-from picojoule.data import load_data
+from picojoule.data import DataSets, load_data
+from tests.data.test_cifar10 import write_cifar10
 from tests.data.test_idx import write_mnist
+from tests.data.test_n_mnist import write_n_mnist
 
 
 def test_the_bundled_images_are_the_default() -> None:
@@ -85,3 +87,39 @@ def test_numbers_out_of_their_range_are_named() -> None:
         load_data(num_timesteps=0)
     with pytest.raises(ValueError, match="max_rate is 2"):
         load_data(max_rate=2)
+
+
+def test_saccades_run_over_a_folder_of_images(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    frames, label = load_data(f"saccade:{tmp_path}", num_timesteps=6).test[1]
+    assert (frames.shape, label) == ((6, 2, 34, 34), 1)
+    assert frames.sum() > 0
+
+
+def test_saccades_over_colour_images(tmp_path: Path) -> None:
+    write_cifar10(tmp_path, "binary")
+    assert load_data(f"saccade:{tmp_path}").train[0][0].shape == (5, 2, 38, 38)
+
+
+def test_saccades_run_over_images_only(tmp_path: Path) -> None:
+    write_n_mnist(tmp_path)
+    with pytest.raises(
+        FileNotFoundError, match=r"(?s)it holds Test, Train\..*IDX.*CIFAR-10: [^:]*$"
+    ):
+        load_data(f"saccade:{tmp_path}")
+
+
+def test_a_users_data_set_needs_len_and_items_only() -> None:
+    class Own(Dataset[tuple[torch.Tensor, int]]):
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+            return torch.full((5, 1, 2, 2), float(index)), index
+
+    ours = load_data().test
+    shape = (5, 1, 28, 28)
+    for data, wanted in ((Own(), (5, 1, 2, 2)), (ours, shape)):
+        frames, labels = next(iter(DataLoader(DataSets(data, data).train, batch_size=3)))
+        assert frames.shape == (3, *wanted)
+        assert labels.dtype == torch.int64

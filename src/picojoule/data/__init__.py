@@ -1,6 +1,7 @@
 """Data that trains out of the box, and readers for the standard files."""
 
 from picojoule.data.cifar10 import load_cifar10
+from picojoule.data.dvs_gesture import load_dvs_gesture
 from picojoule.data.encoding import rate_code
 from picojoule.data.event_frames import EventFrames
 from picojoule.data.events import Events, events_to_frames
@@ -10,6 +11,9 @@ from picojoule.data.labelled import DataSets
 from picojoule.data.load import load_data
 from picojoule.data.n_mnist import load_n_mnist, read_n_mnist_events
 from picojoule.data.rate_coded import RateCoded
+from picojoule.data.saccades import saccade
+from picojoule.data.shd import load_shd
+from picojoule.data.tonic import from_tonic
 
 __all__ = [
     "BUNDLED",
@@ -20,11 +24,15 @@ __all__ = [
     "RateCoded",
     "Split",
     "events_to_frames",
+    "from_tonic",
     "load_cifar10",
     "load_data",
+    "load_dvs_gesture",
     "load_images",
     "load_n_mnist",
+    "load_shd",
     "rate_code",
     "read_idx",
     "read_n_mnist_events",
+    "saccade",
 ]

@@ -43,7 +43,7 @@ class EventFrames(Labelled):
         window_us: `(start, stop)` of every recording; from its first to its last event if omitted.
         num_classes: labels are 0 to num_classes - 1; one more than the highest if omitted.
         cache_bytes: memory that kept frames may take; 0 keeps none.
-        where: what messages call a recording: its index is put into `{}`.
+        where: what messages call recording i.
 
     Samples are `(frames, label)`: float32 counts, `t p h w` or `t n`, and an int.
 

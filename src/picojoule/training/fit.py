@@ -48,15 +48,33 @@ def fit(
         FloatingPointError: the loss is not finite; the last checkpoint is kept.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(derived_seed(config.seed, Stream.WEIGHTS))
-        model = build_model(config.model, data.shape, data.num_classes, config.batch_size)
-        if config.start_from is not None:
-            load_weights(model, Path(config.start_from))
-        trainer = Trainer(config, data, fabric, model)
+        trainer = _trainer(config, data, fabric)
         try:
             return _Epochs(trainer, folder, progress, log).run()
         finally:
             trainer.close()
+
+
+def rehearse(config: TrainConfig, data: RunData, fabric: Any) -> None:
+    """Find out whether data, model and budget fit one another, without training.
+
+    Raises:
+        ValueError: they do not.
+    """
+    with torch.random.fork_rng():
+        trainer = _trainer(config, data, fabric)
+        try:
+            trainer.begin()
+        finally:
+            trainer.close()
+
+
+def _trainer(config: TrainConfig, data: RunData, fabric: Any) -> Trainer:
+    torch.manual_seed(derived_seed(config.seed, Stream.WEIGHTS))
+    model = build_model(config.model, data.shape, data.num_classes, config.batch_size)
+    if config.start_from is not None:
+        load_weights(model, Path(config.start_from))
+    return Trainer(config, data, fabric, model)
 
 
 class _Epochs:

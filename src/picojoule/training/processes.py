@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 from collections.abc import Callable
 from typing import Any
 
+from torch.nn.parallel import DistributedDataParallel
+
 from picojoule.extras import extra
 from picojoule.training.batches import Process
 from picojoule.training.config import TrainConfig
+
+_PARAMETERS = inspect.signature(DistributedDataParallel).parameters
+_OWN_BUFFERS = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in _PARAMETERS)
 
 
 def launched(config: TrainConfig) -> Any:
@@ -25,14 +31,15 @@ def launched(config: TrainConfig) -> Any:
         from lightning_fabric import Fabric
         from lightning_fabric.strategies.ddp import DDPStrategy
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not how many processes joined
+    # the states of neurons are buffers, of each process's own samples
+    own_buffers = {_OWN_BUFFERS: False}
     devices, nodes = _torchrun() or (config.devices, 1)
     many = devices * nodes > 1
     fabric = Fabric(
         accelerator="auto",
         devices=devices,
         num_nodes=nodes,
-        # the states of neurons are buffers, of each process's own samples
-        strategy=DDPStrategy(broadcast_buffers=False) if many else "auto",
+        strategy=DDPStrategy(**own_buffers) if many else "auto",
         precision=config.precision,
     )
     if many:

@@ -13,7 +13,7 @@ import torch
 import picojoule
 from picojoule.training.atomic_write import write_json
 from picojoule.training.config import TrainConfig
-from picojoule.training.fit import fit
+from picojoule.training.fit import fit, rehearse
 from picojoule.training.history import Fit, Progress, Quiet
 from picojoule.training.logs import Log, NoLog, tensorboard_log
 from picojoule.training.processes import launched, on_first
@@ -116,6 +116,7 @@ def train(
 
         plain = None
         if compare and config.has_budget:
+            rehearse(config, data, fabric)  # before the other network has been trained
             plain = trained(config.without_budget(), folder / PLAIN, "without_budget")
         run = Run(config, trained(config, folder, "budget"), plain)
         on_first(fabric, lambda: write_json(folder / REPORT, run.to_dict()))

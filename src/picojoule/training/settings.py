@@ -77,12 +77,12 @@ def parsed_bound(text: str) -> float | dict[str, float]:
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
+    if value is None and type(None) in _kinds(hint):
+        return None
     for kind in _kinds(hint):
-        convert = _CONVERSIONS.get(kind)
-        if convert is not None:
-            converted = convert(value)
-            if converted is not None or value is None:
-                return converted
+        converted = _CONVERSIONS[kind](value)
+        if converted is not None:
+            return converted
     expected = " or ".join(_WORDS[kind] for kind in _kinds(hint))
     raise TypeError(f"training: {name} is {value!r}, expected {expected}.")
 

@@ -1,0 +1,117 @@
+"""Spiking Heidelberg Digits in its own files."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from picojoule.data import load_data, load_shd
+
+TIMES_S = [[0.0, 0.25, 1.25], [0.5], []]
+UNITS = [[0, 699, 3], [7], []]
+LABELS = [19, 0, 3]
+
+
+def write_half(
+    path: Path,
+    times_s: list[list[float]] = TIMES_S,
+    units: list[list[int]] = UNITS,
+    labels: list[int] = LABELS,
+) -> None:
+    """As published: ragged float16 seconds and uint16 channels."""
+    with h5py.File(path, "w") as file:
+        for name, rows, dtype in (("times", times_s, np.float16), ("units", units, np.uint16)):
+            ragged = file.create_dataset(
+                f"spikes/{name}", (len(rows),), dtype=h5py.vlen_dtype(dtype)
+            )
+            for i, row in enumerate(rows):
+                ragged[i] = np.array(row, dtype)
+        file["labels"] = np.array(labels, np.uint16)
+
+
+def write_shd(folder: Path) -> None:
+    write_half(folder / "shd_train.h5")
+    write_half(folder / "shd_test.h5", TIMES_S[:1], UNITS[:1], LABELS[:1])
+
+
+def test_spikes_land_in_their_time_step_and_channel(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    train, test = load_data(tmp_path, num_timesteps=7)  # steps of 0.2 s
+    assert (len(train), len(test), train.num_classes) == (3, 1, 20)
+    frames, label = train[0]
+    assert (frames.shape, label) == ((7, 700), 19)
+    assert frames.nonzero().tolist() == [[0, 0], [1, 699], [6, 3]]
+    assert [frames.sum().item() for frames, _ in train.__getitems__([0, 1, 2])] == [3, 1, 0]
+
+
+def test_two_workers_give_what_none_gives(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    train = load_data(tmp_path).train
+    shared = torch.cat([frames for frames, _ in DataLoader(train, num_workers=2)])
+    assert torch.equal(shared, torch.cat([frames for frames, _ in DataLoader(train)]))
+
+
+def test_a_late_spike_is_named_and_a_longer_window_takes_it(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    write_half(tmp_path / "shd_train.h5", [[0.1, 1.5]], [[0, 0]], [1])
+    with pytest.raises(ValueError, match=r"shd_train\.h5: utterance 0: .*t_us of event 1 is 15000"):
+        load_data(tmp_path).train[0]
+    assert load_shd(tmp_path, 5, window_us=(0, 2_000_000)).train[0][0].sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"labels": [19, 20, 3]}, "label 1 is 20, expected 0 to 19"),
+        ({"labels": [19, 0]}, "have 2, 3 and 3 entries"),
+        ({"units": UNITS[:2]}, "have 3, 3 and 2 entries"),
+        ({"times_s": [], "units": [], "labels": []}, "have 0, 0 and 0 entries"),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(
+    tmp_path: Path, change: dict[str, list[int]], text: str
+) -> None:
+    write_shd(tmp_path)
+    write_half(tmp_path / "shd_test.h5", **change)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=rf"shd_test\.h5: .*{text}"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"units": [[0, 700, 3], [7], []]}, "x of event 1 is 700, expected 0 to 699"),
+        ({"units": [[0, 3], [7], []]}, "has 3 times and 2 units"),
+    ],
+)
+def test_an_utterance_that_does_not_fit_is_named(
+    tmp_path: Path, change: dict[str, list[list[int]]], text: str
+) -> None:
+    write_shd(tmp_path)
+    write_half(tmp_path / "shd_train.h5", **change)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=rf"shd_train\.h5: utterance 0.*{text}"):
+        load_data(tmp_path).train[0]
+
+
+@pytest.mark.parametrize("keep", [0, 100, -200])
+def test_a_truncated_file_is_named(tmp_path: Path, keep: int) -> None:
+    write_shd(tmp_path)
+    path = tmp_path / "shd_train.h5"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=r"shd_train\.h5: no HDF5 file, or a damaged one"):
+        load_data(tmp_path)
+
+
+def test_missing_parts_and_files_are_named(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    with h5py.File(tmp_path / "shd_train.h5", "a") as file:
+        del file["spikes/units"]
+    with pytest.raises(ValueError, match="spikes/units is missing; the file holds labels, spikes"):
+        load_data(tmp_path)
+    write_half(tmp_path / "shd_train.h5")
+    (tmp_path / "shd_test.h5").unlink()
+    with pytest.raises(FileNotFoundError, match=r"shd_test\.h5 is missing"):
+        load_data(tmp_path)
