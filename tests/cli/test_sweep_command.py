@@ -63,6 +63,23 @@ def test_absolute_budgets_are_the_whole_networks(tmp_path: Path) -> None:
     assert row[6] == "no"
 
 
+@pytest.mark.usefixtures("quick")
+def test_settings_of_training_come_from_flags_and_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "training.yaml"
+    file.write_text("epochs: 2\nseed: 4\n")
+    out = tmp_path / "a"
+    arguments = ["--budgets", 0.5, "--config", file, "--epochs", 3, "--out", out]
+    assert picojoule("sweep", *arguments).exit_code == 0
+    training = json.loads((out / "sweep.json").read_text())["training"]
+    assert (training["epochs"], training["seed"]) == (3, 4)
+    assert training["min_rate"] is None  # a floor contradicts tight budgets
+    other = picojoule("sweep", *arguments, "--min-rate", "2=0.01")
+    assert "min_rate is {'2': 0.01} here and None there" in other.output
+    file.write_text("synops_per_timestep: 60000.0\n")
+    refused = picojoule("sweep", *arguments)
+    assert "the training has synops_per_timestep=60000.0; leave it out" in refused.output
+
+
 def test_a_run_that_fails_leaves_the_table_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

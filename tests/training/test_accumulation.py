@@ -73,7 +73,9 @@ def test_with_a_budget_too_where_micro_batches_measure_what_the_batch_does(
     assert_close(tmp_path / "whole", tmp_path / "cut", 1e-6)
 
 
-def test_with_a_budget_whose_micro_batches_measure_less_they_are_close(tiny: TrainConfig, silence: Progress, tmp_path: Path) -> None:
+def test_with_a_budget_whose_micro_batches_measure_less_they_are_close(
+    tiny: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
     bound = replace(tiny, synops_per_timestep={"2": 20.0, "4": 5.0}, min_rate=0.05)
     one = train(bound, tmp_path / "whole", silence, compare=False)
     two = train(replace(bound, accumulate=2), tmp_path / "cut", silence, compare=False)

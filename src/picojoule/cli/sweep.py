@@ -20,18 +20,32 @@ from picojoule.training.yaml_file import read_yaml
 
 _PICTURE = "frontier.png"
 _SWEEP = "Sweep"
+_NO_FLOOR = Annotated[
+    str | None,
+    typer.Option(
+        help="Least mean spikes per time step of a layer. [dim]Default: no floor.[/]",
+        metavar="NUMBER | LAYER=NUMBER,...",
+        show_default=False,
+        rich_help_panel="Budget",
+    ),
+]
 
 
-def _without(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Take flags away from a command: the sweep sets these."""
+def _for_a_sweep(command: Callable[..., None]) -> Callable[..., None]:
+    """Take away the flags that the sweep sets itself, and the floor's default.
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        signature = command.__signature__  # type: ignore[attr-defined]
-        kept = [p for name, p in signature.parameters.items() if name not in names]
-        command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
-        return command
-
-    return decorate
+    A floor that suits the network without a budget contradicts a tight one: at a quarter of the SynOps the mean
+    rates are a quarter, too.
+    """
+    signature = command.__signature__  # type: ignore[attr-defined]
+    own = {"min_rate": _NO_FLOOR}
+    kept = [
+        parameter.replace(annotation=own.get(name, parameter.annotation))
+        for name, parameter in signature.parameters.items()
+        if name not in (*LIMITS, "per", "devices", "no_budget")
+    ]
+    command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
+    return command
 
 
 def _option(text: str, panel: str = _SWEEP) -> typer.models.OptionInfo:
@@ -39,7 +53,7 @@ def _option(text: str, panel: str = _SWEEP) -> typer.models.OptionInfo:
     return option
 
 
-@_without(*LIMITS, "per", "devices", "no_budget")
+@_for_a_sweep
 @with_flags
 def sweep(
     budgets: Annotated[
@@ -92,7 +106,8 @@ def sweep(
     with explained("picojoule sweep", lambda: "stopped; the same command goes on"):
         if not within >= 0:
             raise ValueError(f"--within is {within}, expected a number of points >= 0.")
-        stated = dict.fromkeys(LIMITS) | ({} if config is None else read_yaml(config))
+        unlimited = dict.fromkeys((*LIMITS, "min_rate"))
+        stated = unlimited | ({} if config is None else read_yaml(config))
         asked = SweepConfig(
             budgets=_numbers(budgets),
             unit=unit,
