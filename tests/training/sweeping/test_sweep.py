@@ -167,10 +167,19 @@ def test_chains_run_in_processes_of_their_own(tmp_path: Path, unbroken: Frontier
     assert {note.split(":")[0] for note in notes.seen[1:]} == ALL
 
 
-def test_what_a_process_raises_is_told(tmp_path: Path) -> None:
-    wrong = replace(CONFIG, unit="synops_per_timestep", budgets=(9e4,))
+def test_a_budget_that_cannot_be_met_is_an_error_of_its_run(tmp_path: Path) -> None:
+    config = replace(CONFIG, unit="synops_per_timestep", budgets=(9e4,), seeds=1)
     with pytest.raises(SweepError, match=r"seed1/budget-90000: .*cannot be met"):
-        sweep(wrong, tmp_path, Quiet(), jobs=2, trainer=pretend)
+        run(tmp_path, config)
+
+
+def diverging(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    raise FloatingPointError("the loss became nan")
+
+
+def test_what_a_process_raises_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match=r"2 of the runs.*seed2/unconstrained: the loss became"):
+        run(tmp_path, jobs=2, trainer=diverging)
 
 
 def deaf(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
@@ -179,6 +188,7 @@ def deaf(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     os._exit(3)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(SweepError, match=r"ended 3 times without a word, .*status 3.*memory"):
         sweep(CONFIG, tmp_path, Quiet(), jobs=2, trainer=deaf)
