@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 import picojoule
 from picojoule.activation import Heaviside
+from picojoule.budget import Regulator
 from picojoule.layers import IAF
 
 BATCH, TIME, INPUTS, CLASSES = 64, 4, 20, 4
@@ -36,7 +37,7 @@ def batch(generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 def train(
     model: nn.Sequential,
-    budget: picojoule.Budget | None,
+    budget: Regulator | None,
     steps: int,
     scale: float = 1.0,
     seed: int = 1,

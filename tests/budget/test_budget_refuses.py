@@ -34,6 +34,15 @@ def monitored(model: nn.Module, *shape: int) -> picojoule.Monitor:
         ({"synops_per_timestep": 1.0, "per": "group"}, "needs groups="),
         ({"energy_j": 1e-6}, "energy_j needs a profile"),
         ({"min_rate": 0.1, "margin": 1.0}, "margin is 1.0"),
+        ({"synops_per_timestep": {"1": 5.0}}, "no counted layer '1'. Did you mean '4'?"),
+        ({"constraints": [SynopsLimit(layers=("3",), bound=1.0)]}, "no counted layer '3'"),
+        ({"min_rate": {"2": 0.5}}, "no spiking layer '2'. Did you mean '3'?"),
+        ({"constraints": [RateBound(layer="0", bound=0.1)]}, "no spiking layer '0'"),
+        ({"synops_per_second": 5.0}, "dt_s is None"),
+        ({"synops_per_second": 5.0, "dt_s": -1.0}, "dt_s is -1.0"),
+        ({"synops_per_timestep": 1.0, "groups": {"a": []}}, "with a layer in each"),
+        ({"min_rate": 0.1, "rate_of": "synapse"}, "of is 'synapse'; choose"),
+        ({"min_rate": 0.1, "rate_percentile": 101.0}, "percentile is 101.0"),
     ],
 )
 def test_what_cannot_be_meant(options, message: str) -> None:
@@ -42,24 +51,30 @@ def test_what_cannot_be_meant(options, message: str) -> None:
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"synops_per_timestep": {"1": 5.0}}, "no counted layer '1'"),
-        ({"min_rate": {"2": 0.5}}, "no spiking layer '2'"),
-        ({"synops_per_second": 5.0}, "dt_s is None"),
-    ],
-)
-def test_what_the_first_pass_shows(options, message: str) -> None:
-    monitor = monitored(network())
-    with pytest.raises(ValueError, match=message):
-        picojoule.Budget(monitor, **options).penalty()
+def test_a_profile_that_is_not_there() -> None:
+    with pytest.raises((KeyError, ValueError), match="loihi"):
+        picojoule.Budget(picojoule.Monitor(network()), energy_j=1e-6, profile="loihu")
+
+
+def test_a_layer_that_turns_out_to_have_no_synapses() -> None:
+    model = nn.Sequential(nn.Linear(20, 5), nn.BatchNorm1d(4), IAF(), nn.Linear(5, 2))
+    monitor = monitored(model)
+    budget = picojoule.Budget(monitor, synops_per_timestep={"1": 5.0})
+    with pytest.raises(ValueError, match="no counted layer '1'"):
+        budget.penalty()
 
 
 def test_a_model_without_spikes() -> None:
-    monitor = monitored(nn.Sequential(nn.Linear(20, 5), nn.ReLU(), nn.Linear(5, 2)))
+    monitor = picojoule.Monitor(nn.Sequential(nn.Linear(20, 5), nn.ReLU(), nn.Linear(5, 2)))
     with pytest.raises(ValueError, match="no spiking layer"):
-        picojoule.Budget(monitor, synops_per_timestep=5.0).penalty()
+        picojoule.Budget(monitor, synops_per_timestep=5.0)
+
+
+def test_spiking_modules_of_the_users_own_are_known_at_once() -> None:
+    model = nn.Sequential(nn.Linear(20, 5), nn.ReLU(), nn.Linear(5, 2))
+    monitor = picojoule.Monitor(model, spiking=["1"], time_axis="bt")
+    assert monitor.spiking_layers == ("1",)
+    picojoule.Budget(monitor, max_rate={"1": 0.5})
 
 
 def test_macs_that_the_profile_has_no_price_for() -> None:

@@ -1,9 +1,11 @@
 """What every neuron layer tells about itself; the layers are listed in tests/conftest.py."""
 
 import copy
+import gc
 import inspect
 import pickle
 import warnings
+import weakref
 from typing import Any
 
 import pytest
@@ -68,13 +70,25 @@ def test_the_firing_rate_of_nothing_is_zero(
 def test_a_firing_rate_that_is_not_known_is_none(neuron: Any) -> None:
     layer, data = neuron.build(), current(3, 6, 5)
     assert layer.firing_rate is None
-    output = neuron.run(layer, data)
+    neuron.run(layer, data)
     assert copy.deepcopy(layer).firing_rate is None
     assert pickle.loads(pickle.dumps(layer)).firing_rate is None
-    assert layer.firing_rate is not None
+    assert dict(inspect.getmembers(layer))["firing_rate"] is not None
+
+
+def test_the_firing_rate_is_of_what_the_layer_gave_out(neuron: Any) -> None:
+    layer = neuron.build()
+    output = neuron.run(layer, current(3, 6, 5))
+    want = firing_rate(output)
     output.mul_(2)
-    assert layer.firing_rate is None
-    assert dict(inspect.getmembers(layer))["firing_rate"] is None
+    torch.testing.assert_close(layer.firing_rate, want)
+
+
+def test_a_layer_does_not_hold_its_output(neuron: Any) -> None:
+    layer = neuron.build()
+    output = weakref.ref(neuron.run(layer, current(3, 6, 5).requires_grad_()))
+    gc.collect()
+    assert output() is None
 
 
 def test_a_changed_batch_is_told_once_a_layer_and_starts_from_zeros_every_time(neuron: Any) -> None:

@@ -145,9 +145,9 @@ def test_the_backward_pass_leaves_the_state_alone() -> None:
     model = MODELS["recording"]().double()
     output = checkpoint_time(model, sequence(), steps=4)
     layer = model[1]
-    before = [layer.v_mem, layer._output, layer.recordings]
+    before = [layer.v_mem, layer._rate, layer.recordings]
     output.sum().backward()
-    after = [layer.v_mem, layer._output, layer.recordings]
+    after = [layer.v_mem, layer._rate, layer.recordings]
     assert all(a is b for a, b in zip(before, after, strict=True))
 
 

@@ -223,15 +223,6 @@ def test_nothing_outlives_the_graph() -> None:
             gc.enable()
 
 
-def test_layers_hold_no_floats() -> None:
-    model = network()
-    with pack_spikes(min_bytes=0):
-        model(X)
-    assert model[1].firing_rate.ndim == 0
-    assert model[1]._output[0].numel() == 1
-    assert model[1].firing_rate.requires_grad
-
-
 def test_nested_and_again() -> None:
     @contextmanager
     def twice() -> Iterator[None]:

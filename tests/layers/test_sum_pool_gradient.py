@@ -47,3 +47,35 @@ def test_without_gradients_there_is_no_graph(no_gradient: type) -> None:
         y = SumPool2d(2)(torch.ones(1, 1, 2, 2, requires_grad=True))
     assert y.grad_fn is None
     assert y.item() == 4.0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, (1, 2), (3, 1), (2, 3)], ids=str)
+@pytest.mark.parametrize("stride", [None, 1, (2, 3)], ids=str)
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("silent_gradient", [False, True])
+def test_any_window_equals_pytorchs_pooling(
+    size: int, stride: int | None, ceil_mode: bool, silent_gradient: bool
+) -> None:
+    x = torch.randn(2, 3, 7, 8, generator=torch.Generator().manual_seed(0))
+    mine, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    y = SumPool2d(size, stride, ceil_mode, silent_gradient=silent_gradient)(mine)
+    want = F.avg_pool2d(theirs, size, stride, ceil_mode=ceil_mode, divisor_override=1)
+    assert torch.equal(y, want)
+    y.pow(2).sum().backward()
+    want.pow(2).sum().backward()
+    assert torch.equal(mine.grad, theirs.grad)  # no sum is 0
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (2, 3, 1, 4), (2, 2, 2, 4, 4)], ids=str)
+def test_what_pytorch_does_not_pool_is_an_error_here_too(shape: tuple[int, ...]) -> None:
+    with pytest.raises((RuntimeError, IndexError)):
+        SumPool2d(2)(torch.ones(shape))
+
+
+def test_the_input_is_not_kept() -> None:
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda x: kept.append(x.numel()) or x, lambda x: x
+    ):
+        SumPool2d(2)(torch.ones(1, 2, 8, 8, requires_grad=True))
+    assert kept == [2 * 4 * 4]

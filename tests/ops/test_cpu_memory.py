@@ -38,7 +38,7 @@ def fresh_memory_is_nan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def addresses(*args: Any) -> list[int]:
         found = scratch.addresses(*args)
-        scratch._own.memory.fill_(torch.nan)
+        scratch._own.memories[0].fill_(torch.nan)
         return found
 
     monkeypatch.setattr(op, "addresses", addresses)

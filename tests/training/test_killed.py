@@ -20,11 +20,17 @@ def epochs_done(folder: Path) -> int:
 
 
 def kill_at_random(process: subprocess.Popen[bytes], folder: Path, draw: random.Random) -> None:
-    """Somewhere while it starts, or within the next epochs."""
-    deadline = time.monotonic() + draw.uniform(0, 12)
-    enough = epochs_done(folder) + draw.randint(1, MOST_EPOCHS_BETWEEN)
-    while time.monotonic() < deadline and epochs_done(folder) < enough:
-        time.sleep(draw.uniform(0, 0.03))
+    """Somewhere while it starts, or anywhere within the next epochs."""
+    if draw.random() < 0.3:
+        time.sleep(draw.uniform(0, 4))
+    else:
+        enough, last = (
+            epochs_done(folder) + draw.randint(1, MOST_EPOCHS_BETWEEN),
+            time.monotonic() + 120,
+        )
+        while epochs_done(folder) < enough:
+            assert time.monotonic() < last, "it trains no epoch"
+            time.sleep(draw.uniform(0, 0.03))
     assert process.poll() is None, "it ended before it could be killed"
     process.kill()
     process.wait()

@@ -2,18 +2,39 @@
 
 from picojoule.budget.budget import Budget
 from picojoule.budget.constraints import EnergyLimit, RateBound, SynopsLimit
+from picojoule.budget.fixed import FixedPenalties
 from picojoule.budget.multipliers import Controller
 from picojoule.budget.penalties import rate_shortfall, synops_excess
+from picojoule.budget.pruning import GradualPruning, Pruned, prune
+from picojoule.budget.rate_terms import Hoyer, L1Rates, L2Rates, RateShortfall
+from picojoule.budget.regulator import Regulator
+from picojoule.budget.synapses import make_prunable
+from picojoule.budget.synops_terms import SSP, FanOutWeighted, SynopsExcess
+from picojoule.budget.trainable import make_trainable
 from picojoule.budget.violation import BudgetWarning, Violation
 
 __all__ = [
+    "SSP",
     "Budget",
     "BudgetWarning",
     "Controller",
     "EnergyLimit",
+    "FanOutWeighted",
+    "FixedPenalties",
+    "GradualPruning",
+    "Hoyer",
+    "L1Rates",
+    "L2Rates",
+    "Pruned",
     "RateBound",
+    "RateShortfall",
+    "Regulator",
+    "SynopsExcess",
     "SynopsLimit",
     "Violation",
+    "make_prunable",
+    "make_trainable",
+    "prune",
     "rate_shortfall",
     "synops_excess",
 ]

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.budget.constraints import Constraint, Per, RateBound, RateOf
+from picojoule.budget.constraints import Constraint, Per, RateOf
 from picojoule.budget.declare import Bound, Declaration, Scope
-from picojoule.budget.feasibility import contradictions, out_of_reach
-from picojoule.budget.multipliers import Controller, Multiplier
+from picojoule.budget.feasibility import contradictions, unreachable
+from picojoule.budget.multipliers import Controller, Multiplier, multiplier_of, restore
+from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
-from picojoule.budget.violation import BudgetWarning, Violation, violation
+from picojoule.budget.violation import BudgetWarning, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.synops.monitor import Monitor
 
@@ -54,8 +55,9 @@ class Budget:
         controller: how multipliers move.
 
     Raises:
-        ValueError: constraints contradict each other, are not > 0, or name what is not in the model;
-            from the first `penalty()`, if the model has no spiking layer or a count has no price.
+        ValueError: constraints contradict each other, are not > 0, or name what is not in the model, or the
+            model has no spiking layer; from the first `penalty()`, if a named layer turns out to have no
+            synapses or a count has no price.
 
     Example:
         >>> import picojoule
@@ -120,7 +122,7 @@ class Budget:
             percentile=rate_percentile,
             more=tuple(constraints),
         )
-        self._declaration.check(monitor.model)
+        self._declaration.check(monitor)
         self._monitor, self._margin, self._controller = monitor, margin, controller
         self._schedule = Schedule(warmup_steps=warmup_steps, tighten=tighten)
         self._constraints: dict[str, Constraint] = {}
@@ -140,21 +142,13 @@ class Budget:
             RuntimeError: the monitor has seen no forward pass.
         """
         multipliers = self._begin()
-        terms = []
+        terms = {}
         for name, multiplier in multipliers.items():
             value = self._constraints[name].read(self._monitor).value
-            terms.append(multiplier.penalty(value))
+            terms[name] = multiplier.penalty(value)
             if torch.is_grad_enabled():
                 self._pending.setdefault(name, []).append(value.detach())
-        total = sum(terms, start=torch.zeros(()))
-        if not bool(torch.isfinite(total)):
-            bad = [n for n, term in zip(multipliers, terms, strict=True) if not term.isfinite()]
-            raise FloatingPointError(
-                f"Budget: the penalty is {total.item()}, from {', '.join(bad)}. The forward pass or its weights "
-                "are no longer finite: go back to a checkpoint, lower the learning rate, and see "
-                "picojoule.check_finite(model), which names the layer."
-            )
-        return total
+        return finite_sum("Budget", terms)
 
     def step(self) -> None:
         """Move the multipliers; after `optimizer.step()`. Several penalties since the last one count as one batch.
@@ -177,18 +171,17 @@ class Budget:
         if not torch.is_grad_enabled():  # nothing tells yet what training can change
             return {name: self._multiplier(each) for name, each in constraints.items()}
         readings = {name: each.read(self._monitor) for name, each in constraints.items()}
-        reasons = {n: out_of_reach(each, readings[n]) for n, each in constraints.items()}
-        self.unreachable = {name: reason for name, reason in reasons.items() if reason}
+        self.unreachable = unreachable(constraints, readings)
         active = {
             name: self._multiplier(each)
             for name, each in constraints.items()
-            if not reasons[name] and readings[name].value.requires_grad
+            if name not in self.unreachable and readings[name].value.requires_grad
         }
         for sentence in (*self.unreachable.values(), *self.infeasible.values()):
             warnings.warn(f"Budget: {sentence}", BudgetWarning, stacklevel=3)
         self._active = active
         if self._saved is not None:
-            self._restore(self._saved)
+            self._restore(active)
         return active
 
     def _all(self) -> dict[str, Constraint]:
@@ -198,13 +191,8 @@ class Budget:
         return self._constraints
 
     def _multiplier(self, constraint: Constraint) -> Multiplier:
-        control, upper = self._controller, constraint.upper
-        limit = upper and not isinstance(constraint, RateBound)
-        most = control.most if limit else control.most_of_rates
-        if constraint.name in self.infeasible:
-            most = control.start
-        aim = constraint.bound * (1 - self._margin if upper else 1 + self._margin)
-        return Multiplier(aim, upper, control, self._schedule, most)
+        hopeless = constraint.name in self.infeasible
+        return multiplier_of(constraint, self._margin, self._controller, self._schedule, hopeless)
 
     # ---- results
 
@@ -224,16 +212,15 @@ class Budget:
         Raises:
             RuntimeError: nothing was measured yet.
         """
-        found = []
+        judged = []
         for name, constraint in self._all().items():
             multiplier = (self._active or {}).get(name)
             average = multiplier.average if multiplier and multiplier.steps else None
             if monitor is not None or average is None:
                 average = constraint.read(monitor or self._monitor).value
             why = self.unreachable.get(name) or self.infeasible.get(name, "")
-            found.append(violation(constraint, average.detach(), why))
-        broken = [each for each in found if each.excess > 0]
-        return sorted(broken, key=lambda each: -each.excess)
+            judged.append((constraint, average, why))
+        return violations(judged)
 
     @property
     def multipliers(self) -> dict[str, Tensor]:
@@ -256,14 +243,8 @@ class Budget:
         """
         self._saved = dict(state) or None
         if self._active is not None:
-            self._restore(dict(state))
+            self._restore(self._active)
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        active = self._active or {}
-        if state.keys() != active.keys():
-            raise ValueError(
-                f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(active)}."
-            )
-        for name, multiplier in active.items():
-            multiplier.load_state_dict(state[name])
+    def _restore(self, active: Mapping[str, Multiplier]) -> None:
+        restore(active, self._saved or {})
         self._saved = None

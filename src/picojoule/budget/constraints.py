@@ -57,10 +57,8 @@ class SynopsLimit:
 
     def __post_init__(self) -> None:
         check_positive(self.name, self.bound)
-        if self.per == "second" and not (self.dt_s and self.dt_s > 0):
-            raise ValueError(
-                f"{self.name}: dt_s is {self.dt_s}, expected the seconds of a step, > 0."
-            )
+        if self.per == "second":
+            check_dt(self.name, self.dt_s)
 
     @property
     def name(self) -> str:
@@ -174,11 +172,11 @@ class RateBound:
         check_positive(self.name, self.bound)
         if self.of not in ("layer", "channel", "neuron"):
             raise ValueError(
-                f"{self.name}: of is {self.of!r}; choose 'layer', 'channel' or 'neuron'."
+                f"Budget: {self.name}: of is {self.of!r}; choose 'layer', 'channel' or 'neuron'."
             )
         if self.percentile is not None and not (0 <= self.percentile <= 100 and self.of == "layer"):
             raise ValueError(
-                f"{self.name}: percentile is {self.percentile} of each {self.of}, expected 0 to 100 of a layer."
+                f"Budget: {self.name}: percentile is {self.percentile} of each {self.of}, expected 0 to 100 of a layer."
             )
 
     @property
@@ -220,6 +218,12 @@ def _added(counts: Counts, layers: tuple[str, ...]) -> Reading:
 def where(layers: tuple[str, ...], label: str) -> str:
     """How a set of layers is called."""
     return label or ", ".join(layers) or "the model"
+
+
+def check_dt(name: str, dt_s: float | None) -> None:
+    """Raise ValueError unless the length of a time step is known."""
+    if not (dt_s and dt_s > 0):
+        raise ValueError(f"Budget: {name}: dt_s is {dt_s}, expected the seconds of a step, > 0.")
 
 
 def check_positive(name: str, bound: float) -> None:

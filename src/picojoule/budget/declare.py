@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -16,10 +15,13 @@ from picojoule.budget.constraints import (
     RateBound,
     RateOf,
     SynopsLimit,
+    check_dt,
     check_positive,
 )
+from picojoule.budget.names import check_names
 from picojoule.energy import EnergyProfile
 from picojoule.energy import profile as find_profile
+from picojoule.layers import StatefulLayer
 from picojoule.synops.monitor import Monitor
 
 Scope = Literal["layer", "group", "model", "sample"]
@@ -56,8 +58,8 @@ class Declaration:
     percentile: float | None = None
     more: Sequence[Constraint] = ()
 
-    def check(self, model: nn.Module) -> None:
-        """Raise ValueError for what cannot be meant."""
+    def check(self, monitor: Monitor) -> None:
+        """Raise ValueError for what cannot be meant, or cannot be in this model, before it has run."""
         stated = [*self.synops.values(), self.energy_j, self.min_rate, self.max_rate]
         if all(bound is None for bound in stated) and not self.more:
             raise ValueError(
@@ -66,50 +68,67 @@ class Declaration:
             )
         if self.per not in get_args(Scope):
             raise ValueError(f"Budget: per is {self.per!r}; choose one of {list(get_args(Scope))}.")
-        if self.per == "group" and not self.groups:
-            raise ValueError("Budget: per='group' needs groups={name: [layers]}.")
+        if not all(self.groups.values()) or (self.per == "group" and not self.groups):
+            raise ValueError(
+                "Budget: per='group' needs groups={name: [layers]}, with a layer in each."
+            )
         if self.energy_j is not None and self.profile is None:
             raise ValueError("Budget: energy_j needs a profile, such as profile='loihi'.")
-        known = [name for name, _ in model.named_modules(remove_duplicate=False) if name]
-        _check_names([name for name in self._names() if "#" not in name], known, "module")
-        self._check_rates()
+        if self.profile is not None:
+            find_profile(self.profile)
+        if "second" in self.synops:
+            check_dt("synops_per_second", self.dt_s)
         for bound in (*self.synops.values(), self.energy_j):
             for number in _numbers(bound):
                 check_positive("a limit", number)
+        self._check_rates()
+        self._check_layers(monitor)
 
     def constraints(self, monitor: Monitor) -> list[Constraint]:
         """One for each quantity and place, now that the model has run."""
         counted, spiking = tuple(monitor.synops), tuple(monitor.rates)
-        if not spiking:
-            raise ValueError(
-                "Budget: the model has no spiking layer, so its spikes cannot be limited. Convert it "
-                "(picojoule.from_model), or name your own spiking modules in Monitor(spiking=[...])."
-            )
+        _check_spiking(spiking)
         found = [*self._synops(counted), *self._joules(counted), *self._rates(spiking), *self.more]
         for constraint in found:
             if isinstance(constraint, RateBound):
-                _check_names([constraint.layer], spiking, "spiking layer")
+                check_names([constraint.layer], spiking, "spiking layer", "Budget")
             else:
-                _check_names(constraint.layers, counted, "counted layer")
+                check_names(constraint.layers, counted, "counted layer", "Budget")
             if isinstance(constraint, EnergyLimit):
                 constraint.check_priced(monitor)
         return found
 
-    def _names(self) -> Iterator[str]:
+    def _check_layers(self, monitor: Monitor) -> None:
+        model, spiking = monitor.model, monitor.spiking_layers
+        modules = dict(model.named_modules(remove_duplicate=False))
+        counted = [n for n, m in modules.items() if n and not _never_counts(m)]
+        named = list(self._counted_names())
+        check_names(
+            [*named, *self._spiking_names()], [*modules, *_calls(named)], "module", "Budget"
+        )
+        check_names(named, [*counted, *_calls(named)], "counted layer", "Budget")
+        _check_spiking(spiking)
+        check_names(self._spiking_names(), spiking, "spiking layer", "Budget")
+
+    def _counted_names(self) -> Iterator[str]:
         for group in self.groups.values():
             yield from group
         for bound in (*self.synops.values(), self.energy_j):
             if isinstance(bound, Mapping):
                 yield from (name for name in bound if name not in self.groups)
+        for constraint in self.more:
+            if not isinstance(constraint, RateBound):
+                yield from constraint.layers
+
+    def _spiking_names(self) -> Iterator[str]:
         for bound in (self.min_rate, self.max_rate):
             if isinstance(bound, Mapping):
                 yield from bound
-        for constraint in self.more:
-            yield from (
-                (constraint.layer,) if isinstance(constraint, RateBound) else constraint.layers
-            )
+        yield from (bound.layer for bound in self.more if isinstance(bound, RateBound))
 
     def _check_rates(self) -> None:
+        if self.min_rate is not None or self.max_rate is not None:
+            RateBound(layer="the layers", bound=1.0, of=self.rate_of, percentile=self.percentile)
         low, high = (
             {} if bound is None else dict(bound) if isinstance(bound, Mapping) else {"": bound}
             for bound in (self.min_rate, self.max_rate)
@@ -173,9 +192,21 @@ def _numbers(bound: Bound | None) -> Iterable[float]:
     return bound.values() if isinstance(bound, Mapping) else (bound,)
 
 
-def _check_names(names: Iterable[str], known: Sequence[str], kind: str) -> None:
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"Budget: the model has no {kind} {name!r}.{hint}")
+def _never_counts(module: nn.Module) -> bool:
+    """Whether a module surely has no synapses: a leaf without weights, or with a neuron's parameters alone."""
+    leaf = next(module.children(), None) is None
+    bare = isinstance(module, StatefulLayer) or next(module.parameters(), None) is None
+    return leaf and bare and type(module).__module__.startswith(("torch.", "picojoule."))
+
+
+def _calls(names: Iterable[str]) -> list[str]:
+    """Names of functional calls, such as `block/matmul#0`, which only a forward pass can tell."""
+    return [name for name in names if "#" in name]
+
+
+def _check_spiking(spiking: Sequence[str]) -> None:
+    if not spiking:
+        raise ValueError(
+            "Budget: the model has no spiking layer, so its spikes cannot be limited. Convert it "
+            "(picojoule.from_model), or name your own spiking modules in Monitor(spiking=[...])."
+        )

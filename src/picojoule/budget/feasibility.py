@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,7 +17,15 @@ _SAME_VALUES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3
 _ONLY_TIME = (FlattenTime, UnflattenTime)
 
 
-def out_of_reach(constraint: Constraint, reading: Reading) -> str:
+def unreachable(
+    constraints: Mapping[str, Constraint], readings: Mapping[str, Reading]
+) -> dict[str, str]:
+    """Those constraints that training cannot meet, with the reason as a sentence."""
+    reasons = {name: _out_of_reach(each, readings[name]) for name, each in constraints.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _out_of_reach(constraint: Constraint, reading: Reading) -> str:
     """Why training cannot meet a constraint, as a sentence; empty if it may."""
     value, fixed, layers = reading
     broken = fixed > constraint.bound if constraint.upper else fixed < constraint.bound

@@ -12,11 +12,14 @@ corrected is its order of magnitude, so a loss in other units only starts it els
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from picojoule.budget.constraints import Constraint, RateBound
 from picojoule.budget.schedule import Schedule
 
 
@@ -163,6 +166,35 @@ class Multiplier:
         for name in ("steps", "average", "target", "log"):
             value = state[name]
             setattr(self, name, value.clone() if isinstance(value, Tensor) else value)
+
+
+def multiplier_of(
+    constraint: Constraint,
+    margin: float,
+    controller: Controller,
+    schedule: Schedule,
+    hopeless: bool,
+) -> Multiplier:
+    """The multiplier of a constraint that aims a margin inside its bound; one that is hopeless does not grow."""
+    upper = constraint.upper
+    limit = upper and not isinstance(constraint, RateBound)
+    most = controller.most if limit else controller.most_of_rates
+    aim = constraint.bound * (1 - margin if upper else 1 + margin)
+    return Multiplier(aim, upper, controller, schedule, controller.start if hopeless else most)
+
+
+def restore(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) -> None:
+    """Take over the saved state of all multipliers of a budget.
+
+    Raises:
+        ValueError: it is of other constraints.
+    """
+    if state.keys() != multipliers.keys():
+        raise ValueError(
+            f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(multipliers)}."
+        )
+    for name, multiplier in multipliers.items():
+        multiplier.load_state_dict(state[name])
 
 
 def _known(x: Tensor | None) -> Tensor:

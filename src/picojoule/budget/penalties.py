@@ -34,7 +34,7 @@ def synops_excess(synops: Iterable[Tensor], target: float) -> Tensor:
 
     Source: the loss of sinabs' tutorial on training with fewer SynOps, divided by the target.
     """
-    _check_positive("synops_excess", target)
+    check_target("synops_excess", target)
     return _sum(F.relu(count / target - 1) ** 2 for count in synops if count.requires_grad)
 
 
@@ -59,7 +59,7 @@ def rate_shortfall(rates: Iterable[Tensor], min_rate: float) -> Tensor:
 
     Source: the loss of sinabs' tutorial on training with fewer SynOps, divided by the minimum.
     """
-    _check_positive("rate_shortfall", min_rate)
+    check_target("rate_shortfall", min_rate)
     return _sum((F.relu(1 - layer / min_rate) ** 2).mean() for layer in rates)
 
 
@@ -67,6 +67,7 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
     return sum(terms, start=torch.zeros(()))
 
 
-def _check_positive(where: str, target: float) -> None:
+def check_target(where: str, target: float) -> None:
+    """Raise ValueError unless a target is > 0."""
     if not target > 0:
         raise ValueError(f"{where}: the target is {target}, expected a number > 0.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -41,6 +42,13 @@ class Violation:
         share = f", {100 * self.share:.1f} % of them" if self.share < 1 else ""
         why = f"; {self.why}" if self.why else ""
         return f"{self.name}: {self.value:.4g}, bound {self.bound:.4g} ({100 * self.excess:.1f} % off{share}){why}"
+
+
+def violations(judged: Iterable[tuple[Constraint, Tensor, str]]) -> list[Violation]:
+    """Those of some (constraint, measured value, why) that are not kept, the worst first."""
+    found = [violation(constraint, value.detach(), why) for constraint, value, why in judged]
+    broken = [each for each in found if each.excess > 0]
+    return sorted(broken, key=lambda each: -each.excess)
 
 
 def violation(constraint: Constraint, value: Tensor, why: str = "") -> Violation:

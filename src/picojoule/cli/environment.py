@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from picojoule.ops.availability import KernelCache, Support, kernel_cache, supports
+from picojoule.ops.cpu.team import why_no_team
 from picojoule.ops.cpu.threads import num_cores, num_workers
 
 PACKAGES = ("torch", "numpy", "numba", "llvmlite", "triton")
@@ -24,6 +25,7 @@ class Environment:
         cores: that this process may use.
         torch_threads: `torch.get_num_threads()`.
         kernel_threads: that the CPU kernels use.
+        why_own_threads: why those are not PyTorch's; None if they are.
         cache: where compiled kernels are kept.
         implementations: which can run where, and which one impl="auto" takes.
     """
@@ -33,6 +35,7 @@ class Environment:
     cores: int
     torch_threads: int
     kernel_threads: int
+    why_own_threads: str | None
     cache: KernelCache
     implementations: tuple[Support, ...]
 
@@ -51,6 +54,7 @@ def environment() -> Environment:
         cores=num_cores(),
         torch_threads=torch.get_num_threads(),
         kernel_threads=num_workers(),
+        why_own_threads=why_no_team(),
         cache=kernel_cache(),
         implementations=implementations,
     )

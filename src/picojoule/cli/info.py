@@ -40,8 +40,11 @@ def _surroundings(found: Environment) -> Table:
     rows |= found.devices
     if "cuda:0" not in found.devices:
         rows["cuda"] = "no device"
+    whose = (
+        f"threads of their own: {found.why_own_threads}" if found.why_own_threads else "the same"
+    )
     rows["threads"] = (
-        f"PyTorch {found.torch_threads}, CPU kernels {found.kernel_threads}, "
+        f"PyTorch {found.torch_threads}, CPU kernels {found.kernel_threads} ({whose}), "
         f"cores of this process {found.cores}"
     )
     rows["compiled kernels"] = _cache(found.cache)

@@ -102,7 +102,7 @@ def _run(
         for layer in remembering:
             for name in layer.states():
                 setattr(layer, name, next(given))
-            layer._output, layer.recordings = None, {}
+            layer._rate, layer.recordings = None, {}
         output = layers(chunk)
         check_output(output, chunk)
         return output, [_Left(la.states(), la.firing_rate, la.recordings) for la in remembering]
@@ -110,14 +110,14 @@ def _run(
 
 @contextmanager
 def _memory_restored(remembering: list[StatefulLayer]) -> Iterator[None]:
-    before = [(layer, layer.states(), layer._output, layer.recordings) for layer in remembering]
+    before = [(layer, layer.states(), layer._rate, layer.recordings) for layer in remembering]
     try:
         yield
     finally:
-        for layer, states, output, recordings in before:
+        for layer, states, rate, recordings in before:
             for name, state in states.items():
                 setattr(layer, name, state)
-            layer._output, layer.recordings = output, recordings
+            layer._rate, layer.recordings = rate, recordings
 
 
 def _leave(layer: StatefulLayer, ends: list[_Left], shares: list[float]) -> None:
@@ -125,10 +125,9 @@ def _leave(layer: StatefulLayer, ends: list[_Left], shares: list[float]) -> None
     for name, state in ends[-1].states.items():
         setattr(layer, name, state)
     rates = [end.firing_rate for end in ends if end.firing_rate is not None]
-    layer._output = None
+    layer._rate = None
     if len(rates) == len(ends):
-        rate = torch.stack(rates) @ torch.tensor(shares).to(rates[0])
-        layer._output = (rate, None)
+        layer._rate = torch.stack(rates) @ torch.tensor(shares).to(rates[0])
     layer.recordings = {
         name: torch.cat([end.recordings[name] for end in ends], dim=1)
         for name in ends[-1].recordings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -13,13 +12,6 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from picojoule.layers.packed_spikes import DTYPES, PackedSpikes, pack
-
-_packing = ContextVar("picojoule.pack_spikes", default=False)
-
-
-def is_packing() -> bool:
-    """Whether this thread is in a `pack_spikes`: then nobody should hold spikes as floats."""
-    return _packing.get()
 
 
 class _Kept(NamedTuple):
@@ -100,12 +92,8 @@ def pack_spikes(*, min_bytes: int = 2**16) -> Iterator[None]:
         # not itself where it has a history: that would hold the graph that holds it
         return _Kept(tensor if tensor.is_leaf else tensor.detach(), tensor._version)
 
-    token = _packing.set(True)
-    try:
-        with torch.autograd.graph.saved_tensors_hooks(save, _give_back):
-            yield
-    finally:
-        _packing.reset(token)
+    with torch.autograd.graph.saved_tensors_hooks(save, _give_back):
+        yield
 
 
 def _may_be_packed(tensor: Tensor, min_bytes: int) -> bool:

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from picojoule.layers.window_sums import Windows, WindowSums
 
 Size = int | tuple[int, int]
-
-
-class _ShieldSilence(torch.autograd.Function):
-    """Identity whose gradient is 0 where the value is 0; looks at the values in the backward pass only."""
-
-    @staticmethod
-    def forward(ctx: Any, sums: Tensor) -> Tensor:
-        # handed through in place: a copy would cost as much as the pooling
-        ctx.mark_dirty(sums)
-        ctx.save_for_backward(sums)
-        return sums
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        sums: Tensor
-        (sums,) = ctx.saved_tensors
-        return grad * (sums != 0)
 
 
 class SumPool2d(nn.Module):
@@ -71,12 +53,11 @@ class SumPool2d(nn.Module):
 
     def forward(self, data: Tensor) -> Tensor:
         """Window sums of `data`."""
-        sums = F.avg_pool2d(
-            data, self.kernel_size, self.stride, ceil_mode=self.ceil_mode, divisor_override=1
-        )
-        if self.silent_gradient or not sums.requires_grad:
-            return sums
-        return _ShieldSilence.apply(sums)  # type: ignore[no-any-return, no-untyped-call]
+        stride = self.kernel_size if self.stride is None else self.stride  # as revived from sinabs
+        windows = Windows(_pair(self.kernel_size), _pair(stride), self.ceil_mode)
+        if not (data.requires_grad and torch.is_grad_enabled()):
+            return windows.sums(data)
+        return WindowSums.apply(data, windows, self.silent_gradient)  # type: ignore[no-any-return, no-untyped-call]
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""
@@ -87,3 +68,7 @@ class SumPool2d(nn.Module):
             f"{name}=True" for name in ("ceil_mode", "silent_gradient") if getattr(self, name)
         ]
         return ", ".join(shown)
+
+
+def _pair(size: Size) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers.arguments import constructor_arguments
-from picojoule.layers.pack_spikes import is_packing
 from picojoule.layers.single_use import single_use
 
 # torch 2.6 does not tell an export from a compilation
@@ -32,7 +31,7 @@ class StatefulLayer(nn.Module):
     recordings: dict[str, Tensor]
     # class attributes, so that layers that were revived without __init__ have them too
     _state_names: tuple[str, ...] = ()
-    _output: tuple[Tensor, int | None] | None = None
+    _rate: Tensor | None = None
     _said_that_shapes_differ = False
 
     def __init__(self, state_names: Sequence[str]) -> None:
@@ -70,17 +69,10 @@ class StatefulLayer(nn.Module):
     def firing_rate(self) -> Tensor | None:
         """Mean of the last output, a scalar: spikes per neuron and time step; 0 of an empty one.
 
-        It has the gradient history of the output, until `reset_states` or `zero_grad`. The layer
-        holds its last output for this, which a training step holds anyway. None where it is not
-        known: before the first forward, in a copy, after a compiled forward, and when the output
-        has been changed in place.
+        It has the gradient history of the output, until `reset_states` or `zero_grad`. None where it
+        is not known: before the first forward, in a copy, and after a compiled forward.
         """
-        if self._output is None:
-            return None
-        output, version = self._output
-        if version is not None and output._version != version:
-            return None
-        return output.sum() / max(output.numel(), 1)
+        return self._rate
 
     def states(self) -> dict[str, Tensor]:
         """The state tensors by name."""
@@ -142,18 +134,18 @@ class StatefulLayer(nn.Module):
             if randomize:
                 fresh.uniform_(*ranges.get(name, (0.0, 1.0)))
             setattr(self, name, fresh)
-        self._cut_output()
+        self._cut_rate()
 
     def zero_grad(self, set_to_none: bool = False) -> None:
         """Zero the gradients of the parameters and cut the gradient history of the states."""
         super().zero_grad(set_to_none)
         for name, state in self.states().items():
             setattr(self, name, state.detach())
-        self._cut_output()
+        self._cut_rate()
 
-    def _cut_output(self) -> None:
-        if self._output is not None:
-            self._output = (self._output[0].detach(), self._output[1])
+    def _cut_rate(self) -> None:
+        if self._rate is not None:
+            self._rate = self._rate.detach()
 
     def _carried_states(self, shape: tuple[int, ...]) -> dict[str, Tensor] | None:
         """The states left by the last call if they fit `b *n`; None to start from zeros."""
@@ -200,7 +192,9 @@ class StatefulLayer(nn.Module):
         for name, state in zip(states, ends, strict=True):
             self._leave_state(name, state)
         self.recordings = dict(zip(recordings, outputs[1:], strict=True))
-        self._keep(outputs[0])
+        # the mean now: to hold on to the output would keep it in memory where the next layer does not need it
+        compiling = torch.compiler.is_compiling()
+        self._rate = None if compiling else outputs[0].sum() / max(outputs[0].numel(), 1)
         return outputs[0]
 
     def _leave_state(self, name: str, state: Tensor) -> None:
@@ -210,15 +204,6 @@ class StatefulLayer(nn.Module):
             getattr(self, name).copy_(state.detach())
         else:
             setattr(self, name, state)
-
-    def _keep(self, output: Tensor) -> None:
-        """Hold on to an output for `firing_rate`: itself while autograd does, else its mean."""
-        if torch.compiler.is_compiling():
-            self._output = None
-        elif torch.is_grad_enabled() and not is_packing():
-            self._output = (output, output._version)
-        else:
-            self._output = (output.sum() / max(output.numel(), 1), None)
 
     def _load_from_state_dict(
         self,
@@ -254,5 +239,5 @@ class StatefulLayer(nn.Module):
             for name, buffer in self._buffers.items()
         }
         state["recordings"] = {name: x.detach() for name, x in self.recordings.items()}
-        state.pop("_output", None)
+        state.pop("_rate", None)
         return state

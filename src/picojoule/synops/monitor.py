@@ -204,6 +204,17 @@ class Monitor:
         return self._model
 
     @property
+    def weights(self) -> Weights:
+        """Whether "all" weights are synapses, or those that are "nonzero"."""
+        return self._settings.weights
+
+    @property
+    def spiking_layers(self) -> tuple[str, ...]:
+        """Names of the modules whose output is taken for spikes; known before the model has run."""
+        kinds = {name: self._settings.kind_of(name, m) for name, m in self._model.named_modules()}
+        return tuple(name for name, kind in kinds.items() if kind is not None and kind.spikes)
+
+    @property
     def synops(self) -> Counts:
         """SynOps by layer or call, per sample and time step, and their `total`; differentiable."""
         counts = self._counts("synops")
@@ -215,6 +226,11 @@ class Monitor:
     def macs(self) -> Counts:
         """Products of dense values by layer or call, per sample and time step."""
         return self._counts("macs")
+
+    @property
+    def dense(self) -> Counts:
+        """Products by layer or call if each value were 1 at each step, per sample and time step."""
+        return self._counts("dense")
 
     @property
     def rates(self) -> Rates:

@@ -32,7 +32,7 @@ def launched(config: TrainConfig) -> Any:
         from lightning_fabric.strategies.ddp import DDPStrategy
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not how many processes joined
     # the states of neurons are buffers, of each process's own samples
-    own_buffers = {_OWN_BUFFERS: False}
+    own_buffers: dict[str, Any] = {_OWN_BUFFERS: False}
     devices, nodes = _torchrun() or (config.devices, 1)
     many = devices * nodes > 1
     fabric = Fabric(

@@ -10,15 +10,15 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from picojoule.ops.cpu.machine_code import load, object_file
 from picojoule.ops.plan import Plan
 
 Which = Literal["forward", "backward"]
 INTEGERS = 5
 POINTERS: dict[Which, int] = {"forward": 11, "backward": 19}
 _lock = threading.Lock()
-_kept_alive: list[Any] = []
 
 
 def compiled(plan: Plan, which: Which) -> Callable[..., int]:
@@ -39,7 +39,7 @@ def _compiled(plan: Plan, which: Which) -> Callable[..., int]:
         content = _compile(plan, which)
         _keep(path, content)
     name, _, code = content.partition(b"\n")
-    return _load(name.decode(), code, which)
+    return _callable(load(code, name.decode()), which)
 
 
 def cache_folder() -> Path:
@@ -64,7 +64,6 @@ def _key(plan: Plan, which: Which) -> str:
 
 def _compile(plan: Plan, which: Which) -> bytes:
     """Name of the kernel, a line break, and the object file."""
-    import llvmlite.binding as llvm
     from numba import njit, types
 
     from picojoule.ops.cpu.backward import backward_sweep
@@ -81,40 +80,15 @@ def _compile(plan: Plan, which: Which) -> bytes:
         pipeline_class=DistinctArguments,
     )(sweep)
     (overload,) = kernel.overloads.values()
-    module = llvm.parse_assembly(next(iter(kernel.inspect_llvm().values())))
-    code: bytes = _target().emit_object(module)
     name: str = overload.fndesc.llvm_func_name
-    return name.encode() + b"\n" + code
+    return name.encode() + b"\n" + object_file(next(iter(kernel.inspect_llvm().values())))
 
 
-def _target() -> Any:
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        reloc="default",
-        codemodel="jitdefault",
-        jit=True,
-    )
-
-
-def _load(name: str, code: bytes, which: Which) -> Callable[..., int]:
-    import llvmlite.binding as llvm
-
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    _kept_alive.append(engine)
+def _callable(address: int, which: Which) -> Callable[..., int]:
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
     arguments = [*[integer] * INTEGERS, *[pointer] * POINTERS[which]]
     # numba's convention: where the result and an exception would go come first
-    return ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, *arguments)(
-        engine.get_function_address(name)
-    )
+    return ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, *arguments)(address)
 
 
 def _kept(path: Path) -> bytes | None:

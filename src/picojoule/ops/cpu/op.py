@@ -6,7 +6,6 @@ parameters `p` as `neuron.parameter_rows` makes them, all float32. A state that 
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,7 +32,7 @@ def _forward(
     constants = torch.tensor(c, dtype=torch.float32)
     no_feedback = x  # any place: it is not read
     pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
-    _run(replace(Plan.of(plan), trained=False), "forward", x, p, lambda *_: pointers)
+    _run(replace(Plan.of(plan), trained=False), "forward", x, p, lambda _: pointers)
     return tuple(made)  # type: ignore[return-value]
 
 
@@ -55,8 +54,8 @@ def _backward(
     before = [tensor.data_ptr() for tensor in (*given, constants, *grads)]
     after = [tensor.data_ptr() for tensor in (*made, gp)]
 
-    def pointers(steps: int) -> list[int]:
-        return [*before, *addresses(kernel, steps), *after]
+    def pointers(share: int) -> list[int]:
+        return [*before, *addresses(kernel, x.shape[1], share), *after]
 
     _run(kernel, "backward", x, p, pointers)
     return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
@@ -100,17 +99,12 @@ def _differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
 def _run(
     plan: Plan, which: Which, x: Tensor, p: Tensor, pointers: Callable[[int], list[int]]
 ) -> None:
-    """Run a kernel on all rows of the neurons of `x`, in shares."""
+    """Run a kernel on all rows of the neurons of `x`, on `pointers(share)`, in shares."""
     batch, steps = x.shape[:2]
     neurons = x.shape[2:].numel()
     kernel = compiled(plan, which)
-    unused = ctypes.c_void_p()
     shape = steps, neurons, 0 if p.ndim == 1 else 1
-
-    def share(first: int, last: int) -> None:
-        kernel(ctypes.addressof(unused), None, first, last, *shape, *pointers(steps))
-
-    share_out(batch * -(-neurons // WIDEST), share)
+    share_out(kernel, batch * -(-neurons // WIDEST), lambda share: (*shape, *pointers(share)))
 
 
 fused_neuron = operator("fused_neuron", _forward, _fake_forward)

@@ -28,15 +28,15 @@ def kept(plan: Plan) -> tuple[str, ...]:
     return tuple(itertools.compress(NAMES, used))
 
 
-def addresses(plan: Plan, steps: int) -> list[int]:
-    """Where the calling thread may keep each of NAMES, `t WIDEST` float32; any place for one not kept.
+def addresses(plan: Plan, steps: int, share: int = 0) -> list[int]:
+    """Where a share of a call may keep each of NAMES, `t WIDEST` float32; any place for one not kept.
 
-    A thread keeps the memory for its next call: asking anew each time makes the allocator hand pages
-    back and forth with the system.
+    The calling thread keeps the memory for its next call: asking anew each time makes the allocator hand
+    pages back and forth with the system.
     """
     names, size = kept(plan), steps * WIDEST
-    memory: Tensor | None = getattr(_own, "memory", None)
-    if memory is None or len(memory) < len(names) * size:
-        memory = _own.memory = torch.empty(len(names) * size)
-    start = memory.data_ptr()
+    memories: dict[int, Tensor] = _own.__dict__.setdefault("memories", {})
+    if share not in memories or len(memories[share]) < len(names) * size:
+        memories[share] = torch.empty(len(names) * size)
+    start = memories[share].data_ptr()
     return [start + 4 * size * (names.index(n) if n in names else 0) for n in NAMES]

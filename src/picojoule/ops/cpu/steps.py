@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator
 
 from torch import Tensor
@@ -22,15 +21,14 @@ def step_kernel(plan: Plan, which: Which, like: Tensor, p: Tensor) -> Callable[.
     batch, neurons = like.shape
     fewest = max(1, WORTH_A_THREAD // max(1, min(neurons, WIDEST)))
     rows = batch * -(-neurons // WIDEST)
-    unused = ctypes.c_void_p()
     shape = 1, neurons, 0 if p.ndim == 1 else 1
 
     def run(before: tuple[int, ...], after: tuple[int, ...]) -> None:
-        def share(first: int, last: int) -> None:
-            scratch = addresses(plan, 1) if which == "backward" else ()
-            kernel(ctypes.addressof(unused), None, first, last, *shape, *before, *scratch, *after)
+        def arguments(share: int) -> tuple[int, ...]:
+            scratch = addresses(plan, 1, share) if which == "backward" else ()
+            return (*shape, *before, *scratch, *after)
 
-        share_out(rows, share, fewest)
+        share_out(kernel, rows, arguments, fewest)
 
     return run
 

@@ -1,16 +1,19 @@
 """Sharing rows out over as many threads as PyTorch uses.
 
-The threads are Python's own, since kernels run without the interpreter's lock: numba's threading
-layers abort when two Python threads call at once, or hang after a fork.
+They are PyTorch's own threads where they can be had (`team`), otherwise Python's, which do as well since
+kernels run without the interpreter's lock. numba's threading layers abort when two Python threads call at once.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+
+from picojoule.ops.cpu.team import run_on_team, why_no_team
 
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
@@ -26,23 +29,38 @@ def num_workers() -> int:
     return max(1, min(torch.get_num_threads(), num_cores()))
 
 
-def share_out(num_rows: int, run: Callable[[int, int], None], fewest: int = 1) -> None:
-    """Call `run(first, last)` for contiguous shares of the rows, side by side, and wait for all.
+def share_out(
+    kernel: Callable[..., int],
+    num_rows: int,
+    arguments: Callable[[int], Sequence[int]],
+    fewest: int = 1,
+) -> None:
+    """Run `kernel` on contiguous shares of the rows, side by side, and wait for all.
 
-    A thread gets at least `fewest` rows: to hand a share over takes as long as some thousand neurons do.
+    Args:
+        kernel: takes two places that are not used, the first row and the last, and the rest.
+        num_rows: rows in all.
+        arguments: the rest, for the share of that number.
+        fewest: rows of a share at least: to hand one over takes as long as some thousand neurons do.
     """
     shares = num_rows // fewest
     workers = min(num_workers(), shares) if shares > 1 else 1  # to ask the system takes time too
-    if workers <= 1:
-        run(0, num_rows)
-        return
     bounds = [num_rows * k // workers for k in range(workers + 1)]
-    others = [_pool(workers).submit(run, *bounds[k : k + 2]) for k in range(1, workers)]
-    try:
-        run(bounds[0], bounds[1])
-    finally:
-        for other in others:
-            other.result()
+    unused = ctypes.c_void_p()
+    calls = [
+        (ctypes.addressof(unused), 0, *bounds[k : k + 2], *arguments(k)) for k in range(workers)
+    ]
+    if workers == 1:
+        kernel(*calls[0])
+    elif why_no_team() is None:
+        run_on_team(kernel, calls)
+    else:
+        others = [_pool(workers).submit(kernel, *call) for call in calls[1:]]
+        try:
+            kernel(*calls[0])
+        finally:
+            for other in others:
+                other.result()
 
 
 def _pool(workers: int) -> ThreadPoolExecutor:

@@ -191,10 +191,7 @@ class WatchedForward(FunctionWatch):
         return f"{parent.name}.{type(module).__name__}".lstrip(".")
 
     def _kind(self, name: str, module: nn.Module) -> Spiking | None:
-        settings = self.settings
-        if name in settings.spiking_names:
-            return Spiking(settings.time_axis or "loop", signed=True, closed=False)
-        return spiking(module, settings.spiking_types, settings.time_axis)
+        return self.settings.kind_of(name, module)
 
     def _formula(self, module: nn.Module) -> Formula | None:
         return next(

@@ -11,7 +11,7 @@ from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.count import Weights
 from picojoule.synops.watch.detail import Axis
 from picojoule.synops.watch.origin import Origin
-from picojoule.synops.watch.spiking import TimeAxis
+from picojoule.synops.watch.spiking import Spiking, TimeAxis, spiking
 
 
 @dataclass(frozen=True)
@@ -29,3 +29,9 @@ class Settings:
     dense_as_spikes: bool = False
     conventions: bool = False
     detail: tuple[Axis, ...] = ()
+
+    def kind_of(self, name: str, module: nn.Module) -> Spiking | None:
+        """What is known of a module's spikes; None if it is an ordinary one."""
+        if name in self.spiking_names:
+            return Spiking(self.time_axis or "loop", signed=True, closed=False)
+        return spiking(module, self.spiking_types, self.time_axis)
