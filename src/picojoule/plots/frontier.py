@@ -60,7 +60,7 @@ def plot_frontier(
     """
     if not marks:
         raise ValueError("plot_frontier: there are no marks, expected one a budget.")
-    figure = new_figure(8, 5)
+    figure = new_figure(9, 5)
     axes = figure.subplots()
     _draw_front(axes, sorted((m for m in marks if m.on_front), key=lambda mark: mark.spent))
     _draw_limits(axes, [(mark.limit, mark.accuracy) for mark in marks if mark.limit is not None])
@@ -70,7 +70,7 @@ def plot_frontier(
     axes.set_xscale("log")
     axes.margins(x=0.12, y=0.15)
     axes.set(title="What accuracy costs", xlabel=unit, ylabel="Test accuracy (%)")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     if path is not None:
         save(figure, path)
     return figure

@@ -121,6 +121,16 @@ class Frontier:
     Attributes:
         config: the sweep.
         points: the unconstrained network first, then the budgets from the loosest to the tightest.
+
+    Example:
+        >>> config, spent = SweepConfig(budgets=(0.5,)), {None: 400.0, 0.5: 210.0}
+        >>> outcomes = {
+        ...     step: Outcome(0.9, {"4": spent[step.budget]}, ("4",), silent_share=0.0, num_timesteps=5)
+        ...     for step in config.steps(seed=1)
+        ... }
+        >>> half = Frontier.of(config, outcomes).cheapest_within(points=1.0)
+        >>> half.budget, half.error.mean, half.met()
+        (0.5, 0.05, 1)
     """
 
     config: SweepConfig

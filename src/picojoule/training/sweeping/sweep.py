@@ -40,7 +40,8 @@ def sweep(
 ) -> Frontier:
     """Train a network without a budget and then to each budget, loosest first, for each seed.
 
-    Within a seed each run starts from the weights of the one before, so seeds are what goes on in parallel.
+    Within a seed each run starts from the weights of the one before, so seeds are what goes on in parallel, and
+    a tighter budget has the epochs of all looser ones behind it.
     The same call again goes on with a sweep that was stopped or killed: complete runs are not repeated, the
     others continue from their last epoch.
 
