@@ -92,3 +92,16 @@ def test_workers_load_the_same_samples(
     train(replace(short, workers=1), tmp_path / "workers", silence)
     one, other = checkpoint(tmp_path / "here"), checkpoint(tmp_path / "workers")
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_half_precision_trains_and_resumes_to_the_same_weights(
+    tiny: TrainConfig, silence: Progress, tmp_path: Path
+) -> None:
+    mixed = replace(tiny, precision="bf16-mixed", synops_per_timestep={"2": 20.0})
+    whole = train(mixed, tmp_path / "whole", silence, compare=False)
+    train(mixed, tmp_path / "again", silence, compare=False)
+    resumed = train(mixed, tmp_path / "again", silence, compare=False, resume=True)
+    assert resumed.to_dict() == whole.to_dict()
+    exact = train(replace(mixed, precision="32-true"), tmp_path / "exact", silence, compare=False)
+    assert whole.budget.history.loss != exact.budget.history.loss
+    assert checkpoint(tmp_path / "whole")["model.0.weight"].dtype == torch.float32

@@ -55,6 +55,12 @@ def with_batch_norm() -> nn.Module:
     )
 
 
+def twice_the_time() -> nn.Module:
+    return nn.Sequential(
+        nn.Flatten(0, 1), nn.Linear(INPUTS, CLASSES), IAFSqueeze(num_timesteps=2 * TIME)
+    )
+
+
 class Plain:
     """No more than a user has to write: a list of NumPy arrays, say."""
 
@@ -112,6 +118,7 @@ def test_a_users_model_and_data_train(model: str, silence: Progress, tmp_path: P
     ("model", "data", "message"),
     [
         ("narrow", "plain", r"does not take the data: a batch of 8 x 4 x 6 \(samples, time steps"),
+        ("twice_the_time", "plain", "layer '2' .* is built for 8 time steps, the data have 4"),
         ("two_classes", "plain", "a label 2, but the model tells 2 classes apart"),
         (
             "images_out",

@@ -1,12 +1,16 @@
 """Several processes end where one with the whole batch does."""
 
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from picojoule.training.batches import Process, share_of, steps_of_epoch
-from tests.training.commands import assert_close, run
+from tests.training.commands import assert_close, checkpoint, command, run
 
 
 def test_two_processes_end_with_the_weights_and_multipliers_of_one(tmp_path: Path) -> None:
@@ -54,6 +58,25 @@ def test_an_error_of_many_processes_is_one_sentence(tmp_path: Path) -> None:
     assert "no run's (thesis.tex)" in done.stderr
     assert done.stderr.count("picojoule train:") == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_process_that_loses_another_says_so_and_leaves_a_checkpoint(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    started = command(out, "--devices", "2", "--epochs", "5000")
+    first = subprocess.Popen(started, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while not (out / "checkpoint.safetensors").exists():
+        assert first.poll() is None
+        time.sleep(0.05)
+    found = subprocess.run(
+        ["pgrep", "-P", str(first.pid)], capture_output=True, text=True, check=True
+    )
+    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+    said = first.communicate(timeout=120)[1]
+    assert first.returncode == 1
+    assert "another process of this run has ended" in said
+    assert "Traceback" not in said
+    assert "model.0.weight" in checkpoint(out)
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])

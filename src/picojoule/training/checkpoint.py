@@ -37,6 +37,13 @@ def save_checkpoint(
 
     Raises:
         OSError: it could not be written; an earlier checkpoint of that name survives.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "network.safetensors"
+        >>> save_checkpoint(file, nn.Linear(2, 3), progress={"epochs": 3, "average": torch.ones(2)})
+        >>> load_checkpoint(file, nn.Linear(2, 3))
+        {'epochs': 3, 'average': tensor([1., 1.])}
     """
     with extra("train"):
         from safetensors.torch import save
@@ -62,6 +69,8 @@ def load_checkpoint(
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, or of another model; nothing is loaded then.
+
+    Example: see :func:`save_checkpoint`.
     """
     with extra("train"):
         from safetensors import SafetensorError, safe_open

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from picojoule.layers import reset_states, set_batch_size
+from picojoule.layers.squeeze import SqueezeMixin
 
 
 class Classifier:
@@ -18,7 +19,7 @@ class Classifier:
     """
 
     def __init__(self, bare: nn.Module, wrapped: Any) -> None:
-        self._bare, self._wrapped = bare, wrapped
+        self.bare, self._wrapped = bare, wrapped
 
     def __call__(self, frames: Tensor) -> Tensor:
         """Spikes of each output over the sample, `b c`, for frames `b t *f`.
@@ -27,8 +28,8 @@ class Classifier:
             ValueError: the output has another shape.
         """
         batch, time = frames.shape[:2]
-        set_batch_size(self._bare, batch)
-        reset_states(self._bare)
+        set_batch_size(self.bare, batch)
+        reset_states(self.bare)
         return summed_over_time(self._wrapped(frames), batch, time)
 
 
@@ -63,6 +64,15 @@ def summed_over_time(output: Any, batch: int, time: int) -> Tensor:
     )
 
 
+def _check_time(model: nn.Module, time: int) -> None:
+    for name, layer in model.named_modules():
+        if isinstance(layer, SqueezeMixin) and layer.num_timesteps not in (-1, time):
+            raise ValueError(
+                f"the model's layer {name!r} ({type(layer).__name__}) is built for {layer.num_timesteps} time steps, "
+                f"the data have {time}. Give it batch_size in place of num_timesteps, or choose --num-timesteps."
+            )
+
+
 def check_labels(labels: Tensor, num_classes: int) -> None:
     """Raise ValueError if a label stands for no output of the model."""
     wrong = labels[(labels < 0) | (labels >= num_classes)]
@@ -85,6 +95,7 @@ def fits(classifier: Classifier, frames: Tensor, labels: Tensor, num_classes: in
         ValueError: the model does not take the frames, or does not tell all classes apart.
     """
     shape = " x ".join(map(str, frames.shape))
+    _check_time(classifier.bare, frames.shape[1])
     try:
         answers = classifier(frames)
     except (RuntimeError, TypeError, IndexError) as error:

@@ -47,7 +47,8 @@ class TrainConfig:
         validation_share: share of the training samples kept aside to choose the best epoch under
             the budget, 0 <= share < 1.
         precision: Lightning Fabric's.
-        accumulate: micro-batches that a training step is cut into, to save memory.
+        accumulate: micro-batches that a training step is cut into, to save memory. A budget measures each
+            by itself, and so somewhat more noisily than the whole batch.
         devices: processes, each with one device.
         workers: processes that load data, for each of those.
         check_finite: stop at the first NaN or infinite input of a layer and name it.

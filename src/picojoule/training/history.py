@@ -45,6 +45,12 @@ class History:
         validation: after each epoch, `accuracy` and whether the budget was kept (`keeps_budget`).
         chosen_epoch: the best one under the budget, from 1 on; None without validation, or if no
             epoch kept the budget.
+
+    Example:
+        >>> history = History()
+        >>> history.add_step(0.7, {"4": 5e4})
+        >>> history.loss, history.synops_per_timestep
+        ([0.7], {'4': [50000.0]})
     """
 
     epochs: int = 0

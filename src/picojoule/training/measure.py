@@ -24,6 +24,11 @@ class Measurement:
         trainable: the counted layers whose SynOps training can change.
         num_timesteps: time steps of a sample, their mean.
         broken: what is on the wrong side of the budget, the worst first.
+
+    Example:
+        >>> measured = Measurement(0.9, {"1": 8e4, "4": 5e4}, {}, trainable=("4",))
+        >>> measured.total_synops_per_timestep, measured.keeps_budget
+        (130000.0, True)
     """
 
     accuracy: float

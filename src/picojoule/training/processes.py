@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch.nn.parallel import DistributedDataParallel
@@ -16,6 +17,9 @@ from picojoule.training.config import TrainConfig
 
 _PARAMETERS = inspect.signature(DistributedDataParallel).parameters
 _OWN_BUFFERS = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in _PARAMETERS)
+
+
+_OF_COLLECTIVES = ("gloo", "NCCL", "Connection closed", "Connection reset")
 
 
 def launched(config: TrainConfig) -> Any:
@@ -74,6 +78,25 @@ def on_first(fabric: Any, action: Callable[[], object]) -> None:
         error = fabric.broadcast(error)
         if error is not None:
             raise error
+
+
+@contextmanager
+def losing_others_explained(fabric: Any) -> Iterator[None]:
+    """Turn what a collective says when another process has ended into a sentence.
+
+    Raises:
+        ConnectionError: another process of the run has ended.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        lost = any(word in str(error) for word in _OF_COLLECTIVES)
+        if fabric.world_size == 1 or not lost:
+            raise
+        raise ConnectionError(
+            "another process of this run has ended; what it said tells why. The last checkpoint is kept; go on with "
+            "--resume."
+        ) from error
 
 
 def _torchrun() -> tuple[int, int] | None:

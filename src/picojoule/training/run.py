@@ -16,7 +16,7 @@ from picojoule.training.config import TrainConfig
 from picojoule.training.fit import fit, rehearse
 from picojoule.training.history import Fit, Progress, Quiet
 from picojoule.training.logs import Log, NoLog, tensorboard_log
-from picojoule.training.processes import launched, on_first
+from picojoule.training.processes import launched, losing_others_explained, on_first
 from picojoule.training.run_data import load_run_data
 from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, run_folder
 
@@ -98,12 +98,13 @@ def train(
         FileExistsError, BlockingIOError: the folder is not free.
         OSError: a file could not be written; the previous one is kept.
         FloatingPointError: the loss is not finite; the last checkpoint is kept.
+        ConnectionError: another process of the run has ended; the last checkpoint is kept.
     """
     data = load_run_data(config)
     fabric = launched(config)
     if not fabric.is_global_zero:
         progress = Quiet()
-    with ExitStack() as stack:
+    with ExitStack() as stack, losing_others_explained(fabric):
         folder_in_use = run_folder(folder, config, resume=resume, overwrite=overwrite)
         on_first(fabric, lambda: stack.enter_context(folder_in_use))
 

@@ -80,10 +80,13 @@ def _synapses(
     sizes, device = x.shape[2 - weight.ndim :], x.device
     fixed_settings = tuple((name, _hashable(value)) for name, value in settings.items())
 
+    def one_to_one() -> tuple[Tensor, Tensor]:
+        window = tuple(weight.shape[2:])
+        return _window_map(convolve, tuple(sizes), window, fixed_settings, device)
+
     def fan_out(mask: Magnitudes | None) -> Tensor:
         if mask is None:
-            window = tuple(weight.shape[2:])
-            return targets * _window_map(convolve, tuple(sizes), window, fixed_settings, device)
+            return targets * one_to_one()[0]
         kernel = kernels(mask.over(()))
         run = partial(convolve, groups=len(kernel), **settings)
         shape = (1, len(kernel), *sizes)
@@ -92,12 +95,14 @@ def _synapses(
 
     def count(values: Sequence[Magnitudes | None]) -> Count:
         spikes, mask = values
+        leading = x.ndim - weight.ndim + 1
+        if spikes is None and mask is None:
+            return one_to_one()[1] * (targets * math.prod(x.shape[: leading + 1]))
         reached = fan_out(mask)
-        batch = range(x.ndim - weight.ndim + 1)
         if spikes is None:
-            one = reached.expand(x.shape[x.ndim - weight.ndim + 1 :])
-            return one.sum() * math.prod(x.shape[: x.ndim - weight.ndim + 1])
-        sums = spikes.over(batch)
+            one = reached.expand(x.shape[leading:])
+            return one.sum() * math.prod(x.shape[:leading])
+        sums = spikes.over(range(leading))
         return (sums.to(reached.dtype) * reached).sum()
 
     return Synapses((x, weight), frozenset([1]), count, channel=1 - weight.ndim)
@@ -110,13 +115,15 @@ def _window_map(
     window: tuple[int, ...],
     settings: tuple[tuple[str, Any], ...],
     device: torch.device,
-) -> Tensor:
-    """Fan-out of one input channel to one output channel, `1 *s`."""
+) -> tuple[Tensor, Tensor]:
+    """Fan-out of one input channel to one output channel, `1 *s`, and its sum."""
     with torch.inference_mode(False):
         ones = torch.ones((1, 1, *window), device=device)
         ones = ones.to(exact_dtype(ones))
     run = partial(convolve, **dict(settings))
-    return derivative_of_sum(lambda data, k: run(data, k), (1, 1, *sizes), ones)[0]
+    fan_out = derivative_of_sum(lambda data, k: run(data, k), (1, 1, *sizes), ones)[0]
+    with torch.inference_mode(False), torch.no_grad():
+        return fan_out, fan_out.sum()
 
 
 def _hashable(value: Any) -> Any:

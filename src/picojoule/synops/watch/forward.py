@@ -160,7 +160,8 @@ class WatchedForward(FunctionWatch):
             for x in inputs:
                 if parent.kind.spikes and self._origins.known(x) is None:
                     self._origins.put(x, SIGNED_SPIKES if parent.kind.signed else SPIKES)
-        seeing = seeing and not (kind is not None and kind.closed) and self._formula(module) is None
+        closed = kind.closed if kind is not None else passes_spikes_on(module)
+        seeing = seeing and not closed and self._formula(module) is None
         self._stack.append(Frame(name, module, kind, seeing, ignored))
         if kind is not None and name not in self.called:
             self.ledger.carried[name] = carries_state(module)
