@@ -8,6 +8,7 @@ import typer
 
 from picojoule.cli.count import count
 from picojoule.cli.info import info
+from picojoule.cli.sweep import sweep
 from picojoule.cli.train import train
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(info)
 app.command()(count)
+app.command()(sweep)
 
 
 def _version(asked: bool) -> None:
