@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -131,7 +131,7 @@ def count(
         for sentence in _checked(monitor):
             typer.echo(f"Note: {sentence}", err=True)
         chosen = form or _by_ending(output)
-        written = _written(report, chosen, profile).rstrip("\n") + "\n"
+        written = _written(report, chosen, profile, monitor.rates).rstrip("\n") + "\n"
         if output is None:
             typer.echo(written, nl=False)
         else:
@@ -171,12 +171,12 @@ def _by_ending(output: Path | None) -> Format:
     return Format.table if output is None else _SUFFIXES.get(output.suffix.lower(), Format.table)
 
 
-def _written(report: Report, form: Format, profile: str | None) -> str:
+def _written(report: Report, form: Format, profile: str | None, rates: Mapping[str, Tensor]) -> str:
     write: dict[Format, Callable[..., str]] = {
         Format.table: report.to_text,
         Format.json: report.to_json,
         Format.latex: report.to_latex,
-        Format.html: partial(report.to_html, picture=True),
+        Format.html: partial(report.to_html, picture=True, rates=rates),
         Format.markdown: report.to_markdown,
     }
     return write[form](profile=profile)

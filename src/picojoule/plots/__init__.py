@@ -2,6 +2,7 @@
 
 from picojoule.plots.activations import scatter_activations
 from picojoule.plots.canvas import as_png
+from picojoule.plots.energy import plot_energy
 from picojoule.plots.firing_rates import plot_firing_rates
 from picojoule.plots.layers import draw_layers
 from picojoule.plots.raster import plot_raster
@@ -13,6 +14,7 @@ __all__ = [
     "as_png",
     "draw_layers",
     "log_to_tensorboard",
+    "plot_energy",
     "plot_firing_rates",
     "plot_raster",
     "plot_rates",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from picojoule.synops.counts import Counts
 from picojoule.synops.watch.ledger import NOT_REPRODUCED, Ledger
+
+if TYPE_CHECKING:
+    from picojoule.report.report import Report
 
 CONVENTIONS = {
     "strict": "one SynOp a spike that arrives at an existing synapse; dense input apart, as MACs",
@@ -99,3 +103,32 @@ def conventions(ledger: Ledger, like: Counts) -> Conventions:
 def not_reproduced(facts: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
     """Layers that others count by rules that are not followed here."""
     return tuple(layer for layer, known in facts.items() if NOT_REPRODUCED in known)
+
+
+def convention_count(report: Report, name: str) -> ConventionCount:
+    """What a report knows of a convention.
+
+    Raises:
+        ValueError: there is no such convention, or the Monitor did not keep what it needs.
+    """
+    if name not in CONVENTIONS:
+        raise ValueError(f"Report: convention is {name!r}; choose one of {list(CONVENTIONS)}.")
+    if name == report.counted_by:
+        pairs = {
+            row.name: (row.synops_per_sample, row.macs_per_sample or 0.0)
+            for row in report.rows
+            if row.synops_per_sample is not None
+        }
+    elif not report.conventions.counts:
+        raise ValueError(
+            f"Report: what {name!r} needs was not kept. Pass Monitor(model, conventions=True)."
+        )
+    else:
+        pairs = dict(report.conventions.counts[name])
+    return ConventionCount(
+        name,
+        {layer: synops for layer, (synops, _) in pairs.items()},
+        {layer: macs for layer, (_, macs) in pairs.items()},
+        report.num_timesteps,
+        () if name in ("strict", "sinabs") else not_reproduced(report.conventions.facts),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from picojoule.energy import EnergyBreakdown
-from picojoule.energy.breakdown import SPOKEN
+from picojoule.energy.breakdown import SPOKEN, joules
 from picojoule.energy.network import NetworkEnergy
 from picojoule.report.document import Table
 
@@ -102,18 +102,3 @@ def _part(name: str, value: object, breakdown: EnergyBreakdown) -> str:
     if name in breakdown.unpriced:
         return "no price"
     return "" if value is None else joules(float(value))  # type: ignore[arg-type]
-
-
-def joules(value: float) -> str:
-    """Joules with the prefix that leaves one to three digits in front.
-
-    Example:
-        >>> joules(2.36e-5), joules(0.0), joules(4.2e-13)
-        ('23.6 uJ', '0 J', '0.42 pJ')
-    """
-    if value == 0:
-        return "0 J"
-    for prefix, size in (("", 1.0), ("m", 1e-3), ("u", 1e-6), ("n", 1e-9)):
-        if value >= size:
-            return f"{value / size:.3g} {prefix}J"
-    return f"{value / 1e-12:.3g} pJ"
