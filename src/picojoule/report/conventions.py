@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from picojoule.report.several_products import counts_nothing
 from picojoule.synops.counts import Counts
 from picojoule.synops.watch.ledger import NOT_REPRODUCED, Ledger
 
@@ -84,7 +85,10 @@ def conventions(ledger: Ledger, like: Counts) -> Conventions:
     """
     counts: dict[str, dict[str, tuple[float, float]]] = {}
     for name in CONVENTIONS:
-        pairs = {layer: line.published.get(name) for layer, line in ledger.lines.items()}
+        pairs = {
+            layer: line.published.get(name, (0.0, 0.0) if counts_nothing(name, line.kind) else None)
+            for layer, line in ledger.lines.items()
+        }
         known = {layer: pair for layer, pair in pairs.items() if pair is not None}
         acs, macs = (
             Counts({layer: pair[k] for layer, pair in known.items()}, like.steps, like.time)
@@ -100,9 +104,14 @@ def conventions(ledger: Ledger, like: Counts) -> Conventions:
     return Conventions(counts, facts)
 
 
-def not_reproduced(facts: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
-    """Layers that others count by rules that are not followed here."""
-    return tuple(layer for layer, known in facts.items() if NOT_REPRODUCED in known)
+def _not_reproduced(known: Conventions, name: str) -> tuple[str, ...]:
+    """Layers that a counter may have rules for that are not followed here."""
+    counted = known.counts.get(name, {})
+    return tuple(
+        layer
+        for layer, facts in known.facts.items()
+        if NOT_REPRODUCED in facts and layer not in counted
+    )
 
 
 def convention_count(report: Report, name: str) -> ConventionCount:
@@ -130,5 +139,5 @@ def convention_count(report: Report, name: str) -> ConventionCount:
         {layer: synops for layer, (synops, _) in pairs.items()},
         {layer: macs for layer, (_, macs) in pairs.items()},
         report.num_timesteps,
-        () if name in ("strict", "sinabs") else not_reproduced(report.conventions.facts),
+        () if name in ("strict", "sinabs") else _not_reproduced(report.conventions, name),
     )
