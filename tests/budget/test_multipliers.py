@@ -68,6 +68,16 @@ def test_noise_around_the_target_does_not_drive_the_multiplier() -> None:
     assert 1e-3 < one.value.item() < 1e-1  # it began at 1e-2
 
 
+def test_noise_around_the_target_does_not_reach_the_weight() -> None:
+    """A batch 7 % above or below what the average is; further below, it lets go."""
+    one = multiplier(1.0)
+    one.update(torch.tensor(1.0))
+    steady = slope(one, 1.0)
+    assert slope(one, 1.07) * 1.07 == pytest.approx(steady)
+    assert slope(one, 0.93) == pytest.approx(steady)
+    assert slope(one, 0.7) < 0.02 * steady
+
+
 def test_each_neuron_has_its_own() -> None:
     rates, one = torch.tensor([0.0, 1.0]), multiplier(0.5, upper=False)
     for _ in range(20):
@@ -84,8 +94,14 @@ def test_a_limit_comes_down_from_where_the_model_is() -> None:
         assert isinstance(one.target, Tensor)
         targets.append(one.target.item())
     assert targets[:3] == [5.0] * 3
-    assert targets[3:6] == pytest.approx([4.5, 4.05, 3.645])
+    way, expected = math.log(5), []
+    for _ in range(3):
+        way -= 0.1
+        expected.append(math.exp(way))
+    assert targets[3:6] == pytest.approx(expected)
     assert targets[-1] == 1.0
+    near = [target for target in targets if 1 < target < 1.5]
+    assert near[0] / near[1] > near[-2] / near[-1] > 1.03  # slower at the end
 
 
 def test_a_model_below_its_limit_is_not_tightened() -> None:

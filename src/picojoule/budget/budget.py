@@ -27,7 +27,8 @@ class Budget:
 
     Each constraint is measured relative to its bound, and its multiplier grows by shares of itself while a
     moving average of the batches is on the wrong side, and shrinks on the right one
-    (:class:`picojoule.budget.Controller`). Limits come down from where the model is, by 1 % a step.
+    (:class:`picojoule.budget.Controller`). Limits come down from where the model is, by 1.5 %
+    a step, and more slowly from 1.6 times the bound on.
 
     What training cannot change (the SynOps of a layer whose input is given) is said once, in a
     :class:`picojoule.budget.BudgetWarning` and in `unreachable`, and is no part of the penalty. A floor
@@ -51,7 +52,7 @@ class Budget:
         constraints: further ones, made by hand.
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
         warmup_steps: steps without a penalty.
-        tighten: share by which a limit comes down in a step; 1: at once.
+        tighten: share of itself by which a limit comes down in a step at most; 1: at once.
         controller: how multipliers move.
 
     Raises:
@@ -99,7 +100,7 @@ class Budget:
         constraints: Sequence[Constraint] = (),
         margin: float = 0.01,
         warmup_steps: int = 0,
-        tighten: float = 0.01,
+        tighten: float = 0.015,
         controller: Controller = Controller(),  # noqa: B008
     ) -> None:
         if not 0 <= margin < 1:

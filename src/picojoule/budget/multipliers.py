@@ -1,12 +1,14 @@
 """Multipliers that find the weight of each constraint, whatever the scale of the task's loss.
 
-    g        = value / bound - 1                 of a limit; 1 - value / bound of a floor
-    average <- decay * average + (1 - decay) * value
-    log m   <- log m + integral * clamp(g(average) / width, -1, 1)
-    weight   = m * exp(proportional * min(g / width, 1))
+    g          = value / bound - 1                of a limit; 1 - value / bound of a floor
+    e(value)   = min(g / width, 1)                how far on the wrong side, in widths
+    average   <- decay * average + (1 - decay) * value
+    log m     <- log m + integral * e(average)    with e = -1 at least
+    log weight = log m + proportional * min(e(average), e(value) + 1/2)
 
 A controller with a proportional and an integral part, in the logarithm of the multiplier: what is
-corrected is its order of magnitude, so a loss in other units only starts it elsewhere.
+corrected is its order of magnitude, so a loss in other units only starts it elsewhere. The noise
+of single batches does not reach the weight, but a batch that falls half a width below the average lets go at once.
 """
 
 from __future__ import annotations
@@ -43,13 +45,13 @@ class Controller:
 
     Example:
         >>> Controller(integral=0.05).decay
-        0.9
+        0.8
     """
 
     integral: float = 0.1
     proportional: float = 3.0
     width: float = 0.15
-    decay: float = 0.9
+    decay: float = 0.8
     start: float = 1e-2
     least: float = 1e-6
     most: float = 1e12
@@ -149,7 +151,8 @@ class Multiplier:
 
     def _weight(self, now: Tensor) -> Tensor:
         """The multiplier, more of it on the wrong side of the target and soon none on the right one."""
-        grown = _known(self.log) + self._controller.proportional * self._error(now)
+        shift = torch.minimum(self._error(_known(self.average)), self._error(now) + 0.5)
+        grown = _known(self.log) + self._controller.proportional * shift
         return grown.clamp(max=math.log(self.most)).exp()
 
     def _error(self, value: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def plot_synops(
 
     Args:
         history: SynOps per time step at each training step, by layer.
-        target: what a layer may spend; None to draw no line.
+        target: what a layer may spend; None if layers have no limit in common.
         path: where the PNG goes; None to draw no file.
         fixed: layers that training cannot change, drawn in grey.
 
