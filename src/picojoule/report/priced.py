@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from picojoule.energy import EnergyBreakdown
 from picojoule.energy.breakdown import SPOKEN, joules
-from picojoule.energy.network import NetworkEnergy
-from picojoule.report.document import Table
+from picojoule.energy.network import NetworkEnergy, network_energy
+from picojoule.report.document import Document, Table
+
+if TYPE_CHECKING:
+    from picojoule.report.report import Profile, Report
 
 _COLUMNS = ("SynOps", "MACs", "neuron updates", "memory", "total")
 _NOT_APART = ("",) * (len(_COLUMNS) - 1) + ("not published",)
+
+
+def whole_energy(report: Report, profile: Profile) -> NetworkEnergy:
+    """Joules per sample of all layers."""
+    return network_energy(
+        profile,
+        synops=report.synops_per_sample,
+        macs=report.macs_per_sample,
+        neuron_updates=report.neuron_updates_per_sample,
+        macs_one_pass=report.macs_one_pass,
+        num_timesteps=report.num_timesteps,
+    )
+
+
+def energy_by_layer(report: Report, profile: Profile) -> dict[str, NetworkEnergy]:
+    """Joules per sample of each layer alone."""
+    return {
+        row.name: network_energy(
+            profile,
+            synops=row.synops_per_sample or 0.0,
+            macs=row.macs_per_sample or 0.0,
+            neuron_updates=row.neuron_updates_per_sample or 0.0,
+            macs_one_pass=row.macs_one_pass or 0.0,
+            num_timesteps=report.num_timesteps,
+        )
+        for row in report.rows
+    }
+
+
+def with_energy(plain: Document, energy: NetworkEnergy) -> Document:
+    """The tables and notes of a report, and those of its joules below."""
+    return Document((*plain.tables, energy_table(energy)), (*plain.notes, *energy_notes(energy)))
 
 
 def energy_table(energy: NetworkEnergy) -> Table:

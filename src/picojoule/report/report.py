@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 
 from picojoule.energy import EnergyProfile
-from picojoule.energy.network import NetworkEnergy, network_energy
+from picojoule.energy.network import NetworkEnergy
 from picojoule.plots import plot_energy
 from picojoule.report.conventions import ConventionCount, Conventions, convention_count
 from picojoule.report.document import Document, document
 from picojoule.report.explain import explain
 from picojoule.report.json_values import as_json, report_values
 from picojoule.report.pictures import draw_operations, page_pictures
-from picojoule.report.priced import as_dict, energy_notes, energy_table
+from picojoule.report.priced import as_dict, energy_by_layer, whole_energy, with_energy
 from picojoule.report.rendering import html, latex, markdown, text
 from picojoule.report.row import Row
 
@@ -138,12 +138,7 @@ class Report:
 
     def _document(self, profile: Profile | None) -> Document:
         plain = document(self)
-        if profile is None:
-            return plain
-        energy = self.energy(profile)
-        return Document(
-            (*plain.tables, energy_table(energy)), (*plain.notes, *energy_notes(energy))
-        )
+        return plain if profile is None else with_energy(plain, self.energy(profile))
 
     # ---- joules
 
@@ -163,14 +158,7 @@ class Report:
             >>> report.energy("loihi").total_j
             2.36e-05
         """
-        return network_energy(
-            profile,
-            synops=self.synops_per_sample,
-            macs=self.macs_per_sample,
-            neuron_updates=self.neuron_updates_per_sample,
-            macs_one_pass=self.macs_one_pass,
-            num_timesteps=self.num_timesteps,
-        )
+        return whole_energy(self, profile)
 
     def energy_by_layer(self, profile: Profile) -> dict[str, NetworkEnergy]:
         """The same of each layer alone. The sum over layers is that of `energy(profile)`.
@@ -185,17 +173,7 @@ class Report:
             >>> {name: energy.total_j for name, energy in report.energy_by_layer("loihi").items()}
             {'fc': 2.36e-05}
         """
-        return {
-            row.name: network_energy(
-                profile,
-                synops=row.synops_per_sample or 0.0,
-                macs=row.macs_per_sample or 0.0,
-                neuron_updates=row.neuron_updates_per_sample or 0.0,
-                macs_one_pass=row.macs_one_pass or 0.0,
-                num_timesteps=self.num_timesteps,
-            )
-            for row in self.rows
-        }
+        return energy_by_layer(self, profile)
 
     # ---- conventions
 
