@@ -52,3 +52,11 @@ def test_few_neurons_stand_on_an_axis_of_whole_numbers() -> None:
     few, many = plot_rates({"few": torch.rand(10), "many": torch.rand(1000)}).axes
     assert (few.get_yscale(), many.get_yscale()) == ("linear", "symlog")
     assert all(tick == int(tick) for tick in few.get_yticks())
+
+
+def test_long_names_fit_over_a_panel() -> None:
+    name = "model." * 20 + "last_neurons"
+    title = plot_rates({name: torch.rand(10)}).axes[0].get_title()
+    assert title.startswith("Layer ...")
+    assert title.endswith("model.last_neurons\n10 neurons, 0.0% silent")
+    assert max(map(len, title.split("\n"))) <= 60

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from picojoule.plots.canvas import GREY, ORANGE, count_neurons, new_figure, plain, save
+from picojoule.plots.canvas import GREY, ORANGE, count_neurons, new_figure, save, title_of
 
 _BINS = 30
 
@@ -39,7 +39,7 @@ def plot_firing_rates(
         count_neurons(panel, old.size)
         panel.set_ylim(0, 2 * panel.get_ylim()[1])
         panel.set(
-            title=f"Layer {plain(name)}, {old.size:,} neurons",
+            title=title_of(name, f"{old.size:,} neurons"),
             xlabel="Spikes per neuron and time step",
         )
         panel.legend(frameon=False)
