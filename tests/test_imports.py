@@ -52,7 +52,7 @@ def test_the_package_works_without_each_extra(module: str) -> None:
     [
         (
             "matplotlib.figure",
-            "from pathlib import Path; from picojoule.plots import plot_synops; plot_synops({}, 1.0, Path('x'))",
+            "from pathlib import Path; from picojoule.plots import plot_synops; plot_synops({'a': [1.0]}, 1.0, Path('x'))",
             "picojoule[plot]",
         ),
         (

@@ -220,6 +220,22 @@ def test_a_module_that_lacks_a_package_says_which() -> None:
     assert "broken.py could not be imported: No module named 'a_missing_package'" in message
 
 
+def test_a_layer_without_a_formula_has_ways_on_that_can_be_typed() -> None:
+    assert refused("./networks.py:Two", "--input", "5,3").strip() == (
+        "picojoule count: layer 'odd' (Distances) has weights but no formula, so its SynOps are unknown. "
+        "Leave it out with --ignore odd, or give its formula in Python: "
+        "picojoule.Monitor(model, formulas={Distances: your_formula})."
+    )
+
+
+def test_a_model_without_a_formula_cannot_be_left_out() -> None:
+    assert refused("./networks.py:Distances", "--input", "5,3").strip() == (
+        "picojoule count: the model itself (Distances) has weights but no formula, so its SynOps are "
+        "unknown. Give its formula in Python: "
+        "picojoule.Monitor(model, formulas={Distances: your_formula})."
+    )
+
+
 def test_what_has_no_formula_can_be_ignored() -> None:
     assert run("./networks.py:Two", "--input", "5,3", "--ignore", "odd").exit_code == 0
 

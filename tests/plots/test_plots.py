@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from picojoule.plots import plot_firing_rates, plot_synops
+from picojoule.plots import plot_firing_rates, plot_rates, plot_synops
 
 RATES = {"2": torch.rand(4, 3, 3), "5": torch.zeros(7), "8": torch.rand(2)}
 
@@ -30,3 +30,33 @@ def test_drawing_leaves_no_figure_open_and_chooses_no_backend(tmp_path: Path) ->
     pyplot_was_loaded = "matplotlib.pyplot" in sys.modules
     plot_synops({"1": [1.0]}, 1.0, tmp_path / "synops.png")
     assert ("matplotlib.pyplot" in sys.modules) == pyplot_was_loaded
+
+
+def test_synops_of_a_history_of_tensors_without_target_and_file() -> None:
+    axes = plot_synops({"a": [torch.tensor(3.0), torch.tensor(2.0)], "b": [0.0, 1.0]}).axes[0]
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[3.0, 2.0], [0.0, 1.0]]
+    assert len({(line.get_linestyle(), line.get_color()) for line in axes.lines}) == 2
+
+
+def test_lines_differ_without_colour() -> None:
+    lines = plot_synops({str(i): [1.0, 2.0] for i in range(4)}).axes[0].lines
+    assert len({line.get_linestyle() for line in lines}) == 4
+
+
+def test_an_empty_history_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no layers"):
+        plot_synops({})
+
+
+def test_few_neurons_stand_on_an_axis_of_whole_numbers() -> None:
+    few, many = plot_rates({"few": torch.rand(10), "many": torch.rand(1000)}).axes
+    assert (few.get_yscale(), many.get_yscale()) == ("linear", "symlog")
+    assert all(tick == int(tick) for tick in few.get_yticks())
+
+
+def test_long_names_fit_over_a_panel() -> None:
+    name = "model." * 20 + "last_neurons"
+    title = plot_rates({name: torch.rand(10)}).axes[0].get_title()
+    assert title.startswith("Layer ...")
+    assert title.endswith("model.last_neurons\n10 neurons, 0.0% silent")
+    assert max(map(len, title.split("\n"))) <= 60

@@ -18,7 +18,14 @@ AWKWARD = Report(
             macs_per_sample=64000.0,
             macs_one_pass=6400.0,
         ),
-        Row(name="lif^1", kind="LIF", neurons=12, firing_rate=0.25, silent_share=0.5),
+        Row(
+            name="lif^1",
+            kind="LIF",
+            neurons=12,
+            firing_rate=0.25,
+            silent_share=0.5,
+            neuron_updates_per_sample=120.0,
+        ),
         Row(
             name="block.0/matmul#1",
             kind="matmul",

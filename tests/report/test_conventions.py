@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from picojoule import Monitor, Report
 from picojoule.layers import IAF
 from picojoule.report import CONVENTIONS
+from picojoule.synops import fixed
 
 
 def report(model: nn.Module, x: Tensor, **options: str) -> Report:
@@ -147,7 +148,56 @@ def test_what_is_not_reproduced_is_said() -> None:
     cell = nn.Sequential(nn.GRUCell(3, 4))
     found = report(cell, torch.ones(2, 3))
     assert found.convention("neurobench").not_reproduced == ("0",)
-    assert "not followed here" in lines(found.explain(), "neurobench")[0]
+    assert "No number is given here" in lines(found.explain(), "neurobench")[0]
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell])
+def test_recurrent_layers_in_the_counters_of_others(layer: type[nn.Module]) -> None:
+    cell = issubclass(layer, nn.RNNCellBase)
+    found = report(nn.Sequential(layer(3, 4)), torch.ones(2, 3) if cell else torch.ones(2, 5, 3))
+    syops = found.convention("syops")
+    assert (syops.synops, syops.macs, syops.not_reproduced) == ({"0": 0.0}, {"0": 0.0}, ())
+    text = found.explain()
+    assert "neither as ACs nor as MACs" in lines(text, "syops")[0]
+    assert found.convention("neurobench").not_reproduced == ("0",)
+    known = "non-zero values and weights" if cell else "does not count it"
+    assert known in lines(text, "neurobench")[0]
+    gates = layer in (nn.LSTMCell, nn.GRUCell)
+    assert ("between gates" in lines(text, "neurobench")[0]) == gates
+    assert "as one kernel it counts nothing" in lines(text, "spikingjelly")[0]
+    assert "no rule for the rates" in lines(text, "rate_flops")[0]
+
+
+def test_attention_in_the_counters_of_others() -> None:
+    found = report(Attention(), torch.randint(0, 5, (2, 6)))
+    for name in ("neurobench", "syops"):
+        count = found.convention(name)
+        assert (count.synops["mix"], count.macs["mix"]) == (0.0, 0.0)
+        assert "mix" not in count.not_reproduced
+    mix = [line for line in lines(found.explain(), "neurobench") if line.startswith("- mix:")]
+    assert len(mix) == 1
+    assert "neurobench does not count it" in mix[0]
+
+
+class Mix(nn.Module):
+    """A product that no counter knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cdist(x, self.weight)
+
+
+def test_a_layer_of_the_user_is_left_out_and_no_rule_is_made_up() -> None:
+    model = nn.Sequential(Mix())
+    formulas = {Mix: lambda module, x: [fixed(x, fan_out=3.0)]}
+    with Monitor(model, conventions=True, formulas=formulas) as monitor:
+        model(torch.ones(2, 3))
+    found = monitor.report()
+    assert found.convention("syops").not_reproduced == ("0",)
+    assert "may have rules of its own" in lines(found.explain(), "syops")[0]
 
 
 class Attention(nn.Module):

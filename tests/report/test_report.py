@@ -81,6 +81,7 @@ def test_rows_in_the_order_of_the_model() -> None:
     assert (first.synops_per_timestep, first.synops_per_sample) == (12.0, 120.0)
     assert (first.spikes_per_synapse, first.macs_per_sample, first.macs_one_pass) == (1, 0, 12)
     assert (iaf.neurons, iaf.firing_rate, iaf.silent_share) == (4, 3.0, 0.0)
+    assert [row.neuron_updates_per_sample for row in report.rows] == [None, 40, None, 20]
     assert (last.synops_per_timestep, last.spikes_per_synapse) == (24.0, 3.0)
     assert leak.firing_rate is None
     assert report.synops_per_sample == 360.0
@@ -144,6 +145,18 @@ def test_html_with_the_picture_in_it() -> None:
     page = AWKWARD.to_html(picture=True)
     data = page.split('src="data:image/png;base64,')[1].split('"')[0]
     assert base64.b64decode(data)[:4] == b"\x89PNG"
+
+
+def test_html_has_a_picture_for_all_it_is_told() -> None:
+    pytest.importorskip("matplotlib")
+    page = AWKWARD.to_html(profile="loihi", picture=True, rates={"lif": torch.rand(12)})
+    words = [part.split('"')[0] for part in page.split('<img alt="')[1:]]
+    assert words == [
+        "Operations and firing rates by layer",
+        "Energy by layer and of the whole network",
+        "Histograms of the neurons&#x27; firing rates by layer",
+    ]
+    assert "<img" not in AWKWARD.to_html(profile="loihi", rates={"lif": torch.rand(12)})
 
 
 def test_json_has_no_nan() -> None:

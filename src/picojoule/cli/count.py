@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,11 @@ _SUFFIXES = {
 }
 
 
+_NO_FORMULA = re.compile(
+    r"Monitor: layer '(?P<name>.*?)' \((?P<kind>\w+)\) has weights but no form"
+)
+
+
 def _option(text: str) -> typer.models.OptionInfo:
     option: typer.models.OptionInfo = typer.Option(help=text)
     return option
@@ -73,7 +79,8 @@ def count(
     given: Annotated[
         str,
         typer.Option(
-            "--input", help="Shape with the batch first, such as 1,50,2,34,34; or an .npy file."
+            "--input",
+            help="Shape as the model takes it, batch first, such as 1,50,2,34,34; or an .npy file.",
         ),
     ],
     checkpoint: Annotated[
@@ -83,25 +90,40 @@ def count(
         str | None, _option("Also joules on this chip or technology, such as loihi or 45nm-int8.")
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also what five other counters give, and why.")
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also what sinabs, NeuroBench, syops, SpikingJelly and FLOPs times the rate give, and why they differ.",
+        ),
     ] = False,
     rate: Annotated[float, _option("Spikes per value of a random input, 0 to 1.")] = 0.1,
     dense: Annotated[
         bool, typer.Option("--dense", help="Draw values in 0..1, as of an image, not spikes.")
     ] = False,
-    seed: Annotated[int, _option("Of the random input.")] = 0,
+    seed: Annotated[int, _option("Seed of the random input.")] = 0,
     weights: Annotated[Weights, _option("Whether pruned weights are synapses.")] = Weights.all,
     time_axis: Annotated[
-        TimeAxis | None, _option("Where the input has its time, if the layers do not say.")
+        TimeAxis | None,
+        _option(
+            "Where the input has its time, if the layers do not say: bt after the batch, tb before it, "
+            "folded with it into one axis; loop, the model runs its layers once a step."
+        ),
     ] = None,
     num_timesteps: Annotated[
         int | None, _option("Time steps of a sample, if the layers do not say.")
     ] = None,
     ignore: Annotated[
-        list[str] | None, _option("Name of a layer that is not counted; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Layer that is not counted, with all in it; may be repeated."
+        ),
     ] = None,
     form: Annotated[
-        Format | None, typer.Option("--format", help="[default: table, or by --output's ending]")
+        Format | None,
+        typer.Option(
+            "--format",
+            help="How the report is written. html has pictures. [default: table, or by --output's ending]",
+        ),
     ] = None,
     output: Annotated[Path | None, _option("File to write instead of printing.")] = None,
 ) -> None:
@@ -109,6 +131,8 @@ def count(
 
     The input is random unless a file is given, and the counts follow the input: show it real data
     for a number to publish. The model runs once, in evaluation mode. MODEL's code is run.
+
+    Example: picojoule count ./mynet.py:build --input 1,50,2,34,34 --profile loihi --output net.html
     """
     with explained("picojoule count"):
         if profile is not None:
@@ -131,7 +155,7 @@ def count(
         for sentence in _checked(monitor):
             typer.echo(f"Note: {sentence}", err=True)
         chosen = form or _by_ending(output)
-        written = _written(report, chosen, profile).rstrip("\n") + "\n"
+        written = _written(report, chosen, profile, monitor.rates).rstrip("\n") + "\n"
         if output is None:
             typer.echo(written, nl=False)
         else:
@@ -152,13 +176,27 @@ def _run(network: nn.Module, monitor: Monitor, x: Tensor) -> None:
         with torch.no_grad(), monitor:
             network(x)
     except NotImplementedError as error:
-        raise NotImplementedError(f"{error} Here: --ignore NAME.") from error
+        raise NotImplementedError(_ways_on(str(error))) from error
     except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
         if str(error).startswith("Monitor:"):
             raise
         raise ValueError(
             f"The model does not take an input of shape {','.join(map(str, x.shape))}: {error}"
         ) from error
+
+
+def _ways_on(error: str) -> str:
+    """The Monitor's words for a layer that has no formula, with what can be done from here."""
+    found = _NO_FORMULA.match(error)
+    if found is None:
+        return error
+    name, kind = found["name"], found["kind"]
+    where = f"layer {name!r} ({kind})" if name else f"the model itself ({kind})"
+    leave_out = f"Leave it out with --ignore {name}, or give" if name else "Give"
+    return (
+        f"{where} has weights but no formula, so its SynOps are unknown. {leave_out} its formula in "
+        f"Python: picojoule.Monitor(model, formulas={{{kind}: your_formula}})."
+    )
 
 
 def _checked(monitor: Monitor) -> list[str]:
@@ -171,12 +209,12 @@ def _by_ending(output: Path | None) -> Format:
     return Format.table if output is None else _SUFFIXES.get(output.suffix.lower(), Format.table)
 
 
-def _written(report: Report, form: Format, profile: str | None) -> str:
+def _written(report: Report, form: Format, profile: str | None, rates: Mapping[str, Tensor]) -> str:
     write: dict[Format, Callable[..., str]] = {
         Format.table: report.to_text,
         Format.json: report.to_json,
         Format.latex: report.to_latex,
-        Format.html: partial(report.to_html, picture=True),
+        Format.html: partial(report.to_html, picture=True, rates=rates),
         Format.markdown: report.to_markdown,
     }
     return write[form](profile=profile)

@@ -114,3 +114,18 @@ def text(count: Quantity) -> str:
     if count.numel() == 1:
         return f"{count.item():g}"
     return f"{count.double().mean().item():g} (mean of {count.numel()})"
+
+
+def joules(value: float) -> str:
+    """Joules with the prefix that leaves one to three digits in front.
+
+    Example:
+        >>> joules(2.36e-5), joules(0.0), joules(4.2e-13)
+        ('23.6 uJ', '0 J', '0.42 pJ')
+    """
+    if value == 0:
+        return "0 J"
+    for prefix, size in (("", 1.0), ("m", 1e-3), ("u", 1e-6), ("n", 1e-9)):
+        if value >= size:
+            return f"{value / size:.3g} {prefix}J"
+    return f"{value / 1e-12:.3g} pJ"

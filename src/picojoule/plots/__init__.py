@@ -2,6 +2,7 @@
 
 from picojoule.plots.activations import scatter_activations
 from picojoule.plots.canvas import as_png
+from picojoule.plots.energy import plot_energy
 from picojoule.plots.firing_rates import plot_firing_rates
 from picojoule.plots.frontier import FrontierMark, plot_frontier
 from picojoule.plots.layers import draw_layers
@@ -15,6 +16,7 @@ __all__ = [
     "as_png",
     "draw_layers",
     "log_to_tensorboard",
+    "plot_energy",
     "plot_firing_rates",
     "plot_frontier",
     "plot_raster",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from picojoule.plots.canvas import GREY, ORANGE, new_figure, save
+from picojoule.plots.canvas import GREY, ORANGE, count_neurons, new_figure, save, title_of
 
 _BINS = 30
 
@@ -36,12 +36,11 @@ def plot_firing_rates(
         )
         if min_rate is not None:
             panel.axvline(min_rate, color="black", ls="--", lw=1, label=f"minimum, {min_rate:g}")
-        panel.set_yscale("symlog")
+        count_neurons(panel, old.size)
         panel.set_ylim(0, 2 * panel.get_ylim()[1])
         panel.set(
-            title=f"Layer {name}, {old.size} neurons",
-            xlabel="Spikes per time step",
-            ylabel="Neurons",
+            title=title_of(name, f"{old.size:,} neurons"),
+            xlabel="Spikes per neuron and time step",
         )
         panel.legend(frameon=False)
     for unused in list(panels):

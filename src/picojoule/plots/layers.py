@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picojoule.plots.canvas import GREY, LAYER_COLOURS, ORANGE, new_figure, save
+from picojoule.plots.canvas import GREY, LAYER_COLOURS, ORANGE, new_figure, plain, save, with_prefix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,22 +29,33 @@ def draw_layers(
     Raises:
         ImportError: matplotlib is missing.
     """
-    figure = new_figure(11, 1.6 + 0.35 * max(len(synops), len(rates), 4))
+    figure = new_figure(11, 2.0 + 0.35 * max(len(synops), len(rates), 4))
     spent, firing = figure.subplots(1, 2)
-    layers = [_plain(name) for name in synops]
+    layers = [plain(name) for name in synops]
     spent.barh(layers, list(synops.values()), color=LAYER_COLOURS[0], label="SynOps")
-    spent.barh(layers, list(macs.values()), left=list(synops.values()), color=GREY, label="MACs")
-    spent.set(title="Operations per sample", xlabel="Operations")
-    spent.legend(frameon=False)
-    firing.barh([_plain(name) for name in rates], list(rates.values()), color=ORANGE)
-    firing.set(title="Firing rate", xlabel="Spikes per neuron and time step")
+    if any(macs.values()):
+        spent.barh(
+            layers,
+            list(macs.values()),
+            left=list(synops.values()),
+            facecolor=GREY,
+            edgecolor="white",
+            linewidth=0,
+            hatch="//",
+            label="MACs of dense values",
+        )
+    spent.set(title="Operations per sample", xlabel="Operations", ylabel="Layer")
+    longest = max((synops[name] + macs[name] for name in synops), default=0.0)
+    spent.set_xlim(0, 1.05 * longest or 1)
+    spent.xaxis.set_major_formatter(lambda value, _: with_prefix(value))
+    figure.legend(handles=spent.get_legend_handles_labels()[0], loc="outside lower left", ncols=2)
+    firing.barh([plain(name) for name in rates], list(rates.values()), color=ORANGE)
+    firing.set(title="Firing rate", xlabel="Spikes per neuron and time step", ylabel="Layer")
+    if not rates:
+        firing.set_yticks([])
+        firing.text(0.5, 0.5, "no spiking layers", ha="center", transform=firing.transAxes)
     for panel in (spent, firing):
         panel.invert_yaxis()
     if path is not None:
         save(figure, path)
     return figure
-
-
-def _plain(name: str) -> str:
-    """A dollar sign would begin a formula."""
-    return (name or "(model)").replace("$", r"\$")

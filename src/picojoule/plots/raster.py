@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from picojoule.plots.canvas import new_figure, save
+from picojoule.plots.canvas import new_figure, save, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _SIZE = 4.0  # points squared of one spike
+_ROOMY = 200  # neurons that have a line of the picture each; the dots of more are smaller
 
 
 def plot_raster(
@@ -51,7 +52,8 @@ def plot_raster(
         raise ValueError(f"plot_raster: sample is {sample}, but there are {len(spikes)} samples.")
     one = spikes[sample].detach().flatten(1).cpu()
     time, neuron = one.nonzero(as_tuple=True)
-    sizes = _SIZE * one[time, neuron].abs().double()
+    share = max(min(_ROOMY / max(one.shape[1], 1), 1.0), 0.25)
+    sizes = share * _SIZE * one[time, neuron].abs().double()
     figure = new_figure(9, 4.5)
     axes = figure.subplots()
     axes.scatter(time.double() * (dt_s or 1), neuron, s=sizes, color="black", linewidths=0)
@@ -63,6 +65,9 @@ def plot_raster(
         xlim=(-0.01 * end, 1.01 * end),
         ylim=(-0.5, max(one.shape[1], 1) - 0.5),
     )
+    whole_numbers(axes.yaxis)
+    if dt_s is None:
+        whole_numbers(axes.xaxis)
     if path is not None:
         save(figure, path)
     return figure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from picojoule.plots.canvas import ORANGE, new_figure, save
+from picojoule.plots.canvas import ORANGE, count_neurons, new_figure, save, title_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,7 @@ def plot_rates(rates: Mapping[str, Tensor], path: Path | None = None, bins: int 
     if not rates:
         raise ValueError("plot_rates: no layers; the model that was watched has no spiking layer.")
     rows = math.ceil(len(rates) / 2)
-    figure = new_figure(10, 3 * rows)
+    figure = new_figure(10, 3.2 * rows)
     panels = figure.subplots(rows, 2, squeeze=False).flat
     for (name, layer), panel in zip(rates.items(), panels, strict=False):
         values = layer.detach().flatten().double().cpu().numpy()
@@ -45,11 +45,10 @@ def plot_rates(rates: Mapping[str, Tensor], path: Path | None = None, bins: int 
             values, bins, range=(min(float(values.min(initial=0.0)), 0.0), most), color=ORANGE
         )
         silent = f"{(values == 0).mean():.1%}" if values.size else "0%"
-        panel.set_yscale("symlog")
+        count_neurons(panel, values.size)
         panel.set(
-            title=f"Layer {name}, {values.size} neurons, {silent} silent".replace("$", r"\$"),
-            xlabel="Spikes per time step",
-            ylabel="Neurons",
+            title=title_of(name, f"{values.size:,} neurons, {silent} silent"),
+            xlabel="Spikes per neuron and time step",
         )
     for unused in list(panels):
         unused.remove()

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from picojoule.report.several_products import counts_nothing
 from picojoule.synops.counts import Counts
 from picojoule.synops.watch.ledger import NOT_REPRODUCED, Ledger
+
+if TYPE_CHECKING:
+    from picojoule.report.report import Report
 
 CONVENTIONS = {
     "strict": "one SynOp a spike that arrives at an existing synapse; dense input apart, as MACs",
@@ -80,7 +85,10 @@ def conventions(ledger: Ledger, like: Counts) -> Conventions:
     """
     counts: dict[str, dict[str, tuple[float, float]]] = {}
     for name in CONVENTIONS:
-        pairs = {layer: line.published.get(name) for layer, line in ledger.lines.items()}
+        pairs = {
+            layer: line.published.get(name, (0.0, 0.0) if counts_nothing(name, line.kind) else None)
+            for layer, line in ledger.lines.items()
+        }
         known = {layer: pair for layer, pair in pairs.items() if pair is not None}
         acs, macs = (
             Counts({layer: pair[k] for layer, pair in known.items()}, like.steps, like.time)
@@ -96,6 +104,40 @@ def conventions(ledger: Ledger, like: Counts) -> Conventions:
     return Conventions(counts, facts)
 
 
-def not_reproduced(facts: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
-    """Layers that others count by rules that are not followed here."""
-    return tuple(layer for layer, known in facts.items() if NOT_REPRODUCED in known)
+def _not_reproduced(known: Conventions, name: str) -> tuple[str, ...]:
+    """Layers that a counter may have rules for that are not followed here."""
+    counted = known.counts.get(name, {})
+    return tuple(
+        layer
+        for layer, facts in known.facts.items()
+        if NOT_REPRODUCED in facts and layer not in counted
+    )
+
+
+def convention_count(report: Report, name: str) -> ConventionCount:
+    """What a report knows of a convention.
+
+    Raises:
+        ValueError: there is no such convention, or the Monitor did not keep what it needs.
+    """
+    if name not in CONVENTIONS:
+        raise ValueError(f"Report: convention is {name!r}; choose one of {list(CONVENTIONS)}.")
+    if name == report.counted_by:
+        pairs = {
+            row.name: (row.synops_per_sample, row.macs_per_sample or 0.0)
+            for row in report.rows
+            if row.synops_per_sample is not None
+        }
+    elif not report.conventions.counts:
+        raise ValueError(
+            f"Report: what {name!r} needs was not kept. Pass Monitor(model, conventions=True)."
+        )
+    else:
+        pairs = dict(report.conventions.counts[name])
+    return ConventionCount(
+        name,
+        {layer: synops for layer, (synops, _) in pairs.items()},
+        {layer: macs for layer, (_, macs) in pairs.items()},
+        report.num_timesteps,
+        () if name in ("strict", "sinabs") else _not_reproduced(report.conventions, name),
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from picojoule.report.conventions import CONVENTIONS, ConventionCount
 from picojoule.report.document import count
+from picojoule.report.several_products import counts_nothing, left_out
 
 if TYPE_CHECKING:
     from picojoule.report.report import Report
@@ -83,7 +84,7 @@ def _paragraph(report: Report, other: ConventionCount, strict: ConventionCount) 
     yield f"{name} ({CONVENTIONS[name]}): {numbers}."
     for layer in strict.synops:
         if layer not in other.synops:
-            yield f"- {layer}: {name} has rules of its own for it, which are not followed here; it is left out."
+            yield f"- {layer}: {left_out(name, _kind(report, layer))}. No number is given here."
             continue
         ours, theirs = _compared(strict, layer, name), _compared(other, layer, name)
         if any(abs(a - b) > _SAME * max(a, b) for a, b in zip(ours, theirs, strict=True)):
@@ -95,8 +96,15 @@ def _compared(counts: ConventionCount, layer: str, convention: str) -> tuple[flo
     return numbers[:1] if convention == "spikingjelly" else numbers
 
 
+def _kind(report: Report, layer: str) -> str:
+    return next((row.kind for row in report.rows if row.name == layer), "")
+
+
 def _why(report: Report, strict: ConventionCount, other: ConventionCount, layer: str) -> str:
     convention = other.convention
+    unseen = counts_nothing(convention, _kind(report, layer))
+    if unseen is not None:
+        return unseen
     facts = set(report.conventions.facts.get(layer, frozenset()))
     if f"unseen by {convention}" in facts:
         return f"{convention} does not see this kind of layer or call"

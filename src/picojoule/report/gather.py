@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from picojoule.report.row import Row
 from picojoule.synops.counts import Counts
@@ -14,11 +15,18 @@ def rows(ledger: Ledger, counts: Mapping[str, Counts]) -> tuple[Row, ...]:
 
     Args:
         ledger: the sums.
-        counts: "synops", "macs" and "dense" of each layer.
+        counts: "synops", "macs" and "dense" of each layer, "updates" of those with dynamics.
     """
-    return tuple(
+    found = (
         _synapses(name, ledger, counts) if name in ledger.lines else _neurons(name, ledger)
         for name in ledger.order
+    )
+    updates = counts["updates"].per_sample
+    return tuple(
+        replace(row, neuron_updates_per_sample=updates[row.name].item())
+        if row.name in updates
+        else row
+        for row in found
     )
 
 

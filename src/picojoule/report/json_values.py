@@ -1,10 +1,25 @@
-"""Plain values as JSON, which has no NaN and no infinity."""
+"""A report as plain values, and these as JSON, which has no NaN and no infinity."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from picojoule.report.conventions import CONVENTIONS
+
+if TYPE_CHECKING:
+    from picojoule.report.report import Report
+
+_TOTALS = (
+    "synops_per_timestep",
+    "synops_per_sample",
+    "macs_per_sample",
+    "macs_one_pass",
+    "biases_per_sample",
+    "neuron_updates_per_sample",
+)
 
 
 def as_json(content: Any, indent: int | None = None) -> str:
@@ -23,3 +38,25 @@ def _finite(content: Any) -> Any:
     if isinstance(content, list):
         return [_finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def report_values(report: Report) -> dict[str, Any]:
+    """Rows, totals and units of a report as plain Python values."""
+    content: dict[str, Any] = {
+        "model": report.model,
+        "samples": report.samples,
+        "num_timesteps": report.num_timesteps,
+        "layers": [asdict(row) | {"input": row.input} for row in report.rows],
+        "totals": {name: getattr(report, name) for name in _TOTALS},
+    }
+    if report.conventions.counts:
+        counts = map(report.convention, CONVENTIONS)
+        content["conventions"] = {
+            each.convention: {
+                "synops_per_sample": each.synops_per_sample,
+                "macs_per_sample": each.macs_per_sample,
+                "not_reproduced": list(each.not_reproduced),
+            }
+            for each in counts
+        }
+    return content

@@ -44,7 +44,7 @@ class Monitor(CountingMonitor):  # noqa: D101
         synops = self.synops
         return Report(
             model=type(self._model).__name__,
-            rows=rows(ledger, counts),
+            rows=rows(ledger, {**counts, "updates": self.neuron_updates}),
             samples=round(synops.steps / synops.time),
             num_timesteps=synops.time,
             biases_per_sample=counts["biases"].per_sample.total.item(),

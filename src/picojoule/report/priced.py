@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from picojoule.energy import EnergyBreakdown
-from picojoule.energy.breakdown import SPOKEN
-from picojoule.energy.network import NetworkEnergy
-from picojoule.report.document import Table
+from picojoule.energy.breakdown import SPOKEN, joules
+from picojoule.energy.network import NetworkEnergy, network_energy
+from picojoule.report.document import Document, Table
+
+if TYPE_CHECKING:
+    from picojoule.report.report import Profile, Report
 
 _COLUMNS = ("SynOps", "MACs", "neuron updates", "memory", "total")
 _NOT_APART = ("",) * (len(_COLUMNS) - 1) + ("not published",)
+
+
+def whole_energy(report: Report, profile: Profile) -> NetworkEnergy:
+    """Joules per sample of all layers."""
+    return network_energy(
+        profile,
+        synops=report.synops_per_sample,
+        macs=report.macs_per_sample,
+        neuron_updates=report.neuron_updates_per_sample,
+        macs_one_pass=report.macs_one_pass,
+        num_timesteps=report.num_timesteps,
+    )
+
+
+def energy_by_layer(report: Report, profile: Profile) -> dict[str, NetworkEnergy]:
+    """Joules per sample of each layer alone."""
+    return {
+        row.name: network_energy(
+            profile,
+            synops=row.synops_per_sample or 0.0,
+            macs=row.macs_per_sample or 0.0,
+            neuron_updates=row.neuron_updates_per_sample or 0.0,
+            macs_one_pass=row.macs_one_pass or 0.0,
+            num_timesteps=report.num_timesteps,
+        )
+        for row in report.rows
+    }
+
+
+def with_energy(plain: Document, energy: NetworkEnergy) -> Document:
+    """The tables and notes of a report, and those of its joules below."""
+    return Document((*plain.tables, energy_table(energy)), (*plain.notes, *energy_notes(energy)))
 
 
 def energy_table(energy: NetworkEnergy) -> Table:
@@ -102,18 +137,3 @@ def _part(name: str, value: object, breakdown: EnergyBreakdown) -> str:
     if name in breakdown.unpriced:
         return "no price"
     return "" if value is None else joules(float(value))  # type: ignore[arg-type]
-
-
-def joules(value: float) -> str:
-    """Joules with the prefix that leaves one to three digits in front.
-
-    Example:
-        >>> joules(2.36e-5), joules(0.0), joules(4.2e-13)
-        ('23.6 uJ', '0 J', '0.42 pJ')
-    """
-    if value == 0:
-        return "0 J"
-    for prefix, size in (("", 1.0), ("m", 1e-3), ("u", 1e-6), ("n", 1e-9)):
-        if value >= size:
-            return f"{value / size:.3g} {prefix}J"
-    return f"{value / 1e-12:.3g} pJ"

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from torch import Tensor
+
 from picojoule.energy import EnergyProfile
-from picojoule.energy.network import NetworkEnergy, network_energy
-from picojoule.plots import as_png, draw_layers
-from picojoule.report.conventions import (
-    CONVENTIONS,
-    ConventionCount,
-    Conventions,
-    not_reproduced,
-)
+from picojoule.energy.network import NetworkEnergy
+from picojoule.plots import plot_energy
+from picojoule.report.conventions import ConventionCount, Conventions, convention_count
 from picojoule.report.document import Document, document
 from picojoule.report.explain import explain
-from picojoule.report.json_values import as_json
-from picojoule.report.priced import as_dict, energy_notes, energy_table
+from picojoule.report.json_values import as_json, report_values
+from picojoule.report.pictures import draw_operations, page_pictures
+from picojoule.report.priced import as_dict, energy_by_layer, whole_energy, with_energy
 from picojoule.report.rendering import html, latex, markdown, text
 from picojoule.report.row import Row
 
@@ -95,34 +94,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Rows, totals and units as plain Python values."""
-        content: dict[str, Any] = {
-            "model": self.model,
-            "samples": self.samples,
-            "num_timesteps": self.num_timesteps,
-            "layers": [asdict(row) | {"input": row.input} for row in self.rows],
-            "totals": self._totals(),
-        }
-        if self.conventions.counts:
-            counts = map(self.convention, CONVENTIONS)
-            content["conventions"] = {
-                each.convention: {
-                    "synops_per_sample": each.synops_per_sample,
-                    "macs_per_sample": each.macs_per_sample,
-                    "not_reproduced": list(each.not_reproduced),
-                }
-                for each in counts
-            }
-        return content
-
-    def _totals(self) -> dict[str, float]:
-        return {
-            "synops_per_timestep": self.synops_per_timestep,
-            "synops_per_sample": self.synops_per_sample,
-            "macs_per_sample": self.macs_per_sample,
-            "macs_one_pass": self.macs_one_pass,
-            "biases_per_sample": self.biases_per_sample,
-            "neuron_updates_per_sample": self.neuron_updates_per_sample,
-        }
+        return report_values(self)
 
     def to_json(self, indent: int | None = 2, *, profile: Profile | None = None) -> str:
         """`to_dict()` as JSON; with a profile, `energy_j` too."""
@@ -143,26 +115,30 @@ class Report:
         """A table in LaTeX, for the package `booktabs`; with a profile, the energy below."""
         return latex(self._document(profile))
 
-    def to_html(self, *, profile: Profile | None = None, picture: bool = False) -> str:
+    def to_html(
+        self,
+        *,
+        profile: Profile | None = None,
+        picture: bool = False,
+        rates: Mapping[str, Tensor] | None = None,
+    ) -> str:
         """A page that needs no other file; with a profile, the energy below.
 
         Args:
             profile: a name, or a profile of your own.
-            picture: put what `plot()` draws into it; needs matplotlib.
+            picture: put what `plot()` draws into it, and with a profile what `plot_energy()` draws;
+                needs matplotlib.
+            rates: with `picture`, also histograms of these firing rates, such as `monitor.rates`.
         """
-        return html(self._document(profile), as_png(self.plot()) if picture else None)
+        pictures = page_pictures(self, profile, rates) if picture else None
+        return html(self._document(profile), pictures)
 
     def __str__(self) -> str:
         return self.to_text()
 
     def _document(self, profile: Profile | None) -> Document:
         plain = document(self)
-        if profile is None:
-            return plain
-        energy = self.energy(profile)
-        return Document(
-            (*plain.tables, energy_table(energy)), (*plain.notes, *energy_notes(energy))
-        )
+        return plain if profile is None else with_energy(plain, self.energy(profile))
 
     # ---- joules
 
@@ -182,14 +158,22 @@ class Report:
             >>> report.energy("loihi").total_j
             2.36e-05
         """
-        return network_energy(
-            profile,
-            synops=self.synops_per_sample,
-            macs=self.macs_per_sample,
-            neuron_updates=self.neuron_updates_per_sample,
-            macs_one_pass=self.macs_one_pass,
-            num_timesteps=self.num_timesteps,
-        )
+        return whole_energy(self, profile)
+
+    def energy_by_layer(self, profile: Profile) -> dict[str, NetworkEnergy]:
+        """The same of each layer alone. The sum over layers is that of `energy(profile)`.
+
+        Raises:
+            ValueError: there is no such profile, or it publishes limits instead of joules.
+
+        Example:
+            >>> from picojoule.report import Row
+            >>> row = Row(name="fc", kind="Linear", synops_per_sample=1e6, macs_one_pass=2e5)
+            >>> report = Report(model="Net", rows=(row,), samples=1, num_timesteps=10)
+            >>> {name: energy.total_j for name, energy in report.energy_by_layer("loihi").items()}
+            {'fc': 2.36e-05}
+        """
+        return energy_by_layer(self, profile)
 
     # ---- conventions
 
@@ -210,27 +194,7 @@ class Report:
             >>> report.convention("strict").synops_per_sample
             60.0
         """
-        if name not in CONVENTIONS:
-            raise ValueError(f"Report: convention is {name!r}; choose one of {list(CONVENTIONS)}.")
-        if name == self.counted_by:
-            pairs = {
-                row.name: (row.synops_per_sample, row.macs_per_sample or 0.0)
-                for row in self.rows
-                if row.synops_per_sample is not None
-            }
-        elif not self.conventions.counts:
-            raise ValueError(
-                f"Report: what {name!r} needs was not kept. Pass Monitor(model, conventions=True)."
-            )
-        else:
-            pairs = dict(self.conventions.counts[name])
-        return ConventionCount(
-            name,
-            {layer: synops for layer, (synops, _) in pairs.items()},
-            {layer: macs for layer, (_, macs) in pairs.items()},
-            self.num_timesteps,
-            () if name in ("strict", "sinabs") else not_reproduced(self.conventions.facts),
-        )
+        return convention_count(self, name)
 
     def explain(self) -> str:
         """Where and why the published conventions differ for this model, in plain sentences.
@@ -251,8 +215,26 @@ class Report:
         Raises:
             ImportError: matplotlib is missing.
         """
-        counted = [row for row in self.rows if row.synops_per_sample is not None]
-        synops = {row.name: row.synops_per_sample or 0.0 for row in counted}
-        macs = {row.name: row.macs_per_sample or 0.0 for row in counted}
-        rates = {row.name: row.firing_rate for row in self.rows if row.firing_rate is not None}
-        return draw_layers(synops, macs, rates, None if path is None else Path(path))
+        return draw_operations(self, None if path is None else Path(path))
+
+    def plot_energy(self, profile: Profile, path: Path | str | None = None) -> Figure:
+        """Draw the joules of each layer and of the whole, beside those of the ANN; needs matplotlib.
+
+        Args:
+            profile: a name, or a profile of your own.
+            path: where to write it as PNG, if at all.
+
+        Raises:
+            ValueError: there is no such profile, or it publishes limits instead of joules.
+            ImportError: matplotlib is missing.
+
+        Example:
+            >>> from picojoule.report import Row
+            >>> row = Row(name="fc", kind="Linear", synops_per_sample=1e6, macs_one_pass=2e5)
+            >>> report = Report(model="Net", rows=(row,), samples=1, num_timesteps=10)
+            >>> figure = report.plot_energy("loihi")
+            >>> figure.axes[0].get_title()
+            'Energy by layer on loihi, with memory'
+        """
+        layers = self.energy_by_layer(profile)
+        return plot_energy(self.energy(profile), layers, None if path is None else Path(path))

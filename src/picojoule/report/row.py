@@ -20,6 +20,7 @@ class Row:
         neurons: of a layer with dynamics, in one sample.
         firing_rate: spikes per neuron and time step.
         silent_share: share of neurons that did not fire at all, 0 to 1.
+        neuron_updates_per_sample: neurons times time steps.
 
     Example:
         >>> row = Row(name="fc", kind="Linear", synops_per_sample=0.0, macs_per_sample=12.0)
@@ -37,6 +38,7 @@ class Row:
     neurons: int | None = None
     firing_rate: float | None = None
     silent_share: float | None = None
+    neuron_updates_per_sample: float | None = None
 
     @property
     def input(self) -> str | None:

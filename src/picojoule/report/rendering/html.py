@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from html import escape
 
 from picojoule.report.document import Document, Table
@@ -15,13 +16,18 @@ _STYLE = (
 )
 
 
-def html(document: Document, png: bytes | None = None) -> str:
-    """A page with the tables, the notes as paragraphs, and a picture between them if there is one."""
+def html(document: Document, pictures: Mapping[str, bytes] | None = None) -> str:
+    """A page with the tables, the pictures, and the notes as paragraphs.
+
+    Args:
+        document: the words.
+        pictures: PNGs by what is said where they cannot be shown.
+    """
     title = escape(document.tables[0].title)
     tables = "\n".join(_table(table) for table in document.tables)
-    if png is not None:
+    for words, png in (pictures or {}).items():
         data = b64encode(png).decode()
-        tables += f'\n<p><img alt="Operations and firing rates by layer" src="data:image/png;base64,{data}"></p>'
+        tables += f'\n<p><img alt="{escape(words)}" src="data:image/png;base64,{data}"></p>'
     notes = "\n".join(f"<p>{escape(note)}</p>" for note in document.notes)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>\n'

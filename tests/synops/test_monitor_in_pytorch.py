@@ -1,0 +1,143 @@
+"""A watched model under checkpointing, autocast, copying, compiling and failure."""
+
+import copy
+import gc
+import io
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+import picojoule
+from picojoule import Monitor
+from tests.synops.networks import T, lenet, spikes
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_checkpointed_layers_are_counted_once(reentrant: bool) -> None:
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 4), nn.Linear(4, 2)
+
+        def body(self, x: Tensor) -> Tensor:
+            return self.b((self.a(x) > 0).float() * 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return checkpoint(self.body, x, use_reentrant=reentrant)
+
+    model = Checkpointed()
+    x = spikes(2, 3).requires_grad_()
+    with Monitor(model) as monitor:
+        model(x).sum().backward()
+        before = monitor.synops.total.item()
+        if not reentrant:
+            monitor.synops.total.backward()
+    assert monitor.synops["a"].item() == x.sum().item() * 4 / 2
+    assert monitor.synops.total.item() == before
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_gradient_modes_and_autocast_leave_the_count(mode: Any, autocast: bool) -> None:
+    model, x = lenet().eval(), spikes(3 * T, 1, 14, 14)
+    with torch.no_grad():
+        for parameter in model.parameters():  # exact in bfloat16
+            parameter.copy_(parameter.sign() / 4)
+    with Monitor(model) as monitor:
+        model(x)
+        plain = monitor.synops.total.item()
+        picojoule.reset_states(model)
+        with mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            model(x)
+    assert monitor.synops.total.item() == pytest.approx(plain, rel=1e-6)
+
+
+def test_copies_and_pickles_of_a_watched_model_are_not_watched() -> None:
+    model, x = lenet(), spikes(T, 1, 14, 14)
+    with Monitor(model) as monitor:
+        model(x)
+        before = monitor.synops.total.item()
+        for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            copied(1 - x)
+            torch.save(copied, io.BytesIO())
+        assert monitor.synops.total.item() == before
+    assert not model._forward_hooks
+    assert not model._forward_pre_hooks
+
+
+@pytest.mark.parametrize("way", ["wrapped", "inside", "in place", "region"])
+def test_a_compiled_model_is_watched_uncompiled(way: str) -> None:
+    model, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), spikes(5, 3)
+    torch._dynamo.reset()
+    call: Any = model
+    if way in ("wrapped", "inside"):
+        call = torch.compile(model, backend="eager")
+    elif way == "in place":
+        model.compile(backend="eager")
+    else:
+        model[0].compile(backend="eager")
+    call(x)
+    with Monitor(call if way == "wrapped" else model) as monitor:
+        call(x)
+    assert monitor.synops["0"].item() == pytest.approx(x.sum().item() * 4 / 5)
+    call(x)  # compiled again
+    assert (model._compiled_call_impl is not None) == (way == "in place")
+
+
+def test_compiling_under_watch_runs_uncompiled_or_says_what_to_do() -> None:
+    code = """if True:
+        import sys, torch, picojoule
+        model, x = torch.nn.Linear(3, 2), torch.ones(5, 3)
+        for known in (False, True):  # to Picojoule: that there is a compiler
+            assert ("torch._dynamo" in sys.modules) == known
+            with picojoule.Monitor(model) as monitor:
+                compiled = torch.compile(model, backend="eager")
+                try:
+                    compiled(x)
+                    print(monitor.synops.total.item())
+                except RuntimeError as error:
+                    print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    refused, counted = done.stdout.strip().splitlines()
+    assert "Compile it first, then attach the Monitor" in refused
+    assert counted == "6.0"
+
+
+def test_a_failing_forward_leaves_nothing_behind() -> None:
+    model = lenet()
+    before = len(torch.nn.modules.module._global_forward_hooks)
+    with Monitor(model) as monitor:
+        with pytest.raises(RuntimeError):
+            model(torch.zeros(T, 2, 14, 14))
+        assert len(torch.nn.modules.module._global_forward_hooks) == before
+        assert not torch._C._len_torch_function_stack()
+        model(spikes(T, 1, 14, 14))
+        assert monitor.synops.total.item() > 0
+
+
+def test_a_monitor_that_is_forgotten_lets_compiled_code_be() -> None:
+    def forget() -> None:
+        model = nn.Linear(3, 2)
+        picojoule.Monitor(model).attach()
+        model(torch.ones(1, 3))
+
+    import torch._dynamo
+
+    forget()
+    gc.collect()
+    seen: list[bool] = []
+
+    @torch.compile(backend="eager", fullgraph=True)
+    def compiled(x: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.compiler.is_compiling())
+        return x + 1
+
+    compiled(torch.ones(1))
+    assert seen == [True]
