@@ -207,3 +207,13 @@ def test_a_forgotten_reset_is_pointed_out() -> None:
     with Monitor(model) as monitor:
         model(x)
     assert monitor.check() == []
+
+
+def test_a_model_that_is_itself_not_counted_is_not_told_to_be_ignored() -> None:
+    model = Mix()
+    with (
+        picojoule.Monitor(model),
+        pytest.raises(NotImplementedError, match=r"the model itself \(Mix\)") as caught,
+    ):
+        model(torch.ones(2, 3))
+    assert "ignore" not in str(caught.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -19,6 +18,7 @@ from picojoule.cli.failure import explained
 from picojoule.cli.model_input import model_input
 from picojoule.report import Monitor, Report
 from picojoule.synops import MonitorWarning
+from picojoule.synops.watch.checks import UncountedLayer
 from picojoule.training.factories import load_model
 from picojoule.training.weights import load_weights
 
@@ -56,11 +56,6 @@ _SUFFIXES = {
     ".htm": Format.html,
     ".md": Format.markdown,
 }
-
-
-_NO_FORMULA = re.compile(
-    r"Monitor: layer '(?P<name>.*?)' \((?P<kind>\w+)\) has weights but no form"
-)
 
 
 def _option(text: str) -> typer.models.OptionInfo:
@@ -175,8 +170,8 @@ def _run(network: nn.Module, monitor: Monitor, x: Tensor) -> None:
     try:
         with torch.no_grad(), monitor:
             network(x)
-    except NotImplementedError as error:
-        raise NotImplementedError(_ways_on(str(error))) from error
+    except UncountedLayer as error:
+        raise NotImplementedError(_ways_on(error)) from error
     except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
         if str(error).startswith("Monitor:"):
             raise
@@ -185,17 +180,12 @@ def _run(network: nn.Module, monitor: Monitor, x: Tensor) -> None:
         ) from error
 
 
-def _ways_on(error: str) -> str:
-    """The Monitor's words for a layer that has no formula, with what can be done from here."""
-    found = _NO_FORMULA.match(error)
-    if found is None:
-        return error
-    name, kind = found["name"], found["kind"]
-    where = f"layer {name!r} ({kind})" if name else f"the model itself ({kind})"
-    leave_out = f"Leave it out with --ignore {name}, or give" if name else "Give"
+def _ways_on(error: UncountedLayer) -> str:
+    """What can be done from here about a layer without a formula."""
+    leave_out = f"Leave it out with --ignore {error.name}, or give" if error.name else "Give"
     return (
-        f"{where} has weights but no formula, so its SynOps are unknown. {leave_out} its formula in "
-        f"Python: picojoule.Monitor(model, formulas={{{kind}: your_formula}})."
+        f"{error.what} {leave_out} its formula in Python: "
+        f"picojoule.Monitor(model, formulas={{{error.kind}: your_formula}})."
     )
 
 

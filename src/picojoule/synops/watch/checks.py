@@ -46,7 +46,7 @@ def check_counted(watched: WatchedForward) -> None:
                 continue
         for parameter in module.parameters(recurse=False):
             if _is_weight(parameter) and id(parameter) not in known:
-                raise _uncounted(name, module)
+                raise UncountedLayer(name, type(module).__name__)
 
 
 def _is_weight(parameter: torch.Tensor) -> bool:
@@ -55,12 +55,24 @@ def _is_weight(parameter: torch.Tensor) -> bool:
     return parameter.ndim >= 2 and (spread >= 2 or parameter.ndim == 2)
 
 
-def _uncounted(name: str, module: nn.Module) -> NotImplementedError:
-    kind = type(module).__name__
-    return NotImplementedError(
-        f"Monitor: layer {name!r} ({kind}) has weights but no formula, so its SynOps are unknown. "
-        f"Pass formulas={{{kind}: your_formula}}, or ignore=[{name!r}]."
-    )
+class UncountedLayer(NotImplementedError):
+    """A layer with weights but no formula.
+
+    Args:
+        name: the module's qualified name; "" for the model itself.
+        kind: its type's name.
+    """
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.name, self.kind = name, kind
+        leave_out = f", or ignore=[{name!r}]" if name else ""
+        super().__init__(f"Monitor: {self.what} Pass formulas={{{kind}: your_formula}}{leave_out}.")
+
+    @property
+    def what(self) -> str:
+        """What is wrong, as a sentence."""
+        where = f"layer {self.name!r}" if self.name else "the model itself"
+        return f"{where} ({self.kind}) has weights but no formula, so its SynOps are unknown."
 
 
 def oddities(ledger: Ledger, macs: float, synops: float) -> Iterator[str]:
