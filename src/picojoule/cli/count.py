@@ -18,7 +18,7 @@ from picojoule.cli.failure import explained
 from picojoule.cli.model_input import model_input
 from picojoule.report import Monitor, Report
 from picojoule.synops import MonitorWarning
-from picojoule.synops.watch.checks import UncountedLayer
+from picojoule.synops.watch.checks import UncountedLayerError
 from picojoule.training.factories import load_model
 from picojoule.training.weights import load_weights
 
@@ -170,7 +170,7 @@ def _run(network: nn.Module, monitor: Monitor, x: Tensor) -> None:
     try:
         with torch.no_grad(), monitor:
             network(x)
-    except UncountedLayer as error:
+    except UncountedLayerError as error:
         raise NotImplementedError(_ways_on(error)) from error
     except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
         if str(error).startswith("Monitor:"):
@@ -180,7 +180,7 @@ def _run(network: nn.Module, monitor: Monitor, x: Tensor) -> None:
         ) from error
 
 
-def _ways_on(error: UncountedLayer) -> str:
+def _ways_on(error: UncountedLayerError) -> str:
     """What can be done from here about a layer without a formula."""
     leave_out = f"Leave it out with --ignore {error.name}, or give" if error.name else "Give"
     return (

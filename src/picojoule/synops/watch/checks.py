@@ -46,7 +46,7 @@ def check_counted(watched: WatchedForward) -> None:
                 continue
         for parameter in module.parameters(recurse=False):
             if _is_weight(parameter) and id(parameter) not in known:
-                raise UncountedLayer(name, type(module).__name__)
+                raise UncountedLayerError(name, type(module).__name__)
 
 
 def _is_weight(parameter: torch.Tensor) -> bool:
@@ -55,7 +55,7 @@ def _is_weight(parameter: torch.Tensor) -> bool:
     return parameter.ndim >= 2 and (spread >= 2 or parameter.ndim == 2)
 
 
-class UncountedLayer(NotImplementedError):
+class UncountedLayerError(NotImplementedError):
     """A layer with weights but no formula.
 
     Args:
