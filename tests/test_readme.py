@@ -21,7 +21,7 @@ def test_its_code_blocks_run_in_order(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_its_table_is_that_of_the_committed_run() -> None:
     report = json.loads((ROOT / "benchmarks/results/train.json").read_text())
-    stages = [report[k] for k in ("untrained", "trained_without_the_terms", "trained")]
+    stages = [report[k] for k in ("untrained", "trained_without_budget", "trained")]
     for layer in ("1", "4", "7", "10"):
         counts = [f"{stage['synops_per_timestep'][layer]:,.0f}" for stage in stages]
         assert f"| SynOps per step, layer {layer} | {' | '.join(counts)} |" in README

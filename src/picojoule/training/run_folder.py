@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from picojoule.training.config import TrainConfig
+from picojoule.training.only_process import only_process
 from picojoule.training.yaml_file import read_yaml, write_yaml
 
 CONFIG = "config.yaml"
@@ -18,7 +19,6 @@ REPORT = "report.json"
 PLAIN = "plain"
 TENSORBOARD = "tensorboard"
 PICTURES = ("firing_rates.png", "synops.png")
-_LOCK = ".lock"
 
 
 @contextmanager
@@ -40,7 +40,8 @@ def run_folder(
     """
     _check_free(folder, config, resume=resume, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_process(folder):
+    taken = f"another process is training in {folder}; wait for it or choose another --out"
+    with only_process(folder, taken):
         if overwrite:
             _remove_run(folder)
         if not (folder / CONFIG).exists():
@@ -94,22 +95,3 @@ def _remove_run(folder: Path) -> None:
     for name in (PLAIN, TENSORBOARD):
         if (folder / name).exists():
             shutil.rmtree(folder / name)
-
-
-@contextmanager
-def _only_process(folder: Path) -> Iterator[None]:
-    """A lock that the operating system releases however the process ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: nothing like it in the standard library
-        yield
-        return
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                error.errno,
-                f"another process is training in {folder}; wait for it or choose another --out",
-            ) from error
-        yield

@@ -8,10 +8,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from picojoule.training.atomic_write import write_json
+from picojoule.training.only_process import only_process
 from picojoule.training.sweeping.config import SweepConfig
 
 CONFIG, FRONTIER = "sweep.json", "frontier.json"
-_LOCK = ".lock"
 
 
 @contextmanager
@@ -30,7 +30,8 @@ def sweep_folder(folder: Path, config: SweepConfig, *, alone: bool) -> Iterator[
     """
     _check(folder, config)
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_process(folder) if alone else nullcontext():
+    taken = f"another process works on the sweep in {folder}; wait for it, or let several share a --storage"
+    with only_process(folder, taken) if alone else nullcontext():
         if not (folder / CONFIG).exists():
             write_json(folder / CONFIG, config.to_dict())
         yield folder
@@ -60,22 +61,3 @@ def _check(folder: Path, config: SweepConfig) -> None:
             f"{folder} holds a sweep with other settings: {'; '.join(differences)}. Go on with it with the settings "
             "it was started with, or choose another --out."
         )
-
-
-@contextmanager
-def _only_process(folder: Path) -> Iterator[None]:
-    """A lock that the operating system releases however the process ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: nothing like it in the standard library
-        yield
-        return
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                error.errno,
-                f"another process works on the sweep in {folder}; wait for it, or let several share a --storage",
-            ) from error
-        yield
