@@ -1,6 +1,6 @@
 # make demo   the main job, from nothing: its tables and pictures land in runs/demo
 # make test   everything CI checks, installs included (make check is the same)
-# make bench  the benchmarks, ten minutes alone on two cores; results land in benchmarks/results
+# make bench  the benchmarks, twenty minutes alone on two cores; results land in benchmarks/results
 PYTHON ?= python3
 # One CPU build of PyTorch where there is no NVIDIA GPU; a plain "torch" may bring gigabytes of CUDA.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
