@@ -11,7 +11,9 @@ HEAVY = [
     "matplotlib",
     "nir",
     "numba",
+    "optuna",
     "safetensors",
+    "sqlalchemy",
     "tensorboard",
     "typer",
     "triton",
@@ -38,7 +40,7 @@ def test_hooks_come_with_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["h5py", "lightning_fabric", "matplotlib", "nir", "safetensors", "typer"]
+    "module", ["h5py", "lightning_fabric", "matplotlib", "nir", "optuna", "safetensors", "typer"]
 )
 def test_the_package_works_without_each_extra(module: str) -> None:
     code = "import torch, picojoule as p; print(p.layers.IAF()(torch.ones(1, 2, 1)).sum().item())"

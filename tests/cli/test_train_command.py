@@ -48,7 +48,7 @@ def test_a_run_prints_its_tables_and_leaves_its_files(tmp_path: Path, small: lis
     for text in (
         "Synaptic operations per time step",
         "set by the input",
-        "without the terms",
+        "without budget",
         "Test accuracy",
         "points of accuracy",
     ):
@@ -68,7 +68,7 @@ def test_the_printed_counts_are_those_of_the_report(tmp_path: Path, small: list[
     printed = {row[0]: row[2] for row in rows if len(row) > 2 and row[0] in ("1", "4", "7", "10")}
     counts = trained["synops_per_timestep"]
     assert printed == {layer: f"{count:,.0f}" for layer, count in counts.items()}
-    assert "without the terms" not in done.output
+    assert "without budget" not in done.output
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_printed_counts_are_those_of_the_report(tmp_path: Path, small: list[
     [
         (["--data", "nowhere"], "nowhere: no such folder"),
         (["--epochs", "0"], "epochs is 0, expected a whole number >= 1"),
-        (["--synops-target", "-5"], "synops_target is -5.0, expected a number > 0"),
+        (["--synops-per-timestep", "-5"], "synops_per_timestep is -5.0, expected a number > 0"),
         (["--max-rate", "2"], "max_rate is 2.0"),
     ],
 )
@@ -91,13 +91,23 @@ def test_a_mistake_is_one_sentence_and_leaves_no_folder(
     assert not (tmp_path / "run").exists()
 
 
-def test_images_of_another_size_or_kind_are_named(tmp_path: Path) -> None:
-    data = small_idx_folder(tmp_path / "large", images=2, side=32)
+def test_data_that_do_not_fit_the_model_are_named_and_leave_no_run(tmp_path: Path) -> None:
+    data = small_idx_folder(tmp_path / "small", images=2, side=20)
     done = picojoule("train", "--data", data, "--out", tmp_path / "run")
-    assert "the train images are 32 x 32 pixels, but the network takes 28 x 28" in done.output
-    data = small_idx_folder(tmp_path / "letters", highest_label=20)
-    done = picojoule("train", "--data", data, "--out", tmp_path / "run")
-    assert "the train labels go up to 20, but the network tells 10 classes apart" in done.output
+    assert "the input is 20 x 20 pixels, expected at least 28 x 28" in done.output
+    assert done.exit_code == 1
+    done = picojoule("train", "--data", data, "--model", "recurrent", "--out", tmp_path / "run")
+    assert "spike trains of shape t n, the data have samples of 5 x 1 x 20 x 20" in done.output
+    assert not (tmp_path / "run/config.yaml").exists()
+
+
+def test_images_of_another_size_and_number_of_classes_train(tmp_path: Path) -> None:
+    data = small_idx_folder(tmp_path / "large", images=21, side=34, highest_label=20)
+    arguments = ["--epochs", 1, "--num-timesteps", 2, "--no-compare", "--out", tmp_path / "run"]
+    done = picojoule("train", "--data", data, *arguments)
+    assert done.exit_code == 0, done.output
+    weights = load_file(tmp_path / "run/checkpoint.safetensors")
+    assert weights["model.10.weight"].shape == (21, 480)
 
 
 def test_a_folder_with_a_run_asks_what_to_do(tmp_path: Path, small: list[object]) -> None:
@@ -143,5 +153,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
 
 
 def test_help_and_version_answer() -> None:
-    assert "--synops-target" in picojoule("train", "--help").output
+    text = picojoule("train", "--help").output
+    for shown in ("--synops-per-timestep", "Budget", "Machine", "Default: 60,000"):
+        assert shown in text
     assert picojoule("--version").output.startswith("picojoule 0.")

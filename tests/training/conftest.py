@@ -9,13 +9,19 @@ from picojoule.training import TrainConfig
 
 
 class Silence:
-    """A progress that tells nobody."""
+    """A progress that tells nobody, but keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
 
     def start(self, what: str, total: int, done: int) -> None:
         pass
 
     def advance(self, status: str) -> None:
         pass
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
 
 
 def write_idx(path: Path, array: torch.Tensor) -> None:
@@ -42,7 +48,12 @@ def few_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(few_images: Path) -> TrainConfig:
     """Three epochs of three batches, the last one smaller."""
     return TrainConfig(
-        data=str(few_images), epochs=3, batch_size=12, num_timesteps=3, synops_target=2e4
+        data=str(few_images),
+        epochs=3,
+        batch_size=12,
+        num_timesteps=3,
+        synops_per_timestep=2e4,
+        min_rate=0.01,
     )
 
 

@@ -39,7 +39,7 @@ def test_a_run_resumes_with_its_own_settings_only(tmp_path: Path) -> None:
 
 def test_resuming_where_nothing_is_starts_afresh(tmp_path: Path) -> None:
     with run_folder(tmp_path / "new", CONFIG, resume=True):
-        assert (tmp_path / "new/config.json").exists()
+        assert (tmp_path / "new/config.yaml").exists()
 
 
 def test_overwriting_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_overwriting_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with run_folder(tmp_path, replace(CONFIG, seed=7), overwrite=True):
         left = sorted(path.name for path in tmp_path.iterdir())
-        assert left == [".lock", "config.json", "notes.txt"]
+        assert left == [".lock", "config.yaml", "notes.txt"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -81,9 +81,9 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
 
 def test_a_damaged_configuration_is_named(tmp_path: Path) -> None:
     leave_a_run(tmp_path)
-    (tmp_path / "config.json").write_text("{")
+    (tmp_path / "config.yaml").write_text("{")
     with (
-        pytest.raises(ValueError, match=r"config\.json is damaged"),
+        pytest.raises(ValueError, match=r"config\.yaml, line 1: no YAML, or damaged.*--overwrite"),
         run_folder(tmp_path, CONFIG, resume=True),
     ):
         pass

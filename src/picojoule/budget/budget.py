@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from picojoule.budget.constraints import Constraint, Per, RateOf
+from picojoule.budget.contest import given_up, lost
 from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.feasibility import contradictions, unreachable
 from picojoule.budget.multipliers import Controller, Multiplier, multiplier_of, restore
@@ -162,6 +163,10 @@ class Budget:
         for name, values in self._pending.items():
             self._active[name].update(torch.stack(values).mean(0))
         self._pending.clear()
+        for name, reason in lost(self._constraints, self._active).items():
+            self._active[name].give_up()
+            self.infeasible[name] = reason
+            warnings.warn(f"Budget: {reason}", BudgetWarning, stacklevel=2)
 
     def _begin(self) -> dict[str, Multiplier]:
         if self._active is not None:
@@ -178,11 +183,11 @@ class Budget:
             for name, each in constraints.items()
             if name not in self.unreachable and readings[name].value.requires_grad
         }
-        for sentence in (*self.unreachable.values(), *self.infeasible.values()):
-            warnings.warn(f"Budget: {sentence}", BudgetWarning, stacklevel=3)
         self._active = active
         if self._saved is not None:
             self._restore(active)
+        for sentence in (*self.unreachable.values(), *self.infeasible.values()):
+            warnings.warn(f"Budget: {sentence}", BudgetWarning, stacklevel=3)
         return active
 
     def _all(self) -> dict[str, Constraint]:
@@ -248,4 +253,5 @@ class Budget:
 
     def _restore(self, active: Mapping[str, Multiplier]) -> None:
         restore(active, self._saved or {})
+        self.infeasible = given_up(self._constraints, active) | self.infeasible
         self._saved = None

@@ -24,6 +24,8 @@ from torch import Tensor
 from picojoule.budget.constraints import Constraint, RateBound
 from picojoule.budget.schedule import Schedule
 
+_STATE = ("steps", "average", "target", "log", "most")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Controller:
@@ -45,13 +47,13 @@ class Controller:
 
     Example:
         >>> Controller(integral=0.05).decay
-        0.8
+        0.6
     """
 
     integral: float = 0.1
     proportional: float = 3.0
     width: float = 0.15
-    decay: float = 0.8
+    decay: float = 0.6
     start: float = 1e-2
     least: float = 1e-6
     most: float = 1e12
@@ -149,6 +151,23 @@ class Multiplier:
         log = _known(self.log) + self._controller.integral * error
         self.log = log.clamp(math.log(self._controller.least), math.log(self.most))
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it never grows."""
+        return self.most <= self._controller.start
+
+    def is_at_its_most(self) -> bool:
+        """Whether it cannot pull harder, anywhere, and the average is still on the wrong side."""
+        if self.log is None or self.steps == 0:
+            return False
+        hardest = self.log >= math.log(self.most) - 1e-6
+        return bool((hardest & (self._error(_known(self.average)) > 0)).all())
+
+    def give_up(self) -> None:
+        """Fall back to the first multiplier, for good."""
+        self.most = self._controller.start
+        self.log = _known(self.log).clamp(max=math.log(self.most))
+
     def _weight(self, now: Tensor) -> Tensor:
         """The multiplier, more of it on the wrong side of the target and soon none on the right one."""
         shift = torch.minimum(self._error(_known(self.average)), self._error(now) + 0.5)
@@ -162,11 +181,11 @@ class Multiplier:
 
     def state_dict(self) -> dict[str, object]:
         """What an exact resume needs."""
-        return {name: getattr(self, name) for name in ("steps", "average", "target", "log")}
+        return {name: getattr(self, name) for name in _STATE}
 
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Take over a saved state."""
-        for name in ("steps", "average", "target", "log"):
+        for name in _STATE:
             value = state[name]
             setattr(self, name, value.clone() if isinstance(value, Tensor) else value)
 

@@ -8,6 +8,7 @@ import typer
 
 from picojoule.cli.count import count
 from picojoule.cli.info import info
+from picojoule.cli.sweep import sweep
 from picojoule.cli.train import train
 
 app = typer.Typer(
@@ -15,12 +16,13 @@ app = typer.Typer(
     help="Spiking neural networks trained to an energy budget.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",  # for options in groups
     pretty_exceptions_enable=False,
 )
 app.command()(train)
 app.command()(info)
 app.command()(count)
+app.command()(sweep)
 
 
 def _version(asked: bool) -> None:

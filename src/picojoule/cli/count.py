@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from picojoule import energy
 from picojoule.cli.failure import explained
-from picojoule.cli.model import load_model
 from picojoule.cli.model_input import model_input
-from picojoule.cli.weights import load_weights
 from picojoule.report import Monitor, Report
 from picojoule.synops import MonitorWarning
+from picojoule.training.factories import load_model
+from picojoule.training.weights import load_weights
 
 
 class Format(StrEnum):

@@ -42,6 +42,10 @@ class ProgressBar:
         assert self._task is not None
         self._bars.update(self._task, advance=1, status=status)
 
+    def note(self, sentence: str) -> None:
+        """Something that the user should know at once, above the bar."""
+        self._console.print(f"note: {sentence}", highlight=False, markup=False)
+
     def __enter__(self) -> ProgressBar:
         self._bars.start()
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.table import Table
 
@@ -19,30 +21,40 @@ def print_run(run: Run, console: Console | None = None) -> None:
 def _stages(run: Run) -> dict[str, Measurement]:
     stages = {"untrained": run.budget.untrained}
     if run.plain is not None:
-        stages["without the terms"] = run.plain.trained
+        stages["without budget"] = run.plain.trained
     return {**stages, "trained": run.budget.trained}
 
 
 def _synops_table(run: Run) -> Table:
     stages = _stages(run)
-    table = Table(title="Synaptic operations per time step, mean over the test images")
+    table = Table(title="Synaptic operations per time step, mean over the test set")
     table.add_column("layer")
     for stage in stages:
         table.add_column(stage, justify="right")
-    table.add_column("target", justify="right")
+    table.add_column("limit", justify="right")
     table.add_column("")
-    trained, over = run.budget.trained, run.over_target()
-    for name in trained.synops_per_timestep:
+    trained = run.budget.trained
+    for name, spent in trained.synops_per_timestep.items():
         counts = [f"{stage.synops_per_timestep[name]:,.0f}" for stage in stages.values()]
+        limit = _limit(run, name)
         if name not in trained.trainable:
             table.add_row(name, *counts, "", "set by the input")
+        elif limit is None:
+            table.add_row(name, *counts, "", "")
         else:
-            kept = "over" if name in over else "kept"
-            table.add_row(name, *counts, f"{run.config.synops_target:,.0f}", kept)
+            table.add_row(name, *counts, f"{limit:,.0f}", "over" if spent > limit else "kept")
     totals = [f"{stage.total_synops_per_timestep:,.0f}" for stage in stages.values()]
     table.add_section()
     table.add_row("total", *totals, "", "")
     return table
+
+
+def _limit(run: Run, layer: str) -> float | None:
+    """SynOps per time step that a layer may spend by itself."""
+    limit = run.config.synops_per_timestep
+    if isinstance(limit, Mapping):
+        return limit.get(layer)
+    return limit if run.config.per == "layer" else None
 
 
 def _firing_table(run: Run) -> Table:
@@ -69,13 +81,31 @@ def _verdict(run: Run) -> str:
         changeable = own.synops_of(own.trainable) / other.synops_of(own.trainable) - 1
         total = own.total_synops_per_timestep / other.total_synops_per_timestep - 1
         lines.append(
-            f"With the SynOps and rate terms: {-cost * 100:+.2f} points of accuracy, {changeable:+.0%} SynOps in "
+            f"With the budget: {-cost * 100:+.2f} points of accuracy, {changeable:+.0%} SynOps in "
             f"the layers that training can change ({total:+.0%} in all)."
         )
-    over = run.over_target()
-    lines.append(
-        f"Over the target: layers {', '.join(over)}."
-        if over
-        else "Every layer that training can change keeps its target."
+    return "\n".join([*lines, *_choice(run), *_kept(run)])
+
+
+def _choice(run: Run) -> list[str]:
+    history = run.budget.history
+    if not history.validation:
+        return []
+    if history.chosen_epoch is None:
+        return ["No epoch kept the budget on the validation samples; this is the last one."]
+    return [f"The best epoch under the budget, by the validation samples: {history.chosen_epoch}."]
+
+
+def _kept(run: Run) -> list[str]:
+    """Whether the budget is kept on the test set, and what of it nothing can keep."""
+    fit = run.budget
+    if not run.config.has_budget:
+        return []
+    over = [str(violation) for violation in fit.trained.broken if not violation.why]
+    impossible = [*fit.unreachable.values(), *fit.infeasible.values()]
+    kept = "The budget is kept on the test set"
+    if over:
+        return ["Not kept on the test set:", *(f"  {each}" for each in over)]
+    return (
+        [f"{kept}, but for:", *(f"  {each}" for each in impossible)] if impossible else [f"{kept}."]
     )
-    return "\n".join(lines)

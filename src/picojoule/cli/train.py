@@ -1,108 +1,140 @@
-"""`picojoule train`: options in, tables and pictures out."""
+"""`picojoule train`: settings in, tables and pictures out."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from picojoule.cli.failure import explained
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.tables import print_run
+from picojoule.cli.train_flags import FILES, stated_by, with_flags
 from picojoule.plots import plot_firing_rates, plot_synops
 from picojoule.training import Run, TrainConfig
 from picojoule.training import train as run_training
+from picojoule.training.processes import is_first_process
+from picojoule.training.run_folder import CONFIG
+from picojoule.training.settings import resolved
+from picojoule.training.yaml_file import read_yaml
 
-_DEFAULT = TrainConfig()
+_RUN = {"out": (str, "a folder"), "compare": (bool, "true or false"), "tensorboard": (bool, "true or false")}  # fmt: skip
 
 
-def _option(text: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(help=text)
-    return option
+class Asked(NamedTuple):
+    """What a user asks for: the run, and what becomes of it."""
+
+    config: TrainConfig
+    out: Path
+    compare: bool
+    tensorboard: bool
 
 
+@with_flags
 def train(
-    data: Annotated[
+    config: Annotated[
         Path | None,
-        _option("Folder with MNIST's four IDX files, plain or .gz. [default: bundled images]"),
+        typer.Option(help="YAML file of settings; flags override it.", rich_help_panel=FILES),
     ] = None,
-    out: Annotated[Path, _option("Folder for the run's files.")] = Path("runs/train"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the run's files. [dim]Default: runs/train.[/]", rich_help_panel=FILES
+        ),
+    ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out where it stopped.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out where it stopped, with its settings.",
+            rich_help_panel=FILES,
+        ),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run in --out.")
+        bool,
+        typer.Option("--overwrite", help="Replace the run in --out.", rich_help_panel=FILES),
     ] = False,
     compare: Annotated[
-        bool, _option("First train the same network without the SynOps and rate terms.")
-    ] = True,
-    epochs: Annotated[int, _option("Passes over the training images.")] = _DEFAULT.epochs,
-    batch_size: Annotated[int, _option("Images in a training step.")] = _DEFAULT.batch_size,
-    num_timesteps: Annotated[
-        int, _option("Time steps that an image is shown for.")
-    ] = _DEFAULT.num_timesteps,
-    max_rate: Annotated[
-        float, _option("Spikes per time step of a white pixel, at most 1.")
-    ] = _DEFAULT.max_rate,
-    learning_rate: Annotated[
-        float, _option("Adam's, at the start; falls along a cosine.")
-    ] = _DEFAULT.learning_rate,
-    seed: Annotated[int, _option("Of weights, image order and spike trains.")] = _DEFAULT.seed,
-    synops_target: Annotated[
-        float, _option("SynOps per time step a layer may spend.")
-    ] = _DEFAULT.synops_target,
-    synops_weight: Annotated[
-        float, _option("Weight of the excess over it; 0 for none.")
-    ] = _DEFAULT.synops_weight,
-    synops_margin: Annotated[
-        float, _option("Share of the target training keeps free.")
-    ] = _DEFAULT.synops_margin,
-    min_rate: Annotated[
-        float, _option("Spikes per time step a neuron should fire.")
-    ] = _DEFAULT.min_rate,
-    rate_weight: Annotated[
-        float, _option("Weight of the shortfall; 0 for none.")
-    ] = _DEFAULT.rate_weight,
-    check_finite: Annotated[
-        bool, _option("Stop at the first NaN or infinite input.")
-    ] = _DEFAULT.check_finite,
+        bool | None,
+        typer.Option(
+            help="First train the same network without a budget. [dim]Default: compare.[/]",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        bool | None,
+        typer.Option("--tensorboard", help="Write to OUT/tensorboard, too.", rich_help_panel=FILES),
+    ] = None,
+    **settings: Any,
 ) -> None:
-    """Train a spiking LeNet on images, within a number of synaptic operations a layer.
+    """Train a spiking network to a budget of synaptic operations, energy and firing rates.
 
-    Prints what each layer spends and how it fires before and after, beside the same network trained
-    without the two terms, and writes pictures, figures (report.json) and the weights to --out.
+    Without arguments: a LeNet on bundled images, 60,000 SynOps per time step and layer, and no layer that
+    falls silent. Prints what each layer spends and how it fires before and after, beside the same network
+    trained without a budget. Pictures, figures (report.json), weights and settings (config.yaml) go to --out.
     """
     with explained("picojoule train"):
-        config = TrainConfig(
-            data=None if data is None else str(data),
-            epochs=epochs,
-            batch_size=batch_size,
-            num_timesteps=num_timesteps,
-            max_rate=max_rate,
-            learning_rate=learning_rate,
-            seed=seed,
-            synops_target=synops_target,
-            synops_weight=synops_weight,
-            synops_margin=synops_margin,
-            min_rate=min_rate,
-            rate_weight=rate_weight,
-            check_finite=check_finite,
-        )
+        of_the_run = {"out": out, "compare": compare, "tensorboard": tensorboard}
+        asked = _asked(config, of_the_run, stated_by(settings), resume)
+    with explained("picojoule train", lambda: _how_to_go_on(asked)):
         with ProgressBar() as progress:
             run = run_training(
-                config, out, progress, compare=compare, resume=resume, overwrite=overwrite
+                asked.config,
+                asked.out,
+                progress,
+                compare=asked.compare,
+                resume=resume,
+                overwrite=overwrite,
+                tensorboard=asked.tensorboard,
             )
-        print_run(run)
-        _draw(run, out)
-        typer.echo(f"Figures, pictures and weights are in {out}")
+        if is_first_process():
+            print_run(run)
+            _draw(run, asked.out)
+            typer.echo(f"Figures, pictures and weights are in {asked.out}")
+
+
+def _asked(
+    file: Path | None, of_the_run: dict[str, Any], stated: dict[str, Any], resume: bool
+) -> Asked:
+    """File and flags together; of a run that is resumed, its own settings where nothing is stated."""
+    from_file = {} if file is None else read_yaml(file)
+    run = {name: value for name, value in from_file.items() if name in _RUN}
+    for name, value in run.items():
+        kind, words = _RUN[name]
+        if not isinstance(value, kind):
+            raise TypeError(f"{file}: {name} is {value!r}, expected {words}.")
+    run |= {name: value for name, value in of_the_run.items() if value is not None}
+    out = Path(run.get("out", "runs/train"))
+    settings = {name: value for name, value in from_file.items() if name not in _RUN} | stated
+    if resume and (out / CONFIG).exists():
+        settings = read_yaml(out / CONFIG) | settings
+    where = f"{file}: " if file is not None else ""
+    config = resolved(settings, where)
+    return Asked(config, out, run.get("compare", True), run.get("tensorboard", False))
+
+
+def _how_to_go_on(asked: Asked) -> str:
+    if not (asked.out / CONFIG).exists():
+        return "stopped before there was anything to keep"
+    compare = "" if asked.compare else " --no-compare"
+    tensorboard = " --tensorboard" if asked.tensorboard else ""
+    return (
+        f"stopped; {asked.out} has the checkpoint of the last whole epoch. Go on with "
+        f"picojoule train --out {asked.out}{compare}{tensorboard} --resume"
+    )
 
 
 def _draw(run: Run, out: Path) -> None:
     fit = run.budget
-    plot_firing_rates(
-        fit.untrained.rates, fit.trained.rates, out / "firing_rates.png", run.config.min_rate
-    )
+    floor = run.config.min_rate if isinstance(run.config.min_rate, float) else None
+    plot_firing_rates(fit.untrained.rates, fit.trained.rates, out / "firing_rates.png", floor)
     fixed = set(fit.trained.synops_per_timestep) - set(fit.trained.trainable)
-    history = fit.history.synops_per_timestep
-    plot_synops(history, run.config.synops_target, out / "synops.png", fixed)
+    limit = _one_limit_a_layer(run.config)
+    plot_synops(fit.history.synops_per_timestep, limit, out / "synops.png", fixed)
+
+
+def _one_limit_a_layer(config: TrainConfig) -> float | None:
+    """SynOps per time step that every layer may spend, to draw as a line."""
+    limit = config.synops_per_timestep
+    return limit if config.per == "layer" and isinstance(limit, float) else None

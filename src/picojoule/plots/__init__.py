@@ -3,6 +3,7 @@
 from picojoule.plots.activations import scatter_activations
 from picojoule.plots.canvas import as_png
 from picojoule.plots.firing_rates import plot_firing_rates
+from picojoule.plots.frontier import FrontierMark, plot_frontier
 from picojoule.plots.layers import draw_layers
 from picojoule.plots.raster import plot_raster
 from picojoule.plots.rate_histogram import plot_rates
@@ -10,10 +11,12 @@ from picojoule.plots.synops import plot_synops
 from picojoule.plots.tensorboard import log_to_tensorboard
 
 __all__ = [
+    "FrontierMark",
     "as_png",
     "draw_layers",
     "log_to_tensorboard",
     "plot_firing_rates",
+    "plot_frontier",
     "plot_raster",
     "plot_rates",
     "plot_synops",

@@ -10,7 +10,7 @@ from picojoule.plots.canvas import GREY, LAYER_COLOURS, new_figure, save
 
 def plot_synops(
     history: dict[str, list[float]],
-    target: float,
+    target: float | None,
     path: Path,
     fixed: Iterable[str] = (),
 ) -> None:
@@ -18,7 +18,7 @@ def plot_synops(
 
     Args:
         history: SynOps per time step at each training step, by layer.
-        target: what a layer may spend.
+        target: what a layer may spend; None if layers have no limit in common.
         path: where the PNG goes.
         fixed: layers that training cannot change, drawn in grey.
     """
@@ -31,7 +31,8 @@ def plot_synops(
             axes.plot(counts, color=GREY, lw=1, label=f"Layer {name} (set by the input)")
         else:
             axes.plot(counts, color=next(colours), lw=1.2, label=f"Layer {name}")
-    axes.axhline(target, color="black", ls="--", label=f"Target, {target:g}")
+    if target is not None:
+        axes.axhline(target, color="black", ls="--", label=f"Target, {target:g}")
     axes.set_yscale("log")
     axes.set(
         title="SynOps during training",

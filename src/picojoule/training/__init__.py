@@ -2,21 +2,47 @@
 
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.config import TrainConfig
+from picojoule.training.history import Fit, History, Progress, Quiet
 from picojoule.training.lenet import lenet
-from picojoule.training.loop import Fit, History, Progress
-from picojoule.training.measure import Measurement, Meter
+from picojoule.training.measure import Measurement
+from picojoule.training.recurrent_net import recurrent_net
 from picojoule.training.run import Run, train
+from picojoule.training.sweeping import (
+    Frontier,
+    FrontierPoint,
+    Outcome,
+    Spread,
+    SweepConfig,
+    SweepError,
+    SweepStep,
+    SweptModel,
+    cheapest_within,
+    pareto_front,
+    sweep,
+)
 
 __all__ = [
     "Fit",
+    "Frontier",
+    "FrontierPoint",
     "History",
     "Measurement",
-    "Meter",
+    "Outcome",
     "Progress",
+    "Quiet",
     "Run",
+    "Spread",
+    "SweepConfig",
+    "SweepError",
+    "SweepStep",
+    "SweptModel",
     "TrainConfig",
+    "cheapest_within",
     "lenet",
     "load_checkpoint",
+    "pareto_front",
+    "recurrent_net",
     "save_checkpoint",
+    "sweep",
     "train",
 ]

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from picojoule.budget import Budget
+from picojoule.synops.monitor import Monitor
+
+Scope = Literal["layer", "group", "model", "sample"]
+Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"]
+Bound = float | Mapping[str, float]
+
+_LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
+_ANY = ("devices", "workers")  # of these the numbers do not depend
+_BOUNDS = (*_LIMITS, "min_rate", "highest_rate")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """One training run. The same configuration gives the same numbers on the same machine.
 
-    Attributes:
-        data: folder with the four IDX files; None for the bundled subset of Fashion-MNIST.
-        epochs: passes over the training images.
-        batch_size: images in a training step.
-        num_timesteps: length of the spike trains that stand for an image.
-        max_rate: spikes per time step of a white pixel.
+    A limit or a floor is one number, or one for each layer or group by name. Without any of them the
+    network is trained on its task alone.
+
+    Args:
+        model: "lenet", "recurrent", or `module:factory` or `file.py:factory`.
+        data: None for the bundled images, a folder, or `module:factory` or `file.py:factory`.
+        epochs: passes over the training samples.
+        batch_size: samples in a training step, over all processes and micro-batches.
+        num_timesteps: frames of a sample, where the data leave it open.
+        max_rate: spikes per time step of a white pixel, where images become spikes.
         learning_rate: Adam's, at the start; it falls to zero along a half cosine.
-        seed: of the weights, the order of the images and the spike trains.
-        synops_target: SynOps per time step that a layer may spend.
-        synops_weight: weight of the excess over the target; 0 leaves the term out.
-        synops_margin: share of the target that training keeps free, so that images it has not seen
-            stay within the target too.
-        min_rate: spikes per time step that each neuron should fire at least.
-        rate_weight: weight of the shortfall; 0 leaves the term out.
+        seed: of the weights, the order of the samples, the spike trains and the split.
+        synops_per_timestep: SynOps.
+        synops_per_sample: the same over a sample's time steps.
+        energy_j: joules per sample; needs `profile`.
+        profile: name of an energy profile.
+        per: what one number limits: each "layer", each "group", or the "model".
+        groups: layers that share a limit, by a name of your own.
+        margin: share of each bound that training keeps free, so that data it has not seen keep it.
+        min_rate: spikes per neuron and time step, mean of a spiking layer.
+        highest_rate: the same, as a ceiling.
+        start_from: a checkpoint or a file of weights that the run starts from.
+        validation_share: share of the training samples kept aside to choose the best epoch under
+            the budget, 0 <= share < 1.
+        precision: Lightning Fabric's.
+        accumulate: micro-batches that a training step is cut into, to save memory. A budget measures each
+            by itself, and so somewhat more noisily than the whole batch.
+        devices: processes, each with one device.
+        workers: processes that load data, for each of those.
         check_finite: stop at the first NaN or infinite input of a layer and name it.
+
+    Raises:
+        ValueError: a setting is out of its range.
+
+    Example:
+        >>> config = TrainConfig(synops_per_timestep=6e4, min_rate=0.01)
+        >>> config.has_budget, config.without_budget().has_budget
+        (True, False)
     """
 
+    model: str = "lenet"
     data: str | None = None
     epochs: int = 6
     batch_size: int = 50
@@ -34,36 +70,87 @@ class TrainConfig:
     max_rate: float = 1.0
     learning_rate: float = 2e-3
     seed: int = 1
-    synops_target: float = 6e4
-    synops_weight: float = 0.3
-    synops_margin: float = 0.15
-    min_rate: float = 0.01
-    rate_weight: float = 0.01
+    synops_per_timestep: Bound | None = None
+    synops_per_sample: Bound | None = None
+    energy_j: Bound | None = None
+    profile: str | None = None
+    per: Scope = "layer"
+    groups: Mapping[str, Sequence[str]] | None = None
+    margin: float = 0.01
+    min_rate: Bound | None = None
+    highest_rate: Bound | None = None
+    start_from: str | None = None
+    validation_share: float = 0.0
+    precision: Precision = "32-true"
+    accumulate: int = 1
+    devices: int = 1
+    workers: int = 0
     check_finite: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "num_timesteps"):
+        for name in ("epochs", "batch_size", "num_timesteps", "accumulate", "devices"):
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
-        for name in ("learning_rate", "synops_target", "min_rate"):
-            self._expect(name, getattr(self, name) > 0, "a number > 0")
-        for name in ("synops_weight", "rate_weight", "seed"):
-            self._expect(name, getattr(self, name) >= 0, "a number >= 0")
+        for name in ("seed", "workers"):
+            self._expect(name, getattr(self, name) >= 0, "a whole number >= 0")
+        self._expect("learning_rate", self.learning_rate > 0, "a number > 0")
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
-        self._expect("synops_margin", 0 <= self.synops_margin < 1, "a number in [0, 1)")
+        for name in ("validation_share", "margin"):
+            self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
+        for name, choices in (("per", get_args(Scope)), ("precision", get_args(Precision))):
+            self._expect(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
+        for name in _BOUNDS:
+            bound = getattr(self, name)
+            numbers = bound.values() if isinstance(bound, Mapping) else (bound,)
+            good = all(number is None or 0 < number < float("inf") for number in numbers)
+            self._expect(name, good, "a number > 0")
+        if self.energy_j is not None:
+            self._expect("profile", self.profile is not None, "whose joules energy_j is in")
 
     def _expect(self, name: str, good: bool, expected: str) -> None:
         if not good:
             raise ValueError(f"training: {name} is {getattr(self, name)}, expected {expected}.")
 
+    @property
+    def has_limit(self) -> bool:
+        """Whether SynOps or joules are limited."""
+        return any(getattr(self, name) is not None for name in _LIMITS)
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether anything is limited, or has a floor."""
+        return any(getattr(self, name) is not None for name in _BOUNDS)
+
+    def without_budget(self) -> TrainConfig:
+        """The same run on the task alone."""
+        nothing: dict[str, Any] = dict.fromkeys(_BOUNDS)
+        return replace(self, **nothing)
+
+    def budget(self, monitor: Monitor) -> Budget | None:
+        """The budget that was asked for, on what the monitor sees; None without any."""
+        if not self.has_budget:
+            return None
+        return Budget(
+            monitor,
+            synops_per_timestep=self.synops_per_timestep,
+            synops_per_sample=self.synops_per_sample,
+            energy_j=self.energy_j,
+            profile=self.profile,
+            per=self.per,
+            groups=self.groups,
+            min_rate=self.min_rate,
+            max_rate=self.highest_rate,
+            margin=self.margin,
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by name, for JSON."""
+        """Plain values by name, for JSON and YAML."""
         return asdict(self)
 
     def differences(self, other: dict[str, Any]) -> list[str]:
-        """The settings in which a saved configuration differs, as text."""
+        """The settings in which a saved configuration leads to other numbers, as text."""
         mine = self.to_dict()
         return [
             f"{field.name} is {mine[field.name]!r} here and {other.get(field.name)!r} there"
             for field in fields(self)
-            if mine[field.name] != other.get(field.name)
+            if field.name not in _ANY and mine[field.name] != other.get(field.name)
         ]

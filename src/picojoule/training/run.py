@@ -1,20 +1,24 @@
-"""A whole run: the network trained to its targets, beside the same network trained without them."""
+"""A whole run: the network trained to its budget, beside the same network trained without."""
 
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import picojoule
-from picojoule.data import load_images
 from picojoule.training.atomic_write import write_json
 from picojoule.training.config import TrainConfig
-from picojoule.training.loop import Fit, Progress, check_fits, fit
-from picojoule.training.run_folder import PLAIN, REPORT, run_folder
+from picojoule.training.fit import fit, rehearse
+from picojoule.training.history import Fit, Progress, Quiet
+from picojoule.training.logs import Log, NoLog, tensorboard_log
+from picojoule.training.processes import launched, losing_others_explained, on_first
+from picojoule.training.run_data import load_run_data
+from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, run_folder
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Run:
 
     Attributes:
         config: what was asked for.
-        budget: the network trained with the SynOps and rate terms.
+        budget: the network trained to the budget.
         plain: the same network trained on the task alone; None if that was not asked for.
     """
 
@@ -31,24 +35,15 @@ class Run:
     budget: Fit
     plain: Fit | None
 
-    def over_target(self) -> dict[str, float]:
-        """SynOps per time step of the layers that training can change and that exceed the target."""
-        trained = self.budget.trained
-        return {
-            name: trained.synops_per_timestep[name]
-            for name in trained.trainable
-            if trained.synops_per_timestep[name] > self.config.synops_target
-        }
-
     def accuracy_cost(self) -> float | None:
-        """Accuracy without the two terms minus accuracy with them, -1 to 1."""
+        """Accuracy without the budget minus accuracy with it, -1 to 1."""
         if self.plain is None:
             return None
         return self.plain.trained.accuracy - self.budget.trained.accuracy
 
     def to_dict(self) -> dict[str, Any]:
         """All figures, for JSON."""
-        figures: dict[str, Any] = {
+        return {
             "config": self.config.to_dict(),
             "environment": {
                 "picojoule": picojoule.__version__,
@@ -59,12 +54,13 @@ class Run:
             },
             "untrained": self.budget.untrained.to_dict(),
             "trained": self.budget.trained.to_dict(),
-            "trained_without_the_terms": self.plain.trained.to_dict() if self.plain else None,
+            "trained_without_budget": self.plain.trained.to_dict() if self.plain else None,
             "accuracy_cost": self.accuracy_cost(),
-            "over_target": self.over_target(),
+            "keeps_budget": self.budget.trained.keeps_budget,
+            "unreachable": self.budget.unreachable,
+            "infeasible": self.budget.infeasible,
             "history": vars(self.budget.history),
         }
-        return figures
 
 
 def train(
@@ -75,34 +71,54 @@ def train(
     compare: bool = True,
     resume: bool = False,
     overwrite: bool = False,
+    tensorboard: bool = False,
 ) -> Run:
-    """Train the seed's LeNet to its targets and write what came of it to a folder.
+    """Train a network to its budget and write what came of it to a folder.
 
-    Written: `config.json`, `checkpoint.safetensors` (after each epoch), `report.json`, and with
-    `compare` the same of the plain network under `plain/`.
+    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each),
+    `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
+    `compare` the same of the network without a budget under `plain/`.
+
+    With several processes all of them call this with the same arguments; the first one writes the files and
+    tells the progress. For `config.devices` > 1 without `torchrun`, the other processes run this
+    program again from its start.
 
     Args:
         config: what to do.
         folder: where the files go.
         progress: told about each step.
-        compare: first train the same network without the SynOps and rate terms.
+        compare: first train the same network without a budget.
         resume: go on with the run in the folder; the end is that of an uninterrupted run.
         overwrite: replace the run in the folder.
+        tensorboard: write to `tensorboard/`, too.
 
     Raises:
-        FileNotFoundError, ValueError: the data are missing, damaged or of another kind.
+        FileNotFoundError, ValueError: the data are missing, damaged or do not fit the model, or the
+            budget does not.
         FileExistsError, BlockingIOError: the folder is not free.
         OSError: a file could not be written; the previous one is kept.
         FloatingPointError: the loss is not finite; the last checkpoint is kept.
+        ConnectionError: another process of the run has ended; the last checkpoint is kept.
     """
-    data = load_images(None if config.data is None else Path(config.data))
-    check_fits(data)
-    with run_folder(folder, config, resume=resume, overwrite=overwrite):
+    data = load_run_data(config)
+    fabric = launched(config)
+    if not fabric.is_global_zero:
+        progress = Quiet()
+    with ExitStack() as stack, losing_others_explained(fabric):
+        folder_in_use = run_folder(folder, config, resume=resume, overwrite=overwrite)
+        on_first(fabric, lambda: stack.enter_context(folder_in_use))
+
+        def trained(asked: TrainConfig, place: Path, name: str) -> Fit:
+            on_first(fabric, lambda: place.mkdir(exist_ok=True))
+            log: Log = NoLog()
+            if tensorboard and fabric.is_global_zero:
+                log = tensorboard_log(folder / TENSORBOARD / name)
+            return fit(asked, data, fabric, place, progress, log)
+
+        rehearse(config, data, fabric, progress)  # before the other network has been trained
         plain = None
-        if compare:
-            (folder / PLAIN).mkdir(exist_ok=True)
-            without_terms = replace(config, synops_weight=0.0, rate_weight=0.0)
-            plain = fit(without_terms, data, folder / PLAIN, progress)
-        run = Run(config, fit(config, data, folder, progress), plain)
-        write_json(folder / REPORT, run.to_dict())
+        if compare and config.has_budget:
+            plain = trained(config.without_budget(), folder / PLAIN, "without_budget")
+        run = Run(config, trained(config, folder, "budget"), plain)
+        on_first(fabric, lambda: write_json(folder / REPORT, run.to_dict()))
     return run

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.atomic_write import write_json
 from picojoule.training.config import TrainConfig
+from picojoule.training.yaml_file import read_yaml, write_yaml
 
-CONFIG = "config.json"
+CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.safetensors"
 REPORT = "report.json"
 PLAIN = "plain"
+TENSORBOARD = "tensorboard"
 PICTURES = ("firing_rates.png", "synops.png")
 _LOCK = ".lock"
 
@@ -28,7 +29,7 @@ def run_folder(
 
     Args:
         folder: where the run's files go.
-        config: what the run is to do; kept as `config.json`.
+        config: what the run is to do; kept as `config.yaml`.
         resume: go on with the run in the folder, if there is one.
         overwrite: remove the run in the folder, if there is one, and start afresh.
 
@@ -43,8 +44,13 @@ def run_folder(
         if overwrite:
             _remove_run(folder)
         if not (folder / CONFIG).exists():
-            write_json(folder / CONFIG, config.to_dict())
-        yield folder
+            write_yaml(folder / CONFIG, config.to_dict())
+        try:
+            yield folder
+        except BaseException:
+            if not any((folder / name).exists() for name in (CHECKPOINT, f"{PLAIN}/{CHECKPOINT}")):
+                _remove_run(folder)  # it never began: another try shall find the place free
+            raise
 
 
 def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool) -> None:
@@ -75,21 +81,19 @@ def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: b
 
 def _saved_config(folder: Path) -> dict[str, Any]:
     try:
-        saved: dict[str, Any] = json.loads((folder / CONFIG).read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{folder / CONFIG} is damaged ({error}); replace the run by --overwrite."
-        ) from error
-    return saved
+        return read_yaml(folder / CONFIG)
+    except ValueError as error:
+        raise ValueError(f"{error} Replace the run by --overwrite.") from error
 
 
 def _remove_run(folder: Path) -> None:
-    for name in (CHECKPOINT, REPORT, *PICTURES, CONFIG):
+    for name in (CHECKPOINT, BEST, REPORT, *PICTURES, CONFIG):
         (folder / name).unlink(missing_ok=True)
     for partial in folder.glob(".*.partial"):
         partial.unlink()
-    if (folder / PLAIN).exists():
-        shutil.rmtree(folder / PLAIN)
+    for name in (PLAIN, TENSORBOARD):
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
 
 
 @contextmanager

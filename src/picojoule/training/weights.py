@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.extras import extra
-from picojoule.training.checkpoint import learned_tensors
+from picojoule.training.checkpoint import check_same_model, learned_tensors
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 
@@ -37,31 +37,22 @@ def load_weights(model: nn.Module, file: Path) -> None:
     own = learned_tensors(model)
     states = model.state_dict().keys() - own.keys()
     saved = {name: value for name, value in saved.items() if name not in states}
-    faults = [f"{name} is only in the checkpoint" for name in saved.keys() - own.keys()]
-    faults += [f"{name} is only in the model" for name in own.keys() - saved.keys()]
-    faults += [
-        f"{name} has shape {tuple(saved[name].shape)} there and {tuple(own[name].shape)} here"
-        for name in saved.keys() & own.keys()
-        if saved[name].shape != own[name].shape
-    ]
-    if faults:
-        raise ValueError(
-            f"{file}: the checkpoint is of another model. {'; '.join(sorted(faults)[:5])}."
-        )
+    check_same_model(file, saved, own)
     model.load_state_dict(saved, strict=False)
 
 
 def _safetensors(file: Path) -> dict[str, Tensor]:
     with extra("train"):
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from safetensors import SafetensorError, safe_open
     if not file.is_file():
         raise FileNotFoundError(2, "No such file", str(file))
     try:
-        saved: dict[str, Tensor] = load_file(file)
+        with safe_open(file, framework="pt") as opened:
+            saved = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            of_a_run = "progress" in (opened.metadata() or {})
     except SafetensorError as error:
         raise ValueError(f"{file} is not a safetensors file, or damaged ({error}).") from error
-    if any(name.startswith("optimizer.") for name in saved):  # of `picojoule train`
+    if of_a_run or any(name.startswith("optimizer.") for name in saved):
         return {n.removeprefix("model."): x for n, x in saved.items() if n.startswith("model.")}
     return saved
 

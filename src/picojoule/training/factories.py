@@ -1,11 +1,14 @@
-"""The model that a user names on the command line."""
+"""Models and data sets that a user names: a function in a module or a file."""
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib
 import importlib.util
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,20 +33,63 @@ def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
     Example:
         >>> load_model("picojoule.training.lenet:lenet", 10).__class__.__name__
         Traceback (most recent call last):
-        ValueError: 'picojoule.training.lenet:lenet' could not be called without arguments: lenet() missing 1 required positional argument: 'batch_size'. Name a function that takes none; it can call this one with the arguments it needs.
+        ValueError: 'picojoule.training.lenet:lenet' could not be called without arguments: it needs batch_size. Name a function that takes none; it can call this one with the arguments it needs.
     """
     if name.endswith(".nir"):
         if not Path(name).is_file():
             raise ValueError(f"There is no file {name}.")
         return from_nir(name, num_timesteps=num_timesteps)
+    model = called(name, ", nor a .nir file")
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            f"{name!r} gave a value of type {type(model).__name__}, expected a torch.nn.Module."
+        )
+    return model
+
+
+def load_datasets(name: str) -> tuple[Any, Any]:
+    """The training and the test set that a function gives, of the same forms of name.
+
+    Raises:
+        ValueError: as of :func:`load_model`, or it gives no pair of data sets.
+        ImportError: the module cannot be imported.
+
+    Example:
+        >>> train, test = load_datasets("picojoule.data:load_data")
+        >>> len(train), len(test)
+        (6000, 2000)
+    """
+    pair: Any = called(name)
+    sized = isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_map_style, pair))
+    if not sized:
+        raise ValueError(
+            f"{name!r} gave a value of type {type(pair).__name__}, expected two data sets, (train, test), "
+            "each with len(d) and d[i] -> (frames, label)."
+        )
+    train, test = pair
+    return train, test
+
+
+def called(name: str, otherwise: str = "") -> Any:
+    """What `module:factory` or `file.py:factory` gives when it is called without arguments.
+
+    Args:
+        name: the function; a module (`nn.Module`) in its place is copied.
+        otherwise: what else the name could have been, for the message.
+    """
     place, colon, factory = name.rpartition(":")
     if not (colon and place and factory):
+        either, other = ("neither", " nor") if otherwise else ("not", " or")
         raise ValueError(
-            f"{name!r} is neither module:factory, nor file.py:factory, nor a .nir file. "
-            "Example: picojoule count ./mynet.py:build --input 1,50,2,34,34"
+            f"{name!r} is {either} module:factory,{other} file.py:factory{otherwise}. "
+            "Example: ./mynet.py:build"
         )
     module = _from_file(Path(place)) if place.endswith(".py") else _from_path(place, factory)
     return _built(name, _attribute(module, place, factory))
+
+
+def _is_map_style(value: Any) -> bool:
+    return hasattr(value, "__len__") and hasattr(value, "__getitem__")
 
 
 def _from_path(place: str, factory: str) -> ModuleType:
@@ -89,22 +135,26 @@ def _attribute(module: ModuleType, place: str, factory: str) -> Any:
     return found
 
 
-def _built(name: str, factory: Any) -> nn.Module:
+def _built(name: str, factory: Any) -> Any:
     if isinstance(factory, nn.Module):
-        return factory
+        return copy.deepcopy(factory)
     if not callable(factory):
         raise ValueError(
-            f"{name!r} is of type {type(factory).__name__}, neither a model nor a function that makes one."
+            f"{name!r} is of type {type(factory).__name__}, neither a model nor a function."
         )
-    try:
-        model = factory()
-    except TypeError as error:
+    missing = _arguments_without_default(factory)
+    if missing:
         raise ValueError(
-            f"{name!r} could not be called without arguments: {error}. "
+            f"{name!r} could not be called without arguments: it needs {', '.join(missing)}. "
             "Name a function that takes none; it can call this one with the arguments it needs."
-        ) from error
-    if not isinstance(model, nn.Module):
-        raise ValueError(
-            f"{name!r} gave a value of type {type(model).__name__}, expected a torch.nn.Module."
         )
-    return model
+    return factory()
+
+
+def _arguments_without_default(factory: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except ValueError:  # built in, and says nothing
+        return []
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in variadic]

@@ -1,0 +1,102 @@
+"""The table and the picture of `picojoule sweep`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from picojoule.plots import FrontierMark, plot_frontier
+from picojoule.training import Frontier, FrontierPoint, Spread
+
+
+def print_frontier(frontier: Frontier, within: float, console: Console | None = None) -> None:
+    """Print what each budget came to, and the cheapest network within some points of the best."""
+    console = console or Console()
+    console.print(_table(frontier))
+    console.print(_choice(frontier, within), highlight=False, soft_wrap=True)
+
+
+def draw_frontier(frontier: Frontier, path: Path) -> None:
+    """Draw the Pareto front as PNG."""
+    front = frontier.front()
+    marks = [
+        FrontierMark(
+            name=_budget(frontier, point),
+            spent=point.spent.mean,
+            accuracy=point.accuracy.mean,
+            on_front=point in front,
+            limit=point.limit and point.limit.mean,
+            networks=[(model.spent, model.outcome.accuracy) for model in point.models],
+        )
+        for point in frontier.points
+    ]
+    plot_frontier(marks, path, unit=frontier.unit[0].upper() + frontier.unit[1:])
+
+
+def _table(frontier: Frontier) -> Table:
+    seeds = frontier.config.seeds
+    over = f"; mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
+    table = Table(title=f"Accuracy and {frontier.unit}, on the test set{over}")
+    table.add_column("budget")
+    for name in ("allowed", "reached", "error", "accuracy", "silent", "met", "front"):
+        table.add_column(name, justify="right")
+    front = frontier.front()
+    for point in frontier.points:
+        table.add_row(
+            _budget(frontier, point),
+            _amount(frontier, point.limit),
+            _amount(frontier, point.spent),
+            _text(point.error, ".1%"),
+            _text(point.accuracy, ".2%"),
+            _text(point.silent_share, ".1%"),
+            _met(point),
+            "*" if point in front else "",
+        )
+    return table
+
+
+def _choice(frontier: Frontier, within: float) -> str:
+    best = max(frontier.points, key=lambda point: point.accuracy.mean)
+    lines = [
+        "error: |reached - budget| / budget. met: at most 5% above the budget. *: none is both cheaper and better."
+    ]
+    chosen = frontier.cheapest_within(within)
+    if chosen is not None:
+        behind = 100 * (best.accuracy.mean - chosen.accuracy.mean)
+        budget = "no budget" if chosen.budget is None else f"budget {_budget(frontier, chosen)}"
+        lines.append(
+            f"Cheapest within {within:g} points of the best ({best.accuracy.mean:.2%}): {budget}, "
+            f"{chosen.accuracy.mean:.2%} ({behind:.2f} points less) at {_amount(frontier, chosen.spent)}. Weights: "
+            f"{chosen.best.folder}."
+        )
+    return "\n".join(lines)
+
+
+def _budget(frontier: Frontier, point: FrontierPoint) -> str:
+    if point.budget is None:
+        return "none"
+    if frontier.config.unit == "share":
+        return f"{100 * point.budget:.4g}%"
+    return f"{point.budget:.6g}"
+
+
+def _amount(frontier: Frontier, amount: Spread | None) -> str:
+    return _text(amount, ".4g" if frontier.config.unit == "energy_j" else ",.0f")
+
+
+def _text(value: Spread | None, form: str) -> str:
+    if value is None:
+        return ""
+    spread = "" if value.spread is None else f" ± {value.spread:{form}}"
+    return f"{value.mean:{form}}{spread}"
+
+
+def _met(point: FrontierPoint) -> str:
+    if point.budget is None:
+        return ""
+    met, models = point.met(), len(point.models)
+    if met in (0, models):
+        return "yes" if met else "no"
+    return f"{met} of {models}"

@@ -1,0 +1,162 @@
+"""The epochs of one network, with a checkpoint after each, from the start or from where they stopped."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
+from picojoule.training.config import TrainConfig
+from picojoule.training.evaluation import measure
+from picojoule.training.history import Fit, History, Progress
+from picojoule.training.logs import Log
+from picojoule.training.measure import Measurement
+from picojoule.training.models import build_model
+from picojoule.training.processes import on_first
+from picojoule.training.randomness import Stream, derived_seed
+from picojoule.training.run_data import RunData, set_epoch
+from picojoule.training.run_folder import BEST, CHECKPOINT
+from picojoule.training.trainer import Trainer
+from picojoule.training.weights import load_weights
+
+
+def fit(
+    config: TrainConfig,
+    data: RunData,
+    fabric: Any,
+    folder: Path,
+    progress: Progress,
+    log: Log,
+) -> Fit:
+    """Train a network, or go on with the run whose checkpoint is in `folder`.
+
+    Args:
+        config: what to do.
+        data: samples to train, validate and test on.
+        fabric: whose processes run.
+        folder: where the checkpoints are kept: one before the first epoch and after each, and the
+            best one under the budget.
+        progress: told about each step.
+        log: the same, for later.
+
+    Raises:
+        ValueError: data, model and budget do not fit, or a checkpoint is of another model.
+        OSError: a checkpoint could not be written; the previous one is kept.
+        FloatingPointError: the loss is not finite; the last checkpoint is kept.
+    """
+    with torch.random.fork_rng():
+        trainer = _trainer(config, data, fabric)
+        try:
+            return _Epochs(trainer, folder, progress, log).run()
+        finally:
+            trainer.close()
+
+
+def rehearse(config: TrainConfig, data: RunData, fabric: Any, progress: Progress) -> None:
+    """Find out whether data, model and budget fit one another, without training.
+
+    What of the budget no training can meet is told to `progress`.
+
+    Raises:
+        ValueError: they do not.
+    """
+    with torch.random.fork_rng():
+        trainer = _trainer(config, data, fabric)
+        try:
+            trainer.begin()
+            for sentence in trainer.impossible.values():
+                progress.note(sentence)
+        finally:
+            trainer.close()
+
+
+def _trainer(config: TrainConfig, data: RunData, fabric: Any) -> Trainer:
+    torch.manual_seed(derived_seed(config.seed, Stream.WEIGHTS))
+    model = build_model(config.model, data.shape, data.num_classes, config.batch_size)
+    if config.start_from is not None:
+        load_weights(model, Path(config.start_from))
+    return Trainer(config, data, fabric, model)
+
+
+class _Epochs:
+    def __init__(self, trainer: Trainer, folder: Path, progress: Progress, log: Log) -> None:
+        self.trainer, self.folder, self.progress, self.log = trainer, folder, progress, log
+        self.config, self.data = trainer.config, trainer.data
+        self.history = History()
+
+    def run(self) -> Fit:
+        self.trainer.begin()
+        untrained = self._test("measuring the untrained network")
+        self._restore_or_save()
+        self.log.begin(len(self.history.loss))
+        steps = math.ceil(len(self.data.trained) / self.config.batch_size)
+        done = self.history.epochs
+        self.progress.start("training", steps * self.config.epochs, steps * done)
+        for epoch in range(done, self.config.epochs):
+            self.trainer.train_epoch(epoch, self._on_step)
+            self.history.epochs = epoch + 1
+            self._validate()
+            self._save()
+            self.log.epoch(self.trainer, self.history)
+        if self.history.chosen_epoch is not None:
+            load_checkpoint(self.folder / BEST, self.trainer.model)
+        trained = self._test("measuring the trained network")
+        budget = self.trainer.budget
+        return Fit(
+            untrained,
+            trained,
+            self.history,
+            dict(budget.unreachable) if budget else {},
+            dict(budget.infeasible) if budget else {},
+        )
+
+    def _on_step(self, loss: float, synops: dict[str, float], where: str) -> None:
+        self.history.add_step(loss, synops)
+        self.log.step(self.trainer, self.history)
+        self.progress.advance(f"{where}  loss {loss:.3f}  {sum(synops.values()):.3g} SynOps/step")
+
+    def _test(self, what: str) -> Measurement:
+        everything = torch.arange(len(self.data.test))
+        return measure(self.trainer, self.data.test, everything, self.progress, what)
+
+    def _validate(self) -> None:
+        if not len(self.data.validated):
+            return
+        set_epoch(self.data.train, 0)  # the same spike trains after each epoch
+        measured = measure(
+            self.trainer, self.data.train, self.data.validated, self.progress, "validating"
+        )
+        if self.history.add_validation(measured):
+            epoch = {"epoch": self.history.epochs, "accuracy": measured.accuracy}
+            self._write(
+                lambda: save_checkpoint(self.folder / BEST, self.trainer.model, None, epoch)
+            )
+
+    def _restore_or_save(self) -> None:
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            self.trainer.fabric.barrier()  # before the first process writes it
+            self._save()
+            return
+        saved = load_checkpoint(path, self.trainer.model, self.trainer.optimizer)
+        budget, precision = saved.pop("budget"), saved.pop("precision")
+        if self.trainer.budget is not None:
+            self.trainer.budget.load_state_dict(budget)
+        self.trainer.fabric.strategy.precision.load_state_dict(precision)
+        self.history = History(**saved)
+
+    def _save(self) -> None:
+        trainer = self.trainer
+        state = {
+            **vars(self.history),
+            "budget": trainer.budget.state_dict() if trainer.budget else {},
+            "precision": trainer.fabric.strategy.precision.state_dict(),
+        }
+        path = self.folder / CHECKPOINT
+        self._write(lambda: save_checkpoint(path, trainer.model, trainer.optimizer, state))
+
+    def _write(self, action: Any) -> None:
+        on_first(self.trainer.fabric, action)

@@ -1,0 +1,95 @@
+"""What a run tells while it lasts, and what is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from picojoule.training.measure import Measurement
+
+
+class Progress(Protocol):
+    """Who wants to know how far a run is."""
+
+    def start(self, what: str, total: int, done: int) -> None:
+        """A stretch of `total` steps begins, `done` of them behind us."""
+
+    def advance(self, status: str) -> None:
+        """One step is done."""
+
+    def note(self, sentence: str) -> None:
+        """Something that the user should know at once."""
+
+
+class Quiet:
+    """A :class:`Progress` that tells nobody."""
+
+    def start(self, what: str, total: int, done: int) -> None:
+        """Nothing."""
+
+    def advance(self, status: str) -> None:
+        """Nothing."""
+
+    def note(self, sentence: str) -> None:
+        """Nothing."""
+
+
+@dataclass
+class History:
+    """What was measured so far.
+
+    Attributes:
+        epochs: how many are done.
+        loss: of each training step, over all processes.
+        synops_per_timestep: of each training step, by counted layer.
+        validation: after each epoch, `accuracy` and whether the budget was kept (`keeps_budget`).
+        chosen_epoch: the best one under the budget, from 1 on; None without validation, or if no
+            epoch kept the budget.
+
+    Example:
+        >>> history = History()
+        >>> history.add_step(0.7, {"4": 5e4})
+        >>> history.loss, history.synops_per_timestep
+        ([0.7], {'4': [50000.0]})
+    """
+
+    epochs: int = 0
+    loss: list[float] = field(default_factory=list)
+    synops_per_timestep: dict[str, list[float]] = field(default_factory=dict)
+    validation: list[dict[str, Any]] = field(default_factory=list)
+    chosen_epoch: int | None = None
+
+    def add_step(self, loss: float, synops_per_timestep: dict[str, float]) -> None:
+        """Take in a training step."""
+        self.loss.append(loss)
+        for name, count in synops_per_timestep.items():
+            self.synops_per_timestep.setdefault(name, []).append(count)
+
+    def add_validation(self, measured: Measurement) -> bool:
+        """Take in the validation of the epoch just done; whether it is the best under the budget."""
+        kept = measured.keeps_budget
+        best = self.chosen_epoch and self.validation[self.chosen_epoch - 1]["accuracy"]
+        self.validation.append({"accuracy": measured.accuracy, "keeps_budget": kept})
+        better = kept and (best is None or measured.accuracy > best)
+        if better:
+            self.chosen_epoch = self.epochs
+        return better
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished training run: the network before, after, and on the way.
+
+    Attributes:
+        untrained: on the test set, before.
+        trained: on the test set, after: the chosen epoch's network, or the last one.
+        history: on the way.
+        unreachable: what training cannot change, a sentence for each constraint.
+        infeasible: floors that a limit cannot afford, in the same way.
+    """
+
+    untrained: Measurement
+    trained: Measurement
+    history: History
+    unreachable: dict[str, str] = field(default_factory=dict)
+    infeasible: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,81 @@
+"""The folder of a sweep: one sweep, and with a database of its own one process at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from picojoule.training.atomic_write import write_json
+from picojoule.training.sweeping.config import SweepConfig
+
+CONFIG, FRONTIER = "sweep.json", "frontier.json"
+_LOCK = ".lock"
+
+
+@contextmanager
+def sweep_folder(folder: Path, config: SweepConfig, *, alone: bool) -> Iterator[Path]:
+    """Make or reopen the folder of a sweep.
+
+    Args:
+        folder: where it is.
+        config: the sweep; kept as `sweep.json`.
+        alone: whether to keep other processes out.
+
+    Raises:
+        FileExistsError: there are files that are no sweep's.
+        ValueError: the sweep there has other settings.
+        BlockingIOError: another process works in the folder.
+    """
+    _check(folder, config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _only_process(folder) if alone else nullcontext():
+        if not (folder / CONFIG).exists():
+            write_json(folder / CONFIG, config.to_dict())
+        yield folder
+
+
+def _check(folder: Path, config: SweepConfig) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file, expected a folder for the sweep.")
+    if not (folder / CONFIG).exists():
+        others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        if others:
+            raise FileExistsError(
+                f"{folder} holds files that are no sweep's ({', '.join(others[:5])}); choose another --out."
+            )
+        return
+    try:
+        saved = json.loads((folder / CONFIG).read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{folder / CONFIG} is damaged ({error}); choose another --out."
+        ) from error
+    differences = config.differences(saved)
+    if differences:
+        raise ValueError(
+            f"{folder} holds a sweep with other settings: {'; '.join(differences)}. Go on with it with the settings "
+            "it was started with, or choose another --out."
+        )
+
+
+@contextmanager
+def _only_process(folder: Path) -> Iterator[None]:
+    """A lock that the operating system releases however the process ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing like it in the standard library
+        yield
+        return
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                error.errno,
+                f"another process works on the sweep in {folder}; wait for it, or let several share a --storage",
+            ) from error
+        yield

@@ -1,0 +1,95 @@
+"""What one run of a sweep came to, and what that means in the sweep's unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from picojoule.training.config import TrainConfig
+from picojoule.training.history import Progress
+from picojoule.training.sweeping.config import Unit
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trained network on the test set.
+
+    Attributes:
+        accuracy: share of the samples that are classified right, 0 to 1.
+        synops_per_timestep: by counted layer.
+        trainable: the counted layers whose SynOps training can change.
+        silent_share: share of all spiking neurons that never fire, 0 to 1.
+        num_timesteps: time steps of a sample, their mean.
+        energy_j: of the whole network per sample, J; None without a profile.
+    """
+
+    accuracy: float
+    synops_per_timestep: dict[str, float]
+    trainable: tuple[str, ...]
+    silent_share: float
+    num_timesteps: float
+    energy_j: float | None = None
+
+    def spent(self, unit: Unit) -> float:
+        """What a budget of that unit limits: SynOps per time step or sample, or joules per sample.
+
+        Example:
+            >>> outcome = Outcome(0.9, {"1": 200.0, "4": 300.0}, ("4",), 0.0, num_timesteps=10)
+            >>> outcome.spent("share"), outcome.spent("synops_per_sample")
+            (300.0, 5000.0)
+        """
+        if unit == "energy_j":
+            assert self.energy_j is not None
+            return self.energy_j
+        layers = self.trainable if unit == "share" else tuple(self.synops_per_timestep)
+        steps = self.num_timesteps if unit == "synops_per_sample" else 1
+        return steps * sum(self.synops_per_timestep[layer] for layer in layers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name, for JSON."""
+        return asdict(self) | {"trainable": list(self.trainable)}
+
+    @classmethod
+    def from_dict(cls, figures: Mapping[str, Any]) -> Outcome:
+        """What :meth:`to_dict` gave."""
+        return cls(**{**figures, "trainable": tuple(figures["trainable"])})
+
+
+Trainer = Callable[[TrainConfig, Path, Progress], Outcome]
+"""Trains one network in a folder, or goes on with the run there, or returns the result of a finished one."""
+
+
+def limit_of(budget: float, unit: Unit, unconstrained: Outcome) -> float:
+    """A budget as the number that :meth:`Outcome.spent` is held against.
+
+    Args:
+        budget: in `unit`.
+        unit: the sweep's.
+        unconstrained: the network of the same seed without a budget.
+
+    Raises:
+        ValueError: training can change nothing, or what it cannot change already spends all of the budget.
+
+    Example:
+        >>> limit_of(0.5, "share", Outcome(0.9, {"1": 200.0, "4": 300.0}, ("4",), 0.0, num_timesteps=10))
+        150.0
+    """
+    changeable = unconstrained.spent("share")
+    if unit == "share":
+        if not changeable > 0:
+            raise ValueError(
+                "sweep: a share of nothing: the unconstrained network spends no SynOps in layers that training can "
+                "change. Train it longer, or give budgets in another unit."
+            )
+        return budget * changeable
+    if unit != "energy_j":
+        steps = unconstrained.num_timesteps if unit == "synops_per_sample" else 1
+        fixed = unconstrained.spent(unit) - steps * changeable
+        if budget <= fixed:
+            raise ValueError(
+                f"sweep: the budget of {budget:g} {unit} cannot be met: the layers whose input is given spend "
+                f"{fixed:.6g} alone, whatever is trained. Give larger budgets, or shares, which leave those layers out."
+            )
+    return budget

@@ -1,0 +1,120 @@
+"""Taking one run after another until none is left, one at a time or several."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from picojoule.training.config import TrainConfig
+from picojoule.training.history import Progress, Quiet
+from picojoule.training.run_folder import BEST, CHECKPOINT
+from picojoule.training.sweeping.config import SweepConfig, SweepStep
+from picojoule.training.sweeping.ledger import Ledger
+from picojoule.training.sweeping.outcome import Outcome, Trainer
+from picojoule.training.sweeping.progress import Named
+from picojoule.training.sweeping.train_step import limits
+from picojoule.training.sweeping.workers import Workers, train_when_free
+
+_LOOK_S = 0.5
+
+
+class Runs:
+    """The runs of a sweep, and the taking of them.
+
+    Args:
+        config: the sweep.
+        folder: where its files are.
+        ledger: says what may start.
+    """
+
+    def __init__(self, config: SweepConfig, folder: Path, ledger: Ledger) -> None:
+        self.config, self.folder, self.ledger = config, folder, ledger
+        self.stopped, self._claiming = threading.Event(), threading.Lock()
+
+    def work(self, train: Callable[[SweepStep], Outcome], idle: Callable[[], object]) -> None:
+        """Take runs and do them until there is nothing left to do, here or elsewhere.
+
+        Args:
+            train: does a run.
+            idle: called while all that may start has been taken by others; returns before long.
+        """
+        while not self.stopped.is_set():
+            with ExitStack() as claim:
+                claim.enter_context(self._claiming)
+                if not self.ledger.enqueue_ready():
+                    return
+                if self.ledger.waiting():
+                    self.ledger.run_one(train, taken=claim.close)
+                    continue
+            idle()
+
+    def train(self, step: SweepStep, trainer: Trainer, progress: Progress) -> Outcome:
+        """Train the network of a step in its folder."""
+        folder = self.folder / step.name
+        folder.parent.mkdir(exist_ok=True)
+        return train_when_free(trainer, self.training(step), folder, progress)
+
+    def training(self, step: SweepStep) -> TrainConfig:
+        """How the network of a step is trained.
+
+        Raises:
+            FileNotFoundError: the weights that it starts from are not there.
+            ValueError: no training can meet the budget.
+        """
+        steps = self.config.steps(step.seed)
+        if step.budget is None:
+            return replace(self.config.training.without_budget(), seed=step.seed)
+        before = steps[steps.index(step) - 1]
+        place = self.folder.resolve() / before.name
+        weights = place / (BEST if (place / BEST).exists() else CHECKPOINT)
+        if not weights.exists():
+            raise FileNotFoundError(
+                f"it starts from the weights of {before.name}, but there are none at {weights}. Machines that work "
+                "on one study need the same folder, on a file system that all of them see."
+            )
+        allowed = limits(step.budget, self.config, self.ledger.outcomes()[steps[0]])
+        return replace(self.config.training, seed=step.seed, start_from=str(weights), **allowed)
+
+
+def work_alone(runs: Runs, trainer: Trainer, progress: Progress) -> None:
+    """One run at a time, in this process."""
+    told: list[str] = []
+
+    def train(step: SweepStep) -> Outcome:
+        return runs.train(step, trainer, Named(step.name, progress))
+
+    def idle() -> None:
+        if not told:
+            told.append("waiting for runs that other machines have taken")
+            progress.start(told[0], 1, 0)
+        runs.stopped.wait(_LOOK_S)
+
+    runs.work(train, idle)
+
+
+def work_in_parallel(runs: Runs, trainer: Trainer, progress: Progress, jobs: int) -> None:
+    """Several at a time, each in a process of its own that a thread looks after."""
+    workers, config = Workers(trainer, jobs), runs.config
+    total = sum(len(config.steps(seed)) for seed in config.all_seeds)
+    progress.start("sweeping", total, len(runs.ledger.outcomes()))
+
+    def train(step: SweepStep) -> Outcome:
+        outcome = runs.train(step, workers.train, Quiet())
+        progress.advance(f"{step.name}: {outcome.accuracy:.2%}")
+        return outcome
+
+    with ThreadPoolExecutor(jobs) as threads:
+        try:
+            working = [
+                threads.submit(runs.work, train, lambda: runs.stopped.wait(_LOOK_S))
+                for _ in range(jobs)
+            ]
+            for done in wait(working, return_when=FIRST_EXCEPTION).done:
+                done.result()
+        finally:
+            runs.stopped.set()
+            workers.stop()

@@ -1,0 +1,102 @@
+"""A sweep: the same network at one budget after another, each from the weights of the next looser one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from picojoule.training.atomic_write import write_json
+from picojoule.training.history import Progress
+from picojoule.training.sweeping.config import SweepConfig
+from picojoule.training.sweeping.folder import FRONTIER, sweep_folder
+from picojoule.training.sweeping.frontier import Frontier
+from picojoule.training.sweeping.outcome import Trainer
+from picojoule.training.sweeping.runs import Runs, work_alone, work_in_parallel
+from picojoule.training.sweeping.study import open_ledger
+from picojoule.training.sweeping.train_step import train_step
+
+
+class SweepError(Exception):
+    """Some runs of a sweep ended with errors.
+
+    Args:
+        message: which, and why.
+        frontier: of the runs that are complete.
+    """
+
+    def __init__(self, message: str, frontier: Frontier) -> None:
+        super().__init__(message)
+        self.frontier = frontier
+
+
+def sweep(
+    config: SweepConfig,
+    folder: Path,
+    progress: Progress,
+    *,
+    jobs: int = 1,
+    storage: str | None = None,
+    study: str = "sweep",
+    trainer: Trainer = train_step,
+) -> Frontier:
+    """Train a network without a budget and then to each budget, loosest first, for each seed.
+
+    Within a seed each run starts from the weights of the one before, so seeds are what goes on in parallel, and
+    a tighter budget has the epochs of all looser ones behind it.
+    The same call again goes on with a sweep that was stopped or killed: complete runs are not repeated, the
+    others continue from their last epoch.
+
+    Written: `sweep.json`, `frontier.json`, a folder for each run, and without `storage` the Optuna study, `study.db`.
+
+    Args:
+        config: what to do.
+        folder: where the files go. Machines that share a storage need it at the same path, on a file system that all see.
+        progress: told about each step of training with one job, about each run with several.
+        jobs: runs at once on this machine, each in a process of its own if > 1.
+        storage: URL of a database in which many machines work on the study, by the same call on each.
+        study: the study's name in it.
+        trainer: trains one network and leaves its weights in `checkpoint.safetensors`; with `jobs` > 1 a function
+            of a module.
+
+    Raises:
+        ValueError: the folder or the study is of a sweep with other settings.
+        FileExistsError, BlockingIOError: the folder is not free.
+        ConnectionError: the storage cannot be reached.
+        SweepError: runs ended with errors; all others are complete.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from picojoule.training import Outcome, Quiet
+        >>> def pretend(config, folder, progress):
+        ...     folder.mkdir()
+        ...     (folder / "checkpoint.safetensors").touch()
+        ...     spent = (config.synops_per_timestep or {"trainable": 4e5})["trainable"]
+        ...     return Outcome(0.95 - 1e3 / spent, {"4": spent}, ("4",), silent_share=0.0, num_timesteps=5)
+        >>> with TemporaryDirectory() as folder:
+        ...     halves = SweepConfig(budgets=(0.5, 0.25))
+        ...     frontier = sweep(halves, Path(folder), Quiet(), trainer=pretend)
+        >>> [point.spent.mean for point in frontier.points]
+        [400000.0, 200000.0, 100000.0]
+    """
+    if jobs < 1:
+        raise ValueError(f"sweep: jobs is {jobs}, expected a whole number >= 1.")
+    with (
+        sweep_folder(folder, config, alone=storage is None),
+        open_ledger(config, folder, storage, study) as ledger,
+    ):
+        runs = Runs(config, folder, ledger)
+        jobs = min(jobs, config.seeds)
+        if jobs == 1:
+            work_alone(runs, trainer, progress)
+        else:
+            work_in_parallel(runs, trainer, progress, jobs)
+        frontier = Frontier.of(config, ledger.outcomes())
+        write_json(folder / FRONTIER, frontier.to_dict())
+        errors = ledger.errors()
+    if errors:
+        reasons = "; ".join(f"{step.name}: {error}" for step, error in errors.items())
+        raise SweepError(
+            f"{len(errors)} of the runs ended with an error, and what follows on them was left out. {reasons} The "
+            "others are complete; the same command tries these again.",
+            frontier,
+        )
+    return frontier

@@ -1,0 +1,92 @@
+"""One run of a sweep as a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from picojoule.energy import energy_j, profile
+from picojoule.synops.monitor import Monitor
+from picojoule.training.classifier import Classifier
+from picojoule.training.config import TrainConfig
+from picojoule.training.history import Progress
+from picojoule.training.measure import Measurement
+from picojoule.training.models import build_model
+from picojoule.training.run import train
+from picojoule.training.run_data import load_run_data
+from picojoule.training.sweeping.config import SweepConfig
+from picojoule.training.sweeping.outcome import Outcome, limit_of
+
+
+def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[str, Any]:
+    """A budget as settings of a :class:`picojoule.training.TrainConfig`.
+
+    Args:
+        budget: in the sweep's unit.
+        config: the sweep.
+        unconstrained: the network of the same seed without a budget.
+
+    Raises:
+        ValueError: no training can meet it.
+
+    Example:
+        >>> outcome = Outcome(0.9, {"1": 200.0, "4": 300.0}, ("4",), 0.0, num_timesteps=10)
+        >>> limits(0.5, SweepConfig(budgets=(0.5,)), outcome)
+        {'synops_per_timestep': {'trainable': 150.0}, 'groups': {'trainable': ['4']}}
+    """
+    limit = limit_of(budget, config.unit, unconstrained)
+    if config.unit != "share":
+        return {config.unit: limit, "per": "model"}
+    groups = {**(config.training.groups or {}), "trainable": list(unconstrained.trainable)}
+    return {"synops_per_timestep": {"trainable": limit}, "groups": groups}
+
+
+def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
+    trained = train(config, folder, progress, compare=False, resume=True).budget.trained
+    return Outcome(
+        accuracy=trained.accuracy,
+        synops_per_timestep=dict(trained.synops_per_timestep),
+        trainable=tuple(trained.trainable),
+        silent_share=silent_share(trained),
+        num_timesteps=trained.num_timesteps,
+        energy_j=None if config.profile is None else joules(config, trained),
+    )
+
+
+def silent_share(measured: Measurement) -> float:
+    """Share of all spiking neurons, over all layers, that never fire."""
+    silent = sum(int((rates == 0).sum()) for rates in measured.rates.values())
+    return silent / max(1, sum(rates.numel() for rates in measured.rates.values()))
+
+
+def joules(config: TrainConfig, measured: Measurement) -> float:
+    """Joules per sample on the configuration's chip, as :class:`picojoule.budget.EnergyLimit` has them.
+
+    The MACs of dense values are those of the first test sample: they follow from the layers' sizes.
+    """
+    assert config.profile is not None
+    chip = profile(config.profile)
+    updates = 0.0
+    if chip.neuron_update_j is not None:
+        updates = sum(rates.numel() for rates in measured.rates.values()) * measured.num_timesteps
+    breakdown = energy_j(
+        chip,
+        synops=measured.total_synops_per_timestep * measured.num_timesteps,
+        macs=_macs(config),
+        neuron_updates=updates,
+    )
+    return float(breakdown.total_j)
+
+
+@torch.no_grad()
+def _macs(config: TrainConfig) -> float:
+    data = load_run_data(config)
+    with torch.random.fork_rng():
+        model = build_model(config.model, data.shape, data.num_classes, 1)
+    frames = torch.as_tensor(data.test[0][0])[None]
+    with Monitor(model.eval()) as monitor:
+        Classifier(model, model)(frames)
+    return float(monitor.macs.per_sample.total)

@@ -1,0 +1,118 @@
+"""Training in processes of their own, which may be killed and leave none behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+import torch
+
+from picojoule.training.config import TrainConfig
+from picojoule.training.history import Progress, Quiet
+from picojoule.training.sweeping.ledger import StoppedError
+from picojoule.training.sweeping.outcome import Outcome, Trainer
+
+_ATTEMPTS = 3
+_LOOK_S = 0.5
+
+
+class Workers:
+    """A process for each training, so that several go on at once.
+
+    Args:
+        trainer: found by name in the new process, so a function of a module.
+        jobs: how many share the machine's cores.
+    """
+
+    def __init__(self, trainer: Trainer, jobs: int) -> None:
+        self._trainer, self._threads = trainer, max(1, (os.cpu_count() or 1) // jobs)
+        self._spawn = multiprocessing.get_context("spawn")
+        self._running: set[SpawnProcess] = set()
+        self._stopped, self._lock = False, threading.Lock()
+
+    def train(self, config: TrainConfig, folder: Path, progress: Progress) -> Outcome:  # noqa: ARG002
+        """Train in another process; if that is killed, another one goes on from the last checkpoint.
+
+        Raises:
+            StoppedError: by :meth:`stop`.
+            ChildProcessError: it was killed too often.
+            Exception: what the training raised.
+        """
+        for _ in range(_ATTEMPTS):
+            process, answers = self._start(config, folder)
+            try:
+                answer = answers.recv()
+            except EOFError:
+                answer = None
+            process.join()
+            with self._lock:
+                self._running.discard(process)
+            if isinstance(answer, Outcome):
+                return answer
+            if self._stopped:
+                raise StoppedError
+            if isinstance(answer, BaseException):
+                raise answer
+        raise ChildProcessError(
+            f"the process that trained in {folder} ended {_ATTEMPTS} times without a word, the last time with status "
+            f"{process.exitcode}. If memory ran out, fewer jobs need less."
+        )
+
+    def _start(self, config: TrainConfig, folder: Path) -> tuple[SpawnProcess, Connection]:
+        answers, sender = self._spawn.Pipe(duplex=False)
+        task = (sender, self._trainer, config, folder, self._threads)
+        process = self._spawn.Process(target=_work, args=task, name=f"train {folder.name}")
+        with self._lock:
+            if self._stopped:
+                raise StoppedError
+            process.start()
+            self._running.add(process)
+        sender.close()
+        return process, answers
+
+    def stop(self) -> None:
+        """End all processes; their runs go on from their last checkpoint another time."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                process.terminate()
+
+
+def train_when_free(
+    trainer: Trainer, config: TrainConfig, folder: Path, progress: Progress
+) -> Outcome:
+    """Train; if a process that was given up too early is still at it, wait for its end first."""
+    while True:
+        try:
+            return trainer(config, folder, progress)
+        except BlockingIOError:
+            time.sleep(_LOOK_S)
+
+
+def _work(
+    answers: Connection, trainer: Trainer, config: TrainConfig, folder: Path, threads: int
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=_die_with_the_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    try:
+        answer: Outcome | BaseException = train_when_free(trainer, config, folder, Quiet())
+    except BaseException as error:
+        answer = error
+    try:
+        answers.send(answer)
+    except Exception as error:  # what cannot be pickled
+        answers.send(RuntimeError(f"{answer!r} ({error})"))
+
+
+def _die_with_the_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

@@ -1,0 +1,55 @@
+"""`picojoule train` on the tiny network, in processes of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+NETWORKS = Path(__file__).with_name("networks.py")
+TINY = (
+    *("--model", f"{NETWORKS}:model", "--data", f"{NETWORKS}:data"),
+    *("--epochs", "3", "--batch-size", "8", "--learning-rate", "0.01", "--no-compare"),
+    *("--synops-per-timestep", "2=20,4=5", "--min-rate", "0.05"),
+)
+
+
+def command(out: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> list[str]:
+    return [
+        sys.executable,
+        *launcher,
+        "-m",
+        "picojoule",
+        "train",
+        *TINY,
+        "--out",
+        str(out),
+        *arguments,
+    ]
+
+
+def run(
+    out: Path, *arguments: str, launcher: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    done = command(out, *arguments, launcher=launcher)
+    return subprocess.run(done, capture_output=True, text=True, check=False, timeout=240)
+
+
+def checkpoint(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "checkpoint.safetensors")
+
+
+def assert_close(one: Path, other: Path, tolerance: float) -> None:
+    """Weights, optimiser, multipliers and averages are the same."""
+    first, second = checkpoint(one), checkpoint(other)
+    assert first.keys() == second.keys()
+    assert any(name.startswith("state.budget") and name.endswith("log") for name in first)
+    for name in first:
+        torch.testing.assert_close(
+            first[name],
+            second[name],
+            rtol=tolerance,
+            atol=tolerance,
+            msg=lambda m, n=name: f"{n}: {m}",
+        )

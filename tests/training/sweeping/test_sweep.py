@@ -1,0 +1,199 @@
+"""A sweep runs everything once, in order, and goes on where it was stopped."""
+
+import json
+import sqlite3
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+
+from picojoule.training import (
+    Frontier,
+    Outcome,
+    Progress,
+    Quiet,
+    SweepConfig,
+    SweepError,
+    TrainConfig,
+    sweep,
+)
+from tests.training.sweeping.pretend import pretend
+
+CONFIG = SweepConfig(budgets=(0.5, 0.25), seeds=2, training=TrainConfig(epochs=3))
+ALL = {f"seed{seed}/{run}" for seed in (1, 2) for run in ("unconstrained", "budget-0.5", "budget-0.25")}  # fmt: skip
+
+
+def run(folder: Path, config: SweepConfig = CONFIG, **more: object) -> Frontier:
+    return sweep(config, folder, Quiet(), **{"trainer": pretend, **more})  # type: ignore[arg-type]
+
+
+def trials(folder: Path) -> Counter[tuple[str, str]]:
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{folder / 'study.db'}")
+    return Counter((trial.user_attrs["step"], trial.state.name) for trial in study.trials)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Frontier:
+    return run(tmp_path_factory.mktemp("unbroken"))
+
+
+def test_every_run_is_one_complete_trial(tmp_path: Path, unbroken: Frontier) -> None:
+    assert run(tmp_path) == unbroken
+    assert trials(tmp_path) == Counter((step, "COMPLETE") for step in ALL)
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert {(t.params["seed"], t.params["budget"]) for t in study.trials} == {
+        (seed, budget) for seed in (1, 2) for budget in (None, 0.5, 0.25)
+    }
+    assert {tuple(t.values) for t in study.best_trials} <= {
+        (m.spent, m.outcome.accuracy) for p in unbroken.points for m in p.models
+    }
+
+
+def test_each_run_starts_from_the_next_looser_one(tmp_path: Path) -> None:
+    run(tmp_path)
+    weights = json.loads((tmp_path / "seed2/budget-0.25/checkpoint.safetensors").read_text())
+    free = 4e5 * 0.99 + 2
+    came_from = ["seed 2", *[None] * 3, *[0.5 * free] * 3, *[0.25 * free] * 3]
+    assert weights["weights"] == ", ".join(map(str, came_from))
+
+
+def test_the_record_on_disk_is_the_frontier(tmp_path: Path) -> None:
+    frontier = run(tmp_path)
+    assert json.loads((tmp_path / "frontier.json").read_text()) == frontier.to_dict()
+    assert json.loads((tmp_path / "sweep.json").read_text()) == CONFIG.to_dict()
+
+
+def test_a_finished_sweep_is_only_read(tmp_path: Path, unbroken: Frontier) -> None:
+    run(tmp_path)
+
+    def never(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        raise AssertionError
+
+    assert run(tmp_path, trainer=never) == unbroken
+
+
+@pytest.mark.parametrize("stop_at", range(6))
+def test_a_stopped_sweep_goes_on(tmp_path: Path, unbroken: Frontier, stop_at: int) -> None:
+    begun = []
+
+    def stopping(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        begun.append(folder)
+        if len(begun) == stop_at + 1:
+            raise KeyboardInterrupt
+        return pretend(config, folder, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, trainer=stopping)
+    assert run(tmp_path) == unbroken
+    assert Counter(state for _, state in trials(tmp_path)) == Counter(COMPLETE=6, FAIL=1)
+
+
+def test_a_trial_of_a_killed_process_is_run_again(tmp_path: Path, unbroken: Frontier) -> None:
+    run(tmp_path)
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        database.execute("update trials set state = 'RUNNING' where number in (1, 4)")
+    assert run(tmp_path) == unbroken
+    counted = Counter(state for _, state in trials(tmp_path).elements())
+    assert counted == Counter(COMPLETE=6, FAIL=2)
+    epochs = (tmp_path / "seed1/budget-0.5/epochs.log").read_text().split()
+    assert epochs == ["0", "1", "2"]  # its result was read, not trained anew
+
+
+def test_an_error_stops_its_own_chain_only_and_is_tried_again(
+    tmp_path: Path, unbroken: Frontier
+) -> None:
+    def failing(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        if folder.parts[-2:] == ("seed1", "budget-0.5"):
+            raise FloatingPointError("the loss became nan")
+        return pretend(config, folder, progress)
+
+    with pytest.raises(
+        SweepError, match=r"1 of the runs.*seed1/budget-0\.5: the loss became nan.*same command"
+    ) as failed:
+        run(tmp_path, trainer=failing)
+    assert [len(point.models) for point in failed.value.frontier.points] == [2, 1, 1]
+    assert not (tmp_path / "seed1/budget-0.25").exists()
+    assert run(tmp_path) == unbroken
+
+
+def test_the_trainers_lock_is_waited_for(tmp_path: Path, unbroken: Frontier) -> None:
+    locked = []
+
+    def busy_once(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        if not locked:
+            locked.append(folder)
+            raise BlockingIOError
+        return pretend(config, folder, progress)
+
+    assert run(tmp_path, trainer=busy_once) == unbroken
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def start(self, what: str, total: int, done: int) -> None:
+        self.seen.append(f"{what} {done}/{total}")
+
+    def advance(self, status: str) -> None:
+        self.seen.append(status)
+
+    def note(self, sentence: str) -> None:
+        self.seen.append(f"note {sentence}")
+
+
+def test_progress_names_the_run(tmp_path: Path) -> None:
+    def telling(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        progress.start("training", 5, 0)
+        progress.note("mind")
+        return pretend(config, folder, progress)
+
+    notes = Notes()
+    sweep(replace(CONFIG, seeds=1), tmp_path, notes, trainer=telling)
+    assert notes.seen[:3] == [
+        "seed1/unconstrained: training 0/5",
+        "note seed1/unconstrained: mind",
+        "seed1/budget-0.5: training 0/5",
+    ]
+
+
+def test_chains_run_in_processes_of_their_own(tmp_path: Path, unbroken: Frontier) -> None:
+    notes = Notes()
+    assert sweep(CONFIG, tmp_path, notes, jobs=5, trainer=pretend) == unbroken
+    assert trials(tmp_path) == Counter((step, "COMPLETE") for step in ALL)
+    assert notes.seen[0] == "sweeping 0/6"
+    assert {note.split(":")[0] for note in notes.seen[1:]} == ALL
+
+
+def test_a_budget_that_cannot_be_met_is_an_error_of_its_run(tmp_path: Path) -> None:
+    config = replace(CONFIG, unit="synops_per_timestep", budgets=(9e4,), seeds=1)
+    with pytest.raises(SweepError, match=r"seed1/budget-90000: .*cannot be met"):
+        run(tmp_path, config)
+
+
+def diverging(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    raise FloatingPointError("the loss became nan")
+
+
+def test_what_a_process_raises_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match=r"2 of the runs.*seed2/unconstrained: the loss became"):
+        run(tmp_path, jobs=2, trainer=diverging)
+
+
+def deaf(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    import os
+
+    os._exit(3)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
+    with pytest.raises(SweepError, match=r"ended 3 times without a word, .*status 3.*memory"):
+        sweep(CONFIG, tmp_path, Quiet(), jobs=2, trainer=deaf)
+
+
+def test_a_job_is_at_least_one(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="jobs is 0"):
+        run(tmp_path, jobs=0)

@@ -1,0 +1,93 @@
+"""The best epoch under the budget, by samples kept aside."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from picojoule.budget import Violation
+from picojoule.training import History, Measurement, Progress, TrainConfig, train
+from picojoule.training.run_data import load_run_data
+from tests.training.commands import NETWORKS
+
+TINY = TrainConfig(
+    model=f"{NETWORKS}:model",
+    data=f"{NETWORKS}:data",
+    epochs=4,
+    batch_size=8,
+    learning_rate=0.01,
+    validation_share=0.25,
+    synops_per_timestep={"2": 100.0},
+    min_rate=0.001,
+)
+
+
+def measured(accuracy: float, *broken: Violation) -> Measurement:
+    return Measurement(accuracy, {}, {}, (), 1.0, broken)
+
+
+def over(why: str = "") -> Violation:
+    return Violation("synops_per_timestep of 2", 3.0, 2.0, 0.5, 1.0, why)
+
+
+def test_the_highest_accuracy_among_epochs_that_keep_the_budget_is_chosen() -> None:
+    history, chosen = History(), []
+    for result in (
+        measured(0.9, over()),
+        measured(0.5),
+        measured(0.7, over("the input makes them")),
+        measured(0.7),
+        measured(0.6),
+    ):
+        history.epochs += 1
+        history.add_validation(result)
+        chosen.append(history.chosen_epoch)
+    assert chosen == [None, 2, 3, 3, 3]
+
+
+def test_the_split_follows_from_the_seed_and_training_never_sees_it() -> None:
+    data, again = load_run_data(TINY), load_run_data(replace(TINY, epochs=9))
+    assert torch.equal(data.validated, again.validated)
+    assert len(data.validated) == 6
+    assert not set(data.validated.tolist()) & set(data.trained.tolist())
+    assert sorted([*data.validated.tolist(), *data.trained.tolist()]) == list(range(26))
+    other = load_run_data(replace(TINY, seed=2))
+    assert not torch.equal(data.validated, other.validated)
+
+
+def test_a_share_that_leaves_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"validation_share of 0\.01 of 26 training samples is 0"):
+        load_run_data(replace(TINY, validation_share=0.01))
+
+
+def test_the_run_reports_the_chosen_epochs_network(silence: Progress, tmp_path: Path) -> None:
+    run = train(TINY, tmp_path, silence, compare=False)
+    history = run.budget.history
+    assert len(history.validation) == 4
+    accuracies = [each["accuracy"] for each in history.validation]
+    assert history.chosen_epoch == 1 + accuracies.index(max(accuracies))
+
+    best = load_file(tmp_path / "best.safetensors")
+    if history.chosen_epoch == TINY.epochs:
+        last = load_file(tmp_path / "checkpoint.safetensors")
+        assert all(torch.equal(best[name], last[name]) for name in best)
+    again = train(
+        replace(TINY, start_from=str(tmp_path / "best.safetensors")),
+        tmp_path / "b",
+        silence,
+        compare=False,
+    )
+    assert again.budget.untrained.accuracy == run.budget.trained.accuracy
+    assert again.budget.untrained.synops_per_timestep == run.budget.trained.synops_per_timestep
+
+
+def test_without_an_epoch_that_keeps_the_budget_the_last_one_counts(
+    silence: Progress, tmp_path: Path
+) -> None:
+    tight = replace(TINY, synops_per_timestep={"2": 0.5}, learning_rate=1e-4)
+    run = train(tight, tmp_path, silence, compare=False)
+    assert run.budget.history.chosen_epoch is None
+    assert not (tmp_path / "best.safetensors").exists()
+    assert not run.budget.trained.keeps_budget

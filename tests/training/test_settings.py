@@ -1,0 +1,95 @@
+"""Settings from YAML: typed, named, with the nearest match."""
+
+from pathlib import Path
+
+import pytest
+
+from picojoule.training import TrainConfig
+from picojoule.training.settings import parsed_bound, resolved
+from picojoule.training.yaml_file import read_yaml, write_yaml
+
+
+def yaml(tmp_path: Path, text: str) -> dict[str, object]:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    return read_yaml(file)
+
+
+def test_a_file_of_every_kind_of_setting(tmp_path: Path) -> None:
+    text = """
+        model: ./mynet.py:build
+        epochs: 3
+        learning_rate: 2e-3
+        synops_per_timestep: {4: 6e4, cores.left: 20000}
+        groups:
+          cores.left: [7, head.2]
+        check_finite: no
+        start_from: null
+    """
+    assert resolved(yaml(tmp_path, text)) == TrainConfig(
+        model="./mynet.py:build",
+        epochs=3,
+        learning_rate=0.002,
+        synops_per_timestep={"4": 6e4, "cores.left": 2e4},
+        groups={"cores.left": ["7", "head.2"]},
+        check_finite=False,
+        min_rate=0.01,
+    )
+
+
+def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
+    config = TrainConfig(
+        synops_per_sample=1e-7,
+        min_rate={"2": 1e22},
+        groups={"a": ["1"]},
+        data="no",
+        validation_share=0.1,
+    )
+    write_yaml(tmp_path / "config.yaml", config.to_dict())
+    saved = read_yaml(tmp_path / "config.yaml")
+    assert saved == config.to_dict()
+    assert resolved(saved) == config
+    assert config.differences(saved) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch: 3", "there is no setting 'epoch'. Did you mean 'epochs'?"),
+        ("synops_target: 3", "there is no setting 'synops_target'"),
+        ("epochs: many", "epochs is 'many', expected a whole number"),
+        ("epochs: 2.5", "epochs is 2.5, expected a whole number"),
+        ("epochs: true", "epochs is True, expected a whole number"),
+        ("learning_rate: [1]", r"learning_rate is \[1\], expected a number"),
+        ("model: 5", "model is 5, expected a word"),
+        ("model: null", "model is None, expected a word"),
+        ("check_finite: 1", "check_finite is 1, expected true or false"),
+        ("min_rate: {2: much}", "min_rate is {2: 'much'}, expected a number or numbers by layer"),
+        ("groups: {a: 1}", "groups is {'a': 1}, expected lists of layers by group or nothing"),
+        ("per: neuron", "per is neuron, expected one of layer, group, model, sample"),
+        ("epochs: 0", "epochs is 0, expected a whole number >= 1"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        resolved(yaml(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["{", "a: b: c", "- 1\n- 2", "epochs"])
+def test_a_file_that_is_no_list_of_settings_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=r"run\.yaml"):
+        yaml(tmp_path, text)
+
+
+def test_the_default_budget_steps_back_for_a_stated_one() -> None:
+    assert resolved({}).synops_per_timestep == 6e4
+    assert resolved({}).min_rate == 0.01
+    assert resolved({"min_rate": 0.05}).synops_per_timestep == 6e4
+    assert resolved({"synops_per_sample": 1e5}).synops_per_timestep is None
+    assert resolved({"synops_per_timestep": None, "min_rate": None}) == TrainConfig()
+
+
+@pytest.mark.parametrize("text", ["", "much", "4=", "4=1,7", "=,"])
+def test_a_flag_that_is_no_bound_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="neither a number nor layers with numbers"):
+        parsed_bound(text)
