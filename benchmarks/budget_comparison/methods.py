@@ -11,7 +11,7 @@ from picojoule.budget import SSP, Budget, FixedPenalties, Hoyer, L1Rates, Synops
 FREE, BUDGET, HINGE = "no budget", "Budget", "seed's hinge"
 # weights of the sweep on the first seed: they bracket the three budgets for the LeNet on the bundled images
 WEIGHTS: Mapping[str, tuple[float, ...]] = {
-    HINGE: (0.1, 0.5, 2.0, 10.0),
+    HINGE: (0.004, 0.02, 0.1, 0.5),
     "fixed L1": (0.3, 1.0, 3.0, 10.0, 30.0),
     "SSP": (0.1, 0.3, 1.0, 3.0, 6.0),
     "Hoyer": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
