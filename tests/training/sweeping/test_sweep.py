@@ -8,6 +8,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.trial import FrozenTrial
 
 from picojoule.training import (
     Frontier,
@@ -19,6 +20,7 @@ from picojoule.training import (
     TrainConfig,
     sweep,
 )
+from picojoule.training.sweeping.study import open_ledger
 from tests.training.sweeping.pretend import pretend
 
 CONFIG = SweepConfig(budgets=(0.5, 0.25), seeds=2, training=TrainConfig(epochs=3))
@@ -165,6 +167,32 @@ def test_chains_run_in_processes_of_their_own(tmp_path: Path, unbroken: Frontier
     assert trials(tmp_path) == Counter((step, "COMPLETE") for step in ALL)
     assert notes.seen[0] == "sweeping 0/6"
     assert {note.split(":")[0] for note in notes.seen[1:]} == ALL
+
+
+@pytest.mark.parametrize("ends", ["COMPLETE", "FAIL"])
+@pytest.mark.parametrize("looks", range(1, 5))
+def test_a_run_that_ends_while_another_worker_looks_is_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int, ends: str
+) -> None:
+    one_seed = replace(CONFIG, seeds=1, budgets=(0.5,))
+    with open_ledger(one_seed, tmp_path, None, "sweep") as ledger:
+        ledger.enqueue_ready()
+        study = ledger._study
+        running, look, seen = study.ask(), study.get_trials, []
+
+        def end_after_some_looks(deepcopy: bool = True) -> list[FrozenTrial]:
+            found = look(deepcopy=deepcopy)
+            seen.append(found)
+            if len(seen) == looks:
+                running.set_user_attr("error", "the loss became nan")
+                state = optuna.trial.TrialState[ends]
+                study.tell(running, (1.0, 1.0) if ends == "COMPLETE" else None, state=state)
+            return found
+
+        monkeypatch.setattr(study, "get_trials", end_after_some_looks)
+        ledger.enqueue_ready()
+        named = [trial.user_attrs["step"] for trial in look()]
+    assert named.count("seed1/unconstrained") == 1
 
 
 def test_a_budget_that_cannot_be_met_is_an_error_of_its_run(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -51,28 +51,25 @@ class Ledger:
         """The runs that are complete."""
         return {
             self._steps[trial.user_attrs[_STEP]]: Outcome.from_dict(trial.user_attrs[_OUTCOME])
-            for trial in self._trials()
-            if trial.state.name == "COMPLETE"
+            for trial in self._trials("COMPLETE")
         }
 
     def errors(self) -> dict[SweepStep, str]:
         """The runs that ended with an error since this process began: their chains wait for the user."""
-        done = self.outcomes()
-        failed = {
-            self._steps[trial.user_attrs[_STEP]]: str(trial.user_attrs[_ERROR])
-            for trial in self._trials()[self._before :]
-            if trial.state.name == "FAIL" and _ERROR in trial.user_attrs
-        }
-        return {step: error for step, error in failed.items() if step not in done}
+        return self._errors_in(self._trials())
 
     def enqueue_ready(self) -> bool:
         """Enqueue what may start and is not on the list yet; False if there is nothing left to do, by anyone."""
         self._bury_the_dead()
-        done, stuck = self.outcomes(), {step.seed for step in self.errors()}
-        taken = {trial.user_attrs.get(_STEP) for trial in self._trials("WAITING", "RUNNING")}
+        trials = (
+            self._trials()
+        )  # one look for all: a run that ends between two would be missing in both
+        done, taken = _named(trials, "COMPLETE"), _named(trials, "WAITING", "RUNNING")
+        stuck = {step.seed for step in self._errors_in(trials)}
         left = False
         for seed in self._config.all_seeds:
-            step = next((step for step in self._config.steps(seed) if step not in done), None)
+            steps = self._config.steps(seed)
+            step = next((step for step in steps if step.name not in done), None)
             if step is None or seed in stuck:
                 continue
             left = True
@@ -162,6 +159,20 @@ class Ledger:
             with suppress(ValueError):  # someone else did
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
+    def _errors_in(self, trials: Sequence[FrozenTrial]) -> dict[SweepStep, str]:
+        done = _named(trials, "COMPLETE")
+        return {
+            self._steps[trial.user_attrs[_STEP]]: str(trial.user_attrs[_ERROR])
+            for trial in trials[self._before :]
+            if trial.state.name == "FAIL" and _ERROR in trial.user_attrs
+            if trial.user_attrs[_STEP] not in done
+        }
+
     def _trials(self, *states: str) -> list[FrozenTrial]:
         trials = self._study.get_trials(deepcopy=False)
         return [trial for trial in trials if not states or trial.state.name in states]
+
+
+def _named(trials: Iterable[FrozenTrial], *states: str) -> set[str | None]:
+    """The names of the steps whose trials are in one of these states."""
+    return {trial.user_attrs.get(_STEP) for trial in trials if trial.state.name in states}
