@@ -1,4 +1,4 @@
-"""LIF on a GPU against the bandwidth of its memory: `python benchmarks/gpu.py`. Needs CUDA and Triton.
+"""LIF on a GPU against the bandwidth of its memory: `python -m benchmarks.gpu`. Needs CUDA and Triton.
 
 The tests of the kernels run first. A share is that of the copy bandwidth, measured in the same run, over the
 bytes that have to move: forward x and s, backward x, the gradient of s and that of x. What a kernel moves beyond
@@ -9,17 +9,23 @@ the device's own; medians, caches flushed in between. `eager` is the same call a
 from __future__ import annotations
 
 import json
+import math
 import os
 import statistics
-import sys
+import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.cases import Work
+from benchmarks.participants import participant
+from benchmarks.record import RESULTS, surroundings
+from benchmarks.tests_first import require_green
+from benchmarks.works.lenet import lenet_step
+from picojoule.ops import lif
+
 ROUNDS, WARM_UP = 30, 5
 FLUSHED = 2**28  # bytes; more than any second-level cache
 COPIED = 2**30
@@ -29,6 +35,8 @@ SHAPES = [
     (1, 25, 65536),
     (32, 400, 8192),
 ]  # batch, steps, neurons
+STEPS_OF_TRAINING = [(16, 50), (64, 100)]
+TRAINED = ("ReLU", "picojoule triton", "picojoule reference", "SpikingJelly", "sinabs", "snnTorch", "Norse")  # fmt: skip
 DTYPES = [torch.float32, torch.bfloat16]
 TAU_MEM = 20.0
 
@@ -71,8 +79,6 @@ def copy_bandwidth() -> float:
 
 def picojoule(x: Tensor) -> Callable[[], Tensor]:
     """One call of our LIF, by name: it is the kernels or an error."""
-    from picojoule.ops import lif
-
     return lambda: lif(x, alpha_mem=1 - 1 / TAU_MEM, impl="triton").spikes
 
 
@@ -121,6 +127,39 @@ def measured(name: str, shape: tuple[int, int, int], dtype: torch.dtype) -> dict
     }
 
 
+def training_s(name: str, batch: int, steps: int) -> float:
+    """Seconds of a training step of the seed's LeNet, as users run it."""
+    with torch.device("cuda"):
+        step = lenet_step(participant(name), batch, steps)
+        for _ in range(WARM_UP):
+            step()
+        torch.cuda.synchronize()
+        times = []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            step()
+            torch.cuda.synchronize()
+            times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def print_training() -> list[dict[str, Any]]:
+    """Times of all who can run, over the net with ReLUs in place of neurons."""
+    entries = []
+    for batch, steps in STEPS_OF_TRAINING:
+        floor = math.nan
+        for name in TRAINED:
+            try:
+                found = training_s(name, batch, steps)
+            except Exception as error:
+                print(f"{name:<20} B={batch} T={steps}: {type(error).__name__}: {error}"[:150])
+                continue
+            floor = found if name == "ReLU" else floor
+            print(f"{name:<20} B={batch} T={steps} {1e3 * found:9.2f} ms {found / floor:7.2f}", flush=True)  # fmt: skip
+            entries.append({"implementation": name, "batch": batch, "steps": steps, "step_ms": 1e3 * found, "over_relu": found / floor})  # fmt: skip
+    return entries
+
+
 def line(entry: dict[str, Any], copy: float) -> str:
     """A row of the table."""
     head = f"{entry['implementation']:<13} {entry['shape']!s:<18} {entry['dtype']:<9}"
@@ -135,14 +174,10 @@ def line(entry: dict[str, Any], copy: float) -> str:
 
 def main() -> None:
     """Test, measure, print, write."""
-    from benchmarks.cases import Work
-    from benchmarks.record import RESULTS, surroundings
-    from benchmarks.tests_first import require_green
-
     if not torch.cuda.is_available():
         raise SystemExit("no CUDA device: nothing is measured.")
     about = surroundings()
-    tests = ("tests/ops/test_lif_triton.py", "tests/ops/test_alif_triton.py")
+    tests = ("tests/ops/test_lif_triton.py", "tests/ops/test_alif_triton.py", "tests/gpu")
     require_green([Work("gpu", "LIF on a GPU", tests, ())])
     copy = copy_bandwidth()
     print(f"{torch.cuda.get_device_name()}: copies at {copy / 1e9:.0f} GB/s")
@@ -153,13 +188,18 @@ def main() -> None:
             for name in ("picojoule", "spikingjelly"):
                 entries.append(measured(name, shape, dtype))
                 print(line(entries[-1], copy), flush=True)
-    gpu = {"device": torch.cuda.get_device_name(), "copy_gb_s": copy / 1e9, "times": entries}
+    print("a training step of the seed's LeNet, and its share of the ReLU net's")
+    training = print_training()
+    gpu = {
+        "device": torch.cuda.get_device_name(),
+        "copy_gb_s": copy / 1e9,
+        "times": entries,
+        "training": training,
+    }
     path = RESULTS / "gpu.json"
     path.write_text(json.dumps({"work": "gpu", **about, **gpu}, indent=2) + "\n")
     print(f"written to {path}")
 
 
 if __name__ == "__main__":
-    # a script's own folder comes first on the path, where `benchmarks` itself cannot be found
-    sys.path[0] = str(ROOT)
     main()

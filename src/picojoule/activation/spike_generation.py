@@ -140,3 +140,26 @@ class MaxSpike(BuiltinSpike):
 
     def count(self, v_mem: Tensor, spike_threshold: Tensor | float) -> Tensor:
         return (v_mem / spike_threshold).floor().clamp(min=0, max=self.max_num_spikes_per_bin)
+
+
+_BUILT_IN = (SingleSpike, MultiSpike, MaxSpike)
+
+
+def fired(
+    spike: SpikeFunction | type[SpikeFunction],
+    v_mem: Tensor,
+    spike_threshold: Tensor | float,
+    surrogate: SurrogateGradient,
+) -> Tensor:
+    """`spike.apply(v_mem, spike_threshold, surrogate)`, which torch.compile cannot follow before PyTorch 2.13.
+
+    Example:
+        >>> from picojoule.activation import SingleExponential
+        >>> fired(MultiSpike, torch.tensor([0.9, 2.5]), 1.0, SingleExponential())
+        tensor([0., 2.])
+    """
+    made = spike() if isinstance(spike, type) and spike in _BUILT_IN else spike
+    if isinstance(made, BuiltinSpike) and type(made) in _BUILT_IN:
+        return _apply(made, v_mem, spike_threshold, surrogate)
+    spikes: Tensor = made.apply(v_mem, spike_threshold, surrogate)
+    return spikes

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from picojoule.budget.names import check_names
 from picojoule.layers import ALIF
 from picojoule.layers.neuron import LeakyNeuron
-from picojoule.layers.stateful_layer import is_exporting
+from picojoule.ops.exporting import is_exporting
 
 PerNeuron = Literal["layer", "channel", "neuron"]
 # from where to where training may take them: thresholds in units of the potential, taus in time steps

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from picojoule.layers.arguments import constructor_arguments
 from picojoule.layers.leading_sums import summed_over_leading
 from picojoule.layers.single_use import single_use
+from picojoule.ops.exporting import is_exporting
 
-# torch 2.6 does not tell an export from a compilation
-is_exporting = getattr(torch.compiler, "is_exporting", lambda: False)
 ValueRanges = dict[str, tuple[float, float]]
 
 

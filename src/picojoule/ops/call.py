@@ -88,7 +88,7 @@ class Call:
         return CheckedFeedback(self.op, connect, self.current.dtype, self.dtype)
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: torch.compile could not call one before PyTorch 2.13
 class CheckedFeedback:
     """What a step's spikes add to the next step's input, `b *n`, by what the user gave.
 

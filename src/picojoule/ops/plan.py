@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from torch import Tensor
@@ -22,7 +22,9 @@ from picojoule.activation import (
 )
 from picojoule.ops.slow_path import CustomPart
 
-SURROGATES = (SingleExponential, PeriodicExponential, Heaviside, Gaussian, MultiGaussian)
+_BUILT_IN = (SingleExponential, PeriodicExponential, Heaviside, Gaussian, MultiGaussian)
+# the numbers that each has; torch.compile cannot look for them in every version of PyTorch
+SURROGATES = {kind: tuple(field.name for field in fields(kind)) for kind in _BUILT_IN}
 SPIKES = {SingleSpike: "single", MultiSpike: "multi", MaxSpike: "multi"}
 NONE = "none"
 CONSTANTS = 7  # the limit of spikes, the value of a reset, and at most five numbers of a surrogate
@@ -122,8 +124,8 @@ def constants_of(neuron: Any) -> list[float]:
     reset, surrogate = neuron.reset, neuron.surrogate
     limit = getattr(neuron.spike, "max_num_spikes_per_bin", None)
     value = reset.reset_value if isinstance(reset, MembraneReset) else 0.0
-    own = vars(surrogate).values() if type(surrogate) in SURROGATES else ()
-    constants = [0 if limit is None else limit, value, *own]
+    own = SURROGATES.get(type(surrogate), ())
+    constants = [0 if limit is None else limit, value, *(getattr(surrogate, name) for name in own)]
     return [float(x) for x in constants] + [0.0] * (CONSTANTS - len(constants))
 
 

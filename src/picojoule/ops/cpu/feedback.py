@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as every_module
 
 from picojoule.ops.call import CheckedFeedback
+from picojoule.ops.exporting import is_exporting
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -57,7 +58,7 @@ def _who_watches(linear: nn.Linear) -> str | None:
 
 def _is_in_a_mode() -> bool:
     # torch.compile and torch.export trace in modes of their own, and want the operator whole
-    compiling, exporting = torch.compiler.is_compiling(), torch.compiler.is_exporting()
+    compiling, exporting = torch.compiler.is_compiling(), is_exporting()
     functions = not exporting and torch._C._len_torch_function_stack() > 0
     return functions or (not compiling and torch._C._len_torch_dispatch_stack() > 0)
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.cpu.scratch import WIDEST, addresses
 from picojoule.ops.cpu.threads import share_out
+from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]

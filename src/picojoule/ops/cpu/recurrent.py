@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.op import like, sum_over_samples
-from picojoule.ops.cpu.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.cpu.steps import forward_steps, places, room_for, step_kernel
+from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan
 
 Six = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]

@@ -6,6 +6,7 @@ from functools import partial
 
 from torch import Tensor
 
+from picojoule.activation.spike_generation import fired
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
 from picojoule.ops.membrane import bounded, fed_back, integrated, reset_by
 from picojoule.ops.sequence import run_steps
@@ -21,6 +22,6 @@ def _step(spec: LIFSpec, x: Tensor, state: LIFState) -> tuple[Tensor, LIFState]:
     if spec.spike is None:
         output = v_mem
     else:
-        output = spec.spike.apply(v_mem, spec.threshold, spec.surrogate)
+        output = fired(spec.spike, v_mem, spec.threshold, spec.surrogate)
         v_mem, i_syn = reset_by(spec.reset, output, v_mem, i_syn, spec.threshold)
     return output, LIFState(bounded(v_mem, spec.min_v_mem), i_syn, fed_back(output, spec))

@@ -54,8 +54,9 @@ def parameters_of(plan: Plan, values: dict[str, Tensor | float | None], like: Te
     rows: list[int] = []
     numbers: list[float] = []
     tensors: list[Tensor] = []
+    used = plan.parameters
     for name in NAMES:
-        value = values.get(name) if name in plan.parameters else None
+        value = values.get(name) if name in used else None
         if isinstance(value, Tensor):
             row, number = len(tensors), 0.0
             tensors.append(value.to(like.device, torch.float32).expand(neurons))

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan
 from picojoule.ops.triton.call import Parameters, Rows
 
+DEVICES = ("CUDA", "CPU")  # on the CPU it is interpreted, for tests
 Made = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 K = 8  # steps a chunk
 WIDEST = 128  # neurons a program; two a thread
@@ -30,14 +32,13 @@ def fused(
     inputs = [current.contiguous(), *(None if s is None else s.contiguous() for s in states)]
     needing = [tensor for tensor in (*inputs, parameters.matrix) if tensor is not None]
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in needing)
-    outputs, v, i, b, _ = torch.ops.picojoule.neuron_forward(
+    outputs, v, i, b, _ = neuron_forward(
         *inputs, parameters.matrix, str(plan), parameters.rows, parameters.numbers, constants, keep
     )  # fmt: skip
     return outputs, v, i, b
 
 
-@torch.library.custom_op("picojoule::neuron_forward", mutates_args=())
-def neuron_forward(
+def _forward(
     x: Tensor, v0: Tensor, i0: Tensor | None, b0: Tensor | None, p: Tensor,
     plan: str, rows: Sequence[int], numbers: Sequence[float], constants: Sequence[float], keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
@@ -53,7 +54,6 @@ def neuron_forward(
     return made
 
 
-@neuron_forward.register_fake
 def _empty_outputs(
     x: Tensor, v0: Tensor, i0: Tensor | None, b0: Tensor | None, p: Tensor,
     plan: str, rows: Sequence[int], numbers: Sequence[float], constants: Sequence[float], keep: bool,
@@ -65,8 +65,7 @@ def _empty_outputs(
     return x.new_empty(x.shape), ends[0], ends[1], ends[2], kept
 
 
-@torch.library.custom_op("picojoule::neuron_backward", mutates_args=())
-def neuron_backward(
+def _backward(
     x: Tensor, kept: Tensor, p: Tensor,
     g: Tensor | None, gv: Tensor | None, gi: Tensor | None, gb: Tensor | None,
     plan: str, rows: Sequence[int], numbers: Sequence[float], constants: Sequence[float], wants_p: bool,
@@ -86,7 +85,6 @@ def neuron_backward(
     return gx, gv0, gi0, gb0, shares.sum(0) if wants_p else gp
 
 
-@neuron_backward.register_fake
 def _empty_gradients(
     x: Tensor, kept: Tensor, p: Tensor,
     g: Tensor | None, gv: Tensor | None, gi: Tensor | None, gb: Tensor | None,
@@ -100,7 +98,7 @@ def _empty_gradients(
     return x.new_empty(x.shape), v, i, b, p.new_empty(p.shape if wants_p else (0,))
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     x, _, i0, b0, p, *ctx.call, keep = inputs
     ctx.set_materialize_grads(False)  # an output that nothing depends on costs no zeros
     ctx.mark_non_differentiable(output[4])
@@ -109,19 +107,16 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> Non
         ctx.save_for_backward(x, output[4], p)
 
 
-def _backward(ctx: Any, g: Any, gv: Any, gi: Any, gb: Any, _: Any) -> tuple[Tensor | None, ...]:
+def _differentiate(
+    ctx: Any, g: Any, gv: Any, gi: Any, gb: Any, _: Any
+) -> tuple[Tensor | None, ...]:
     x, kept, p = ctx.saved_tensors
     has_i, has_b = ctx.has
     wants_p = ctx.needs_input_grad[4]
     gi, gb = gi if has_i else None, gb if has_b else None
-    gx, gv0, gi0, gb0, gp = torch.ops.picojoule.neuron_backward(
-        x, kept, p, g, gv, gi, gb, *ctx.call, wants_p
-    )
+    gx, gv0, gi0, gb0, gp = neuron_backward(x, kept, p, g, gv, gi, gb, *ctx.call, wants_p)
     own = (gx, gv0, gi0 if has_i else None, gb0 if has_b else None, gp if wants_p else None)
     return *own, None, None, None, None, None
-
-
-neuron_forward.register_autograd(_backward, setup_context=_setup)
 
 
 def _launch(
@@ -139,3 +134,9 @@ def _launch(
             PLAN=Plan.of(plan), ROWS=Rows(*rows), K=K, BLOCK=WIDEST, num_warps=2, enable_fp_fusion=False,
             **flags,
         )  # fmt: skip
+
+
+neuron_forward = operator("neuron_forward", _forward, _empty_outputs, DEVICES)
+neuron_backward = operator("neuron_backward", _backward, _empty_gradients, DEVICES)
+make_differentiable(neuron_forward, _differentiate, _keep)
+refuse_second_derivative(neuron_backward)

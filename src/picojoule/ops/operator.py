@@ -1,11 +1,12 @@
 """Making an operator of PyTorch of a function.
 
-Not by torch.library.custom_op: its first call imports the compiler, which takes seconds.
+Not by torch.library.custom_op: its first call imports the compiler, which takes seconds, and every call
+looks whether outputs share memory with inputs, which takes longer than most kernels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,12 +15,20 @@ _library = torch.library.Library("picojoule", "FRAGMENT")  # type: ignore[no-unt
 
 
 def operator(
-    name: str, run: Callable[..., Any], fake: Callable[..., Any]
+    name: str, run: Callable[..., Any], fake: Callable[..., Any], devices: Sequence[str] = ("CPU",)
 ) -> torch._ops.OpOverload[..., Any]:
-    """The operator `picojoule::name` on the CPU, with the signature of `run`; `fake` makes its shapes."""
+    """The operator `picojoule::name`, with the signature of `run`; `fake` makes its shapes.
+
+    Args:
+        name: without the namespace.
+        run: what it does.
+        fake: gives outputs of the same shapes, without values.
+        devices: where it runs, by PyTorch's names of dispatch keys.
+    """
     schema = torch.library.infer_schema(run, mutates_args=(), op_name=name)
     _library.define(schema)  # type: ignore[no-untyped-call]
-    _library.impl(name, run, "CPU")  # type: ignore[no-untyped-call]
+    for device in devices:
+        _library.impl(name, run, device)  # type: ignore[no-untyped-call]
     torch.library.register_fake(f"picojoule::{name}", fake, lib=_library)
     made: torch._ops.OpOverload[..., Any] = getattr(torch.ops.picojoule, name).default
     return made
