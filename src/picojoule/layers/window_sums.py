@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_FEW = (
-    4  # values of a window that are quicker added up one by one than by PyTorch's pooling on a CPU
-)
+# values of a window that are quicker added up one by one than by PyTorch's pooling on a CPU
+_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,10 @@ class Windows:
         plain = self.stride == self.size and not self.ceil_mode
         fits = len(shape) in (3, 4) and shape[-2] >= self.size[0] and shape[-1] >= self.size[1]
         exact = like.dtype in (torch.float32, torch.float64)  # others are added up in float32
-        return few and plain and fits and exact and like.device.type == "cpu"
+        eager = (
+            not torch.compiler.is_compiling()
+        )  # which loses what `spread` writes, before PyTorch 2.13
+        return few and plain and fits and exact and eager and like.device.type == "cpu"
 
     def _places(self, shape: torch.Size) -> list[tuple[Any, ...]]:
         (height, width), (k, m) = shape[-2:], self.size

@@ -89,7 +89,11 @@ class Plan:
         return self.parameters.index(parameter) if parameter in self.parameters else -1
 
     def __str__(self) -> str:
-        return " ".join(str(int(x)) if isinstance(x, bool) else x for x in vars(self).values())
+        parts = [getattr(self, name) for name in _PARTS]
+        return " ".join(str(int(x)) if isinstance(x, bool) else x for x in parts)
+
+
+_PARTS = tuple(field.name for field in fields(Plan))
 
 
 # A neuron is an op's spec, LIFSpec or ALIFSpec.
