@@ -63,8 +63,10 @@ class Call:
         if not isinstance(value, Tensor):
             return float(value)
         neurons = tuple(self.current.shape[2:])
-        aligned = zip(reversed(value.shape), reversed(neurons), strict=False)
-        if value.ndim > len(neurons) or any(have not in (1, want) for have, want in aligned):
+        last = neurons[len(neurons) - value.ndim :]
+        if value.ndim > len(neurons) or any(
+            have not in (1, want) for have, want in zip(value.shape, last, strict=True)
+        ):
             raise ValueError(
                 f"{self.op}: {name} of shape {tuple(value.shape)} does not broadcast over the neurons, "
                 f"{neurons} (input current {tuple(self.current.shape)})."

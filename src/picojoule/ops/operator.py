@@ -6,8 +6,9 @@ looks whether outputs share memory with inputs, which takes longer than most ker
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -25,6 +26,7 @@ def operator(
         fake: gives outputs of the same shapes, without values.
         devices: where it runs, by PyTorch's names of dispatch keys.
     """
+    run.__annotations__ = {key: _spelt_out(hint) for key, hint in get_type_hints(run).items()}
     schema = torch.library.infer_schema(run, mutates_args=(), op_name=name)
     _library.define(schema)  # type: ignore[no-untyped-call]
     for device in devices:
@@ -32,6 +34,13 @@ def operator(
     torch.library.register_fake(f"picojoule::{name}", fake, lib=_library)
     made: torch._ops.OpOverload[..., Any] = getattr(torch.ops.picojoule, name).default
     return made
+
+
+def _spelt_out(hint: Any) -> Any:
+    """A type in the spelling that PyTorch 2.6 knows; it does not look up names of types either."""
+    if get_origin(hint) is Sequence:
+        return typing.Sequence[get_args(hint)]  # type: ignore[misc]
+    return hint
 
 
 def make_differentiable(
