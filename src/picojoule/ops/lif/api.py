@@ -17,8 +17,9 @@ from picojoule.ops.cpu.neuron import why_not_fused
 from picojoule.ops.lif.cpu import lif_cpu
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
-from picojoule.ops.lif.triton import lif_triton, why_not_triton
+from picojoule.ops.lif.triton import lif_triton
 from picojoule.ops.membrane import Feedback
+from picojoule.ops.triton.neuron import why_not_triton
 
 # "auto" takes the first that can run a call
 IMPLEMENTATIONS = {
