@@ -17,7 +17,7 @@ from picojoule.ops.plan import Plan
 from picojoule.ops.triton.availability import INSTALLED
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("tests/ops/test_lif_triton.py", "tests/ops/test_alif_triton.py")
+FILES = tuple(f"tests/ops/test_{name}_triton.py" for name in ("lif", "alif", "recurrent"))
 needs_triton = pytest.mark.skipif(not INSTALLED, reason="triton is not installed")
 
 

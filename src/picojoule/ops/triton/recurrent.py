@@ -62,7 +62,6 @@ def recurrent_forward(
                 torch.addmm(bias, now, into, out=product)
             feedback = product
     v, i, b = (v0.new_empty(0) if state is None else state for state in states)
-    assert v is not None and i is not None and b is not None
     return outputs, v, i, b, feedback.to(r0.dtype, copy=True), total
 
 
@@ -151,10 +150,10 @@ def _fake_backward(
     wants_p, learns = rest[-2:]
     v, i, b = (v0.new_empty(0 if state is None else v0.shape) for state in (v0, i0, b0))
     gp = p.new_empty(p.shape if wants_p else (0,))
-    of_linear = [
+    g_weight, g_bias = (
         weight.new_empty(shape if learns else (0,)) for shape in (weight.shape, weight.shape[:1])
-    ]
-    return weight.new_empty(total.shape), v, i, b, v0.new_empty(v0.shape), gp, *of_linear
+    )
+    return weight.new_empty(total.shape), v, i, b, v0.new_empty(v0.shape), gp, g_weight, g_bias
 
 
 def _copy(tensor: Tensor) -> Tensor:
