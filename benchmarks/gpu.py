@@ -3,6 +3,7 @@
 The tests of the kernels run first. A share is that of the copy bandwidth, measured in the same run, over the
 bytes that have to move: forward x and s, backward x, the gradient of s and that of x. What a kernel moves beyond
 them counts against it. Times are CUDA events around single calls, medians, caches flushed in between.
+A recurrent LIF, whose steps wait for one another, is timed beside the reference, and captured in a CUDA graph.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS, WARM_UP = 30, 5
@@ -30,6 +31,8 @@ SHAPES = [
 ]  # batch, steps, neurons
 DTYPES = [torch.float32, torch.bfloat16]
 TAU_MEM = 20.0
+RECURRENT = (64, 100, 512)  # batch, steps, neurons
+RECURRENT_WAYS = ("reference", "triton", "triton, in a CUDA graph")
 
 
 def median_s(call: Callable[[], Any]) -> float:
@@ -101,6 +104,58 @@ def measured(name: str, shape: tuple[int, int, int], dtype: torch.dtype) -> dict
     }
 
 
+def recurrent_calls(
+    impl: str, dtype: torch.dtype, device: str = "cuda"
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Forward without gradients, and forward with backward, of a LIF fed back through a Linear."""
+    from picojoule.ops import lif
+
+    x = torch.rand(*RECURRENT, dtype=dtype, device=device, requires_grad=True)
+    connect = nn.Linear(RECURRENT[2], RECURRENT[2], dtype=dtype, device=device)
+    gradient, leaves = torch.rand_like(x), (x, *connect.parameters())
+
+    def call() -> Tensor:
+        return lif(x, alpha_mem=1 - 1 / TAU_MEM, connect=connect, impl=impl).spikes
+
+    return torch.no_grad()(call), lambda: torch.autograd.grad(call(), leaves, gradient)
+
+
+def captured(call: Callable[[], Any]) -> Callable[[], None]:
+    """A call as a CUDA graph, which the host starts at once."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        call()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        call()
+    return graph.replay
+
+
+def recurrent(way: str, dtype: torch.dtype) -> dict[str, Any]:
+    """Times of a recurrent LIF, one of RECURRENT_WAYS."""
+    impl, _, graph = way.partition(",")
+    calls = recurrent_calls(impl, dtype)
+    forward_s, both_s = (median_s(captured(call) if graph else call) for call in calls)
+    return {
+        "implementation": way,
+        "shape": RECURRENT,
+        "dtype": str(dtype).removeprefix("torch."),
+        "forward_ms": 1e3 * forward_s,
+        "both_ms": 1e3 * both_s,
+    }
+
+
+def recurrent_line(entry: dict[str, Any], reference: dict[str, Any]) -> str:
+    """A row of the recurrent table: times, and how often they go into the reference's."""
+    cells = [
+        f"{entry[part]:9.3f} ms {reference[part] / entry[part]:6.1f}x"
+        for part in ("forward_ms", "both_ms")
+    ]
+    return f"{entry['implementation']:<24} {entry['dtype']:<9} {' | '.join(cells)}"
+
+
 def line(entry: dict[str, Any], copy: float) -> str:
     """A row of the table."""
     head = f"{entry['implementation']:<13} {entry['shape']!s:<18} {entry['dtype']:<9}"
@@ -122,7 +177,7 @@ def main() -> None:
     if not torch.cuda.is_available():
         raise SystemExit("no CUDA device: nothing is measured.")
     about = surroundings()
-    tests = ("tests/ops/test_lif_triton.py", "tests/ops/test_alif_triton.py")
+    tests = tuple(f"tests/ops/test_{name}_triton.py" for name in ("lif", "alif", "recurrent"))
     require_green([Work("gpu", "LIF on a GPU", tests, ())])
     copy = copy_bandwidth()
     print(f"{torch.cuda.get_device_name()}: copies at {copy / 1e9:.0f} GB/s")
@@ -133,7 +188,22 @@ def main() -> None:
             for name in ("picojoule", "spikingjelly"):
                 entries.append(measured(name, shape, dtype))
                 print(line(entries[-1], copy), flush=True)
-    gpu = {"device": torch.cuda.get_device_name(), "copy_gb_s": copy / 1e9, "times": entries}
+    print(
+        f"recurrent LIF, {RECURRENT}: forward | forward + backward, and times faster than the reference"
+    )
+    steps = []
+    for dtype in DTYPES:
+        reference = recurrent("reference", dtype)
+        others = [recurrent(way, dtype) for way in RECURRENT_WAYS[1:]]
+        steps += [reference, *others]
+        for entry in steps[-len(RECURRENT_WAYS) :]:
+            print(recurrent_line(entry, reference), flush=True)
+    gpu = {
+        "device": torch.cuda.get_device_name(),
+        "copy_gb_s": copy / 1e9,
+        "times": entries,
+        "recurrent": steps,
+    }
     path = RESULTS / "gpu.json"
     path.write_text(json.dumps({"work": "gpu", **about, **gpu}, indent=2) + "\n")
     print(f"written to {path}")

@@ -343,3 +343,24 @@ def test_a_row_of_the_gpu_table_says_what_share_of_the_bandwidth_is_reached() ->
         {**entry, **times}, 2e12
     )
     assert gpu.line({**entry, "failure": "ImportError: none"}, 2e12).endswith("ImportError: none")
+
+
+def test_a_recurrent_call_on_a_gpu_is_the_reference_s_and_learns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu, "RECURRENT", (2, 3, 4))
+    forward, both = gpu.recurrent_calls("reference", torch.float32, "cpu")
+    assert not forward().requires_grad
+    assert [grad.shape for grad in both()] == [(2, 3, 4), (4, 4), (4,)]
+
+
+def test_a_row_of_the_recurrent_table_says_how_much_faster_it_is() -> None:
+    reference = {
+        "implementation": "reference",
+        "dtype": "float32",
+        "forward_ms": 3.0,
+        "both_ms": 9.0,
+    }
+    fused = {**reference, "implementation": "triton", "forward_ms": 1.5, "both_ms": 2.0}
+    row = gpu.recurrent_line(fused, reference)
+    assert row.endswith("1.500 ms    2.0x |     2.000 ms    4.5x")
