@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -23,7 +24,7 @@ def why_not_triton(current: Tensor, spec: Any) -> str | None:
 
 def run_fused(current: Tensor, states: States, spec: Any) -> tuple[Tensor, States]:
     """Output `b t *n` and the states after the last step, None where there is none before the first."""
-    plan = plan_of(spec)
+    plan = replace(plan_of(spec), stepped=False)  # the kernels of a step are others here
     v_mem, i_syn, b, i_rec = states
     parameters, constants = parameters_of(plan, values_of(spec), current), constants_of(spec)
     if i_rec is None:
