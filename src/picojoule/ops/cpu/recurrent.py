@@ -51,7 +51,7 @@ def _on_cache_lines(sequence: Tensor) -> Tensor:
     """
     steps, size = len(sequence), sequence.shape[1:].numel()
     room = sequence.new_empty(steps, -(-size // FLOATS_A_LINE) * FLOATS_A_LINE)
-    return room[:, :size].unflatten(1, sequence.shape[1:])
+    return room[:, :size].view(sequence.shape)
 
 
 def _backward(
