@@ -8,8 +8,12 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from benchmarks import command, gpu, watchers
+from benchmarks import command, watchers
 from benchmarks.cases import Case, Work, those_that_run_any_call
+from benchmarks.gpu import __main__ as gpu_command
+from benchmarks.gpu import layer as gpu_layer
+from benchmarks.gpu import recurrent as gpu_recurrent
+from benchmarks.gpu import training as gpu_training
 from benchmarks.implementations import Implementation, Picojoule, ReLU
 from benchmarks.memory import measure_memory
 from benchmarks.networks import translated
@@ -333,13 +337,47 @@ def test_a_work_that_is_not_there(capsys):
 def test_without_a_gpu_nothing_is_measured_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit, match="no CUDA device"):
-        gpu.main()
+        gpu_command.main()
 
 
 def test_a_row_of_the_gpu_table_says_what_share_of_the_bandwidth_is_reached() -> None:
     entry = {"implementation": "picojoule", "shape": (1, 2, 3), "dtype": "float32"}
-    times = {"forward_ms": 1.0, "both_ms": 2.0, "forward_gb_s": 1500.0, "both_gb_s": 1000.0}
-    assert "1500 GB/s  75.0% |     2.000 ms    1000 GB/s  50.0%" in gpu.line(
-        {**entry, **times}, 2e12
+    times = {"forward_ms": 1.0, "both_ms": 2.0, "eager_both_ms": 3.0}
+    shares = {"forward_gb_s": 1500.0, "both_gb_s": 1000.0}
+    row = gpu_layer.line({**entry, **times, **shares}, 2e12)
+    assert "1500 GB/s  75.0% |     2.000 ms    1000 GB/s  50.0% |    3.000 ms eager" in row
+    assert gpu_layer.line({**entry, "failure": "ImportError: none"}, 2e12).endswith(
+        "ImportError: none"
     )
-    assert gpu.line({**entry, "failure": "ImportError: none"}, 2e12).endswith("ImportError: none")
+
+
+def test_a_recurrent_call_on_a_gpu_is_the_reference_s_and_learns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu_recurrent, "SHAPE", (2, 3, 4))
+    forward, both = gpu_recurrent.calls("reference", torch.float32, "cpu")
+    assert not forward().requires_grad
+    assert [grad.shape for grad in both()] == [(2, 3, 4), (4, 4), (4,)]
+
+
+def test_a_row_of_the_recurrent_table_says_how_much_faster_it_is() -> None:
+    reference = {
+        "implementation": "reference",
+        "dtype": "float32",
+        "forward_ms": 3.0,
+        "both_ms": 9.0,
+    }
+    fused = {**reference, "implementation": "triton", "forward_ms": 1.5, "both_ms": 2.0}
+    row = gpu_recurrent.line(fused, reference)
+    assert row.endswith("1.500 ms    2.0x |     2.000 ms    4.5x")
+
+
+def test_a_row_of_the_training_table_is_over_the_floor_or_says_why_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpu_training, "step_s", lambda *_: 0.003)
+    floor = gpu_training.measured("ReLU", 2, 3, float("nan"))
+    assert floor["over_relu"] == 1.0
+    assert gpu_training.line(gpu_training.measured("sinabs", 2, 3, 1.5)).endswith("3.00 ms    2.00")
+    monkeypatch.setattr(gpu_training, "step_s", lambda *_: 1 / 0)
+    assert "ZeroDivisionError" in gpu_training.line(gpu_training.measured("Norse", 2, 3, 1.5))

@@ -57,9 +57,17 @@ def start(x: Tensor, given: dict[str, Any]) -> LIFState | ALIFState:
 
 
 def run(
-    impl: str, x: Tensor, state: LIFState | ALIFState, given: dict[str, Any], device: str = "cpu"
+    impl: str,
+    x: Tensor,
+    state: LIFState | ALIFState,
+    given: dict[str, Any],
+    device: str = "cpu",
+    samples: Tensor | None = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Outputs and end state; gradients of everything that goes in. All on the CPU, wherever it runs."""
+    """Outputs and end state; gradients of everything that goes in. All on the CPU, wherever it runs.
+
+    The loss that the gradients are of depends on some `samples` alone, if given, a truth value each.
+    """
     leaves = [x, *(s for s in state if s is not None)]
     for name in TRAINED:  # a parameter of each neuron's own
         if given.get(name) is not None and given[name] != 1.0:
@@ -74,10 +82,11 @@ def run(
     out = op(x.to(device), there, impl=impl, **given)
     ends = [out.spikes.cpu(), *(s.cpu() for s in out.state if s is not None)]
     generator = torch.Generator().manual_seed(1)
-    loss = sum((end * torch.rand(end.shape, generator=generator)).sum() for end in ends)
+    terms = [end * torch.rand(end.shape, generator=generator) for end in ends]
+    loss = sum((term if samples is None else term[samples]).sum() for term in terms)
     found = torch.autograd.grad(loss, leaves, allow_unused=True)
     return ends, [
-        torch.zeros_like(leaf) if grad is None else grad
+        torch.zeros_like(leaf).cpu() if grad is None else grad.cpu()
         for leaf, grad in zip(leaves, found, strict=True)
     ]
 
@@ -91,9 +100,14 @@ def check_equal(impl: str, x: Tensor, given: dict[str, Any], device: str = "cpu"
         assert reference.dtype == fused.dtype
         assert torch.equal(reference, fused)
     for reference, fused in zip(gradients, fused_gradients, strict=True):
-        scale = reference.abs().max().item() if reference.numel() else 0.0
-        unit = max(1e-5, 2 * torch.finfo(reference.dtype).eps)
-        torch.testing.assert_close(fused, reference, rtol=10 * unit, atol=unit * scale + 1e-7)
+        check_close(fused, reference, reference.dtype)
+
+
+def check_close(gradient: Tensor, reference: Tensor, dtype: torch.dtype) -> None:
+    """A gradient equals the reference's but for rounding, at one place or another, to a dtype."""
+    scale = reference.abs().max().item() if reference.numel() else 0.0
+    unit = max(1e-5, 2 * torch.finfo(dtype).eps)
+    torch.testing.assert_close(gradient, reference, rtol=10 * unit, atol=unit * scale + 1e-7)
 
 
 def sequence(*shape: int) -> Tensor:

@@ -167,7 +167,7 @@ def test_compiled_whole_graphs() -> None:
     ("change", "reason"),
     [
         ({"record": True}, "states are to be recorded"),
-        ({"connect": torch.nn.Identity()}, "there is a recurrent connection"),
+        ({"connect": torch.nn.Identity()}, "the recurrent connection is Identity"),
         ({"surrogate": lambda v, th: v}, "the surrogate <lambda> is not built in"),
         ({"reset": MembraneSubtract(torch.tensor(1.0))}, "subtract_value is a tensor"),
     ],

@@ -23,8 +23,8 @@ class RecurrentMixin(LeakyNeuron):
     back is kept in `i_rec`, `b *n`, so that two halves of a sequence give what the whole gives.
     (sinabs drops the feedback at every call.)
 
-    On the CPU a connection that is a plain `nn.Linear` runs fused, a matrix product and a kernel a step; any
-    other module, or one with hooks, is called every step (docs/adr/0015).
+    A connection that is a plain `nn.Linear` runs fused on the CPU and on a GPU, a matrix product and a kernel
+    a step; any other module, or one with hooks, is called every step (docs/adr/0015).
     """
 
     v_mem: Tensor

@@ -45,8 +45,8 @@ class Plan:
         reset: "threshold" or "value" is what a spike takes off the potential, "to" sets it.
         surrogate: class name of the surrogate gradient.
         trained: gradients of the parameters are wanted.
-        stepped: a call of a kernel is one step of a recurrent neuron: it adds the feedback to the input, in
-            the input's memory, and its parameters' gradients to those of the later steps.
+        stepped: for the CPU's kernels: a call of one is one step of a recurrent neuron: it adds the feedback to
+            the input, in the input's memory, and its parameters' gradients to those of the later steps.
     """
 
     leaks: bool

@@ -1,4 +1,4 @@
-"""A program: compiles both kernels as a launch on a GPU would, which needs none, and prints what came out."""
+"""A program: compiles all kernels as a launch on a GPU would, which needs none, and prints what came out."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
 from picojoule.ops.plan import CONSTANTS, Plan
-from picojoule.ops.triton import op
+from picojoule.ops.triton import op, recurrent
 from picojoule.ops.triton.call import NAMES, NUMBER, UNUSED
 
 HOPPER = SimpleNamespace(
@@ -26,21 +26,24 @@ class Compiled:
 
     def __init__(self, kernel: Any) -> None:
         self.kernel = kernel
+        self.made: list[Any] = []
 
     def __getitem__(self, grid: tuple[int, ...]) -> Any:
         def launch(*arguments: Any, **options: Any) -> None:
-            self.made = self.kernel.warmup(*arguments, grid=grid, **options)
+            self.made.append(self.kernel.warmup(*arguments, grid=grid, **options))
 
         return launch
 
 
 def run(plan: str, dtype: torch.dtype, neurons: int, matrix: bool) -> dict[str, Compiled]:
-    """Both operators on the CPU: tensors are made, kernels compiled, nothing runs."""
-    from picojoule.ops.triton import kernels
+    """All operators on the CPU: tensors are made, kernels compiled, nothing runs."""
+    from picojoule.ops.triton import kernels, step_kernels
 
-    made = {name: Compiled(getattr(kernels, name)) for name in ("forward_kernel", "backward_kernel")}  # fmt: skip
-    for name, compiled in made.items():
-        setattr(kernels, name, compiled)
+    made = {}
+    for module, kind in ((kernels, "kernel"), (step_kernels, "step_kernel")):
+        for name in (f"forward_{kind}", f"backward_{kind}"):
+            made[name] = Compiled(getattr(module, name))
+            setattr(module, name, made[name])
     parts = Plan.of(plan)
     present = parts.parameters
     rows = [present.index(name) if matrix and name in present else NUMBER if name in present else UNUSED for name in NAMES]  # fmt: skip
@@ -50,6 +53,10 @@ def run(plan: str, dtype: torch.dtype, neurons: int, matrix: bool) -> dict[str, 
     i, b = (state if there else None for there in (parts.synaptic, parts.adaptive))
     outputs = op.neuron_forward(x, state, i, b, p, *call, True)
     op.neuron_backward(x, outputs[4], p, x, None, None, None, *call, matrix)
+    weight = torch.zeros(neurons, neurons, dtype=dtype)
+    outputs = recurrent.recurrent_forward(x, state, i, b, state, p, weight, weight[0], *call, True)
+    back = (x, None, None, None, None, *call, matrix, True)
+    recurrent.recurrent_backward(outputs[5], state, i, b, p, weight, *back)
     return made
 
 
@@ -69,4 +76,5 @@ if __name__ == "__main__":
     plan, dtype, neurons, parameters = sys.argv[1:]
     driver.set_active(HOPPER)
     kernels = run(plan, getattr(torch, dtype), int(neurons), parameters == "tensors")
-    print(json.dumps({name: found_in(kernel.made) for name, kernel in kernels.items()}))
+    found = {name: [found_in(made) for made in kernel.made] for name, kernel in kernels.items()}
+    print(json.dumps(found))

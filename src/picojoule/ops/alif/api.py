@@ -73,8 +73,8 @@ def alif(
         reset: what a spike does to the potential.
         surrogate: slope of the spike function in the backward pass.
         connect: recurrent connection, from a step's spikes `b *n` to what they add to the next step's
-            input; None for none. The "cpu" kernels run beside an `nn.Linear` from `n` to `n` that has no
-            hooks (docs/adr/0015); any other is the reference's.
+            input; None for none. The "cpu" and "triton" kernels run beside an `nn.Linear` from `n` to `n`
+            without hooks, in the input's dtype (docs/adr/0015); any other is the reference's.
         record: also return the state after every step.
         impl: "auto" takes the fastest that can run this call; a named one never falls back. They are those
             of :func:`picojoule.ops.lif`.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu import fault
-from picojoule.ops.cpu.feedback import why_not_linear
+from picojoule.ops.feedback import why_not_linear
 from picojoule.ops.plan import Plan, constants_of, plan_of, unsupported_part, values_of
 
 # potential, synaptic current, trace of the own spikes, feedback
@@ -23,7 +23,8 @@ def why_not_fused(current: Tensor, spec: Any) -> str | None:
         return f"the computation is in {current.dtype}, the kernels' is in float32"
     if spec.record:
         return "states are to be recorded"
-    reason = None if spec.connect is None else why_not_linear(current, spec.connect)
+    connect = spec.connect
+    reason = None if connect is None else why_not_linear(current, connect, torch.float32)
     return reason or unsupported_part(spec) or _kernel_fault(str(plan_of(spec)))
 
 

@@ -17,8 +17,9 @@ from picojoule.ops.cpu.neuron import why_not_fused
 from picojoule.ops.lif.cpu import lif_cpu
 from picojoule.ops.lif.reference import lif_reference
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
-from picojoule.ops.lif.triton import lif_triton, why_not_triton
+from picojoule.ops.lif.triton import lif_triton
 from picojoule.ops.membrane import Feedback
+from picojoule.ops.triton.neuron import why_not_triton
 
 # "auto" takes the first that can run a call
 IMPLEMENTATIONS = {
@@ -67,8 +68,8 @@ def lif(
         reset: what a spike does to the potential.
         surrogate: slope of the spike function in the backward pass.
         connect: recurrent connection, from a step's spikes `b *n` to what they add to the next step's
-            input; None for none. The "cpu" kernels run beside an `nn.Linear` from `n` to `n` that has no
-            hooks (docs/adr/0015); any other is the reference's.
+            input; None for none. The "cpu" and "triton" kernels run beside an `nn.Linear` from `n` to `n`
+            without hooks, in the input's dtype (docs/adr/0015); any other is the reference's.
         record: also return the state after every step.
         impl: "reference" is plain PyTorch; "cpu" and "triton" are fused kernels in float32, on the CPU and on a
             GPU, for the built-in spikes, resets and surrogates: the same spikes, gradients equal but for

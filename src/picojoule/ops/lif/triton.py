@@ -1,31 +1,15 @@
-"""LIF in Triton kernels, and when they can run."""
+"""LIF in Triton kernels."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
-from picojoule.ops.plan import constants_of, plan_of, unsupported_part, values_of
-from picojoule.ops.triton.availability import why_no_kernel
-from picojoule.ops.triton.call import parameters_of
+from picojoule.ops.triton.neuron import run_fused
 
 
 def lif_triton(current: Tensor, state: LIFState, spec: LIFSpec) -> LIFOutput:
     """Run all time steps of ``current``, ``b t *n``; :func:`why_not_triton` has been asked."""
-    from picojoule.ops.triton.op import fused
-
-    plan = plan_of(spec)
-    spikes, v_mem, i_syn, _ = fused(
-        current,
-        (state.v_mem, state.i_syn, None),
-        parameters_of(plan, values_of(spec), current),
-        constants_of(spec),
-        plan,
-    )
-    return LIFOutput(spikes, LIFState(v_mem, i_syn if plan.synaptic else None), {})
-
-
-def why_not_triton(current: Tensor, spec: LIFSpec) -> str | None:
-    """Why the kernels cannot run this call; None if they can."""
-    reason = why_no_kernel(current, record=spec.record, connected=spec.connect is not None)
-    return reason or unsupported_part(spec)
+    states = state.v_mem, state.i_syn, None, state.i_rec
+    spikes, (v_mem, i_syn, _, i_rec) = run_fused(current, states, spec)
+    return LIFOutput(spikes, LIFState(v_mem, i_syn, i_rec), {})

@@ -8,13 +8,16 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from picojoule.ops.call import CheckedFeedback
+from picojoule.ops.feedback import why_not_linear
+
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 # constants, since Triton too settles this once for a process, and compiled graphs can read them
 INSTALLED = find_spec("triton") is not None
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "yes", "on", "y")
 
 
-def why_no_kernel(current: Tensor, *, record: bool, connected: bool) -> str | None:
+def why_no_kernel(current: Tensor, *, record: bool, connect: CheckedFeedback | None) -> str | None:
     """Why no Triton kernel can run a call, whatever its neuron; None if one can."""
     if not INSTALLED:
         return "triton is not installed"
@@ -26,4 +29,4 @@ def why_no_kernel(current: Tensor, *, record: bool, connected: bool) -> str | No
         return f"the input is {current.dtype}, the kernels take float32, float16 and bfloat16"
     if record:
         return "states are to be recorded"
-    return "there is a recurrent connection" if connected else None
+    return None if connect is None else why_not_linear(current, connect, current.dtype)

@@ -85,3 +85,15 @@ def adapted(b, spikes, parameters, PLAN: tl.constexpr):
     if PLAN.adaptive:
         b = parameters[7] * b + parameters[8] * spikes
     return b
+
+
+@triton.jit
+def step(x, v, i, b, parameters, constants, PLAN: tl.constexpr):
+    """All of a step: what it gives out, the states after it; potential before the reset, what arrived."""
+    u, i, arrived = charged(x, v, i, parameters, PLAN)
+    threshold = threshold_now(b, parameters, PLAN)
+    spikes = count(u, threshold, constants[0], PLAN)
+    v = after_reset(u, spikes, threshold, constants[1], parameters, PLAN)
+    v = bounded(v, parameters, PLAN)
+    b = adapted(b, spikes, parameters, PLAN)
+    return spikes, v, i, b, u, arrived

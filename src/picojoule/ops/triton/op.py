@@ -13,12 +13,11 @@ from torch import Tensor
 
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan
-from picojoule.ops.triton.call import Parameters, Rows
+from picojoule.ops.triton.call import Parameters
+from picojoule.ops.triton.launch import DEVICES, launcher
 
-DEVICES = ("CUDA", "CPU")  # on the CPU it is interpreted, for tests
 Made = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 K = 8  # steps a chunk
-WIDEST = 128  # neurons a program; two a thread
 
 
 def fused(
@@ -124,16 +123,9 @@ def _launch(
     plan: str, rows: Sequence[int], numbers: Sequence[float], constants: Sequence[float], **flags: bool,
 ) -> None:  # fmt: skip
     """Run a kernel on all neurons of all samples, on the device of `x`."""
-    neurons = x.shape[2:].numel()
-    programs = x.shape[0] * -(-neurons // WIDEST)
-    if programs == 0:
-        return
+    run = launcher(kernel, x.shape, plan, rows, numbers, constants, K=K, **flags)
     with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
-        kernel[(programs,)](
-            x, *tensors, x.shape[1], neurons, -(-neurons // WIDEST), tuple(numbers), tuple(constants),
-            PLAN=Plan.of(plan), ROWS=Rows(*rows), K=K, BLOCK=WIDEST, num_warps=2, enable_fp_fusion=False,
-            **flags,
-        )  # fmt: skip
+        run(x, *tensors)
 
 
 neuron_forward = operator("neuron_forward", _forward, _empty_outputs, DEVICES)

@@ -12,21 +12,24 @@ from picojoule.ops.exporting import is_exporting
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def why_not_linear(current: Tensor, feedback: CheckedFeedback) -> str | None:
+def why_not_linear(current: Tensor, feedback: CheckedFeedback, dtype: torch.dtype) -> str | None:
     """Why a recurrent connection cannot be computed without calling it; None if it can.
 
     Args:
         current: input current, `b t *n`.
         feedback: the connection, and the dtype that it is called in.
+        dtype: the one that kernels on this input have the product in.
     """
     linear = feedback.connect
     # the exact type: a subclass may compute anything, and a parametrization makes one
     if type(linear) is not nn.Linear or "forward" in vars(linear):
         return f"the recurrent connection is {_named(linear)}, the kernels know nn.Linear alone"
-    return _why_not_plain(current, linear, feedback.given) or _who_watches(linear)
+    if feedback.given != dtype:
+        return f"the recurrent Linear does not compute in {_short(dtype)}"
+    return _why_not_plain(current, linear, dtype) or _who_watches(linear, current.device.type)
 
 
-def _why_not_plain(current: Tensor, linear: nn.Linear, given: torch.dtype) -> str | None:
+def _why_not_plain(current: Tensor, linear: nn.Linear, dtype: torch.dtype) -> str | None:
     neurons = tuple(current.shape[2:])
     if neurons != (linear.in_features,) or neurons != (linear.out_features,):
         return (
@@ -37,19 +40,19 @@ def _why_not_plain(current: Tensor, linear: nn.Linear, given: torch.dtype) -> st
     stand_ins = torch.compiler.is_compiling()
     if not stand_ins and any(type(p) not in (Tensor, nn.Parameter) for p in parameters):
         return "a parameter of the recurrent Linear is not a plain tensor"
-    if given != torch.float32 or any(p.dtype != torch.float32 for p in parameters):
-        return "the recurrent Linear does not compute in float32"
-    if any(p.device.type != "cpu" for p in parameters):
-        return "the recurrent Linear is not on the CPU"
+    if any(p.dtype != dtype for p in parameters):
+        return f"the recurrent Linear does not compute in {_short(dtype)}"
+    if any(p.device != current.device for p in parameters):
+        return f"the recurrent Linear is on {parameters[0].device}, the input on {current.device}"
     return None
 
 
-def _who_watches(linear: nn.Linear) -> str | None:
+def _who_watches(linear: nn.Linear, device: str) -> str | None:
     if any(getattr(linear, name) for name in HOOKS) or any(
         getattr(every_module, "_global" + name) for name in HOOKS
     ):
         return "the recurrent Linear has hooks, which want to be called every step"
-    if torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled(device):
         return "autocast has the recurrent Linear compute in another dtype"
     if _is_in_a_mode():
         return "a mode of torch watches every operation"
@@ -61,6 +64,10 @@ def _is_in_a_mode() -> bool:
     compiling, exporting = torch.compiler.is_compiling(), is_exporting()
     functions = not exporting and torch._C._len_torch_function_stack() > 0
     return functions or (not compiling and torch._C._len_torch_dispatch_stack() > 0)
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _named(connect: object) -> str:
