@@ -120,6 +120,11 @@ class EnergyLimit:
         """Whether the bound is a maximum."""
         return True
 
+    @property
+    def has_updates(self) -> bool:
+        """Whether the updates of neurons are among the joules."""
+        return not self.layers and self.profile.neuron_update_j is not None
+
     def read(self, monitor: Monitor) -> Reading:
         """The joules now."""
         synops, macs = monitor.synops.per_sample, monitor.macs.per_sample
@@ -127,7 +132,7 @@ class EnergyLimit:
         spikes = _added(synops, layers)
         dense = sum((macs[name] for name in layers), start=torch.zeros(()))
         updates = 0.0
-        if not self.layers and self.profile.neuron_update_j is not None:
+        if self.has_updates:
             rates = monitor.rates
             updates = sum(rates[name].numel() for name in rates) * monitor.synops.time
         total = energy_j(self.profile, synops=spikes.value, macs=dense, neuron_updates=updates)
@@ -228,5 +233,9 @@ def check_dt(name: str, dt_s: float | None) -> None:
 
 def check_positive(name: str, bound: float) -> None:
     """Raise ValueError unless the bound is a finite number > 0."""
-    if not 0 < bound < float("inf"):
+    try:
+        good = 0 < bound < float("inf")
+    except TypeError:
+        raise TypeError(f"Budget: {name} is {bound!r}, expected a finite number > 0.") from None
+    if not good:
         raise ValueError(f"Budget: {name} is {bound}, expected a finite number > 0.")
