@@ -210,6 +210,23 @@ def test_what_a_process_raises_is_told(tmp_path: Path) -> None:
         run(tmp_path, jobs=2, trainer=diverging)
 
 
+def warning(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    progress.note(f"a floor of seed {config.seed} was let go")
+    return pretend(config, folder, progress)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_runs_note_is_told_with_their_names(tmp_path: Path, jobs: int) -> None:
+    notes: list[str] = []
+
+    class Listening(Quiet):
+        def note(self, sentence: str) -> None:
+            notes.append(sentence)
+
+    sweep(CONFIG, tmp_path, Listening(), jobs=jobs, trainer=warning)
+    assert set(notes) == {f"{name}: a floor of seed {name[4]} was let go" for name in ALL}
+
+
 def deaf(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     import os
 

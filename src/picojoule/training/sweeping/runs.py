@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from picojoule.training.config import TrainConfig
-from picojoule.training.history import Progress, Quiet
+from picojoule.training.history import Progress
 from picojoule.training.run_folder import BEST, CHECKPOINT
 from picojoule.training.sweeping.config import SweepConfig, SweepStep
 from picojoule.training.sweeping.ledger import Ledger
 from picojoule.training.sweeping.outcome import Outcome, Trainer
-from picojoule.training.sweeping.progress import Named
+from picojoule.training.sweeping.progress import Named, NotesOnly
 from picojoule.training.sweeping.train_step import limits
 from picojoule.training.sweeping.workers import Workers, train_when_free
 
@@ -103,7 +103,7 @@ def work_in_parallel(runs: Runs, trainer: Trainer, progress: Progress, jobs: int
     progress.start("sweeping", total, len(runs.ledger.outcomes()))
 
     def train(step: SweepStep) -> Outcome:
-        outcome = runs.train(step, workers.train, Quiet())
+        outcome = runs.train(step, workers.train, Named(step.name, NotesOnly(progress.note)))
         progress.advance(f"{step.name}: {outcome.accuracy:.2%}")
         return outcome
 
