@@ -85,8 +85,9 @@ def prune(
         >>> pruned.before > 1000, pruned.after <= 500
         (True, True)
 
-    Source: pruning by energy saved instead of weights removed is of Yang, Chen and Sze (CVPR 2017), by energy of
-    spiking networks of Shi et al. (ICLR 2024); the score "taylor" of Molchanov et al. (ICLR 2017), all from memory.
+    Source: pruning guided by energy instead of the number of weights is of Yang, Chen and Sze (arXiv 1611.05128,
+    CVPR 2017), there layer by layer; for spiking networks and SynOps of Shi, Ding, Hao and Yu (ICLR 2024), who take
+    neurons away, too. The score "taylor" is of Molchanov et al. (arXiv 1611.06440, ICLR 2017), there of feature maps.
     """
     _check(monitor, limit, score)
     if rounds < 1:
