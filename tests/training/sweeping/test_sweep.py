@@ -201,6 +201,25 @@ def test_a_budget_that_cannot_be_met_is_an_error_of_its_run(tmp_path: Path) -> N
         run(tmp_path, config)
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_budget_that_cannot_be_met_is_said_before_the_others_are_trained(
+    tmp_path: Path, jobs: int
+) -> None:
+    told: list[str] = []
+
+    class Listening(Quiet):
+        def note(self, sentence: str) -> None:
+            place = tmp_path / sentence.partition("/")[0]
+            told.append(f"{sentence[:36]}, {sorted(path.name for path in place.iterdir())}")
+
+    config = replace(CONFIG, unit="synops_per_timestep", budgets=(3e5, 9e4))
+    with pytest.raises(SweepError, match="2 of the runs"):
+        sweep(config, tmp_path, Listening(), jobs=jobs, trainer=pretend)
+    assert sorted(told) == [
+        f"seed{seed}/unconstrained: sweep: the budg, ['unconstrained']" for seed in (1, 2)
+    ]
+
+
 def diverging(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     raise FloatingPointError("the loss became nan")
 

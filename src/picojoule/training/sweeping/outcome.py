@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,3 +96,20 @@ def limit_of(budget: float, unit: Unit, unconstrained: Outcome) -> float:
             "trained. Give larger budgets, or shares, which leave those layers out."
         )
     return budget
+
+
+def out_of_reach(budgets: Iterable[float], unit: Unit, unconstrained: Outcome) -> list[str]:
+    """Why no training can meet some of the budgets, a sentence for each that it cannot.
+
+    Example:
+        >>> silent = Outcome(0.9, {"1": 200.0, "4": 300.0}, ("4",), 0.0, num_timesteps=10)
+        >>> [sentence[:44] for sentence in out_of_reach((100.0, 300.0), "synops_per_timestep", silent)]
+        ['sweep: the budget of 100 synops_per_timestep']
+    """
+    sentences = []
+    for budget in budgets:
+        try:
+            limit_of(budget, unit, unconstrained)
+        except ValueError as error:
+            sentences.append(str(error))
+    return sentences
