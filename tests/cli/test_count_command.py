@@ -243,6 +243,11 @@ def test_a_model_without_a_formula_cannot_be_left_out() -> None:
     )
 
 
+def test_help_tells_the_format_that_is_taken() -> None:
+    done = CliRunner().invoke(app, ["count", "--help"], env={"COLUMNS": "200"})
+    assert "Default: table, or by --output's ending." in done.output
+
+
 def test_what_has_no_formula_can_be_ignored() -> None:
     assert run("./networks.py:Two", "--input", "5,3", "--ignore", "odd").exit_code == 0
 

@@ -117,7 +117,7 @@ def count(
         Format | None,
         typer.Option(
             "--format",
-            help="How the report is written. html has pictures. [default: table, or by --output's ending]",
+            help="How the report is written. html has pictures. [dim]Default: table, or by --output's ending.[/]",
         ),
     ] = None,
     output: Annotated[Path | None, _option("File to write instead of printing.")] = None,
