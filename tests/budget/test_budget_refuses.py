@@ -83,6 +83,11 @@ def test_bounds_that_are_no_numbers(options, message: str) -> None:
     assert message in str(error.value)
 
 
+def test_a_model_in_place_of_its_monitor() -> None:
+    with pytest.raises(TypeError, match=r"got a Sequential, expected a Monitor of the model"):
+        picojoule.Budget(network(), min_rate=0.1)  # type: ignore[arg-type]
+
+
 def test_a_profile_that_is_not_there() -> None:
     with pytest.raises((KeyError, ValueError), match="loihi"):
         picojoule.Budget(picojoule.Monitor(network()), energy_j=1e-6, profile="loihu")

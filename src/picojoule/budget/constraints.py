@@ -198,7 +198,7 @@ class RateBound:
         """The rates now: a scalar, or one a channel or neuron."""
         rates = monitor.rates[self.layer]
         if self.percentile is not None:
-            value = torch.quantile(rates.flatten(), self.percentile / 100)
+            value = percentile_of(rates, self.percentile)
         elif self.of == "layer":
             value = rates.mean()
         elif self.of == "channel" and rates.ndim > 1:
@@ -218,6 +218,19 @@ def _added(counts: Counts, layers: tuple[str, ...]) -> Reading:
     fixed = tuple(name for name, value in values.items() if not value.requires_grad)
     total = sum(values.values(), start=torch.zeros(()))
     return Reading(total, sum((values[name] for name in fixed), start=torch.zeros(())), fixed)
+
+
+def percentile_of(values: Tensor, percent: float) -> Tensor:
+    """As `torch.quantile`, which takes 2^24 values at most.
+
+    Example:
+        >>> percentile_of(torch.tensor([3.0, 1.0, 2.0]), 75)
+        tensor(2.5000)
+    """
+    ordered = values.flatten().sort().values
+    place = percent / 100 * (len(ordered) - 1)
+    low = int(place)
+    return torch.lerp(ordered[low], ordered[min(low + 1, len(ordered) - 1)], place - low)
 
 
 def where(layers: tuple[str, ...], label: str) -> str:

@@ -60,6 +60,11 @@ class Declaration:
 
     def check(self, monitor: Monitor) -> None:
         """Raise ValueError for what cannot be meant, or cannot be in this model, before it has run."""
+        if not isinstance(monitor, Monitor):
+            raise TypeError(
+                f"Budget: got a {type(monitor).__name__}, expected a Monitor of the model: "
+                "Budget(picojoule.Monitor(model).attach(), ...)."
+            )
         stated = [*self.synops.values(), self.energy_j, self.min_rate, self.max_rate]
         if all(bound is None for bound in stated) and not self.more:
             raise ValueError(
