@@ -1,13 +1,22 @@
 """What cannot be meant or met is said, with what to do."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
 import picojoule
-from picojoule.budget import BudgetWarning, Controller, EnergyLimit, RateBound, SynopsLimit
+from picojoule.budget import (
+    BudgetWarning,
+    Controller,
+    EnergyLimit,
+    RateBound,
+    SynopsLimit,
+    make_trainable,
+)
 from picojoule.energy import profile
-from picojoule.layers import IAF, IAFSqueeze, SumPool2d
+from picojoule.layers import IAF, LIF, IAFSqueeze, SumPool2d
 from tests.budget.networks import network
 
 
@@ -41,6 +50,13 @@ def monitored(model: nn.Module, *shape: int) -> picojoule.Monitor:
         ({"synops_per_second": 5.0}, "dt_s is None"),
         ({"synops_per_second": 5.0, "dt_s": -1.0}, "dt_s is -1.0"),
         ({"synops_per_timestep": 1.0, "groups": {"a": []}}, "with a layer in each"),
+        (
+            {"synops_per_timestep": 1.0, "groups": {"a": ["2"]}},
+            "no limit is for any of the groups 'a'",
+        ),
+        ({"synops_per_timestep": {"2": 1.0}, "groups": {"a": ["2"]}}, "per='group'"),
+        ({"synops_per_timestep": {}}, "a bound names no layer"),
+        ({"min_rate": 0.1, "max_rate": {}}, "a bound names no layer"),
         ({"min_rate": 0.1, "rate_of": "synapse"}, "of is 'synapse'; choose"),
         ({"min_rate": 0.1, "rate_percentile": 101.0}, "percentile is 101.0"),
     ],
@@ -49,6 +65,27 @@ def test_what_cannot_be_meant(options, message: str) -> None:
     with pytest.raises(ValueError, match="Budget") as error:
         picojoule.Budget(picojoule.Monitor(network()), **options)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"synops_per_timestep": "1e5"}, "a limit is '1e5', expected a finite number > 0"),
+        ({"synops_per_sample": [1.0, 2.0]}, "a limit is [1.0, 2.0], expected"),
+        ({"energy_j": {"2": None}, "profile": "loihi"}, "a limit is None"),
+        ({"min_rate": "0.1"}, "min_rate is '0.1', expected"),
+        ({"min_rate": (0.1, 0.2), "max_rate": 1.0}, "min_rate is (0.1, 0.2), expected"),
+    ],
+)
+def test_bounds_that_are_no_numbers(options, message: str) -> None:
+    with pytest.raises(TypeError, match="Budget") as error:
+        picojoule.Budget(picojoule.Monitor(network()), **options)
+    assert message in str(error.value)
+
+
+def test_a_model_in_place_of_its_monitor() -> None:
+    with pytest.raises(TypeError, match=r"got a Sequential, expected a Monitor of the model"):
+        picojoule.Budget(network(), min_rate=0.1)  # type: ignore[arg-type]
 
 
 def test_a_profile_that_is_not_there() -> None:
@@ -103,6 +140,23 @@ def test_the_given_part_of_a_sum_alone_is_too_much() -> None:
     budget = picojoule.Budget(monitored(network()), synops_per_timestep=1100.0)
     with pytest.warns(BudgetWarning, match="1200 come from '0'"):
         assert budget.penalty().item() == 0.0
+
+
+def test_joules_of_neuron_updates_alone_are_too_much() -> None:
+    model = nn.Sequential(LIF(tau_mem=5.0), nn.Linear(20, 4))
+    make_trainable(model)
+    monitor = monitored(model)
+    budget = picojoule.Budget(monitor, energy_j=1e-12, profile="loihi")
+    updates = 20 * 4 * profile("loihi").neuron_update_j
+    with pytest.warns(BudgetWarning, match=f"{updates:.4g} come from the updates of the neurons"):
+        assert budget.penalty().item() == 0.0
+    assert list(budget.unreachable) == ["energy_j of the model"]
+
+
+def test_joules_that_cannot_change_name_all_that_spend_them() -> None:
+    budget = picojoule.Budget(monitored(network()), energy_j=1e-12, profile="loihi")
+    with pytest.warns(BudgetWarning, match="come from '0', the updates of the neurons, where"):
+        budget.penalty()
 
 
 def test_a_given_layer_within_its_limit_is_no_matter() -> None:
@@ -176,6 +230,21 @@ def test_a_penalty_that_is_not_finite_names_its_constraint() -> None:
         budget.penalty()
 
 
+def test_what_is_not_a_number_is_not_kept() -> None:
+    model = nn.Sequential(nn.Linear(20, 6), IAF(), nn.Linear(6, 2))
+    monitor = monitored(model)
+    budget = picojoule.Budget(monitor, synops_per_timestep={"2": 1e6}, max_rate=10.0)
+    assert budget.met
+    with torch.no_grad():
+        model[0].weight.fill_(float("nan"))
+    picojoule.reset_states(model)
+    model(torch.ones(2, 4, 20))
+    found = budget.violations(monitor)
+    assert [each.name for each in found] == ["synops_per_timestep of 2", "max_rate of 1"]
+    assert all(math.isnan(each.excess) for each in found)
+    assert not budget.met
+
+
 def test_a_step_needs_a_penalty() -> None:
     budget = picojoule.Budget(monitored(network()), synops_per_timestep={"2": 5.0})
     with pytest.raises(RuntimeError, match="step\\(\\) without a penalty"):
@@ -190,6 +259,20 @@ def test_the_state_of_another_budget() -> None:
     with pytest.raises(
         ValueError, match=r"constraints .'synops_per_timestep of 2'., this budget's"
     ):
+        other.penalty()
+
+
+def hidden(neurons: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(20, neurons), IAF(), nn.Linear(neurons, 4))
+
+
+def test_the_state_of_a_network_of_another_size() -> None:
+    one = picojoule.Budget(monitored(hidden(6)), min_rate=0.1, rate_of="neuron")
+    one.penalty()
+    other = picojoule.Budget(monitored(hidden(5)), min_rate=0.1, rate_of="neuron")
+    other.load_state_dict(one.state_dict())
+    message = r"min_rate of each neuron of 1 has shape \(5,\) now and had \(6,\) before"
+    with pytest.raises(ValueError, match=message):
         other.penalty()
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 import picojoule
 from picojoule.budget import EnergyLimit, RateBound, SynopsLimit
+from picojoule.budget.constraints import percentile_of
 from picojoule.energy import EnergyProfile, profile
 from picojoule.layers import IAF, IAFSqueeze
 from tests.budget.networks import network
@@ -69,6 +70,20 @@ def test_rates_of_layer_channel_and_neuron() -> None:
     assert torch.equal(of["neuron"], torch.stack([image, image / 2]))
     half = RateBound(layer="1", bound=1.0, percentile=50).read(monitor).value
     assert half.item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("percent", [0, 12.5, 50, 99, 100])
+@pytest.mark.parametrize("count", [1, 2, 57])
+def test_percentiles_are_those_of_pytorch(percent: float, count: int) -> None:
+    rates = torch.rand(count, generator=torch.Generator().manual_seed(count)).requires_grad_()
+    ours, theirs = percentile_of(rates, percent), torch.quantile(rates, percent / 100)
+    torch.testing.assert_close(ours, theirs)
+    slopes = [torch.autograd.grad(value, rates)[0] for value in (ours, theirs)]
+    torch.testing.assert_close(*slopes)
+
+
+def test_percentiles_of_more_neurons_than_pytorch_takes() -> None:
+    assert percentile_of(torch.ones(2**24 + 1), 99).item() == 1.0
 
 
 def test_violations_of_held_out_data_and_their_share(monitor) -> None:

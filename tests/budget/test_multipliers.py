@@ -120,3 +120,15 @@ def test_a_saved_state_goes_on_equally() -> None:
         each.update(torch.tensor(3.0))
     assert torch.equal(one.value, other.value)
     assert one.steps == other.steps == 11
+
+
+@pytest.mark.parametrize("upper", [True, False])
+@pytest.mark.parametrize("saved_bound", [0.5, 2.0])
+def test_a_saved_state_follows_the_bound_of_today(upper: bool, saved_bound: float) -> None:
+    before, now = multiplier(saved_bound, upper=upper), multiplier(1.0, upper=upper)
+    before.update(torch.tensor(saved_bound))
+    now.load_state_dict(before.state_dict())
+    for _ in range(100):
+        now.update(torch.tensor(1.0))
+    assert isinstance(now.target, Tensor)
+    assert now.target.item() == 1.0

@@ -205,6 +205,34 @@ def test_masks_survive_training_and_checkpoints() -> None:
     assert sorted(twin.state_dict()) == sorted(network().state_dict())
 
 
+def test_an_optimizer_goes_on_from_a_checkpoint_of_a_pruned_model() -> None:
+    """Its state is by the number of a parameter, so pruning must not move the weights behind the biases."""
+    x = spikes(4, 4, 20)
+
+    def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        picojoule.reset_states(model)
+        optimizer.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step()
+
+    model = network()
+    parameters = list(model.parameters())
+    optimizer = torch.optim.Adam(parameters, lr=0.01)
+    with watch(model) as monitor:
+        prune(monitor, lambda: model(x), SynopsLimit(layers=("2", "4"), bound=20.0))
+        step(model, optimizer)
+    assert all(a is b for a, b in zip(model.parameters(), parameters, strict=True))
+    fresh = network(seed=3)
+    make_prunable(fresh, ["2", "4"])
+    fresh.load_state_dict(model.state_dict())
+    resumed = torch.optim.Adam(fresh.parameters(), lr=0.01)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for each, its_optimizer in ((model, optimizer), (fresh, resumed)):
+        step(each, its_optimizer)
+    for name, value in fresh.named_parameters():
+        assert torch.equal(value, model.get_parameter(name))
+
+
 def test_masks_of_the_users_own_are_kept() -> None:
     model = network()
     masks.l1_unstructured(model[2], "weight", amount=0.5)

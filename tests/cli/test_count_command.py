@@ -204,6 +204,12 @@ def test_a_checkpoint_that_could_run_code_is_not_loaded() -> None:
         (["./networks.py:build", "--input", "5,3", "--profile", "speck"], "no energy per operation"),
         (["./networks.py:Two", "--input", "5,3"], "layer 'odd' (Distances) has weights but no form"),
         (["./networks.py:build", "--input", "5,3", "--ignore", "9"], "no such module"),
+        (["./networks.py:build", "--input", "5,3", "--num-timesteps", "0"], "num_timesteps is 0"),
+        (["./networks.py:build", "--input", "5,10,3", "--time-axis", "folded", "--num-timesteps", "7"], "no multiple of it"),
+        (["./networks.py:build", "--input", "5,3", "--output", "a.pdf"], "names no format; give --format"),
+        (["./networks.py:build", "--input", "5,3", "--output", "."], "a folder; name a file in it"),
+        (["./networks.py:build", "--input", "5,3", "--output", "no/a.md"], "there is no folder no"),
+        (["damaged.nir", "--input", "5,3"], "damaged.nir is no NIR file, or a damaged one"),
         (["./networks.py:model", "--input", "5,3", "--checkpoint", "no.pt"], "No such file"),
         (["./networks.py:model", "--input", "5,3", "--checkpoint", "ones.npy"], "holds more than"),
         (["./networks.py:model", "--input", "5,3", "--checkpoint", "other.pt"], "has shape (4, 7)"),
@@ -211,6 +217,7 @@ def test_a_checkpoint_that_could_run_code_is_not_loaded() -> None:
 )  # fmt: skip
 def test_errors_say_what_to_do(arguments: list[str], message: str) -> None:
     torch.save(nn.Linear(7, 4).state_dict(), "other.pt")
+    Path("damaged.nir").write_bytes(b"no HDF5")
     assert message in refused(*arguments)
 
 
@@ -234,6 +241,11 @@ def test_a_model_without_a_formula_cannot_be_left_out() -> None:
         "unknown. Give its formula in Python: "
         "picojoule.Monitor(model, formulas={Distances: your_formula})."
     )
+
+
+def test_help_tells_the_format_that_is_taken() -> None:
+    done = CliRunner().invoke(app, ["count", "--help"], env={"COLUMNS": "200"})
+    assert "Default: table, or by --output's ending." in done.output
 
 
 def test_what_has_no_formula_can_be_ignored() -> None:

@@ -153,6 +153,24 @@ def test_damaged_labels_are_named(tmp_path: Path, content: str, text: str) -> No
         load_data(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["trials_to_test.txt", "user02_led_labels.csv"])
+@pytest.mark.parametrize("content", [b"class,start\xff\xfe\n1,0,5\n", b"class\0\xb3\n", b"a\0b\n"])
+def test_a_list_or_labels_that_are_no_text_are_named(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    write_gestures(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name}: .*not plain text.* fetch it again"):
+        load_data(tmp_path)
+
+
+def test_labels_that_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    write_gestures(tmp_path)
+    path = tmp_path / "user02_led_labels.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_data(tmp_path).train.labels.tolist() == [0, 1, 10, 0, 1, 10]
+
+
 def test_an_empty_list_is_named(tmp_path: Path) -> None:
     write_gestures(tmp_path)
     (tmp_path / "trials_to_test.txt").write_text("\n")

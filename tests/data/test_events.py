@@ -100,6 +100,25 @@ def test_numbers_out_of_their_range_are_named(
         events_to_frames(events_of(), num_timesteps, size, window_us=window_us)
 
 
+def test_columns_of_another_kind_are_named() -> None:
+    t_us, x, y, p = events_of((0, 0, 0, 0), (1, 0, 0, 0))
+    with pytest.raises(ValueError, match=r"columns of shape \(2,\), \(2,\), \(1,\), \(2,\)"):
+        events_to_frames(Events(t_us, x, y[:1], p), 1, (1,))
+    with pytest.raises(ValueError, match=r"expected \(n,\) each"):
+        events_to_frames(Events(*(c[None] for c in (t_us, x, y, p))), 1, (1,))
+    with pytest.raises(TypeError, match=r"t_us is torch.float32, expected integers"):
+        events_to_frames(Events(t_us.float(), x, y, p), 1, (1,))
+    small = Events(t_us.int(), x.short(), y.to(torch.uint8), p.to(torch.uint8))
+    assert events_to_frames(small, 1, (2, 4, 5)).sum() == 2
+
+
+def test_narrow_integers_do_not_overflow() -> None:
+    t_us, x, y, p = events_of((2_000_000_000, 127, 127, 1))
+    narrow = Events(t_us.int(), x.to(torch.int8), y.to(torch.int8), p.to(torch.uint8))
+    frames = events_to_frames(narrow, 5, (2, 128, 128), window_us=(0, 2_000_000_001))
+    assert frames.nonzero().tolist() == [[4, 1, 127, 127]]
+
+
 class Reader:
     """Recordings that count how often each is read."""
 
@@ -137,6 +156,9 @@ def test_the_frames_given_out_are_the_callers_own() -> None:
         assert frames.sum() == 301
         frames.zero_()
     assert data[0][0].sum() == 301
+    (first, _), (second, _) = EventFrames([FULL, FULL], LABELS, 2, (2, 1, 2)).__getitems__([0, 0])
+    first.zero_()
+    assert second.sum() == 301
 
 
 def test_an_epoch_changes_no_recording() -> None:

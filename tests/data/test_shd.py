@@ -96,6 +96,37 @@ def test_an_utterance_that_does_not_fit_is_named(
         load_data(tmp_path).train[0]
 
 
+def test_parts_of_another_kind_are_named(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    path = tmp_path / "shd_train.h5"
+    for name, value, text in (
+        ("labels", np.array([1.5, 2.0, 3.0]), "labels is float64, expected whole numbers"),
+        ("labels", np.array([b"a", b"b", b"c"]), "labels is .*S1, expected whole numbers"),
+        ("labels", np.uint16(3), r"labels has shape \(\), expected one entry an utterance"),
+        ("spikes/times", np.float32(1.0), r"spikes/times has shape \(\), expected one entry"),
+    ):
+        write_half(path)
+        with h5py.File(path, "a") as file:
+            del file[name]
+            file[name] = value
+        with pytest.raises(ValueError, match=rf"shd_train\.h5: {text}"):
+            load_data(tmp_path)
+    write_half(path)
+    with h5py.File(path, "a") as file:
+        del file["spikes/units"]
+        file.create_group("spikes/units")
+    with pytest.raises(ValueError, match=r"shd_train\.h5: spikes/units is a group, expected"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize("time_s", [float("nan"), float("inf")])
+def test_a_time_that_is_not_finite_is_named(tmp_path: Path, time_s: float) -> None:
+    write_shd(tmp_path)
+    write_half(tmp_path / "shd_train.h5", [[0.1, time_s]], [[0, 0]], [1])
+    with pytest.raises(ValueError, match=r"shd_train\.h5: utterance 0: .* is not finite"):
+        load_data(tmp_path).train[0]
+
+
 @pytest.mark.parametrize("keep", [0, 100, -200])
 def test_a_truncated_file_is_named(tmp_path: Path, keep: int) -> None:
     write_shd(tmp_path)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.utils.checkpoint import checkpoint
 
-from picojoule import hooks
+from picojoule import Monitor, hooks
 from picojoule.layers import FlattenTime, LIFRecurrent
 from picojoule.synops import conv_fan_out, conv_synops_per_timestep, linear_synops_per_timestep
 
@@ -119,3 +119,15 @@ def test_tokens_are_summed_where_time_is_folded() -> None:
         with hooks.register_synops_hooks(model):
             model(tokens)
         assert model.hook_data["synops_per_timestep"][key].item() == 7 * 3 * 4
+
+
+@pytest.mark.parametrize(("time_axis", "entries"), [("folded", (10, 3)), ("bt", (2, 5, 3))])
+def test_time_steps_that_do_not_divide_the_input_are_refused(time_axis, entries) -> None:
+    """Ten samples times steps are no whole number of samples of 7 steps, nor of 20."""
+    for num_timesteps in (7, 20):
+        monitor = Monitor(nn.Linear(3, 2), time_axis=time_axis, num_timesteps=num_timesteps)
+        message = "had 10 samples times time steps, no multiple of it"
+        with pytest.raises(ValueError, match=message), monitor:
+            monitor.model(torch.ones(entries))
+    with pytest.raises(ValueError, match="num_timesteps is 0, expected a whole number >= 1"):
+        Monitor(nn.Linear(3, 2), num_timesteps=0)

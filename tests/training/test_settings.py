@@ -59,6 +59,10 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
         ("synops_target: 3", "there is no setting 'synops_target'"),
         ("epochs: many", "epochs is 'many', expected a whole number"),
         ("epochs: 2.5", "epochs is 2.5, expected a whole number"),
+        ("epochs: .inf", "epochs is inf, expected a whole number"),
+        ("epochs: .nan", "epochs is nan, expected a whole number"),
+        ("profile: loihu", "there is no profile 'loihu'. Nearest: loihi"),
+        ("profile: speck", "'speck' has no energy per operation"),
         ("epochs: true", "epochs is True, expected a whole number"),
         ("learning_rate: [1]", r"learning_rate is \[1\], expected a number"),
         ("model: 5", "model is 5, expected a word"),
@@ -93,3 +97,8 @@ def test_the_default_budget_steps_back_for_a_stated_one() -> None:
 def test_a_flag_that_is_no_bound_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="neither a number nor layers with numbers"):
         parsed_bound(text)
+
+
+def test_a_layer_that_a_flag_names_twice() -> None:
+    with pytest.raises(ValueError, match="'4=1,7=2,4=3' names a layer twice"):
+        parsed_bound("4=1,7=2,4=3")

@@ -223,3 +223,18 @@ def test_what_no_training_can_meet_is_said_before_any(
         train(replace(config, synops_per_timestep=1e3, min_rate=None), tmp_path, progress)
     assert len(progress.notes) == 1
     assert "synops_per_timestep of 1 = 1000 cannot be reached by training" in progress.notes[0]
+
+
+def test_a_floor_that_training_lets_go_is_told_as_a_note(
+    config: TrainConfig, silence: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[None] = []
+
+    def lost(*_: object) -> dict[str, str]:
+        steps.append(None)
+        return {"min_rate of 5": "min_rate of 5 was not reached."} if len(steps) > 4 else {}
+
+    monkeypatch.setattr("picojoule.budget.budget.lost", lost)
+    run = train(replace(config, per="model"), tmp_path, silence, compare=False)
+    assert silence.notes.count("min_rate of 5 was not reached.") == 1
+    assert run.budget.infeasible["min_rate of 5"] == "min_rate of 5 was not reached."

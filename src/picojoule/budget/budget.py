@@ -13,7 +13,13 @@ from picojoule.budget.constraints import Constraint, Per, RateOf
 from picojoule.budget.contest import given_up, lost
 from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.feasibility import contradictions, unreachable
-from picojoule.budget.multipliers import Controller, Multiplier, multiplier_of, restore
+from picojoule.budget.multipliers import (
+    Controller,
+    Multiplier,
+    check_shape,
+    multiplier_of,
+    restore,
+)
 from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.violation import BudgetWarning, Violation, violations
@@ -36,7 +42,7 @@ class Budget:
     that alone spends more than a limit allows is in `infeasible`; the limit wins.
 
     Args:
-        monitor: attached to the model.
+        monitor: attached to the model; one with `accumulate=True` needs a `reset()` before each training step.
         synops_per_timestep: SynOps; one number, or one for each layer or group by name.
         synops_per_sample: the same over a sample's time steps.
         synops_per_second: the same per second; needs `dt_s`.
@@ -142,18 +148,23 @@ class Budget:
         Raises:
             FloatingPointError: it is not finite.
             RuntimeError: the monitor has seen no forward pass.
+            ValueError: what is bounded for each neuron or channel has another shape than before.
         """
         multipliers = self._begin()
         terms = {}
         for name, multiplier in multipliers.items():
             value = self._constraints[name].read(self._monitor).value
+            check_shape(name, multiplier, value)
             terms[name] = multiplier.penalty(value)
             if torch.is_grad_enabled():
                 self._pending.setdefault(name, []).append(value.detach())
         return finite_sum("Budget", terms)
 
     def step(self) -> None:
-        """Move the multipliers; after `optimizer.step()`. Several penalties since the last one count as one batch.
+        """Move the multipliers; after `optimizer.step()`.
+
+        Several penalties since the last one, of micro-batches, count as one batch. Each is measured by itself, so
+        they are somewhat noisier than that batch; divide them by their number, as the loss of the task.
 
         Raises:
             RuntimeError: there was no `penalty()` since the last step.

@@ -120,6 +120,11 @@ class EnergyLimit:
         """Whether the bound is a maximum."""
         return True
 
+    @property
+    def has_updates(self) -> bool:
+        """Whether the updates of neurons are among the joules."""
+        return not self.layers and self.profile.neuron_update_j is not None
+
     def read(self, monitor: Monitor) -> Reading:
         """The joules now."""
         synops, macs = monitor.synops.per_sample, monitor.macs.per_sample
@@ -127,7 +132,7 @@ class EnergyLimit:
         spikes = _added(synops, layers)
         dense = sum((macs[name] for name in layers), start=torch.zeros(()))
         updates = 0.0
-        if not self.layers and self.profile.neuron_update_j is not None:
+        if self.has_updates:
             rates = monitor.rates
             updates = sum(rates[name].numel() for name in rates) * monitor.synops.time
         total = energy_j(self.profile, synops=spikes.value, macs=dense, neuron_updates=updates)
@@ -193,7 +198,7 @@ class RateBound:
         """The rates now: a scalar, or one a channel or neuron."""
         rates = monitor.rates[self.layer]
         if self.percentile is not None:
-            value = torch.quantile(rates.flatten(), self.percentile / 100)
+            value = percentile_of(rates, self.percentile)
         elif self.of == "layer":
             value = rates.mean()
         elif self.of == "channel" and rates.ndim > 1:
@@ -215,6 +220,19 @@ def _added(counts: Counts, layers: tuple[str, ...]) -> Reading:
     return Reading(total, sum((values[name] for name in fixed), start=torch.zeros(())), fixed)
 
 
+def percentile_of(values: Tensor, percent: float) -> Tensor:
+    """As `torch.quantile`, which takes 2^24 values at most.
+
+    Example:
+        >>> percentile_of(torch.tensor([3.0, 1.0, 2.0]), 75)
+        tensor(2.5000)
+    """
+    ordered = values.flatten().sort().values
+    place = percent / 100 * (len(ordered) - 1)
+    low = int(place)
+    return torch.lerp(ordered[low], ordered[min(low + 1, len(ordered) - 1)], place - low)
+
+
 def where(layers: tuple[str, ...], label: str) -> str:
     """How a set of layers is called."""
     return label or ", ".join(layers) or "the model"
@@ -228,5 +246,9 @@ def check_dt(name: str, dt_s: float | None) -> None:
 
 def check_positive(name: str, bound: float) -> None:
     """Raise ValueError unless the bound is a finite number > 0."""
-    if not 0 < bound < float("inf"):
+    try:
+        good = 0 < bound < float("inf")
+    except TypeError:
+        raise TypeError(f"Budget: {name} is {bound!r}, expected a finite number > 0.") from None
+    if not good:
         raise ValueError(f"Budget: {name} is {bound}, expected a finite number > 0.")

@@ -60,6 +60,11 @@ class Declaration:
 
     def check(self, monitor: Monitor) -> None:
         """Raise ValueError for what cannot be meant, or cannot be in this model, before it has run."""
+        if not isinstance(monitor, Monitor):
+            raise TypeError(
+                f"Budget: got a {type(monitor).__name__}, expected a Monitor of the model: "
+                "Budget(picojoule.Monitor(model).attach(), ...)."
+            )
         stated = [*self.synops.values(), self.energy_j, self.min_rate, self.max_rate]
         if all(bound is None for bound in stated) and not self.more:
             raise ValueError(
@@ -72,6 +77,7 @@ class Declaration:
             raise ValueError(
                 "Budget: per='group' needs groups={name: [layers]}, with a layer in each."
             )
+        self._check_mappings(stated)
         if self.energy_j is not None and self.profile is None:
             raise ValueError("Budget: energy_j needs a profile, such as profile='loihi'.")
         if self.profile is not None:
@@ -83,6 +89,22 @@ class Declaration:
                 check_positive("a limit", number)
         self._check_rates()
         self._check_layers(monitor)
+
+    def _check_mappings(self, stated: Sequence[Bound | None]) -> None:
+        named = [bound for bound in stated if isinstance(bound, Mapping)]
+        if not all(named):
+            raise ValueError(
+                "Budget: a bound names no layer; give numbers by layer, such as {'4': 6e4}, or leave it out."
+            )
+        if (
+            self.groups
+            and self.per != "group"
+            and not any(set(self.groups) & set(b) for b in named)
+        ):
+            raise ValueError(
+                f"Budget: no limit is for any of the groups {', '.join(map(repr, self.groups))}. Give per='group', "
+                "so that a number holds for each of them, or limits by their names."
+            )
 
     def constraints(self, monitor: Monitor) -> list[Constraint]:
         """One for each quantity and place, now that the model has run."""

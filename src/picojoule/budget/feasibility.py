@@ -8,7 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.constraints import Constraint, RateBound, Reading, SynopsLimit
+from picojoule.budget.constraints import (
+    Constraint,
+    EnergyLimit,
+    RateBound,
+    Reading,
+    SynopsLimit,
+)
 from picojoule.layers import FlattenTime, SumPool2d, UnflattenTime
 from picojoule.synops import CONVOLUTIONS, conv_fan_out
 from picojoule.synops.monitor import Monitor
@@ -30,12 +36,15 @@ def _out_of_reach(constraint: Constraint, reading: Reading) -> str:
     value, fixed, layers = reading
     broken = fixed > constraint.bound if constraint.upper else fixed < constraint.bound
     given = constraint.upper or not value.requires_grad  # of a floor the trained part may add to it
-    if not (layers and given and bool(broken.any())):
+    if not (given and bool(broken.any())):
         return ""
+    places = [repr(layer) for layer in layers]
+    if isinstance(constraint, EnergyLimit) and constraint.has_updates:
+        places.append("the updates of the neurons")
     worst = fixed.max() if constraint.upper else fixed.min()
     return (
         f"{constraint.name} = {constraint.bound:g} cannot be reached by training: {worst.item():.4g} come "
-        f"from {', '.join(map(repr, layers))}, where nothing that is trained takes part. It is left out of the penalty."
+        f"from {', '.join(places)}, where nothing that is trained takes part. It is left out of the penalty."
     )
 
 

@@ -205,6 +205,16 @@ def multiplier_of(
     return Multiplier(aim, upper, controller, schedule, controller.start if hopeless else most)
 
 
+def check_shape(name: str, multiplier: Multiplier, value: Tensor) -> None:
+    """Raise ValueError if what is bounded has not as many parts as before."""
+    known = multiplier.average
+    if known is not None and known.shape != value.shape:
+        raise ValueError(
+            f"Budget: {name} has shape {tuple(value.shape)} now and had {tuple(known.shape)} before, or in the saved "
+            "state; each part has a multiplier of its own. Use a state and inputs of one size, or rate_of='layer'."
+        )
+
+
 def restore(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) -> None:
     """Take over the saved state of all multipliers of a budget.
 

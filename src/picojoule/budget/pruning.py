@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
@@ -15,6 +16,7 @@ from picojoule.budget.synapses import (
     Score,
     costs,
     importances,
+    masks_put_back_on_failure,
     prunable,
     take_away,
 )
@@ -69,8 +71,9 @@ def prune(
         What was spent and is spent, and what is left of each layer.
 
     Raises:
-        ValueError: the limit cannot be kept by pruning these layers, a name is wrong, or the monitor counts
-            pruned weights.
+        ValueError: the limit cannot be kept by pruning these layers (which are as they were), a name is wrong, or
+            the monitor counts pruned weights.
+        FloatingPointError: what is spent is not finite.
 
     Example:
         >>> import picojoule
@@ -82,21 +85,23 @@ def prune(
         >>> pruned.before > 1000, pruned.after <= 500
         (True, True)
 
-    Source: pruning by energy saved instead of weights removed is of Yang, Chen and Sze (CVPR 2017), by energy of
-    spiking networks of Shi et al. (ICLR 2024); the score "taylor" of Molchanov et al. (ICLR 2017), all from memory.
+    Source: pruning guided by energy instead of the number of weights is of Yang, Chen and Sze (arXiv 1611.05128,
+    CVPR 2017), there layer by layer; for spiking networks and SynOps of Shi, Ding, Hao and Yu (ICLR 2024), who take
+    neurons away, too. The score "taylor" is of Molchanov et al. (arXiv 1611.06440, ICLR 2017), there of feature maps.
     """
-    _check(monitor, score)
+    _check(monitor, limit, score)
     if rounds < 1:
         raise ValueError(f"prune: rounds is {rounds}, expected a number >= 1.")
     before = spent = _measured(monitor, forward, limit)
     chosen = prunable(monitor, limit, layers)
     done = 0
-    while spent > limit.bound:
-        done += 1
-        aim = before * (limit.bound / before) ** min(done / rounds, 1.0)
-        # what is estimated comes out a little different; each further round asks for more
-        _prune_to(monitor, limit, chosen, score, aim * 0.98 ** max(done - rounds, 0))
-        spent = _measured(monitor, forward, limit)
+    with masks_put_back_on_failure(chosen):
+        while spent > limit.bound:
+            done += 1
+            aim = before * (limit.bound / before) ** min(done / rounds, 1.0)
+            # what is estimated comes out a little different; each further round asks for more
+            _prune_to(monitor, limit, chosen, score, aim * 0.98 ** max(done - rounds, 0))
+            spent = _measured(monitor, forward, limit)
     return Pruned(before, spent, kept(chosen))
 
 
@@ -153,7 +158,7 @@ class GradualPruning:
         layers: Sequence[str] = (),
         score: Score = "drive",
     ) -> None:
-        _check(monitor, score)
+        _check(monitor, limit, score)
         if not (steps >= 1 and every >= 1 and 0 <= margin < 1):
             raise ValueError(
                 "GradualPruning: expected steps >= 1, every >= 1 and 0 <= margin < 1, got "
@@ -184,7 +189,16 @@ class GradualPruning:
         return {"done": self._done, "start": self._start}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave.
+
+        Raises:
+            ValueError: it is of something else.
+        """
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(
+                f"GradualPruning: the saved state has {', '.join(map(str, state)) or 'nothing'}, expected "
+                f"{', '.join(self.state_dict())}."
+            )
         self._done, self._start = state["done"], state["start"]
 
 
@@ -217,10 +231,20 @@ def _spent(monitor: Monitor, limit: Limit) -> float:
     check_names(limit.layers, tuple(monitor.synops), "counted layer", "prune")
     if isinstance(limit, EnergyLimit):
         limit.check_priced(monitor)
-    return limit.read(monitor).value.item()
+    spent: float = limit.read(monitor).value.item()
+    if not math.isfinite(spent):
+        raise FloatingPointError(
+            f"prune: {limit.name} is {spent} now. The model's weights or its input are not finite; see "
+            "picojoule.check_finite(model), which names the layer."
+        )
+    return spent
 
 
-def _check(monitor: Monitor, score: str) -> None:
+def _check(monitor: Monitor, limit: object, score: str) -> None:
+    if not isinstance(limit, Limit):
+        raise TypeError(
+            f"prune: the limit is {limit!r}, expected a SynopsLimit or an EnergyLimit, such as SynopsLimit(bound=1e5)."
+        )
     if score not in get_args(Score):
         raise ValueError(f"prune: score is {score!r}; choose one of {list(get_args(Score))}.")
     if monitor.weights != "nonzero":

@@ -132,9 +132,9 @@ class Hoyer:
         tensor(0.5000)
 
     Source: the ratio of norms is of Hoyer (JMLR 5, 2004), its square as a regularizer of Yang, Wen and Li
-    ("DeepHoyer", ICLR 2020). Datta, Liu and Beerel (arXiv 2212.10170) brought it to spiking networks; there it is
-    of clipped membrane potentials (from memory) and sets thresholds too. Here it is of firing rates, and is
-    divided by the number of neurons.
+    ("DeepHoyer", ICLR 2020). Datta, Liu and Beerel (arXiv 2212.10170, 2022) brought it to spiking networks; there
+    it is of a layer's clipped activations and sets its threshold, too. Here it is of firing rates, and is divided
+    by the number of neurons.
     """
 
     layers: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ class Schedule:
     def next(self, target: Tensor, bound: float, upper: bool) -> Tensor:
         """The target one step later."""
         if not upper:
-            return target
+            return torch.full_like(target, bound)  # which may be another than that of a saved state
         way = (target / bound).log()
         speed = self.tighten * ((way + _NEAR) / _SLOWER).clamp(max=1.0)
         return bound * (way - speed).clamp(min=0.0).exp()

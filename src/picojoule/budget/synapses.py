@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal, NamedTuple, cast
 
 import torch
@@ -60,7 +61,9 @@ def make_prunable(model: nn.Module, layers: Sequence[str] = ()) -> None:
         raise ValueError(
             f"make_prunable: {type(model).__name__} has no nn.Linear or nn.Conv1d to nn.Conv3d."
         )
-    for name in layers or found:
+    wanted = {name: found[name] for name in layers or found}
+    _check_plain(wanted, "make_prunable")
+    for name in wanted:
         if not hasattr(found[name], "weight_mask"):
             _mask(found[name], torch.ones_like(found[name].weight))
 
@@ -72,7 +75,23 @@ def prunable(monitor: Monitor, limit: Limit, layers: Sequence[str]) -> dict[str,
     under = limit.layers or counted
     found = {n: m for n in under if isinstance(m := modules.get(n), Prunable)}
     check_names(layers, tuple(found), "layer with prunable weights under the limit", "prune")
-    return {name: found[name] for name in layers or found}
+    if not found:
+        raise ValueError(
+            f"prune: no nn.Linear or nn.Conv1d to nn.Conv3d is counted under {limit.name}, and no other layers can "
+            "lose weights."
+        )
+    chosen = {name: found[name] for name in layers or found}
+    _check_plain(chosen, "prune")
+    return chosen
+
+
+def _check_plain(layers: Mapping[str, Prunable], owner: str) -> None:
+    for name, layer in layers.items():
+        if not {"weight", "weight_orig"} & layer._parameters.keys():
+            raise ValueError(
+                f"{owner}: the weight of layer {name!r} is made from other parameters (such as those of weight_norm). "
+                "Make it plain first, by torch.nn.utils.parametrize.remove_parametrizations, or name other layers."
+            )
 
 
 def costs(monitor: Monitor, limit: Limit, layers: Mapping[str, Prunable]) -> dict[str, Tensor]:
@@ -164,7 +183,43 @@ def _mask(layer: Prunable, keep: Tensor) -> None:
     if isinstance(mask, Tensor):  # a further method in its container would add a mask each time
         layer.weight_mask = mask = mask * keep
     else:
-        masks.custom_from_mask(layer, "weight", keep)  # type: ignore[no-untyped-call]  # by torch
+        with _order_kept(layer):
+            masks.custom_from_mask(layer, "weight", keep)  # type: ignore[no-untyped-call]  # by torch
         mask = keep
+    _show(layer, mask)
+
+
+@contextmanager
+def _order_kept(layer: Prunable) -> Iterator[None]:
+    """The weight stays where it is among the parameters, by whatever name: optimizers save by number."""
+    names = ("weight", "weight_orig")
+    place = next(k for k, name in enumerate(layer._parameters) if name in names)
+    yield
+    others = [(name, p) for name, p in layer._parameters.items() if name not in names]
+    weight = [(name, p) for name, p in layer._parameters.items() if name in names]
+    layer._parameters.clear()
+    layer._parameters.update([*others[:place], *weight, *others[place:]])
+
+
+def _show(layer: Prunable, mask: Tensor) -> None:
     original: Tensor = layer.get_parameter("weight_orig").detach()
     layer.__dict__["weight"] = original * mask  # each forward pass makes it anew
+
+
+@contextmanager
+def masks_put_back_on_failure(layers: Mapping[str, Prunable]) -> Iterator[None]:
+    """If what is done meanwhile raises, the layers have the masks that they had, or none."""
+    masked = {name: getattr(layer, "weight_mask", None) for name, layer in layers.items()}
+    try:
+        yield
+    except BaseException:
+        for name, layer in layers.items():
+            before = masked[name]
+            if isinstance(before, Tensor):
+                layer.weight_mask = before
+                _show(layer, before)
+            elif hasattr(layer, "weight_mask"):
+                layer.weight_mask = torch.ones_like(layer.weight)
+                with _order_kept(layer):
+                    masks.remove(layer, "weight")  # type: ignore[no-untyped-call]  # by torch
+        raise

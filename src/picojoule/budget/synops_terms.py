@@ -138,7 +138,7 @@ class SSP:
         >>> SSP()(monitor).item(), SSP(p=2.0)(monitor).item()
         (2.0, 2.0)
 
-    Source: Suetake, Ushimaru, Saiin and Sawada (arXiv 2302.01500, 2023): E_SNN = p * E_AC * E[Omega_syn], and
+    Source: Suetake, Ushimaru, Saiin and Sawada, "Spiking Synaptic Penalty" (arXiv 2302.01500, 2023): E_SNN = p * E_AC * E[Omega_syn], and
     p = 1 does best. The paper has the exponent, from memory, on each spike. Spikes are 0 or 1 there, so it changes
     the slope alone; here it is on the rate of a layer, since rates are what a Monitor keeps. At p = 1 both
     are the same, up to the scale: theirs is a sum, not a share.

@@ -31,7 +31,9 @@ def make_trainable(
     the weights, and they are the only ones. Each forward pass and each `state_dict` first puts them back
     into their range (thresholds >= 0.01, taus >= 0.1 steps, 1e-4 <= alpha <= 1), so they stay positive
     whatever the optimizer does. Names and values in the `state_dict` are those of before, but for shapes
-    that `per` has changed.
+    that `per` has changed and the `b0` of an ALIF, which is not in it before: to load one, call this first.
+
+    A threshold learns through the reset alone, as in sinabs: that of a neuron that never fires stays as it is.
 
     Args:
         model: any module with layers of :mod:`picojoule.layers`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf, isnan
 
 from torch import Tensor
 
@@ -45,10 +46,10 @@ class Violation:
 
 
 def violations(judged: Iterable[tuple[Constraint, Tensor, str]]) -> list[Violation]:
-    """Those of some (constraint, measured value, why) that are not kept, the worst first."""
+    """Those of some (constraint, measured value, why) that are not kept, the worst first; NaN is not kept."""
     found = [violation(constraint, value.detach(), why) for constraint, value, why in judged]
-    broken = [each for each in found if each.excess > 0]
-    return sorted(broken, key=lambda each: -each.excess)
+    broken = [each for each in found if not each.excess <= 0]
+    return sorted(broken, key=lambda each: -inf if isnan(each.excess) else -each.excess)
 
 
 def violation(constraint: Constraint, value: Tensor, why: str = "") -> Violation:

@@ -117,7 +117,7 @@ def count(
         Format | None,
         typer.Option(
             "--format",
-            help="How the report is written. html has pictures. [default: table, or by --output's ending]",
+            help="How the report is written. html has pictures. [dim]Default: table, or by --output's ending.[/]",
         ),
     ] = None,
     output: Annotated[Path | None, _option("File to write instead of printing.")] = None,
@@ -132,6 +132,9 @@ def count(
     with explained("picojoule count"):
         if profile is not None:
             _check_profile(profile)
+        chosen = form or _by_ending(output)
+        if output is not None:
+            _check_writable(output)
         shown = model_input(given, rate, dense, seed)
         network = load_model(model, num_timesteps)
         if checkpoint is not None:
@@ -149,7 +152,6 @@ def count(
         typer.echo(f"Input: {shown.words}.", err=True)
         for sentence in _checked(monitor):
             typer.echo(f"Note: {sentence}", err=True)
-        chosen = form or _by_ending(output)
         written = _written(report, chosen, profile, monitor.rates).rstrip("\n") + "\n"
         if output is None:
             typer.echo(written, nl=False)
@@ -196,7 +198,24 @@ def _checked(monitor: Monitor) -> list[str]:
 
 
 def _by_ending(output: Path | None) -> Format:
-    return Format.table if output is None else _SUFFIXES.get(output.suffix.lower(), Format.table)
+    if output is None or output.suffix.lower() in ("", ".txt"):
+        return Format.table
+    chosen = _SUFFIXES.get(output.suffix.lower())
+    if chosen is None:
+        raise ValueError(
+            f"--output is {str(output)!r}, whose ending names no format; give --format, or one of .txt, "
+            f"{', '.join(_SUFFIXES)}."
+        )
+    return chosen
+
+
+def _check_writable(output: Path) -> None:
+    if output.is_dir():
+        raise IsADirectoryError(f"--output is {str(output)!r}, a folder; name a file in it.")
+    if not output.parent.is_dir():
+        raise FileNotFoundError(
+            f"--output is {str(output)!r}, but there is no folder {output.parent}."
+        )
 
 
 def _written(report: Report, form: Format, profile: str | None, rates: Mapping[str, Tensor]) -> str:

@@ -74,7 +74,12 @@ FLAGS = (
     Flag("highest_rate", None, _BUDGET, "Most mean spikes per time step of a layer.", "no limit"),
     Flag("margin", float, _BUDGET, "Share of each bound that training keeps free."),
     Flag("precision", str, _MACHINE, "32-true, bf16-mixed, 16-mixed, 64-true, ..."),
-    Flag("accumulate", int, _MACHINE, "Micro-batches that a step is cut into, to save memory."),
+    Flag(
+        "accumulate",
+        int,
+        _MACHINE,
+        "Micro-batches that a step is cut into, to save memory. A budget measures each by itself, somewhat more noisily.",
+    ),
     Flag("devices", int, _MACHINE, "Processes with a device each; torchrun works, too."),
     Flag("workers", int, _MACHINE, "Processes that load data, for each of those."),
 )

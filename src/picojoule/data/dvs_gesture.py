@@ -77,7 +77,7 @@ class _Trials:
 
 
 def _half(folder: Path, name: str, num_timesteps: int) -> EventFrames:
-    lines = _existing(folder / name).read_text().split()
+    lines = _text(folder / name).split()
     trials = [trial for line in lines for trial in _trials(folder / line)]
     if not trials:
         raise ValueError(
@@ -95,9 +95,8 @@ def _half(folder: Path, name: str, num_timesteps: int) -> EventFrames:
 
 
 def _trials(path: Path) -> list[_Trial]:
-    labels_at = _existing(path.with_name(f"{path.stem}_labels.csv"))
-    with labels_at.open(newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
+    labels_at = path.with_name(f"{path.stem}_labels.csv")
+    rows = [row for row in csv.reader(_text(labels_at).splitlines()) if row]
     if not rows or [name.strip() for name in rows[0]] != _COLUMNS:
         raise ValueError(
             f"{labels_at}: its first line is {','.join(rows[0]) if rows else ''!r}, expected "
@@ -120,6 +119,17 @@ def _trial(path: Path, labels_at: Path, row: list[str]) -> _Trial:
             f"{last_us} us; expected a class of 1 to {_NUM_CLASSES} and a start before the end."
         )
     return _Trial(path, gesture - 1, start_us, last_us + 1)
+
+
+def _text(path: Path) -> str:
+    content = _existing(path).read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: it is not plain text ({error}); fetch it again.") from error
+    if "\0" in text:
+        raise ValueError(f"{path}: it is not plain text, it holds zeros; fetch it again.")
+    return text
 
 
 def _existing(path: Path) -> Path:

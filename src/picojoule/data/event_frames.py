@@ -93,7 +93,13 @@ class EventFrames(Labelled):
         positions = [self._position(int(index)) for index in indices]
         missing = [at for at in dict.fromkeys(positions) if at not in self._kept]
         counted = dict(zip(missing, map(self._count, missing, self._read(missing)), strict=True))
-        frames = [counted[at] if at in counted else self._kept[at].float() for at in positions]
+        repeated = len(set(positions)) < len(positions)  # each sample is the caller's own
+        frames = [
+            (counted[at].clone() if repeated else counted[at])
+            if at in counted
+            else self._kept[at].float()
+            for at in positions
+        ]
         for at in missing:
             self._keep(at, counted[at])
         return list(zip(frames, self.labels[positions].tolist(), strict=True))

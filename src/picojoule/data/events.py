@@ -42,7 +42,7 @@ def events_to_frames(
         step = floor((t_us - start) * num_timesteps / (stop - start)),   start <= t_us < stop
 
     Args:
-        events: of one recording, in any order, `n`; none give frames of zeros.
+        events: of one recording, in any order, integers `n`; none give frames of zeros.
         num_timesteps: number of frames, >= 1.
         size: `(p, h, w)` of the sensor, or `(n,)` of one with channels only, whose y and p are 0.
         window_us: `(start, stop)`, stop excluded. If omitted: the first event's time, and the last
@@ -52,7 +52,9 @@ def events_to_frames(
         Counts, float32, `t p h w` or `t n`.
 
     Raises:
-        ValueError: an event lies outside the sensor or the window, or a number is out of its range.
+        ValueError: an event lies outside the sensor or the window, a number is out of its range, or the
+            columns are not `n` each.
+        TypeError: a column is not of integers.
 
     Example:
         >>> events = Events(*torch.tensor([[0, 49, 50, 99], [0, 0, 1, 1], [0] * 4, [1] * 4]))
@@ -64,6 +66,7 @@ def events_to_frames(
         raise ValueError(f"events_to_frames: num_timesteps is {num_timesteps}, expected >= 1.")
     if len(size) not in (1, 3) or min(size) < 1:
         raise ValueError(f"events_to_frames: size is {size}, expected (p, h, w) or (n,).")
+    events = _integers(events)
     num_polarities, height, width = (1, 1, *size) if len(size) == 1 else size
     for name, values, limit in (
         ("x", events.x, width),
@@ -79,6 +82,18 @@ def events_to_frames(
     place = ((step * num_polarities + events.p) * height + events.y) * width + events.x
     counts = torch.bincount(place, minlength=num_timesteps * math.prod(size))
     return counts.float().reshape(num_timesteps, *size)
+
+
+def _integers(events: Events) -> Events:
+    shapes = [tuple(column.shape) for column in events]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1:
+        raise ValueError(
+            f"events_to_frames: the events have columns of shape {', '.join(map(str, shapes))}; expected (n,) each."
+        )
+    for name, column in events._asdict().items():
+        if column.is_floating_point() or column.is_complex() or column.dtype == torch.bool:
+            raise TypeError(f"events_to_frames: {name} is {column.dtype}, expected integers.")
+    return Events(*(column.to(torch.int64) for column in events))
 
 
 def _window(t_us: Tensor) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from picojoule.extras import extra
 
 _NUM_CHANNELS = 700
 _NUM_CLASSES = 20
+_PARTS = ("spikes/times", "spikes/units", "labels")
 _WINDOW_US = (0, 1_400_000)
 
 
@@ -70,6 +71,8 @@ class _Utterances:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._opened() as file:
+            for name in _PARTS:
+                self._check_part(name, file[name])
             self.labels = torch.from_numpy(np.asarray(file["labels"]).astype(np.int64))
             num_spike_trains = [len(file["spikes/times"]), len(file["spikes/units"])]
         if num_spike_trains != [len(self.labels)] * 2 or len(self.labels) == 0:
@@ -83,6 +86,16 @@ class _Utterances:
             raise ValueError(
                 f"{path}: label {at} is {int(self.labels[at])}, expected 0 to {_NUM_CLASSES - 1}."
             )
+
+    def _check_part(self, name: str, part: Any) -> None:
+        if not hasattr(part, "dtype"):
+            raise ValueError(f"{self.path}: {name} is a group, expected a data set.")
+        if len(part.shape) != 1:
+            raise ValueError(
+                f"{self.path}: {name} has shape {part.shape}, expected one entry an utterance, (n,)."
+            )
+        if name == "labels" and part.dtype.kind not in "iu":
+            raise ValueError(f"{self.path}: labels is {part.dtype}, expected whole numbers.")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -98,6 +111,10 @@ class _Utterances:
             raise ValueError(
                 f"{self.name(index)} has {times_s.size} times and {units.size} units; expected as "
                 "many."
+            )
+        if not np.isfinite(times_s).all():
+            raise ValueError(
+                f"{self.name(index)}: a time is not finite. The file is damaged; fetch it again."
             )
         t_us = torch.from_numpy(np.rint(times_s * 1e6).astype(np.int64))
         none = torch.zeros_like(t_us)
@@ -117,7 +134,7 @@ class _Utterances:
             raise ValueError(
                 f"{self.path}: no HDF5 file, or a damaged one ({error}); fetch it again."
             ) from error
-        missing = [name for name in ("spikes/times", "spikes/units", "labels") if name not in file]
+        missing = [name for name in _PARTS if name not in file]
         if missing:
             held = ", ".join(file) or "nothing"
             file.close()

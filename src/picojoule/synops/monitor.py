@@ -112,6 +112,10 @@ class Monitor:
         _check_choice("convention", convention, ("strict", "sinabs"))
         for axis in detail:
             _check_choice("detail", axis, AXES)
+        if num_timesteps is not None and num_timesteps < 1:
+            raise ValueError(
+                f"Monitor: num_timesteps is {num_timesteps}, expected a whole number >= 1."
+            )
         if isinstance(reduce, str):
             _check_choice("reduce", reduce, ("auto",))
         self._model = unwrapped(model)

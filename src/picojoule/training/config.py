@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from picojoule.budget import Budget
+from picojoule.energy import energy_j
 from picojoule.synops.monitor import Monitor
 
 Scope = Literal["layer", "group", "model", "sample"]
@@ -54,7 +55,7 @@ class TrainConfig:
         check_finite: stop at the first NaN or infinite input of a layer and name it.
 
     Raises:
-        ValueError: a setting is out of its range.
+        ValueError: a setting is out of its range, or the profile has no joules.
 
     Example:
         >>> config = TrainConfig(synops_per_timestep=6e4, min_rate=0.01)
@@ -103,6 +104,8 @@ class TrainConfig:
             numbers = bound.values() if isinstance(bound, Mapping) else (bound,)
             good = all(number is None or 0 < number < float("inf") for number in numbers)
             self._expect(name, good, "a number > 0")
+        if self.profile is not None:
+            energy_j(self.profile, synops=0)  # before anything runs: it is there, and has joules
         if self.energy_j is not None:
             self._expect("profile", self.profile is not None, "whose joules energy_j is in")
 

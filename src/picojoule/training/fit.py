@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from picojoule.budget import BudgetWarning
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.config import TrainConfig
 from picojoule.training.evaluation import measure
@@ -86,6 +88,7 @@ class _Epochs:
         self.trainer, self.folder, self.progress, self.log = trainer, folder, progress, log
         self.config, self.data = trainer.config, trainer.data
         self.history = History()
+        self._told: set[str] = set()
 
     def run(self) -> Fit:
         self.trainer.begin()
@@ -95,12 +98,15 @@ class _Epochs:
         steps = math.ceil(len(self.data.trained) / self.config.batch_size)
         done = self.history.epochs
         self.progress.start("training", steps * self.config.epochs, steps * done)
-        for epoch in range(done, self.config.epochs):
-            self.trainer.train_epoch(epoch, self._on_step)
-            self.history.epochs = epoch + 1
-            self._validate()
-            self._save()
-            self.log.epoch(self.trainer, self.history)
+        self._told = set(self.trainer.impossible)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BudgetWarning)  # told as notes
+            for epoch in range(done, self.config.epochs):
+                self.trainer.train_epoch(epoch, self._on_step)
+                self.history.epochs = epoch + 1
+                self._validate()
+                self._save()
+                self.log.epoch(self.trainer, self.history)
         if self.history.chosen_epoch is not None:
             load_checkpoint(self.folder / BEST, self.trainer.model)
         trained = self._test("measuring the trained network")
@@ -115,6 +121,10 @@ class _Epochs:
 
     def _on_step(self, loss: float, synops: dict[str, float], where: str) -> None:
         self.history.add_step(loss, synops)
+        for name, sentence in self.trainer.impossible.items():
+            if name not in self._told:
+                self._told.add(name)
+                self.progress.note(sentence)
         self.log.step(self.trainer, self.history)
         self.progress.advance(f"{where}  loss {loss:.3f}  {sum(synops.values()):.3g} SynOps/step")
 

@@ -59,7 +59,7 @@ def parsed_bound(text: str) -> float | dict[str, float]:
     """A limit or floor as a flag states it: one number, or `name=number,name=number`.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or names a layer twice.
 
     Example:
         >>> parsed_bound("6e4"), parsed_bound("4=6e4,7=2e4")
@@ -69,11 +69,14 @@ def parsed_bound(text: str) -> float | dict[str, float]:
         if "=" not in text:
             return float(text)
         pairs = [part.rsplit("=", 1) for part in text.split(",")]
-        return {name.strip(): float(number) for name, number in pairs}
+        bounds = {name.strip(): float(number) for name, number in pairs}
     except ValueError:
         raise ValueError(
             f"{text!r} is neither a number nor layers with numbers, such as 4=6e4,7=2e4."
         ) from None
+    if len(bounds) < len(pairs):
+        raise ValueError(f"{text!r} names a layer twice.")
+    return bounds
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
@@ -100,9 +103,9 @@ def _kinds(hint: Any) -> list[Any]:
 
 
 def _whole(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value)
+    return int(value) if float(value).is_integer() else None
 
 
 def _number(value: Any) -> float | None:

@@ -56,7 +56,7 @@ def test_differences_are_told_by_name() -> None:
     ]
 
 
-OUTCOME = Outcome(0.9, {"1": 200.0, "4": 270.0, "7": 30.0}, ("4", "7"), silent_share=0, num_timesteps=10, energy_j=1e-6)  # fmt: skip
+OUTCOME = Outcome(0.9, {"1": 200.0, "4": 270.0, "7": 30.0}, ("4", "7"), silent_share=0, num_timesteps=10, energy_j=1e-6, fixed_energy_j=4e-8)  # fmt: skip
 
 
 def limits_of(budget: float, unit: Any, **training: Any) -> dict[str, Any]:
@@ -74,16 +74,22 @@ def test_a_share_is_of_what_training_can_change() -> None:
 
 
 def test_an_absolute_budget_is_the_whole_networks() -> None:
-    assert limits_of(250, "synops_per_timestep") == {"synops_per_timestep": 250, "per": "model"}
-    assert limits_of(2500, "synops_per_sample") == {"synops_per_sample": 2500, "per": "model"}
-    assert limits_of(1e-7, "energy_j") == {"energy_j": 1e-7, "per": "model"}
+    whole = {"per": "model", "groups": None}
+    groups = {"core": ["4"]}
+    assert limits_of(250, "synops_per_timestep", groups=groups) == {
+        "synops_per_timestep": 250,
+        **whole,
+    }
+    assert limits_of(2500, "synops_per_sample") == {"synops_per_sample": 2500, **whole}
+    assert limits_of(1e-7, "energy_j") == {"energy_j": 1e-7, **whole}
     assert OUTCOME.spent("synops_per_timestep") == 500
     assert OUTCOME.spent("synops_per_sample") == 5000
     assert OUTCOME.spent("energy_j") == 1e-6
 
 
 @pytest.mark.parametrize(
-    ("budget", "unit"), [(200, "synops_per_timestep"), (2000, "synops_per_sample")]
+    ("budget", "unit"),
+    [(200, "synops_per_timestep"), (2000, "synops_per_sample"), (4e-8, "energy_j")],
 )
 def test_a_budget_that_the_input_alone_spends_is_refused(budget: float, unit: Any) -> None:
     with pytest.raises(

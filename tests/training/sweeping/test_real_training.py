@@ -43,6 +43,8 @@ def test_joules_are_those_that_a_budget_limits(training: TrainConfig, tmp_path: 
     spikes = outcome.spent("synops_per_sample") * chip.synop_j
     expected = spikes + 3 * neurons * chip.neuron_update_j
     assert outcome.energy_j == pytest.approx(expected)
+    given = 3 * outcome.synops_per_timestep["1"] * chip.synop_j
+    assert outcome.fixed_energy_j == pytest.approx(given + 3 * neurons * chip.neuron_update_j)
 
 
 def dense_first() -> torch.nn.Sequential:

@@ -201,6 +201,25 @@ def test_a_budget_that_cannot_be_met_is_an_error_of_its_run(tmp_path: Path) -> N
         run(tmp_path, config)
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_budget_that_cannot_be_met_is_said_before_the_others_are_trained(
+    tmp_path: Path, jobs: int
+) -> None:
+    told: list[str] = []
+
+    class Listening(Quiet):
+        def note(self, sentence: str) -> None:
+            place = tmp_path / sentence.partition("/")[0]
+            told.append(f"{sentence[:36]}, {sorted(path.name for path in place.iterdir())}")
+
+    config = replace(CONFIG, unit="synops_per_timestep", budgets=(3e5, 9e4))
+    with pytest.raises(SweepError, match="2 of the runs"):
+        sweep(config, tmp_path, Listening(), jobs=jobs, trainer=pretend)
+    assert sorted(told) == [
+        f"seed{seed}/unconstrained: sweep: the budg, ['unconstrained']" for seed in (1, 2)
+    ]
+
+
 def diverging(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     raise FloatingPointError("the loss became nan")
 
@@ -208,6 +227,23 @@ def diverging(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
 def test_what_a_process_raises_is_told(tmp_path: Path) -> None:
     with pytest.raises(SweepError, match=r"2 of the runs.*seed2/unconstrained: the loss became"):
         run(tmp_path, jobs=2, trainer=diverging)
+
+
+def warning(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    progress.note(f"a floor of seed {config.seed} was let go")
+    return pretend(config, folder, progress)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_runs_note_is_told_with_their_names(tmp_path: Path, jobs: int) -> None:
+    notes: list[str] = []
+
+    class Listening(Quiet):
+        def note(self, sentence: str) -> None:
+            notes.append(sentence)
+
+    sweep(CONFIG, tmp_path, Listening(), jobs=jobs, trainer=warning)
+    assert set(notes) == {f"{name}: a floor of seed {name[4]} was let go" for name in ALL}
 
 
 def deaf(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:

@@ -22,10 +22,12 @@ def read_graph(node_or_path: nir.NIRNode | str | Path) -> nir.NIRGraph:
 
     Raises:
         TypeError: it is neither.
+        FileNotFoundError: there is no such file.
+        ValueError: it is no NIR file.
     """
     if isinstance(node_or_path, str | Path):
         # other programs leave shapes open, which the check would not forgive
-        node_or_path = nir.read(node_or_path, type_check=False)
+        node_or_path = _read(Path(node_or_path))
     if not isinstance(node_or_path, nir.NIRNode):
         raise TypeError(
             f"from_nir: got {type(node_or_path).__name__}, expected a NIR graph, a node, or the path of a "
@@ -39,6 +41,15 @@ def read_graph(node_or_path: nir.NIRNode | str | Path) -> nir.NIRGraph:
         "output": nir.Output({"output": node_or_path.output_type["output"]}),
     }
     return nir.NIRGraph(nodes, [("input", "0"), ("0", "output")], type_check=False)
+
+
+def _read(path: Path) -> nir.NIRNode:
+    if not path.is_file():
+        raise FileNotFoundError(f"from_nir: there is no file {path}.")
+    try:
+        return nir.read(path, type_check=False)
+    except (OSError, KeyError) as error:
+        raise ValueError(f"from_nir: {path} is no NIR file, or a damaged one ({error}).") from error
 
 
 def step_of(graph: nir.NIRGraph, dt: float | None, discretisation: str | None) -> TimeStep:

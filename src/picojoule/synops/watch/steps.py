@@ -83,20 +83,28 @@ class StepCount:
             steps = Steps(shape[0], 1)
         if self._time is None or axis == "folded":
             return steps
-        total = steps.samples * steps.time
-        return Steps(
-            steps.samples if axis == "loop" or self._loop else total // self._time, self._time
-        )
+        if axis == "loop" or self._loop:
+            return Steps(steps.samples, self._time)
+        return self._divided(steps.samples * steps.time)
 
     def _folded(self, entries: int) -> Steps:
         if self._time is not None:
-            return Steps(entries // self._time, self._time)
+            return self._divided(entries)
         if self._found is None:
             raise ValueError(
                 "Monitor: time_axis='folded', but no layer says how many time steps a sample has. "
                 "Pass num_timesteps."
             )
         return self._found
+
+    def _divided(self, entries: int) -> Steps:
+        assert self._time is not None
+        if entries % self._time:
+            raise ValueError(
+                f"Monitor: num_timesteps is {self._time}, but the forward pass had {entries} samples times time steps, "
+                "no multiple of it. Pass the time steps of one sample, and time_axis, where the input has them."
+            )
+        return Steps(entries // self._time, self._time)
 
     def _calls(self) -> int:
         if self._time is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ class Outcome:
         silent_share: share of all spiking neurons that never fire, 0 to 1.
         num_timesteps: time steps of a sample, their mean.
         energy_j: of the whole network per sample, J; None without a profile.
+        fixed_energy_j: what of it training cannot change.
     """
 
     accuracy: float
@@ -31,6 +32,7 @@ class Outcome:
     silent_share: float
     num_timesteps: float
     energy_j: float | None = None
+    fixed_energy_j: float | None = None
 
     def spent(self, unit: Unit) -> float:
         """What a budget of that unit limits: SynOps per time step or sample, or joules per sample.
@@ -84,12 +86,30 @@ def limit_of(budget: float, unit: Unit, unconstrained: Outcome) -> float:
                 "change. Train it longer, or give budgets in another unit."
             )
         return budget * changeable
-    if unit != "energy_j":
-        steps = unconstrained.num_timesteps if unit == "synops_per_sample" else 1
-        fixed = unconstrained.spent(unit) - steps * changeable
-        if budget <= fixed:
-            raise ValueError(
-                f"sweep: the budget of {budget:g} {unit} cannot be met: the layers whose input is given spend "
-                f"{fixed:.6g} alone, whatever is trained. Give larger budgets, or shares, which leave those layers out."
-            )
+    steps = unconstrained.num_timesteps if unit == "synops_per_sample" else 1
+    fixed, what = unconstrained.spent(unit) - steps * changeable, "the layers whose input is given"
+    if unit == "energy_j":
+        fixed, what = unconstrained.fixed_energy_j or 0.0, "given inputs and updates of neurons"
+    if budget <= fixed:
+        raise ValueError(
+            f"sweep: the budget of {budget:g} {unit} cannot be met: {what} spend {fixed:.6g} alone, whatever is "
+            "trained. Give larger budgets, or shares, which leave those layers out."
+        )
     return budget
+
+
+def out_of_reach(budgets: Iterable[float], unit: Unit, unconstrained: Outcome) -> list[str]:
+    """Why no training can meet some of the budgets, a sentence for each that it cannot.
+
+    Example:
+        >>> silent = Outcome(0.9, {"1": 200.0, "4": 300.0}, ("4",), 0.0, num_timesteps=10)
+        >>> [sentence[:44] for sentence in out_of_reach((100.0, 300.0), "synops_per_timestep", silent)]
+        ['sweep: the budget of 100 synops_per_timestep']
+    """
+    sentences = []
+    for budget in budgets:
+        try:
+            limit_of(budget, unit, unconstrained)
+        except ValueError as error:
+            sentences.append(str(error))
+    return sentences

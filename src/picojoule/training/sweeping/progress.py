@@ -1,6 +1,8 @@
-"""A progress that shows which run it is."""
+"""What is told of a run of a sweep, and as whose."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from picojoule.training.history import Progress
 
@@ -27,3 +29,24 @@ class Named:
     def note(self, sentence: str) -> None:
         """Something that the user should know at once."""
         self._progress.note(f"{self._name}: {sentence}")
+
+
+class NotesOnly:
+    """Tells what the user should know at once, and not how far the run is.
+
+    Args:
+        tell: is given the sentences.
+    """
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
+
+    def start(self, what: str, total: int, done: int) -> None:
+        """A stretch of the run begins."""
+
+    def advance(self, status: str) -> None:
+        """One step is done."""
+
+    def note(self, sentence: str) -> None:
+        """Something that the user should know at once."""
+        self._tell(sentence)

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from picojoule.training.config import TrainConfig
-from picojoule.training.history import Progress, Quiet
+from picojoule.training.history import Progress
 from picojoule.training.run_folder import BEST, CHECKPOINT
 from picojoule.training.sweeping.config import SweepConfig, SweepStep
 from picojoule.training.sweeping.ledger import Ledger
-from picojoule.training.sweeping.outcome import Outcome, Trainer
-from picojoule.training.sweeping.progress import Named
+from picojoule.training.sweeping.outcome import Outcome, Trainer, out_of_reach
+from picojoule.training.sweeping.progress import Named, NotesOnly
 from picojoule.training.sweeping.train_step import limits
 from picojoule.training.sweeping.workers import Workers, train_when_free
 
@@ -56,7 +56,11 @@ class Runs:
         """Train the network of a step in its folder."""
         folder = self.folder / step.name
         folder.parent.mkdir(exist_ok=True)
-        return train_when_free(trainer, self.training(step), folder, progress)
+        outcome = train_when_free(trainer, self.training(step), folder, progress)
+        if step.budget is None:
+            for sentence in out_of_reach(self.config.budgets, self.config.unit, outcome):
+                progress.note(sentence)  # now, not when its turn comes
+        return outcome
 
     def training(self, step: SweepStep) -> TrainConfig:
         """How the network of a step is trained.
@@ -103,7 +107,7 @@ def work_in_parallel(runs: Runs, trainer: Trainer, progress: Progress, jobs: int
     progress.start("sweeping", total, len(runs.ledger.outcomes()))
 
     def train(step: SweepStep) -> Outcome:
-        outcome = runs.train(step, workers.train, Quiet())
+        outcome = runs.train(step, workers.train, Named(step.name, NotesOnly(progress.note)))
         progress.advance(f"{step.name}: {outcome.accuracy:.2%}")
         return outcome
 

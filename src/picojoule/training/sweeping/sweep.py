@@ -50,7 +50,7 @@ def sweep(
     Args:
         config: what to do.
         folder: where the files go. Machines that share a storage need it at the same path, on a file system that all see.
-        progress: told about each step of training with one job, about each run with several.
+        progress: told about each step of training with one job, about each run and its notes with several.
         jobs: runs at once on this machine, each in a process of its own if > 1.
         storage: URL of a database in which many machines work on the study, by the same call on each.
         study: the study's name in it.

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from picojoule.energy import energy_j, profile
+from picojoule import energy
 from picojoule.synops.monitor import Monitor
 from picojoule.training.classifier import Classifier
 from picojoule.training.config import TrainConfig
@@ -38,7 +38,7 @@ def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[s
     """
     limit = limit_of(budget, config.unit, unconstrained)
     if config.unit != "share":
-        return {config.unit: limit, "per": "model"}
+        return {config.unit: limit, "per": "model", "groups": None}
     groups = {**(config.training.groups or {}), "trainable": list(unconstrained.trainable)}
     return {"synops_per_timestep": {"trainable": limit}, "groups": groups}
 
@@ -46,13 +46,15 @@ def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[s
 def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
     trained = train(config, folder, progress, compare=False, resume=True).budget.trained
+    energy_j, fixed_energy_j = (None, None) if config.profile is None else joules(config, trained)
     return Outcome(
         accuracy=trained.accuracy,
         synops_per_timestep=dict(trained.synops_per_timestep),
         trainable=tuple(trained.trainable),
         silent_share=silent_share(trained),
         num_timesteps=trained.num_timesteps,
-        energy_j=None if config.profile is None else joules(config, trained),
+        energy_j=energy_j,
+        fixed_energy_j=fixed_energy_j,
     )
 
 
@@ -62,23 +64,27 @@ def silent_share(measured: Measurement) -> float:
     return silent / max(1, sum(rates.numel() for rates in measured.rates.values()))
 
 
-def joules(config: TrainConfig, measured: Measurement) -> float:
-    """Joules per sample on the configuration's chip, as :class:`picojoule.budget.EnergyLimit` has them.
+def joules(config: TrainConfig, measured: Measurement) -> tuple[float, float]:
+    """Joules per sample on the configuration's chip, and those that training cannot change.
+
+    As :class:`picojoule.budget.EnergyLimit` has them.
 
     The MACs of dense values are those of the first test sample: they follow from the layers' sizes.
     """
     assert config.profile is not None
-    chip = profile(config.profile)
+    chip = energy.profile(config.profile)
     updates = 0.0
     if chip.neuron_update_j is not None:
         updates = sum(rates.numel() for rates in measured.rates.values()) * measured.num_timesteps
-    breakdown = energy_j(
-        chip,
-        synops=measured.total_synops_per_timestep * measured.num_timesteps,
-        macs=_macs(config),
-        neuron_updates=updates,
-    )
-    return float(breakdown.total_j)
+    macs = _macs(config)
+
+    def joules_with(synops_per_timestep: float) -> float:
+        synops = synops_per_timestep * measured.num_timesteps
+        spent = energy.energy_j(chip, synops=synops, macs=macs, neuron_updates=updates)
+        return float(spent.total_j)
+
+    given = [name for name in measured.synops_per_timestep if name not in measured.trainable]
+    return joules_with(measured.total_synops_per_timestep), joules_with(measured.synops_of(given))
 
 
 @torch.no_grad()

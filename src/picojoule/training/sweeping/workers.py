@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -14,9 +15,10 @@ from pathlib import Path
 import torch
 
 from picojoule.training.config import TrainConfig
-from picojoule.training.history import Progress, Quiet
+from picojoule.training.history import Progress
 from picojoule.training.sweeping.ledger import StoppedError
 from picojoule.training.sweeping.outcome import Outcome, Trainer
+from picojoule.training.sweeping.progress import NotesOnly
 
 _ATTEMPTS = 3
 _LOOK_S = 0.5
@@ -36,8 +38,10 @@ class Workers:
         self._running: set[SpawnProcess] = set()
         self._stopped, self._lock = False, threading.Lock()
 
-    def train(self, config: TrainConfig, folder: Path, progress: Progress) -> Outcome:  # noqa: ARG002
+    def train(self, config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
         """Train in another process; if that is killed, another one goes on from the last checkpoint.
+
+        Of what the training tells, `progress` is told the notes.
 
         Raises:
             StoppedError: by :meth:`stop`.
@@ -46,10 +50,7 @@ class Workers:
         """
         for _ in range(_ATTEMPTS):
             process, answers = self._start(config, folder)
-            try:
-                answer = answers.recv()
-            except EOFError:
-                answer = None
+            answer = _answer(answers, progress)
             process.join()
             with self._lock:
                 self._running.discard(process)
@@ -84,6 +85,17 @@ class Workers:
                 process.terminate()
 
 
+def _answer(answers: Connection, progress: Progress) -> Outcome | BaseException | None:
+    """What a process says at its end; None if it was killed. Notes before that are passed on."""
+    with suppress(EOFError):
+        while True:
+            answer: Outcome | BaseException | str = answers.recv()
+            if not isinstance(answer, str):
+                return answer
+            progress.note(answer)
+    return None
+
+
 def train_when_free(
     trainer: Trainer, config: TrainConfig, folder: Path, progress: Progress
 ) -> Outcome:
@@ -102,7 +114,9 @@ def _work(
     threading.Thread(target=_die_with_the_parent, daemon=True).start()
     torch.set_num_threads(threads)
     try:
-        answer: Outcome | BaseException = train_when_free(trainer, config, folder, Quiet())
+        answer: Outcome | BaseException = train_when_free(
+            trainer, config, folder, NotesOnly(answers.send)
+        )
     except BaseException as error:
         answer = error
     try:
