@@ -71,6 +71,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=Settings.epochs)
     parser.add_argument("--batch-size", type=int, default=Settings.batch_size)
     parser.add_argument("--learning-rate", type=float, default=Settings.learning_rate)
+    parser.add_argument(
+        "--hold",
+        type=float,
+        default=Settings.hold,
+        help="share of the steps before the learning rate falls",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/budget"), help="where finished runs are kept"
@@ -90,6 +96,7 @@ if __name__ == "__main__":
             epochs=given.epochs,
             batch_size=given.batch_size,
             learning_rate=given.learning_rate,
+            hold=given.hold,
         ),
         given.out,
         given.result,

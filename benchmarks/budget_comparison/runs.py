@@ -25,13 +25,23 @@ Regulate = Callable[[picojoule.Monitor], Regulator]
 
 @dataclass(frozen=True)
 class Settings:
-    """What all runs share; the learning rate falls to zero along a half cosine."""
+    """What all runs share.
+
+    Args:
+        data: folder of IDX files; the bundled images if None.
+        epochs: of each run.
+        batch_size: in training.
+        num_timesteps: of each image.
+        learning_rate: Adam's, at the start.
+        hold: share of the steps for which it stays there, before it falls to zero along a half cosine.
+    """
 
     data: str | None = None
     epochs: int = 6
     batch_size: int = 50
     num_timesteps: int = 5
     learning_rate: float = 2e-3
+    hold: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -50,7 +60,8 @@ def train(settings: Settings, seed: int, regulate: Regulate | None) -> dict[str,
     regulator = None if regulate is None else regulate(monitor)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     steps = settings.epochs * math.ceil(len(data.train.labels) / settings.batch_size)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    held = round(settings.hold * steps)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps - held, 1))
     started = time.perf_counter()
     for _ in range(settings.epochs):
         for chosen in torch.randperm(len(data.train.labels)).split(settings.batch_size):
@@ -61,7 +72,9 @@ def train(settings: Settings, seed: int, regulate: Regulate | None) -> dict[str,
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            decay.step()
+            held -= 1
+            if held < 0:
+                decay.step()
             if regulator is not None:
                 regulator.step()
     result = measure(model, monitor, data.test, settings.num_timesteps)
