@@ -67,6 +67,8 @@ class Training:
         return task.detach(), penalty.detach()
 
 
+# PyTorch's own, about the mode
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode:UserWarning")
 def test_a_watched_training_step_waits_for_nothing() -> None:
     training = Training()
     for _ in range(2):  # maps of fan-outs are made, kernels compiled
@@ -90,7 +92,8 @@ def test_a_watched_training_step_in_a_cuda_graph() -> None:
             captured.losses()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # on the stream of the steps before, whose graph the Monitor still holds
+    with torch.cuda.graph(graph, stream=stream):
         task, penalty = captured.losses()
     captured.images.copy_(1 - captured.images)
     eager.images.copy_(1 - eager.images)

@@ -1,7 +1,6 @@
 """Making an operator of PyTorch of a function.
 
-Not by torch.library.custom_op: its first call imports the compiler, which takes seconds, and every call
-looks whether outputs share memory with inputs, which takes longer than most kernels.
+Not by torch.library.custom_op: its first call imports the compiler, which takes seconds.
 """
 
 from __future__ import annotations
