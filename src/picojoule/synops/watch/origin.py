@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -89,16 +89,22 @@ class Origins:
     Args:
         constants: the model's parameters and buffers, by id.
         inputs: origin of a value that was handed in and is not known; None to decide by the values.
+        parameters: those of the constants that are parameters, by id.
     """
 
-    def __init__(self, constants: set[int], inputs: Origin | None = None) -> None:
+    def __init__(
+        self, constants: set[int], inputs: Origin | None = None, parameters: Container[int] = ()
+    ) -> None:
         self._records: Any = WeakIdKeyDictionary()
-        self._constants, self._inputs = constants, inputs
+        self._constants, self._inputs, self._parameters = constants, inputs, parameters
 
-    def put(self, x: Tensor, origin: Origin) -> None:
-        """Note a tensor's origin. Whole numbers by type need no note."""
+    def put(self, x: Tensor, origin: Origin, changes: int = 0) -> None:
+        """Note a tensor's origin. Whole numbers by type need no note.
+
+        `changes`: how many changes in place PyTorch has made but will yet enter.
+        """
         if x.is_floating_point() or origin.kind == "constant":
-            self._records[x] = _Record(_version(x), origin)
+            self._records[x] = _Record(_version(x) + (0 if x.is_inference() else changes), origin)
 
     def known(self, x: Tensor) -> Origin | None:
         """The origin that was noted, unless the tensor was changed in place since."""
@@ -119,6 +125,11 @@ class Origins:
         """The origin of a tensor that is a constant or made of constants; else None."""
         origin = self.of(x) if self.is_constant(x) else self.known(x)
         return origin if origin is not None and origin.kind == "constant" else None
+
+    def is_parameter(self, x: Tensor) -> bool:
+        """Whether a parameter is in it, not only buffers."""
+        origin = self.constant(x)
+        return origin is not None and any(i in self._parameters for i in origin.parameters)
 
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
