@@ -201,6 +201,8 @@ _ATEN: dict[str, Formula] = {
     "_int_mm": products.matmul,
     "_scaled_mm": products.matmul,
     "_sparse_mm": products.matmul,
+    "_sparse_sparse_matmul": products.matmul,
+    "_sparse_mm_reduce_impl": products.matmul,
     "addmm": products.after_bias,
     "addmv": products.after_bias,
     "baddbmm": products.after_bias,
@@ -321,6 +323,11 @@ def multiplies_in_unknown_ways(function: Any) -> bool:
         words = name.split("_")
         return words[-1] not in ("prepack", "unpack") and name.startswith(_QUANTIZED_UNKNOWN)
     return namespace == "aten" and name in _LINEAR_ALGEBRA
+
+
+def is_pytorchs_own(function: Any) -> bool:
+    """Whether an operator came with PyTorch or with Picojoule, so that what it does is known."""
+    return _namespace_and_name(function)[0] in ("aten", "prim", "prims", "quantized", "picojoule")
 
 
 def _namespace_and_name(function: Any) -> tuple[str, str]:

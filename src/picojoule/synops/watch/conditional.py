@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.watch.elementwise import factors_of, synapses_between
+from picojoule.synops.watch.names import base_name
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.selection import selecting
 
@@ -37,10 +37,3 @@ def scales(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list
     factors = factors_of(base_name(function))
     given = factors(*args, **kwargs) if factors is not None else ()
     return [x for x in given if isinstance(x, Tensor)]
-
-
-def base_name(function: Any) -> str:
-    """The name of a function, or of an operator of PyTorch without its overload."""
-    if isinstance(function, torch._ops.OpOverload):
-        function = function.overloadpacket
-    return getattr(function, "__name__", "")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from picojoule.synops.formulas import Synapses, masked
 from picojoule.synops.formulas.synapses import Count
-from picojoule.synops.magnitudes import Magnitudes
+from picojoule.synops.magnitudes import Magnitudes, is_strided, pattern
 from picojoule.synops.watch.origin import Origins
 
 Weights = Literal["all", "nonzero"]
@@ -41,7 +41,7 @@ class Counter:
                 continue
             data = True
             if origin.kind == "dense":
-                values.append(Magnitudes(x) if self._dense else None)
+                values.append(Magnitudes(x) if self._dense else self._ones(x))
                 spikes = spikes or self._dense
                 continue
             values.append(self._origins.magnitudes(x))
@@ -63,7 +63,7 @@ class Counter:
         ]
         return synapses.count(
             [
-                self.mask(x) if constant else None
+                self.mask(x) if constant else self._ones(x)
                 for x, constant in zip(synapses.operands, constants, strict=True)
             ]
         )
@@ -76,7 +76,8 @@ class Counter:
             return (number, 0.0) if spikes else (0.0, number)
         (index, whole), *others = doubtful
         if_spikes = self._resolved(synapses, values, others, True)
-        dense: Values = [None if i == index else value for i, value in enumerate(values)]
+        ones = self._ones(synapses.operands[index])
+        dense: Values = [ones if i == index else value for i, value in enumerate(values)]
         if_dense = self._resolved(synapses, dense, others, spikes)
         synops, macs = (_choose(whole, a, b) for a, b in zip(if_spikes, if_dense, strict=True))
         return synops, macs
@@ -84,11 +85,17 @@ class Counter:
     def mask(self, weight: Tensor) -> Magnitudes | None:
         """What of a weight is synapses; None for all of it."""
         if not self._pruned:
-            return None
+            return self._ones(weight)
         known = self._masks.get(id(weight))
         if known is None:  # the weight is held, so that its id stays its own
-            known = self._masks[id(weight)] = weight, Magnitudes(masked(weight), signed=False)
+            mask = masked(weight) if is_strided(weight) else pattern(weight, nonzero=True)
+            known = self._masks[id(weight)] = weight, Magnitudes(mask, signed=False)
         return known[1]
+
+    @staticmethod
+    def _ones(x: Tensor) -> Magnitudes | None:
+        """All of a tensor; of a sparse one, the elements that it has."""
+        return None if is_strided(x) else Magnitudes(pattern(x), signed=False)
 
 
 def _choose(condition: Tensor, yes: Count, no: Count) -> Count:

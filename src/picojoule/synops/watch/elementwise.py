@@ -39,6 +39,10 @@ def _last_two(_: Any, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, 
     return factors[0], factors[1]
 
 
+def _end_and_weight(_: Any, end: Any = None, weight: Any = None) -> tuple[Any, Any]:
+    return end, weight
+
+
 def _outer_after_bias(_: Any, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
     vectors = [x for x in (a, b, *(named.get(n) for n in ("vec1", "vec2"))) if x is not None]
     return vectors[0].unsqueeze(-1), vectors[1]
@@ -50,6 +54,7 @@ _OPERANDS: dict[str, Operands] = {
     "outer ger": _outer,
     "cross linalg_cross": _two,
     "addcmul addcmul_ addcdiv addcdiv_": _last_two,
+    "lerp lerp_": _end_and_weight,
     "addr addr_": _outer_after_bias,
 }
 _BY_NAME = {name: operands for names, operands in _OPERANDS.items() for name in names.split()}
@@ -107,5 +112,5 @@ def _spreads(a: Tensor, b: Tensor) -> bool:
 
 
 def _is_scale(weight: Tensor) -> bool:
-    """Whether its values lie along one axis, as those of a normalisation do."""
-    return sum(length > 1 for length in weight.shape) <= 1
+    """Whether its values lie along one axis, as those of a normalisation do; spectra are kernels."""
+    return sum(length > 1 for length in weight.shape) <= 1 and not weight.is_complex()

@@ -61,7 +61,7 @@ class WatchedForward:
         self.tally = Tally(settings, self.origins)
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
         self._known = known
-        self._witness = Witness(self.stack, self.origins, self.tally)
+        self._witness = Witness(settings, self.stack, self.origins, self.tally)
         self._functions = FunctionWatch(
             settings, self.stack, self.origins, self.tally, self._witness, known
         )

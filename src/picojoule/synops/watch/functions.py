@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -13,7 +12,7 @@ from picojoule.synops.formulas import Formula, Synapses, formula_of
 from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional, scales
 from picojoule.synops.watch.known import KnownCalls
-from picojoule.synops.watch.modules import Look, ModuleStack
+from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name, owns
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
 from picojoule.synops.watch.published import CountedCall
@@ -68,7 +67,7 @@ class FunctionWatch(TorchFunctionMode):
         known: KnownCalls,
     ) -> None:
         super().__init__()
-        self._formulas = settings.formulas
+        self._settings = settings
         self._stack, self._origins, self._tally = stack, origins, tally
         self._witness, self._known = witness, known
 
@@ -79,10 +78,10 @@ class FunctionWatch(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
-        if _is_transformed():  # tensors stand for batches here; below, they are plain
+        if is_transformed():  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
-        formula = self._formulas.get(func) or formula_of(func)
+        formula = self._settings.formula_of_function(func) or formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs)
         if is_conditional(func):
@@ -178,8 +177,3 @@ class FunctionWatch(TorchFunctionMode):
             if x is not None:
                 self._origins.put(x, after)
         return result
-
-
-def _is_transformed() -> bool:
-    """Whether a transform of torch.func, such as vmap, is at work."""
-    return torch._C._functorch.peek_interpreter_stack() is not None

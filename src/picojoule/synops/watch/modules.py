@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -111,7 +111,10 @@ class ModuleStack:
 
         Checkpointing, for one, compares the tensors that are saved in a first and a second run.
         """
-        with self.accounted(), torch.autograd.graph.saved_tensors_hooks(_itself, _itself):
+        unsaved: AbstractContextManager[Any] = nullcontext()
+        if not is_transformed():  # transforms of torch.func take no such hooks
+            unsaved = torch.autograd.graph.saved_tensors_hooks(_itself, _itself)
+        with self.accounted(), unsaved:
             yield
 
     def has(self, module: nn.Module) -> bool:
@@ -159,6 +162,11 @@ class ModuleStack:
         return Look.KERNELS if shows_no_functions(module) else look
 
 
+def is_transformed() -> bool:
+    """Whether a transform of torch.func, such as vmap, is at work."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
 def shows_no_functions(module: nn.Module) -> bool:
     """Whether it runs as a script, or would run otherwise if somebody looked at its functions."""
     if isinstance(module, torch.jit.ScriptModule):
@@ -178,7 +186,8 @@ def _parameters_at_work(module: nn.Module) -> list[nn.Parameter]:
     own = [p for p in module._parameters.values() if p is not None]
     if isinstance(module, nn.MultiheadAttention):
         return [*own, *module.out_proj.parameters()]
-    return [] if isinstance(module, NonDynamicallyQuantizableLinear) else own
+    holder = NonDynamicallyQuantizableLinear, nn.ParameterList, nn.ParameterDict
+    return [] if isinstance(module, holder) else own
 
 
 def _itself(x: Tensor) -> Tensor:

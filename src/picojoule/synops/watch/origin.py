@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-from picojoule.synops.magnitudes import Magnitudes, Unit
+from picojoule.synops.magnitudes import Magnitudes, Unit, in_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class Origins:
 
         `changes`: how many changes in place PyTorch has made but will yet enter.
         """
-        if x.is_floating_point() or origin.kind == "constant":
+        if x.is_floating_point() or x.is_quantized or origin.kind == "constant":
             self._records[x] = _Record(_version(x) + (0 if x.is_inference() else changes), origin)
 
     def known(self, x: Tensor) -> Origin | None:
@@ -141,7 +141,7 @@ class Origins:
             return Origin("constant", parameters=frozenset([id(owner)]))
         if x.is_complex():
             return DENSE
-        if not x.is_floating_point():
+        if not x.is_floating_point() and not x.is_quantized:
             return SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
         origin = self._inputs or _by_values(x)
         self.put(x, origin)
@@ -160,7 +160,8 @@ class Origins:
 
 
 def _by_values(x: Tensor) -> Origin:
-    values = x.detach()
+    values = in_numbers(x.detach())
+    values = values.values() if values.is_sparse else values  # absent ones are zeros
     if values.numel() == 0:
         return Origin("spikes")
     least, most = values.frac().aminmax()  # NaN and infinity are not whole

@@ -16,7 +16,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from picojoule.synops.formulas import Synapses
-from picojoule.synops.formulas.kernels import kernel_formula, multiplies_in_unknown_ways
+from picojoule.synops.formulas.kernels import (
+    is_pytorchs_own,
+    kernel_formula,
+    multiplies_in_unknown_ways,
+)
 from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
@@ -24,6 +28,7 @@ from picojoule.synops.watch.names import op_name, owns
 from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
+from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
 
 
@@ -38,13 +43,19 @@ class Witness(TorchDispatchMode):
     """Sees the operators of one forward pass, where nothing above has accounted for them.
 
     Args:
+        settings: what the Monitor was asked to do.
         stack: which module runs.
         origins: what the tensors are.
         tally: where counted calls are entered.
     """
 
-    def __init__(self, stack: ModuleStack, origins: Origins, tally: Tally) -> None:
+    supports_higher_order_operators = True
+
+    def __init__(
+        self, settings: Settings, stack: ModuleStack, origins: Origins, tally: Tally
+    ) -> None:
         super().__init__()
+        self._settings = settings
         self._stack, self._origins, self._tally = stack, origins, tally
         self._looking = self._within = 0
         self._seen = Seen()
@@ -85,7 +96,9 @@ class Witness(TorchDispatchMode):
         look = self._stack.look
         if look is Look.NOTHING:
             return func(*args, **kwargs)
-        formula = kernel_formula(func)
+        if isinstance(func, torch._ops.HigherOrderOperator):
+            return self._run_parts(func, args, kwargs)
+        formula = self._settings.formula_of_function(func) or kernel_formula(func)
         conditional = look is not Look.DYNAMICS and is_conditional(func)
         if formula is None and not conditional:
             if func.has_kernel_for_dispatch_key(_COMPOSITE):
@@ -100,6 +113,14 @@ class Witness(TorchDispatchMode):
         if not synapses:
             return self._pass_on(look, func, args, kwargs)
         return self._count(func, synapses, args, kwargs)
+
+    def _run_parts(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run an operator of other functions (a branch, a loop), which are seen as they run."""
+        run = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
+        if run is None:
+            raise UnknownProductError(self._stack.top, func)
+        with self:
+            return run(*args, **kwargs)
 
     def _count(self, func: Any, synapses: list[Synapses], args: Any, kwargs: Any) -> Any:
         self._seen.products = True
@@ -145,8 +166,8 @@ class Witness(TorchDispatchMode):
         return bool(self._stack.name(owner)) and owns(owner, parameters)
 
     def _pass_on(self, look: Look, func: Any, args: Any, kwargs: Any) -> Any:
-        if look is not Look.DYNAMICS and multiplies_in_unknown_ways(func):
-            self._refuse_unless_constant(func, args, kwargs)
+        if look is not Look.DYNAMICS:
+            self._check(func, tensors((*args, *kwargs.values())))
         result = func(*args, **kwargs)
         if look is not Look.DYNAMICS and isinstance(result, Tensor | list | tuple):
             self._note(func, args, kwargs, result)
@@ -163,11 +184,14 @@ class Witness(TorchDispatchMode):
         for x, its in zip(results, several, strict=False):
             self._origins.put(x, its, changes=int(in_place))
 
-    def _refuse_unless_constant(self, func: Any, args: Any, kwargs: Any) -> None:
-        given = [x for x in tensors((*args, *kwargs.values())) if x.is_floating_point()]
-        frame = self._stack.top
-        if not frame.ignored and not all(self._origins.constant(x) for x in given):
-            raise UnknownProductError(frame, func)
+    def _check(self, func: Any, arguments: list[Tensor]) -> None:
+        """Refuse an operator that multiplies data, or that is somebody else's and takes weights with them."""
+        data = [x for x in arguments if self._origins.constant(x) is None]
+        if not data or self._stack.top.ignored:
+            return
+        weights = [x for x in arguments if x.numel() > 1 and self._origins.is_parameter(x)]
+        if multiplies_in_unknown_ways(func) or (weights and not is_pytorchs_own(func)):
+            raise UnknownProductError(self._stack.top, func)
 
 
 class UnknownProductError(NotImplementedError):
@@ -180,11 +204,11 @@ class UnknownProductError(NotImplementedError):
 
     def __init__(self, frame: Frame, func: Any) -> None:
         where = f"module {frame.name!r}" if frame.name else "the model itself"
-        kind = type(frame.module).__name__
-        leave_out = f", or leave it out with ignore=[{frame.name!r}]" if frame.name else ""
+        leave_out = f", or ignore=[{frame.name!r}]" if frame.name else ""
         super().__init__(
-            f"Monitor: {where} ({kind}) runs the operator {func}, which multiplies in a way that has no "
-            f"formula, so its SynOps are unknown. Pass formulas={{{kind}: your_formula}}{leave_out}."
+            f"Monitor: {where} ({type(frame.module).__name__}) runs the operator {func}, which multiplies in a "
+            "way that has no formula, so its SynOps are unknown. "
+            f"Pass formulas={{torch.ops.{func}: your_formula}}{leave_out}."
         )
 
 
