@@ -16,7 +16,7 @@ from picojoule.synops.formulas import products
 from picojoule.synops.formulas.attention import scaled_dot_product_attention
 from picojoule.synops.formulas.convolutions import convolution, transposed_convolution
 from picojoule.synops.formulas.embedding import embedding
-from picojoule.synops.formulas.synapses import Synapses, contraction
+from picojoule.synops.formulas.synapses import Synapses, contraction, unknown_labels
 
 Formula = Callable[..., list[Synapses]]
 
@@ -180,7 +180,7 @@ def _packed_embedding(packed: Any, indices: Tensor, *_: Any, **__: Any) -> list[
 
 
 def _lead(x: Tensor) -> str:
-    return products.unknown_labels(x.ndim - 1, taken="io")
+    return unknown_labels(x.ndim - 1, taken="io")
 
 
 def _dense(weight: Tensor) -> Tensor:
@@ -269,6 +269,7 @@ _QUANTIZED: dict[str, Formula] = {
     }.items()
     for name in names.split()
 }
+_HIGHER_ORDER: dict[str, Formula] = {"flex_attention": _attention}
 _BY_NAMESPACE = {"aten": _ATEN, "quantized": _QUANTIZED}
 # they multiply by what is made of a matrix (its inverse, its factors), in more than one product
 _LINEAR_ALGEBRA = frozenset(
@@ -311,6 +312,8 @@ _QUANTIZED_UNKNOWN = ("linear", "conv", "matmul", "mul", "lstm", "gru", "rnn", "
 @cache
 def kernel_formula(function: Any) -> Formula | None:
     """The formula of an operator or its packet, `torch.ops.aten.mm` or `torch.ops.aten.mm.default`; else None."""
+    if isinstance(function, torch._ops.HigherOrderOperator):
+        return _HIGHER_ORDER.get(function.__name__)
     namespace, name = _namespace_and_name(function)
     return _BY_NAMESPACE.get(namespace, {}).get(name)
 

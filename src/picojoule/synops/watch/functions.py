@@ -104,7 +104,7 @@ class FunctionWatch(TorchFunctionMode):
         arguments = tensors((*args, *kwargs.values()))
         parameters = self._tally.parameters(arguments)
         frame, line = self._stack.top, None
-        module = frame.module if frame.name and owns(frame.module, parameters) else None
+        module = frame.module if owns(frame.module, parameters) else None
         with self._stack.aside():
             only_weights = not self._tally.has_data(synapses)
             if not only_weights:

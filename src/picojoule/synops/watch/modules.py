@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -112,7 +112,7 @@ class ModuleStack:
         Checkpointing, for one, compares the tensors that are saved in a first and a second run.
         """
         unsaved: AbstractContextManager[Any] = nullcontext()
-        if not is_transformed():  # transforms of torch.func take no such hooks
+        if saving_can_be_followed():  # not within torch.func.grad
             unsaved = torch.autograd.graph.saved_tensors_hooks(_itself, _itself)
         with self.accounted(), unsaved:
             yield
@@ -160,6 +160,11 @@ class ModuleStack:
         if kind is not None and kind.closed:
             return Look.DYNAMICS
         return Look.KERNELS if shows_no_functions(module) else look
+
+
+saving_can_be_followed: Callable[[], bool] = vars(torch._C._autograd)[
+    "_saved_tensors_hooks_is_enabled"
+]
 
 
 def is_transformed() -> bool:

@@ -49,7 +49,7 @@ def _chosen(
 ) -> list[Synapses]:
     """`where(spikes, weight, 0)`, either way round."""
     given = dict(zip(("condition", "input", "other"), args, strict=False)) | kwargs
-    condition, yes, no = (given.get(name) for name in ("condition", "input", "other"))
+    condition, yes, no = (given.get(name, 0) for name in ("condition", "input", "other"))
     if not isinstance(condition, Tensor) or origins.constant(condition) is not None:
         return []
     if _is_weight(origins, yes) and _is_nothing(origins, no):
@@ -64,10 +64,10 @@ def _blanked(
 ) -> list[Synapses]:
     """`weight.masked_fill(~spikes, 0)`."""
     given = dict(zip(("input", "mask", "value"), args, strict=False)) | kwargs
-    weight, mask = given.get("input"), given.get("mask")
+    weight, mask = given["input"], given["mask"]
     if not isinstance(mask, Tensor) or origins.constant(mask) is not None:
         return []
-    if _is_weight(origins, weight) and _is_nothing(origins, given.get("value")):
+    if _is_weight(origins, weight) and _is_nothing(origins, given["value"]):
         return [aligned(~mask, weight, [1])]
     return []
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from picojoule.synops.formulas import Synapses
-from picojoule.synops.watch.count import Counter
+from picojoule.synops.watch.count import Counter, data_of
 from picojoule.synops.watch.detail import Details
 from picojoule.synops.watch.ledger import Ledger, Line
 from picojoule.synops.watch.names import CallNames, op_name, owns
@@ -52,13 +52,10 @@ class Tally:
 
     def has_data(self, synapses: list[Synapses]) -> bool:
         """Whether anything but weights is multiplied."""
-        kinds = [
-            self._origins.of(x).kind
+        return any(
+            data_of(each, self._origins) or len(each.weights) == len(each.operands)
             for each in synapses
-            for index, x in enumerate(each.operands)
-            if index not in each.weights
-        ]
-        return not kinds or set(kinds) != {"constant"}
+        )
 
     def name(self, path: str, module: nn.Module, function: Any, parameters: frozenset[int]) -> str:
         """The layer's name if the call is its own, else one for the call."""

@@ -39,7 +39,7 @@ class Seen:
         self.products = False
 
 
-class Witness(TorchDispatchMode):
+class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees the operators of one forward pass, where nothing above has accounted for them.
 
     Args:
@@ -54,7 +54,7 @@ class Witness(TorchDispatchMode):
     def __init__(
         self, settings: Settings, stack: ModuleStack, origins: Origins, tally: Tally
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._settings = settings
         self._stack, self._origins, self._tally = stack, origins, tally
         self._looking = self._within = 0
@@ -116,11 +116,11 @@ class Witness(TorchDispatchMode):
 
     def _run_parts(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run an operator of other functions (a branch, a loop), which are seen as they run."""
-        run = func.py_kernels.get(torch._C.DispatchKey.CompositeExplicitAutograd)
-        if run is None:
+        parts = {"cond": _branch, "while_loop": _loop}.get(func.__name__)
+        if parts is None:
             raise UnknownProductError(self._stack.top, func)
         with self:
-            return run(*args, **kwargs)
+            return parts(*args, **kwargs)
 
     def _count(self, func: Any, synapses: list[Synapses], args: Any, kwargs: Any) -> Any:
         self._seen.products = True
@@ -133,7 +133,8 @@ class Witness(TorchDispatchMode):
                 self._tally.counted |= self._tally.parameters(arguments)
                 if not frame.ignored:
                     entered = self._enter(frame, func, synapses)
-        result = func(*args, **kwargs)
+        with self._stack.accounted():  # to those who see functions, an operator is one
+            result = func(*args, **kwargs)
         for line, module, part in entered:
             self._tally.add_biases(line, part, arguments, result)
             self._tally.publish(line, CountedCall(part, op_name(func), module, result))
@@ -168,7 +169,8 @@ class Witness(TorchDispatchMode):
     def _pass_on(self, look: Look, func: Any, args: Any, kwargs: Any) -> Any:
         if look is not Look.DYNAMICS:
             self._check(func, tensors((*args, *kwargs.values())))
-        result = func(*args, **kwargs)
+        with self._stack.accounted():
+            result = func(*args, **kwargs)
         if look is not Look.DYNAMICS and isinstance(result, Tensor | list | tuple):
             self._note(func, args, kwargs, result)
         return result
@@ -192,6 +194,16 @@ class Witness(TorchDispatchMode):
         weights = [x for x in arguments if x.numel() > 1 and self._origins.is_parameter(x)]
         if multiplies_in_unknown_ways(func) or (weights and not is_pytorchs_own(func)):
             raise UnknownProductError(self._stack.top, func)
+
+
+def _branch(condition: Any, yes: Any, no: Any, operands: Any) -> Any:
+    return (yes if condition else no)(*operands)
+
+
+def _loop(condition: Any, body: Any, carried: Any, more: Any) -> Any:
+    while condition(*carried, *more):
+        carried = body(*carried, *more)
+    return carried
 
 
 class UnknownProductError(NotImplementedError):

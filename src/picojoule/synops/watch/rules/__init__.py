@@ -19,6 +19,7 @@ from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rule
     products,
     rounding,
     selecting,
+    storing,
     summing,
 )
 from picojoule.synops.watch.rules.registry import Rule, makes_anew, rule_of

@@ -15,7 +15,7 @@ from picojoule.synops.watch.rules.units import has_map, together, uniform, unit_
 
 @rule("""clone detach contiguous requires_grad to _to type type_as float double half bfloat16 _to_copy data cpu cuda
     pin_memory alias lift_fresh lift positive __pos__ real conj conj_physical _conj resolve_conj
-    resolve_neg __deepcopy__ to_dense rename refine_names align_to hardshrink _autocast_to_full_precision
+    resolve_neg __deepcopy__ to_dense _to_dense rename refine_names align_to hardshrink _autocast_to_full_precision
     _autocast_to_reduced_precision""")  # fmt: skip
 def kept(call: Call) -> Result:
     """Each value stays where it is."""
