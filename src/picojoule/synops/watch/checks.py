@@ -11,7 +11,6 @@ from torch import nn
 from picojoule.synops.sequential import _NORMALISATIONS
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.spiking import spiking
 
 SATURATED_SHARE = 0.1  # of a layer's neurons
 
@@ -40,10 +39,9 @@ def check_counted(watched: WatchedForward) -> None:
             continue
         if any(name == i or name.startswith(f"{i}.") or i == "" for i in watched.settings.ignore):
             continue
-        if isinstance(module, _NORMALISATIONS) or spiking(module) is not None:
-            closed = spiking(module)
-            if closed is None or closed.closed:
-                continue
+        kind = watched.settings.kind_of(name, module)
+        if kind.closed if kind is not None else isinstance(module, _NORMALISATIONS):
+            continue
         for parameter in module.parameters(recurse=False):
             if _is_weight(parameter) and id(parameter) not in known:
                 raise UncountedLayerError(name, type(module).__name__)

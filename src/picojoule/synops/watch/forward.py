@@ -6,7 +6,6 @@ in which module. Nothing is added to the model.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,22 +17,17 @@ from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.synops.formulas import Formula
-from picojoule.synops.magnitudes import known_sums
 from picojoule.synops.sequential import holds_synapses
 from picojoule.synops.watch.call import tensors
+from picojoule.synops.watch.doubts import doubts
 from picojoule.synops.watch.functions import Frame, FunctionWatch
 from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins
+from picojoule.synops.watch.nested import nested_tensors
+from picojoule.synops.watch.neurons import Neurons
+from picojoule.synops.watch.origin import DENSE, Origin, Origins
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.settings import Settings
-from picojoule.synops.watch.spiking import (
-    LEADING,
-    Spiking,
-    carries_state,
-    passes_spikes_on,
-    spiking,
-    sums_of_own_layer,
-)
+from picojoule.synops.watch.spiking import Spiking, carries_state, passes_spikes_on
 from picojoule.synops.watch.steps import StepCount
 from picojoule.synops.watch.uncompiled import SilencedAdvice
 
@@ -43,24 +37,26 @@ current_mode: Callable[[], Any] = _get_current_function_mode
 class WatchedForward(FunctionWatch):
     """One forward pass of a model under watch."""
 
-    def __init__(self, root: nn.Module, settings: Settings) -> None:
-        super().__init__(settings, Origins(_constants(root), settings.inputs))
+    def __init__(self, root: nn.Module, settings: Settings, before: Origins | None = None) -> None:
+        super().__init__(settings, Origins(_constants(root, settings), settings.inputs, before))
         self.root = root
-        self.steps = StepCount(settings.time_axis, settings.num_timesteps)
+        self.steps = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
+        self.neurons = Neurons(settings.learned, self.origins, self.ledger, self.steps)
         self.names = {id(m): name for name, m in root.named_modules()}
         self.called: dict[str, nn.Module] = {}
         self._looking = False
         self._hooked: set[int] = set()
         self._thread, self._handles = threading.get_ident(), HookHandles()
 
-    def start(self, inputs: list[Tensor]) -> None:
-        """Begin, as the model is called."""
-        self.steps.see_input(inputs)
+    def start(self, values: list[Any]) -> None:
+        """Begin, as the model is called with these arguments."""
+        inputs = nested_tensors(values)
+        self.steps.see_input(values)
+        self.origins.give(inputs)
         self._handles.add(SilencedAdvice(self.root))
         self._handles.add(torch_module.register_module_forward_pre_hook(self._before))
         # without keyword arguments, whose hooks PyTorch forgets to remove
         self._handles.add(torch_module.register_module_forward_hook(self._after, always_call=True))
-        by_module = any(isinstance(kind, type) for kind in self.settings.formulas)
         for module in self.root.modules():
             if module is self.root:
                 continue
@@ -68,7 +64,7 @@ class WatchedForward(FunctionWatch):
                 last = module.register_forward_hook(self._after_hooks, always_call=True)
                 self._handles.add(last)
                 self._hooked.add(id(module))
-            if by_module and self._formula(module) is not None:
+            if self._formula(module) is not None:
                 hook = module.register_forward_hook(self._after_formula, with_kwargs=True)
                 self._handles.add(hook)
         self._push(self.root, inputs)
@@ -92,8 +88,11 @@ class WatchedForward(FunctionWatch):
         Raises:
             ValueError: samples and time steps cannot be told.
         """
+        self.neurons.finish()
         steps = self.steps.result()
         self.ledger.passes.append(steps)
+        self.ledger.notes |= doubts(self.neurons, self.steps, self.origins)
+        self.settings.learned.complete = True
         if self._details is not None:
             self.ledger.details = self._details.result(steps, self.steps.time_first)
         return self.ledger
@@ -153,15 +152,16 @@ class WatchedForward(FunctionWatch):
         parent = self._stack[-1] if self._stack else None
         name = self._name(module, parent)
         kind = self._kind(name, module)
-        seeing = (
-            parent is None or parent.seeing or (parent.kind is not None and holds_synapses(module))
+        inside = (
+            parent is not None and parent.kind is not None and self._formula(parent.module) is None
         )
+        seeing = parent is None or parent.seeing or (inside and holds_synapses(module))
         ignored = (parent is not None and parent.ignored) or name in self.settings.ignore
         if parent is not None and not parent.seeing and seeing and parent.kind is not None:
-            # what a neuron feeds back to itself was made where nobody looked
-            for x in inputs:
-                if parent.kind.spikes and self._origins.known(x) is None:
-                    self._origins.put(x, SIGNED_SPIKES if parent.kind.signed else SPIKES)
+            self.neurons.feed(inputs)
+        self.neurons.enter(module, kind, inputs)
+        if inputs:
+            self.steps.see_module(inputs[0])
         closed = kind.closed if kind is not None else passes_spikes_on(module)
         seeing = seeing and not closed and self._formula(module) is None
         self._stack.append(Frame(name, module, kind, seeing, ignored))
@@ -174,17 +174,16 @@ class WatchedForward(FunctionWatch):
         frame = self._stack.pop()
         outer_sees = not self._stack or self._stack[-1].seeing
         inputs = tensors(args)
+        self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
         if output is None:  # it failed
             return
-        if frame.kind is not None:
-            self._spiked(frame, frame.kind, inputs, output)
-        elif passes_spikes_on(frame.module) and outer_sees:
-            self._origins.put(output, self._passed(inputs[0]))
+        if frame.kind is None and passes_spikes_on(frame.module) and outer_sees:
+            self.origins.put(output, self._passed(inputs[0]))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
             self.steps.see_reshape(frame.module, inputs[0])
 
     def _passed(self, x: Tensor) -> Origin:
-        origin = self._origins.of(x)
+        origin = self.origins.of(x)
         return origin if origin.uniform() else DENSE
 
     def _name(self, module: nn.Module, parent: Frame | None) -> str:
@@ -197,14 +196,7 @@ class WatchedForward(FunctionWatch):
         return self.settings.kind_of(name, module)
 
     def _formula(self, module: nn.Module) -> Formula | None:
-        return next(
-            (
-                formula
-                for kind, formula in self.settings.formulas.items()
-                if isinstance(kind, type) and isinstance(module, kind)
-            ),
-            None,
-        )
+        return self.settings.formula_of(module)
 
     def _count_module(
         self, module: nn.Module, parent: Frame, args: Any, kwargs: Any, output: Any
@@ -219,34 +211,15 @@ class WatchedForward(FunctionWatch):
             if self._published is not None:
                 line.publish(*self._published.of(CountedCall(synapses, "formula", None, output)))
         for x in tensors([output]):
-            if self._origins.known(x) is None:
-                self._origins.put(x, DENSE)
-
-    def _spiked(self, frame: Frame, kind: Spiking, inputs: list[Tensor], output: Any) -> None:
-        made = tensors([output])
-        if not made:
-            return
-        self.steps.see_spiking(frame.name, frame.module, kind, (inputs or made)[0])
-        self.ledger.add_updates(frame.name, type(frame.module).__name__, made[0].numel())
-        if not kind.spikes:
-            for x in made:
-                self._origins.put(x, DENSE)
-            return
-        spikes = made[0]
-        self._origins.put(spikes, SIGNED_SPIKES if kind.signed else SPIKES)
-        lead = min(LEADING[kind.time], spikes.ndim)
-        known = None if kind.signed else sums_of_own_layer(frame.module)
-        if known is not None and known.shape == spikes.shape[lead:]:
-            self._origins.put_sums(spikes, lead, known_sums(spikes, known))
-        sums = self._origins.magnitudes(spikes).over(range(lead))
-        self.ledger.add_rate(frame.name, sums, math.prod(spikes.shape[:lead]))
+            if self.origins.known(x) is None:
+                self.origins.put(x, DENSE)
 
 
-def _constants(root: nn.Module) -> set[int]:
+def _constants(root: nn.Module, settings: Settings) -> set[int]:
     found = set()
-    for module in root.modules():
+    for name, module in root.named_modules():
         # their mappings, as the generators over them take longer than the rest
         found |= {id(p) for p in module._parameters.values() if p is not None}
-        if module._buffers and spiking(module) is None:
+        if module._buffers and not settings.keeps_state(name, module):
             found |= {id(b) for b in module._buffers.values() if b is not None}
     return found

@@ -14,6 +14,7 @@ from picojoule.synops.watch.count import Counter
 from picojoule.synops.watch.detail import Details
 from picojoule.synops.watch.ledger import Ledger, Line
 from picojoule.synops.watch.names import CallNames, op_name, owns
+from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
 from picojoule.synops.watch.published import CountedCall, PublishedCounts
 from picojoule.synops.watch.rules import origin_of_result
@@ -58,12 +59,14 @@ class FunctionWatch(TorchFunctionMode):
     no synapses by nature.
     """
 
+    neurons: Neurons
+
     def __init__(self, settings: Settings, origins: Origins) -> None:
         super().__init__()
         self.settings, self.ledger = settings, Ledger()
         self.counted: set[int] = set()
         self.harmless: set[int] = set()
-        self._origins = origins
+        self.origins = origins
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
         self._published = (
             PublishedCounts(origins, settings.weights) if settings.conventions else None
@@ -88,9 +91,11 @@ class FunctionWatch(TorchFunctionMode):
             return self._count_call(func, formula, args, kwargs)
         if getattr(func, "__name__", "") == "__setitem__":
             return self._assign(func, args, kwargs)
+        if self.neurons.search is not None:
+            self.neurons.search.see_function(func, args, kwargs)
         result = func(*args, **kwargs)
         if args and result is args[0] and isinstance(result, Tensor):
-            self._origins.renew(result)
+            self.origins.renew(result)
         if isinstance(result, Tensor | list | tuple):
             self._note(func, args, kwargs, result)
         return result
@@ -98,10 +103,10 @@ class FunctionWatch(TorchFunctionMode):
     def _count_call(self, func: Any, formula: Formula, args: Any, kwargs: Any) -> Any:
         synapses = formula(*args, **kwargs)
         arguments = tensors((*args, *kwargs.values()))
-        given = [origin for origin in map(self._origins.constant, arguments) if origin is not None]
+        given = [origin for origin in map(self.origins.constant, arguments) if origin is not None]
         parameters = frozenset[int]().union(*(origin.parameters for origin in given))
         data = [
-            self._origins.of(x).kind
+            self.origins.of(x).kind
             for s in synapses
             for i, x in enumerate(s.operands)
             if i not in s.weights
@@ -111,6 +116,8 @@ class FunctionWatch(TorchFunctionMode):
         module = frame.module if owns(frame.module, parameters) else None
         if not only_weights:
             self.counted |= parameters
+            if self.neurons.search is not None:
+                self.neurons.search.see_synapses()
             if not frame.ignored:
                 own = module is not None and frame.name != ""
                 name = frame.name if own else self._call_names.name(frame.name, func, parameters)
@@ -124,7 +131,7 @@ class FunctionWatch(TorchFunctionMode):
                 line.publish(*self._published.of(call))
         origin = joined(given) if only_weights else DENSE
         for x in tensors([result]):
-            self._origins.put(x, origin)
+            self.origins.put(x, origin)
         return result
 
     def _enter(self, name: str, kind: str | nn.Module, synapses: list[Synapses]) -> Line:
@@ -141,28 +148,28 @@ class FunctionWatch(TorchFunctionMode):
         return len(synapses) == 1 and any(
             x.ndim == 1
             and all(x is not operand for operand in synapses[0].operands)
-            and self._origins.constant(x) is not None
+            and self.origins.constant(x) is not None
             for x in arguments
         )
 
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
-        origin = origin_of_result(Call(self._origins, func, args, kwargs, result))
+        origin = origin_of_result(Call(self.origins, func, args, kwargs, result))
         results = tensors([result])
         several = origin if isinstance(origin, list) else [origin] * len(results)
         for x, its in zip(results, several, strict=False):
-            self._origins.put(x, its)
+            self.origins.put(x, its)
         name = getattr(func, "__name__", "")
         if name.strip("_") in HARMLESS:
             for x in tensors((*args, *kwargs.values())):
-                constant = self._origins.constant(x)
+                constant = self.origins.constant(x)
                 if constant is not None:
                     self.harmless |= constant.parameters
 
     def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
         target, _, value = args
-        before = self._origins.of(target)
+        before = self.origins.of(target)
         put = (
-            self._origins.of(value)
+            self.origins.of(value)
             if isinstance(value, Tensor)
             else (ZEROS if value == 0 else DENSE)
         )
@@ -170,5 +177,5 @@ class FunctionWatch(TorchFunctionMode):
         after = joined([before, put])
         for x in (target, target._base):
             if x is not None:
-                self._origins.put(x, after)
+                self.origins.put(x, after)
         return result
