@@ -18,6 +18,7 @@ from picojoule import Monitor
 from tests.synops.networks import T, lenet, spikes
 
 
+@pytest.mark.filterwarnings("ignore:Monitor. no spiking layer was recognised")
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_checkpointed_layers_are_counted_once(reentrant: bool) -> None:
     class Checkpointed(nn.Module):

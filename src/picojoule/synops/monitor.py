@@ -15,14 +15,13 @@ from picojoule.layers import HookHandles
 from picojoule.synops.counts import Counts, Detail, Rates
 from picojoule.synops.distributed import Reduce, group_of, summed_over, unwrapped
 from picojoule.synops.formulas import Formula
-from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.checks import MonitorWarning, check_counted, check_names, oddities
 from picojoule.synops.watch.count import Weights
 from picojoule.synops.watch.detail import AXES, Axis
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.known import KnownCalls, WitnessMode
 from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origins
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import TimeAxis
 from picojoule.synops.watch.uncompiled import Uncompiled
@@ -103,6 +102,7 @@ class Monitor:
         spiking: Sequence[type[nn.Module] | str] = (),
         time_axis: TimeAxis | None = None,
         num_timesteps: int | None = None,
+        samples: int | None = None,
         inputs: Literal["auto", "spikes", "dense"] = "auto",
         convention: Literal["strict", "sinabs"] = "strict",
         conventions: bool = False,
@@ -112,16 +112,14 @@ class Monitor:
         witness: WitnessMode = "auto",
     ) -> None:
         _check_choice("weights", weights, ("all", "nonzero"))
-        _check_choice("time_axis", time_axis, (None, "bt", "tb", "folded", "loop", "outer"))
+        _check_choice("time_axis", time_axis, (None, "bt", "tb", "last", "folded", "loop", "outer"))
         _check_choice("inputs", inputs, tuple(_INPUTS))
         _check_choice("convention", convention, ("strict", "sinabs"))
         _check_choice("witness", witness, ("auto", "always", "off"))
         for axis in detail:
             _check_choice("detail", axis, AXES)
-        if num_timesteps is not None and num_timesteps < 1:
-            raise ValueError(
-                f"Monitor: num_timesteps is {num_timesteps}, expected a whole number >= 1."
-            )
+        _check_number("num_timesteps", num_timesteps)
+        _check_number("samples", samples)
         if isinstance(reduce, str):
             _check_choice("reduce", reduce, ("auto",))
         self._model = unwrapped(model)
@@ -136,6 +134,7 @@ class Monitor:
             spiking_names=names,
             time_axis=time_axis,
             num_timesteps=num_timesteps,
+            samples=samples,
             inputs=_INPUTS[inputs],
             dense_as_spikes=convention == "sinabs",
             conventions=conventions,
@@ -149,6 +148,8 @@ class Monitor:
         self._running: list[WatchedForward] = []
         self._ledger: Ledger | None = None
         self._reduce: Reduce = reduce
+        self._origins: Origins | None = None  # what the passes before have left, where they go on
+        self._warned: set[str] = set()
         self._summed: Ledger | None = None  # over all processes, until the next forward pass
 
     # ---- watching
@@ -176,7 +177,7 @@ class Monitor:
 
     def reset(self) -> None:
         """Forget the results."""
-        self._ledger = self._summed = None
+        self._ledger = self._summed = self._origins = None
 
     def __enter__(self) -> Self:
         return self.attach()
@@ -187,9 +188,9 @@ class Monitor:
     def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any = None) -> None:
         if self._uncompiled is not None:
             self._uncompiled.hold()
-        watched = WatchedForward(self._model, self._settings, self._known)
+        watched = WatchedForward(self._model, self._settings, self._known, self._origins)
         self._running.append(watched)
-        watched.start(tensors((*args, *kwargs.values())))
+        watched.start([*args, *kwargs.values()])
 
     def _end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         if not self._running:
@@ -206,6 +207,13 @@ class Monitor:
             self._ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
         else:
             self._ledger = ledger
+        self._origins = watched.origins if self._accumulate else None
+        self._warn(ledger.notes)
+
+    def _warn(self, notes: Mapping[str, bool]) -> None:
+        for sentence in [s for s, aloud in notes.items() if aloud and s not in self._warned]:
+            self._warned.add(sentence)
+            warnings.warn(f"Monitor: {sentence}", MonitorWarning, stacklevel=2)
 
     # ---- results
 
@@ -247,6 +255,14 @@ class Monitor:
     def rates(self) -> Rates:
         """Firing rates of each spiking layer, `*n`, spikes per time step; differentiable."""
         return Rates(self._results().rates)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What could not be known of the forward passes, such as their time steps: sentences that name the option.
+
+        Each was a :class:`picojoule.synops.MonitorWarning`, too, once, unless the options settle it as far as can be.
+        """
+        return tuple(self._results().notes)
 
     def check(self) -> list[str]:
         """Warn of dead or saturated layers, dense inputs that dominate, and a forgotten reset.
@@ -306,6 +322,11 @@ class _ModelHook:
 
 def _nobody() -> None:
     return None
+
+
+def _check_number(name: str, value: int | None) -> None:
+    if value is not None and not (isinstance(value, int) and value >= 1):
+        raise ValueError(f"Monitor: {name} is {value!r}, expected a whole number >= 1.")
 
 
 def _check_choice(name: str, value: Any, known: tuple[Any, ...]) -> None:

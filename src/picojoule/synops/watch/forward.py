@@ -6,7 +6,6 @@ there only while the pass runs, tell in which module. Nothing is added to the mo
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,23 +16,18 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
-from picojoule.synops.magnitudes import known_sums
 from picojoule.synops.watch.call import tensors
+from picojoule.synops.watch.doubts import doubts
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins
+from picojoule.synops.watch.nested import nested_tensors
+from picojoule.synops.watch.neurons import Neurons
+from picojoule.synops.watch.origin import DENSE, Origin, Origins
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.settings import Settings
-from picojoule.synops.watch.spiking import (
-    LEADING,
-    Spiking,
-    carries_state,
-    passes_spikes_on,
-    spiking,
-    sums_of_own_layer,
-)
+from picojoule.synops.watch.spiking import carries_state, passes_spikes_on
 from picojoule.synops.watch.steps import StepCount
 from picojoule.synops.watch.tally import Tally
 from picojoule.synops.watch.uncompiled import SilencedAdvice
@@ -49,21 +43,30 @@ class WatchedForward:
     Args:
         root: the model.
         settings: what the Monitor was asked to do.
-        known: what earlier passes have shown.
+        known: what earlier passes have shown to hide nothing.
+        before: the origins of earlier passes, where this one goes on with what they left.
     """
 
-    def __init__(self, root: nn.Module, settings: Settings, known: KnownCalls) -> None:
+    def __init__(
+        self,
+        root: nn.Module,
+        settings: Settings,
+        known: KnownCalls,
+        before: Origins | None = None,
+    ) -> None:
         parameters = {id(p) for p in root.parameters()}
-        self.root, self.settings = root, settings
-        self.steps = StepCount(settings.time_axis, settings.num_timesteps)
+        constants = parameters | _constant_buffers(root, settings)
+        self.root, self.settings, self.ledger = root, settings, Ledger()
+        self.steps = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
         self.stack = ModuleStack(root, settings)
-        self.origins = Origins(parameters | _buffers(root), settings.inputs, parameters)
-        self.tally = Tally(settings, self.origins)
+        self.origins = Origins(constants, settings.inputs, before, parameters)
+        self.neurons = Neurons(settings.learned, self.origins, self.ledger, self.steps)
+        self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
         self._known = known
         self._witness = Witness(settings, self.stack, self.origins, self.tally)
         self._functions = FunctionWatch(
-            settings, self.stack, self.origins, self.tally, self._witness, known
+            settings, self.stack, self.origins, self.tally, self._witness, known, self.neurons
         )
         self._seeing = False  # whether the mode is on that sees functions
         self._below = list[tuple[Frame, ExitStack]]()  # modules watched by the witness alone
@@ -71,22 +74,18 @@ class WatchedForward:
         self._hooked: set[int] = set()
         self._thread, self._handles = threading.get_ident(), HookHandles()
 
-    @property
-    def ledger(self) -> Ledger:
-        """What was counted so far."""
-        return self.tally.ledger
-
     # ---- the pass
 
-    def start(self, inputs: list[Tensor]) -> None:
-        """Begin, as the model is called."""
-        self.steps.see_input(inputs)
+    def start(self, values: list[Any]) -> None:
+        """Begin, as the model is called with these arguments."""
+        inputs = nested_tensors(values)
+        self.steps.see_input(values)
+        self.origins.give(inputs)
         _watched_threads[self._thread] = _watched_threads.get(self._thread, 0) + 1
         self._handles.add(SilencedAdvice(self.root))
         self._handles.add(torch_module.register_module_forward_pre_hook(self._before))
         # without keyword arguments, whose hooks PyTorch forgets to remove
         self._handles.add(torch_module.register_module_forward_hook(self._after, always_call=True))
-        by_module = any(isinstance(kind, type) for kind in self.settings.formulas)
         for module in self.root.modules():
             if module is self.root:
                 continue
@@ -94,7 +93,7 @@ class WatchedForward:
                 last = module.register_forward_hook(self._after_hooks, always_call=True)
                 self._handles.add(last)
                 self._hooked.add(id(module))
-            if by_module and self.stack.formula(module) is not None:
+            if self.stack.formula(module) is not None:
                 hook = module.register_forward_hook(self._after_formula, with_kwargs=True)
                 self._handles.add(hook)
         if self._known.asks_for_witness(self.root, inputs):
@@ -125,8 +124,11 @@ class WatchedForward:
         Raises:
             ValueError: samples and time steps cannot be told.
         """
+        self.neurons.finish()
         steps = self.steps.result()
         self.ledger.passes.append(steps)
+        self.ledger.notes |= doubts(self.neurons, self.steps, self.origins)
+        self.settings.learned.complete = True
         if self.tally.details is not None:
             self.ledger.details = self.tally.details.result(steps, self.steps.time_first)
         return self.ledger
@@ -186,7 +188,10 @@ class WatchedForward:
         parent = self.stack.top if len(self.stack) else None
         frame = self.stack.push(module)
         if parent is not None and parent.look is Look.DYNAMICS is not frame.look:
-            self._feed_back(parent, inputs)
+            self.neurons.feed(inputs)
+        self.neurons.enter(module, frame.kind, inputs)
+        if inputs:
+            self.steps.see_module(inputs[0])
         if frame.kind is not None and frame.name not in self.ledger.carried:
             self.ledger.carried[frame.name] = carries_state(module)
         self._look()
@@ -195,24 +200,17 @@ class WatchedForward:
             below.enter_context(self._witness.looking())
             self._below.append((frame, below))
 
-    def _feed_back(self, neuron: Frame, inputs: list[Tensor]) -> None:
-        """What a neuron feeds back to itself was made where nobody looked."""
-        if neuron.kind is not None and neuron.kind.spikes:
-            for x in inputs:
-                if self.origins.known(x) is None:
-                    self.origins.put(x, SIGNED_SPIKES if neuron.kind.signed else SPIKES)
-
     def _leave(self, args: Any, output: Any) -> None:
         frame = self.stack.pop()
         if self._below and self._below[-1][0] is frame:
             self._below.pop()[1].close()
         outer = self.stack.top.look if len(self.stack) else Look.FUNCTIONS
         inputs = tensors(args)
+        self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
         if output is None:  # it failed
             return
-        if frame.kind is not None:
-            self._spiked(frame, frame.kind, inputs, output)
-        elif passes_spikes_on(frame.module) and outer in (Look.FUNCTIONS, Look.KERNELS):
+        passes_on = frame.kind is None and passes_spikes_on(frame.module)
+        if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
             self.origins.put(output, self._passed(inputs[0]))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
             self.steps.see_reshape(frame.module, inputs[0])
@@ -236,29 +234,10 @@ class WatchedForward:
             if self.origins.known(x) is None:
                 self.origins.put(x, DENSE)
 
-    def _spiked(self, frame: Frame, kind: Spiking, inputs: list[Tensor], output: Any) -> None:
-        made = tensors([output])
-        if not made:
-            return
-        self.steps.see_spiking(frame.name, frame.module, kind, (inputs or made)[0])
-        self.ledger.add_updates(frame.name, type(frame.module).__name__, made[0].numel())
-        if not kind.spikes:
-            for x in made:
-                self.origins.put(x, DENSE)
-            return
-        spikes = made[0]
-        self.origins.put(spikes, SIGNED_SPIKES if kind.signed else SPIKES)
-        lead = min(LEADING[kind.time], spikes.ndim)
-        known = None if kind.signed else sums_of_own_layer(frame.module)
-        if known is not None and known.shape == spikes.shape[lead:]:
-            self.origins.put_sums(spikes, lead, known_sums(spikes, known))
-        sums = self.origins.magnitudes(spikes).over(range(lead))
-        self.ledger.add_rate(frame.name, sums, math.prod(spikes.shape[:lead]))
 
-
-def _buffers(root: nn.Module) -> set[int]:
+def _constant_buffers(root: nn.Module, settings: Settings) -> set[int]:
     found = set[int]()
-    for module in root.modules():
-        if module._buffers and spiking(module) is None:
+    for name, module in root.named_modules():
+        if module._buffers and not settings.keeps_state(name, module):
             found |= {id(b) for b in module._buffers.values() if b is not None}
     return found

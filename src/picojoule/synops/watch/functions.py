@@ -14,6 +14,7 @@ from picojoule.synops.watch.conditional import conditional_synapses, is_conditio
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name, owns
+from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
@@ -55,6 +56,7 @@ class FunctionWatch(TorchFunctionMode):
         tally: where counted calls are entered.
         witness: sees what happens below the functions.
         known: the calls below which there is nothing to see.
+        neurons: what is found out about modules that may be neurons.
     """
 
     def __init__(
@@ -65,11 +67,12 @@ class FunctionWatch(TorchFunctionMode):
         tally: Tally,
         witness: Witness,
         known: KnownCalls,
+        neurons: Neurons,
     ) -> None:
         super().__init__()
         self._settings = settings
         self._stack, self._origins, self._tally = stack, origins, tally
-        self._witness, self._known = witness, known
+        self._witness, self._known, self._neurons = witness, known, neurons
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -84,6 +87,8 @@ class FunctionWatch(TorchFunctionMode):
         formula = self._settings.formula_of_function(func) or formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs)
+        if self._neurons.search is not None:
+            self._neurons.search.see_function(func, args, kwargs)
         if is_conditional(func):
             return self._count_if_any(func, args, kwargs)
         if getattr(func, "__name__", "") == "__setitem__":
@@ -106,12 +111,10 @@ class FunctionWatch(TorchFunctionMode):
         frame, line = self._stack.top, None
         module = frame.module if owns(frame.module, parameters) else None
         with self._stack.aside():
-            only_weights = not self._tally.has_data(synapses)
-            if not only_weights:
-                self._tally.counted |= parameters
-                if not frame.ignored:
-                    name = self._tally.name(frame.name, frame.module, func, parameters)
-                    line = self._tally.enter(name, kind_of_call(func, module), synapses)
+            has_data = self._tally.account(synapses, arguments)
+            if has_data and not frame.ignored:
+                name = self._tally.name(frame.name, frame.module, func, parameters)
+                line = self._tally.enter(name, kind_of_call(func, module), synapses)
         with self._stack.accounted():
             result = func(*args, **kwargs)
         with self._stack.aside():
@@ -119,7 +122,7 @@ class FunctionWatch(TorchFunctionMode):
                 self._tally.add_biases(line, synapses, arguments, result)
                 self._tally.publish(line, CountedCall(synapses, op_name(func), module, result))
             given = [self._origins.constant(x) for x in arguments]
-            origin = joined(o for o in given if o is not None) if only_weights else DENSE
+            origin = DENSE if has_data else joined(o for o in given if o is not None)
             for x in tensors([result]):
                 self._origins.put(x, origin)
         return result

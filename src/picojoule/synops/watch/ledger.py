@@ -60,7 +60,8 @@ class Ledger:
 
     `updates` are the neuron updates of each layer with dynamics, `kinds` their types, `order` the
     names as they were first called. `details` are SynOps `b t` or `b t c`, None where that could not be
-    told. `carried` tells of each neuron layer whether it began with a state other than zero.
+    told. `carried` tells of each neuron layer whether it began with a state other than zero. `notes` are
+    sentences on what could not be known, and whether to warn of it.
     """
 
     lines: dict[str, Line] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class Ledger:
     order: dict[str, None] = field(default_factory=dict)
     passes: list[Steps] = field(default_factory=list)
     details: dict[str, Tensor | None] = field(default_factory=dict)
+    notes: dict[str, bool] = field(default_factory=dict)
 
     def line(self, name: str) -> Line:
         """The line of that name, made on first use."""
@@ -104,6 +106,7 @@ class Ledger:
             self.add_updates(name, other.kinds[name], updates)
         self.carried |= other.carried
         self.passes += other.passes
+        self.notes |= other.notes
         for name, more in other.details.items():
             before = self.details.get(name)
             if name not in self.details:

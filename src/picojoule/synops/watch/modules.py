@@ -126,11 +126,8 @@ class ModuleStack:
         return self._name(module, self._frames[-1] if self._frames else None)
 
     def formula(self, module: nn.Module) -> Formula | None:
-        """The user's formula for modules of this type."""
-        formulas = self._settings.formulas.items()
-        return next(
-            (f for kind, f in formulas if isinstance(kind, type) and isinstance(module, kind)), None
-        )
+        """The formula for a module as a whole; None to look inside."""
+        return self._settings.formula_of(module)
 
     def owner(self, parameters: frozenset[int]) -> nn.Module | None:
         """The module that holds one of these parameters, given by their ids."""

@@ -24,6 +24,7 @@ class Origin:
         whole: for values of unknown origin: a boolean scalar, whether they are all multiples of
             the unit, so spikes; dense values otherwise.
         parameters: ids of the parameters that a constant is made of.
+        source: who made the spikes: a spiking layer, the caller, or the model in a way nobody knows.
     """
 
     kind: Literal["spikes", "dense", "zeros", "constant"]
@@ -31,6 +32,7 @@ class Origin:
     signed: bool = True
     whole: Tensor | None = None
     parameters: frozenset[int] = frozenset()
+    source: Literal["made", "given", "layer"] = "made"
 
     def scaled(self, factor: Unit) -> Origin:
         """The origin of this tensor times `factor`, a number or a tensor of one element."""
@@ -42,11 +44,20 @@ class Origin:
             return ZEROS
         return replace(self, unit=self.unit * abs(factor), signed=self.signed or factor < 0)
 
+    def of_layer(self, unit: Unit) -> Origin:
+        """The same, as a spiking layer made it, whose spikes are worth that."""
+        return replace(self, unit=unit, source="layer")
+
+    def without_graph(self) -> Origin:
+        """The same for a later forward pass, which cannot go back into this one's graph."""
+        return replace(self, unit=self.unit.detach()) if isinstance(self.unit, Tensor) else self
+
     def uniform(self) -> bool:
         """Whether one number is the value of every spike."""
         return not isinstance(self.unit, Tensor)
 
 
+_SOURCES = ("made", "given", "layer")
 SPIKES = Origin("spikes", signed=False)
 SIGNED_SPIKES = Origin("spikes")
 DENSE = Origin("dense")
@@ -68,7 +79,10 @@ def joined(origins: Iterable[Origin], product: bool = False) -> Origin:
     flag: Tensor | None = None
     for more in whole:
         flag = more if flag is None else flag & more
-    return replace(first, signed=any(origin.signed for origin in present), whole=flag)
+    source = max((origin.source for origin in present), key=_SOURCES.index)
+    return replace(
+        first, signed=any(origin.signed for origin in present), whole=flag, source=source
+    )
 
 
 def same_unit(a: Origin, b: Origin) -> bool:
@@ -84,19 +98,39 @@ class _Record:
 
 
 class Origins:
-    """The origins of the tensors of one forward pass; holds no tensor alive.
+    """The origins of the tensors of a forward pass; holds no tensor alive.
 
     Args:
         constants: the model's parameters and buffers, by id.
         inputs: origin of a value that was handed in and is not known; None to decide by the values.
+        before: those of the passes before, where a pass goes on with what they left.
         parameters: those of the constants that are parameters, by id.
     """
 
     def __init__(
-        self, constants: set[int], inputs: Origin | None = None, parameters: Container[int] = ()
+        self,
+        constants: set[int],
+        inputs: Origin | None = None,
+        before: Origins | None = None,
+        parameters: Container[int] = (),
     ) -> None:
         self._records: Any = WeakIdKeyDictionary()
         self._constants, self._inputs, self._parameters = constants, inputs, parameters
+        self._given: set[int] = set()
+        self.unexplained: list[Tensor | None] = []  # whether values that nobody knows were spikes
+        if before is not None:
+            for x, record in before._records.items():
+                self._records[x] = _Record(record.version, record.origin.without_graph())
+
+    def give(self, tensors: list[Tensor]) -> None:
+        """Note what the model is called with: its values may be new, though the tensors be known."""
+        self._given = {id(x) for x in tensors}
+        for x in tensors:
+            self._records.pop(x, None)
+
+    def is_given(self, x: Tensor) -> bool:
+        """Whether the model was called with it, or with what it is a view of."""
+        return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
     def put(self, x: Tensor, origin: Origin, changes: int = 0) -> None:
         """Note a tensor's origin. Whole numbers by type need no note.
@@ -104,17 +138,17 @@ class Origins:
         `changes`: how many changes in place PyTorch has made but will yet enter.
         """
         if x.is_floating_point() or x.is_quantized or origin.kind == "constant":
-            self._records[x] = _Record(_version(x) + (0 if x.is_inference() else changes), origin)
+            self._records[x] = _Record(version(x) + (0 if x.is_inference() else changes), origin)
 
     def known(self, x: Tensor) -> Origin | None:
         """The origin that was noted, unless the tensor was changed in place since."""
         record = self._records.get(x)
-        return record.origin if record is not None and record.version == _version(x) else None
+        return record.origin if record is not None and record.version == version(x) else None
 
     def renew(self, x: Tensor) -> None:
         """A function has just changed `x` in place: what it was before is what the function was given."""
         record = self._records.get(x)
-        if record is not None and record.version == _version(x) - 1:
+        if record is not None and record.version == version(x) - 1:
             self.put(x, record.origin)
 
     def is_constant(self, x: Tensor) -> bool:
@@ -141,9 +175,11 @@ class Origins:
             return Origin("constant", parameters=frozenset([id(owner)]))
         if x.is_complex():
             return DENSE
+        source: Literal["given", "made"] = "given" if self.is_given(x) else "made"
         if not x.is_floating_point() and not x.is_quantized:
-            return SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
-        origin = self._inputs or _by_values(x)
+            kind = SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
+            return replace(kind, source=source)
+        origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
         self.put(x, origin)
         return origin
 
@@ -154,12 +190,15 @@ class Origins:
     def magnitudes(self, x: Tensor) -> Magnitudes:
         """The spikes of a tensor, whose sums are made once."""
         origin = self.of(x)
+        if origin.source == "made" and self._inputs is None and x.is_floating_point():
+            self.unexplained.append(origin.whole)
         record = self._records.get(x)
         sums = record.sums if record is not None else {}
         return Magnitudes(x, origin.unit, origin.signed, sums)
 
 
-def _by_values(x: Tensor) -> Origin:
+def by_values(x: Tensor) -> Origin:
+    """Spikes if all values are whole numbers, which is found on the device."""
     values = in_numbers(x.detach())
     values = values.values() if values.is_sparse else values  # absent ones are zeros
     if values.numel() == 0:
@@ -168,5 +207,6 @@ def _by_values(x: Tensor) -> Origin:
     return Origin("spikes", whole=(least == 0) & (most == 0))
 
 
-def _version(x: Tensor) -> int:
+def version(x: Tensor) -> int:
+    """How often it was changed in place, as far as PyTorch tells."""
     return 0 if x.is_inference() else x._version

@@ -11,8 +11,11 @@ from torch import nn
 from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.count import Weights
 from picojoule.synops.watch.detail import Axis
+from picojoule.synops.watch.neurons import Learned
 from picojoule.synops.watch.origin import Origin
-from picojoule.synops.watch.spiking import Spiking, TimeAxis, spiking
+from picojoule.synops.watch.peers import peer, peer_formula
+from picojoule.synops.watch.repositories import repository_neuron
+from picojoule.synops.watch.spiking import Spiking, TimeAxis, own_layer
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,12 @@ class Settings:
     spiking_names: tuple[str, ...] = ()
     time_axis: TimeAxis | None = None
     num_timesteps: int | None = None
+    samples: int | None = None
     inputs: Origin | None = None
     dense_as_spikes: bool = False
     conventions: bool = False
     detail: tuple[Axis, ...] = ()
+    learned: Learned = field(default_factory=Learned)
 
     def formula_of_function(self, function: Any) -> Formula | None:
         """The user's formula for a function, or for an operator under any of its names."""
@@ -39,7 +44,26 @@ class Settings:
         return found
 
     def kind_of(self, name: str, module: nn.Module) -> Spiking | None:
-        """What is known of a module's spikes; None if it is an ordinary one."""
-        if name in self.spiking_names:
-            return Spiking(self.time_axis or "loop", signed=True, closed=False)
-        return spiking(module, self.spiking_types, self.time_axis)
+        """What is known of a module's spikes; None if it is an ordinary one.
+
+        What the user says goes first, then the packages, then what was seen, then names.
+        """
+        seen = self.learned.kinds.get(module)
+        if name in self.spiking_names or isinstance(module, self.spiking_types):
+            axis = self.time_axis
+            said = Spiking(axis or "loop", signed=True, closed=False, unit=None, sure=bool(axis))
+            return seen or said
+        return own_layer(module) or peer(module) or seen or repository_neuron(module)
+
+    def keeps_state(self, name: str, module: nn.Module) -> bool:
+        """Whether its buffers may be state; those of a peer's neuron with weights of its own are masks of these."""
+        kind = self.kind_of(name, module)
+        known = own_layer(module) or peer(module)
+        return kind is not None and (known is None or known.closed)
+
+    def formula_of(self, module: nn.Module) -> Formula | None:
+        """The formula for a module as a whole, the user's or that of a peer's; None to look inside."""
+        for kind, formula in self.formulas.items():
+            if isinstance(kind, type) and isinstance(module, kind):
+                return formula
+        return peer_formula(module)

@@ -1,36 +1,47 @@
-"""Which modules make spikes, and where their outputs have time; peers are known by name, unimported."""
+"""Which modules make spikes, and where their outputs have time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from picojoule.layers import SpikingMaxPooling2dLayer, SqueezeMixin, StatefulLayer, SumPool2d
+from picojoule.synops.magnitudes import Unit
 
-TimeAxis = Literal["bt", "tb", "folded", "loop", "outer"]
-LEADING = {"bt": 2, "tb": 2, "folded": 1, "loop": 1, "outer": 1}
+TimeAxis = Literal["bt", "tb", "last", "folded", "loop", "outer"]
 _PASSING = (SumPool2d, SpikingMaxPooling2dLayer)
-_NORSE_WITHOUT_SPIKES = ("LI", "LICell", "LILinearCell", "LIBoxCell")
 
 
 class Spiking(NamedTuple):
     """A module with its own dynamics: where its time is, what comes out, what is inside.
 
     Args:
-        time: the axes of its output.
-        spikes: whether the output is spikes.
+        time: the axes of its output; of "folded", time is the faster one unless `time_first`.
+        spikes: whether the output is spikes; of those to be judged, whether it may be.
         signed: whether they may be negative.
         closed: whether nothing is counted inside, except in modules that it calls.
+        unit: what a spike is worth; None to judge by the values. "any" if each has a value of its own.
+        sure: whether its time is known, not only supposed.
+        time_first: whether time is the slower one of a folded axis.
+        num_timesteps: time steps in a folded axis, where the module does not say it as our own do.
     """
 
     time: TimeAxis
     spikes: bool = True
     signed: bool = False
     closed: bool = True
+    unit: Unit | Literal["any"] | None = 1.0
+    sure: bool = True
+    time_first: bool = False
+    num_timesteps: int | None = None
+
+    def leading(self, ndim: int) -> tuple[int, ...]:
+        """The axes of its output that are samples and time."""
+        if self.time == "last":
+            return (0, ndim - 1) if ndim > 1 else (0,)
+        return tuple(range(min(2 if self.time in ("bt", "tb") else 1, ndim)))
 
 
 def passes_spikes_on(module: nn.Module) -> bool:
@@ -38,27 +49,16 @@ def passes_spikes_on(module: nn.Module) -> bool:
     return isinstance(module, _PASSING)
 
 
-def spiking(
-    module: nn.Module, more: Sequence[type[nn.Module]] = (), time: TimeAxis | None = None
-) -> Spiking | None:
-    """What is known of a module's spikes; None if it is an ordinary one."""
-    if isinstance(module, tuple(more)):
-        return Spiking(time or "loop", signed=True, closed=False)
-    if isinstance(module, StatefulLayer):
-        where: TimeAxis = "folded" if isinstance(module, SqueezeMixin) else "bt"
-        if passes_spikes_on(module):
-            return None
-        return Spiking(where, spikes=module.does_spike, signed=_may_be_negative(module))
-    kind: Any = type(module)
-    family = _family(kind)
-    if family is None:
+def own_layer(module: nn.Module) -> Spiking | None:
+    """What is known of one of this library's layers; None if it is none of them."""
+    if not isinstance(module, StatefulLayer) or passes_spikes_on(module):
         return None
-    known: Spiking = _PEERS[family](module)
-    return known._replace(closed=not _own_weights(module))
+    time: TimeAxis = "folded" if isinstance(module, SqueezeMixin) else "bt"
+    users = _fires_by_a_function_of_the_users(module)
+    return Spiking(time, spikes=module.does_spike, signed=users, unit=None if users else 1.0)
 
 
-def _may_be_negative(layer: Any) -> bool:
-    """Whether spikes are made by a function of the user's own."""
+def _fires_by_a_function_of_the_users(layer: Any) -> bool:
     made_by = getattr(layer, "spike_fn", None)
     kind = made_by if isinstance(made_by, type) else type(made_by)
     return made_by is not None and not kind.__module__.startswith("picojoule.")
@@ -78,47 +78,3 @@ def sums_of_own_layer(module: nn.Module) -> Tensor | None:
     """What a layer of this library already added up of its output; others may have changed that since."""
     own = isinstance(module, StatefulLayer) and type(module).__module__.startswith("picojoule.")
     return module.output_sums if own else None  # type: ignore[return-value]
-
-
-def _own_weights(module: nn.Module) -> bool:
-    return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
-
-
-@lru_cache(maxsize=1024)
-def _family(kind: type) -> str | None:
-    for base in kind.__mro__:
-        package, path, name = base.__module__.partition(".")[0], base.__module__, base.__name__
-        if package == "snntorch" and name == "SpikingNeuron":
-            return "snntorch"
-        if path.startswith("spikingjelly.activation_based.neuron"):
-            return "spikingjelly"
-        if package == "norse" and name in ("SNN", "SNNCell", "SNNRecurrent", "SNNRecurrentCell"):
-            return "norse"
-        if path.startswith("sinabs.layers") and name == "StatefulLayer":
-            return "sinabs"
-    return None
-
-
-def _spikingjelly(module: Any) -> Spiking:
-    return Spiking("tb" if getattr(module, "step_mode", "s") == "m" else "loop", signed=True)
-
-
-def _norse(module: Any) -> Spiking:
-    bases = {base.__name__ for base in type(module).__mro__}
-    steps = bases & {"SNN", "SNNRecurrent"}
-    return Spiking(
-        "tb" if steps else "loop", spikes=type(module).__name__ not in _NORSE_WITHOUT_SPIKES
-    )
-
-
-def _sinabs(module: Any) -> Spiking:
-    folded = any(base.__name__ == "SqueezeMixin" for base in type(module).__mro__)
-    return Spiking("folded" if folded else "bt", spikes=bool(module.does_spike))
-
-
-_PEERS: dict[str, Any] = {
-    "snntorch": lambda _: Spiking("loop"),
-    "spikingjelly": _spikingjelly,
-    "norse": _norse,
-    "sinabs": _sinabs,
-}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from picojoule.layers import FlattenTime, UnflattenTime
 from picojoule.layers.squeeze import split_batch_and_time
+from picojoule.synops.watch.nested import batch_shape
 from picojoule.synops.watch.spiking import Spiking, TimeAxis
 
 
@@ -22,46 +24,74 @@ class Steps(NamedTuple):
 class StepCount:
     """Reads samples and time steps off the layers that know them, or off the model's input.
 
+    What the layers are seen to get goes before what the input looks like, and what is given before both.
+
     Args:
         time_axis: where the model's input has its time; None to ask the layers.
         num_timesteps: time steps of a sample; None to find out.
+        samples: samples of a forward pass; None to find out.
     """
 
-    def __init__(self, time_axis: TimeAxis | None, num_timesteps: int | None) -> None:
-        self._axis, self._time = time_axis, num_timesteps
-        self._found: Steps | None = None
+    def __init__(
+        self,
+        time_axis: TimeAxis | None,
+        num_timesteps: int | None = None,
+        samples: int | None = None,
+    ) -> None:
+        self._axis, self._time, self._samples = time_axis, num_timesteps, samples
+        self._found: dict[str, Steps] = {}
         self._loop: Counter[str] = Counter()
-        self._loop_samples = 1
-        self._input_shape: tuple[int, ...] = ()
+        self._supposed: set[str] = set()  # loops whose layers were only found by what they do
+        self._loop_shape: tuple[int, ...] = ()
+        self._shape: tuple[int, ...] | None = None
+        self._inner: set[tuple[int, ...]] = set()  # leading axes of what modules got
         self.time_first = time_axis == "tb"
+        self.doubts: list[str] = []  # sentences, each with the option that settles it
 
-    def see_input(self, values: list[Tensor]) -> None:
-        """Note the model's input."""
-        self._input_shape = tuple(values[0].shape) if values else ()
+    # ---- what is seen
+
+    def see_input(self, values: Iterable[Any]) -> None:
+        """Note what the model was called with."""
+        self._shape = batch_shape(values)
+
+    def see_module(self, data: Tensor) -> None:
+        """Note the first tensor that some module got."""
+        if self._time is not None:
+            self._inner.add(tuple(data.shape[:2]))
 
     def see_spiking(self, name: str, module: nn.Module, kind: Spiking, data: Tensor) -> None:
         """Note what a spiking module was called with."""
         if data.ndim == 0:
             return
         if kind.time == "folded":
-            self._take(_unfolded(module, len(data)))
-        elif kind.time in ("bt", "tb"):
+            self._take(name, _folded_steps(module, kind, len(data)))
+            self.time_first = self.time_first or kind.time_first
+        elif kind.time in ("bt", "tb", "last"):
             self.time_first = self.time_first or kind.time == "tb"
-            shape = (*data.shape, 1)
-            self._take(Steps(*shape[:2]) if kind.time == "bt" else Steps(shape[1], shape[0]))
+            self._take(name, _steps_of_shape(kind.time, tuple(data.shape)))
         else:
             self._loop[name] += 1
-            self._loop_samples = len(data)
+            self._loop_shape = tuple(data.shape)
+            if not kind.sure:
+                self._supposed.add(name)
 
     def see_reshape(self, module: nn.Module, data: Tensor) -> None:
         """Note a layer that folds or unfolds time."""
+        name = type(module).__name__
         if isinstance(module, FlattenTime) and data.ndim > 1:
-            self._take(Steps(*data.shape[:2]))
+            self._take(name, Steps(*data.shape[:2]))
         elif isinstance(module, UnflattenTime):
-            self._take(_unfolded(module, len(data)))
+            self._take(name, _unfolded(module, len(data)))
 
-    def _take(self, steps: Steps | None) -> None:
-        self._found = self._found or steps
+    def _take(self, name: str, steps: Steps) -> None:
+        self._found.setdefault(name, steps)
+
+    # ---- what follows
+
+    @property
+    def told(self) -> bool:
+        """Whether a layer or an option says what the time steps are."""
+        return bool(self._found or self._loop or self._axis or self._time is not None)
 
     def result(self) -> Steps:
         """Samples and time steps of this forward pass.
@@ -69,53 +99,146 @@ class StepCount:
         Raises:
             ValueError: they cannot be told.
         """
-        shape = (*self._input_shape, 1, 1)[: max(len(self._input_shape), 2)]
+        found = self._of_layers()
+        steps = found or self._by_calls_or_input()
+        if self._samples is not None and self._time is not None:
+            return Steps(self._samples, self._time)
+        if self._time is not None and steps.time != self._time:
+            steps = self._with_time(steps, found)
+        if self._samples is not None:
+            steps = self._with_samples(steps)
+        elif self._shape is None and not self.told_samples:
+            self.doubts.append(
+                "the model was given no tensor with axes, so its samples are taken for 1. Pass samples=."
+            )
+        return steps
+
+    @property
+    def told_samples(self) -> bool:
+        """Whether a layer was seen to get a batch."""
+        return bool(self._found or self._loop)
+
+    def _of_layers(self) -> Steps | None:
+        if not self._found or self._axis == "outer":
+            return None
+        first = next(iter(self._found))
+        steps = self._found[first]
+        for name, other in self._found.items():
+            if other.time != steps.time and self._time is None:
+                self.doubts.append(
+                    f"layer {first!r} has {steps.time} time steps and {name!r} has {other.time}; those of "
+                    f"{first!r} are taken. Pass num_timesteps=."
+                )
+                break
+        return steps
+
+    def _by_calls_or_input(self) -> Steps:
+        shape = self._shape or (1,)
         axis = self._axis
-        if axis is None and (self._found or self._loop):
-            steps = self._found or Steps(self._loop_samples, self._calls())
-        elif axis in ("bt", "tb"):
-            steps = Steps(*shape[:2]) if axis == "bt" else Steps(shape[1], shape[0])
-        elif axis == "loop":
-            steps = Steps(self._loop_samples if self._loop else shape[0], self._calls())
-        elif axis == "folded":
-            steps = self._folded(shape[0])
-        else:
-            steps = Steps(shape[0], 1)
-        if self._time is None or axis == "folded":
-            return steps
-        if axis == "loop" or self._loop:
-            return Steps(steps.samples, self._time)
-        return self._divided(steps.samples * steps.time)
+        if axis in ("bt", "tb", "last"):
+            return _steps_of_shape(axis, shape)
+        if axis == "folded":
+            return self._folded(shape[0])
+        if axis == "outer":
+            return Steps(shape[0], 1)
+        if self._loop:
+            return Steps(self._loop_samples(), self._calls())
+        return Steps(shape[0], 1)
 
     def _folded(self, entries: int) -> Steps:
         if self._time is not None:
             return self._divided(entries)
-        if self._found is None:
+        if self._samples is None:
             raise ValueError(
                 "Monitor: time_axis='folded', but no layer says how many time steps a sample has. "
-                "Pass num_timesteps."
+                "Pass num_timesteps or samples."
             )
-        return self._found
+        if entries % self._samples:
+            raise ValueError(
+                f"Monitor: samples is {self._samples}, but the forward pass had {entries} samples times time "
+                "steps, no multiple of it. Pass the samples of one forward pass."
+            )
+        return Steps(self._samples, entries // self._samples)
+
+    def _with_time(self, steps: Steps, found: Steps | None) -> Steps:
+        """The same entries with the time steps that were given."""
+        assert self._time is not None
+        if found is not None or self._axis in ("bt", "tb", "last"):
+            return self._divided(steps.samples * steps.time)
+        if self._axis in ("loop", "outer") or self._loop or self._made_inside(steps.samples):
+            return Steps(steps.samples, self._time)
+        divided = self._divided(steps.samples)
+        self.doubts.append(
+            f"no layer says where the {self._time} time steps are; they are taken to be in the first axis of the "
+            f"input, with {divided.samples} samples. Pass time_axis= ('folded' if so, 'loop' if the model makes "
+            "the steps itself), or samples=."
+        )
+        return divided
+
+    def _made_inside(self, samples: int) -> bool:
+        """Whether some module got more than the model, by as many time steps as there are."""
+        time = self._time
+        assert time is not None
+        repeated = {(time, samples), (samples, time)}
+        return any(lead in repeated or lead[:1] == (time * samples,) for lead in self._inner)
+
+    def _with_samples(self, steps: Steps) -> Steps:
+        assert self._samples is not None
+        if steps.samples != self._samples and not self.told:
+            self.doubts.append(
+                f"the input begins with {steps.samples} entries of {self._samples} samples, and no layer says "
+                f"how many time steps there are; {steps.time} is taken. Pass num_timesteps=."
+            )
+        return Steps(self._samples, steps.time)
 
     def _divided(self, entries: int) -> Steps:
         assert self._time is not None
         if entries % self._time:
             raise ValueError(
                 f"Monitor: num_timesteps is {self._time}, but the forward pass had {entries} samples times time steps, "
-                "no multiple of it. Pass the time steps of one sample, and time_axis, where the input has them."
+                "no multiple of it. Pass the time steps of one sample, and time_axis, where the input has them "
+                "('loop' if the model makes them itself)."
             )
         return Steps(entries // self._time, self._time)
+
+    def _loop_samples(self) -> int:
+        """Samples of a neuron that was given one step; a vector that is no batch is one sample's."""
+        lead = (self._shape or ())[:2]
+        if len(self._loop_shape) == 1 and lead and self._loop_shape[0] not in lead:
+            return 1
+        return self._loop_shape[0]
 
     def _calls(self) -> int:
         if self._time is not None:
             return self._time
-        counts = sorted(set(self._loop.values())) or [1]
-        if len(counts) > 1:
-            raise ValueError(
-                f"Monitor: the spiking layers were called different numbers of times in one forward pass, {dict(self._loop)}, "
-                "so its time steps are unknown. Pass num_timesteps."
+        certain = {n: c for n, c in self._loop.items() if n not in self._supposed} or self._loop
+        counts = sorted(set(certain.values()))
+        if len(counts) == 1:
+            return counts[0]
+        if self._supposed:
+            self.doubts.append(
+                f"modules that look like neurons were called different numbers of times, {dict(certain)}, so the "
+                "time steps are taken for 1. Pass num_timesteps=."
             )
-        return counts[0]
+            return 1
+        raise ValueError(
+            f"Monitor: the spiking layers were called different numbers of times in one forward pass, {dict(certain)}, "
+            "so its time steps are unknown. Pass num_timesteps."
+        )
+
+
+def _steps_of_shape(axis: TimeAxis | None, shape: tuple[int, ...]) -> Steps:
+    first, second = (*shape, 1)[:2]
+    if axis == "tb":
+        return Steps(second, first)
+    return Steps(first, second if axis == "bt" else shape[-1] if len(shape) > 1 else 1)
+
+
+def _folded_steps(module: nn.Module, kind: Spiking, entries: int) -> Steps:
+    time = kind.num_timesteps
+    if time is None:
+        return _unfolded(module, entries)
+    return Steps(entries // time, time) if entries % time == 0 else Steps(entries, 1)
 
 
 def _unfolded(module: Any, entries: int) -> Steps:

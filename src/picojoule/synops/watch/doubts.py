@@ -1,0 +1,50 @@
+"""What could not be known of a forward pass, as sentences that name the option."""
+
+from __future__ import annotations
+
+from picojoule.synops.watch.neurons import Neurons
+from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.steps import StepCount
+
+_MOST_NAMES = 4
+
+
+def doubts(neurons: Neurons, steps: StepCount, origins: Origins) -> dict[str, bool]:
+    """Sentences, and whether to warn. On a first forward pass, may wait for the device."""
+    found = dict.fromkeys(steps.doubts, True)
+    if neurons.search is None:
+        return found
+    if neurons.found:
+        types = ", ".join(sorted(set(neurons.found.values())))
+        found[
+            f"modules were taken for spiking layers because of what they do: {_listed(neurons.found)}. "
+            f"Pass spiking=[{types}] to say so, with time_axis= where their time is."
+        ] = True
+    alike = neurons.search.alike
+    if alike:
+        types = ", ".join(sorted(set(alike.values())))
+        found[
+            f"modules look like neurons, but nothing shows their time: {_listed(alike)}. Their updates and firing "
+            f"rates are not counted. Pass spiking=[{types}] if they are neurons."
+        ] = True
+    if not neurons.any and not alike and _spikes_of_nobody(origins):
+        time = "" if steps.told else "time steps (taken for 1), "
+        found[
+            f"no spiking layer was recognised, but the model makes spikes: {time}neuron updates and firing rates are "
+            "unknown. Pass spiking= the types or names of modules that spike; where no module does, num_timesteps= "
+            "and samples=, or time_axis=."
+        ] = not steps.told
+    return found
+
+
+def _listed(types: dict[str, str]) -> str:
+    shown = [f"{name!r} ({kind})" for name, kind in list(types.items())[:_MOST_NAMES]]
+    more = len(types) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _spikes_of_nobody(origins: Origins) -> bool:
+    """Whether spikes of unknown origin arrived at synapses."""
+    return any(
+        whole is None or (not whole.is_meta and bool(whole)) for whole in origins.unexplained
+    )

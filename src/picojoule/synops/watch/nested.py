@@ -1,0 +1,73 @@
+"""Tensors in what a model was called with, however it is packed, and the shape that has its samples."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+_DEEPEST = 8  # of containers in one another
+
+
+def nested_tensors(values: Iterable[Any]) -> list[Tensor]:
+    """All tensors in lists, tuples, mappings, dataclasses and plain objects, in their order.
+
+    Example:
+        >>> import torch
+        >>> [tuple(x.shape) for x in nested_tensors([0.5, {"x": torch.ones(4, 6)}])]
+        [(4, 6)]
+    """
+    leaves = _leaves(list(values), _DEEPEST)
+    return [x.data if isinstance(x, PackedSequence) else x for x in leaves]
+
+
+def batch_shape(values: Iterable[Any]) -> tuple[int, ...] | None:
+    """The shape of the tensor whose first axes are samples and time; None if there is no tensor with axes.
+
+    It is the first with two axes or more; a time, a label or a table of options comes as a scalar
+    or vector. A packed sequence has the longest one's steps.
+
+    Example:
+        >>> import torch
+        >>> batch_shape([torch.tensor(0.5), torch.ones(4, 6)])
+        (4, 6)
+    """
+    shapes = [_shape(x) for x in _leaves(list(values), _DEEPEST)]
+    for axes in (2, 1):
+        for shape in shapes:
+            if len(shape) >= axes:
+                return shape
+    return None
+
+
+def _shape(x: Tensor | PackedSequence) -> tuple[int, ...]:
+    if isinstance(x, PackedSequence):
+        return (int(x.batch_sizes[0]), len(x.batch_sizes), *x.data.shape[1:])
+    if x.is_nested:
+        return tuple(x.size(axis) if axis == 0 else -1 for axis in range(x.dim()))
+    return tuple(x.shape)
+
+
+def _leaves(value: Any, deeper: int) -> Iterator[Tensor | PackedSequence]:
+    if isinstance(value, Tensor | PackedSequence):
+        yield value
+    elif deeper:
+        for inner in _inside(value):
+            yield from _leaves(inner, deeper - 1)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
+    if isinstance(value, type | nn.Module | str | bytes):
+        return ()
+    if dataclasses.is_dataclass(value):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    if type(value).__module__.partition(".")[0] in ("builtins", "torch", "numpy"):
+        return ()
+    return list(getattr(value, "__dict__", {}).values())

@@ -1,0 +1,170 @@
+"""The neurons of a forward pass: what they made, how often they were updated, how often they fired."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from picojoule.synops.magnitudes import known_sums
+from picojoule.synops.watch.call import tensors
+from picojoule.synops.watch.judged import each_its_own, judged, spike_value
+from picojoule.synops.watch.ledger import Ledger
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
+from picojoule.synops.watch.search import NeuronSearch
+from picojoule.synops.watch.spiking import Spiking, sums_of_own_layer
+from picojoule.synops.watch.steps import StepCount
+
+
+class Learned:
+    """What a Monitor has learned of the model's modules in its first forward pass."""
+
+    def __init__(self) -> None:
+        self.kinds: WeakKeyDictionary[nn.Module, Spiking] = WeakKeyDictionary()
+        self.units: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
+        self.potentials: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+        self.complete = False
+
+
+class Neurons:
+    """Those of one forward pass.
+
+    Args:
+        learned: what earlier passes found out; this one adds to it if it is the first.
+        origins, ledger, steps: where to note what they make.
+    """
+
+    def __init__(
+        self, learned: Learned, origins: Origins, ledger: Ledger, steps: StepCount
+    ) -> None:
+        self._learned, self._origins, self._ledger, self._steps = learned, origins, ledger, steps
+        self.search = None if learned.complete else NeuronSearch(origins)
+        self.found: dict[str, str] = {}  # types of those that were found by what they do, by name
+        self._given: list[list[Tensor]] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether there were any."""
+        return bool(self._ledger.updates)
+
+    def enter(self, module: nn.Module, kind: Spiking | None, inputs: list[Tensor]) -> None:
+        """A module begins to run."""
+        self._given.append(inputs)
+        if self.search is not None:
+            self.search.enter(module, kind is not None)
+
+    def leave(
+        self, name: str, module: nn.Module, kind: Spiking | None, inputs: list[Tensor], output: Any
+    ) -> None:
+        """A module has run, or failed."""
+        failed = output is None and sys.exc_info()[0] is not None
+        self._given.pop()
+        seen = kind
+        if self.search is not None:
+            seen = self.search.leave(name, kind, inputs, output)
+            if seen is not None and seen is not kind:
+                self._learned.kinds[module] = seen
+                if kind is None:
+                    self.found[name] = type(module).__name__
+                    for missed in self.search.missed(name):
+                        self._made(name, module, seen, [missed.input], missed.output)
+        if seen is not None and not failed:
+            self._made(name, module, seen, inputs, output)
+
+    def feed(self, inside: list[Tensor]) -> None:
+        """Tensors that the neuron that runs, in which nobody looks, hands to a layer inside it.
+
+        A view of what the neuron was given is what it was given; of what it made itself the values tell.
+        """
+        given = self._given[-1]
+        for x in inside:
+            if not x.is_floating_point() or self._origins.known(x) is not None:
+                continue
+            own = [g for g in given if g is x or (x.numel() == g.numel() and _same_memory(x, g))]
+            if own:
+                origin = self._origins.of(own[0])
+                if own[0] is not x and origin.kind != "constant" and _one_unit(origin):
+                    self._origins.put(x, origin)
+            elif not self._origins.is_constant(x):
+                self._origins.put(x, by_values(x))
+
+    def finish(self) -> None:
+        """The pass is over: what was missed is made good, and what is doubtful is noted."""
+        if self.search is not None:
+            for call in self.search.missed_of_found_types():
+                kind = self.search.found[type(call.module).__name__]
+                self._learned.kinds[call.module] = kind
+                self.found[call.name] = type(call.module).__name__
+                self._made(call.name, call.module, kind, [call.input], call.output)
+
+    # ---- what a neuron made
+
+    def _made(
+        self, name: str, module: nn.Module, kind: Spiking, inputs: list[Tensor], output: Any
+    ) -> None:
+        made = tensors([output]) or _boolean_attributes(module)
+        if not made:
+            return
+        spikes = made[0]
+        first = inputs[0] if inputs else spikes
+        adds_time = spikes.ndim == first.ndim + 1 and spikes.shape[1:] == first.shape
+        self._steps.see_spiking(name, module, kind, spikes if adds_time else first)
+        # a readout may give the last step only, or a list of steps
+        whole = spikes.ndim < first.ndim and first.shape[1:] == spikes.shape
+        updates = first if whole and kind.time == "tb" else spikes
+        self._ledger.add_updates(name, type(module).__name__, updates.numel())
+        if not kind.spikes:
+            for x in made:
+                self._origins.put(x, DENSE)
+            return
+        self._origins.put(spikes, self._origin(name, module, kind, spikes))
+        lead = kind.leading(spikes.ndim)
+        known = None if kind.signed else sums_of_own_layer(module)
+        if known is not None and known.shape == spikes.shape[len(lead) :]:
+            self._origins.put_sums(spikes, len(lead), known_sums(spikes, known))
+        if not self._learned.potentials.get(module, False):
+            sums = self._origins.magnitudes(spikes).over(lead)
+            self._ledger.add_rate(name, sums, math.prod(spikes.shape[axis] for axis in lead))
+
+    def _origin(self, name: str, module: nn.Module, kind: Spiking, spikes: Tensor) -> Origin:
+        if not spikes.is_floating_point():
+            return SIGNED_SPIKES
+        if kind.unit == "any":
+            return each_its_own(spikes)
+        if kind.unit is None:
+            return self._judged(name, module, spikes)
+        plain = SIGNED_SPIKES if kind.signed else SPIKES
+        return plain.of_layer(kind.unit)
+
+    def _judged(self, name: str, module: nn.Module, spikes: Tensor) -> Origin:
+        """In the first pass the values are looked at; later a layer is taken at its word, and checked on the device."""
+        learned = self._learned
+        if not learned.complete and not spikes.is_meta:
+            unit, before = spike_value(spikes), learned.units.get(module)
+            finer = before is None or not judged(spikes, before).whole
+            if unit and finer:
+                learned.units[module] = unit
+            if unit != 0 and finer:
+                learned.potentials[module] = unit is None
+                if unit is None:
+                    self._ledger.rates.pop(name, None)
+        return judged(spikes, learned.units.get(module))
+
+
+def _boolean_attributes(module: nn.Module) -> list[Tensor]:
+    """Where a module that gives nothing back keeps its spikes."""
+    held = [*vars(module).values(), *module._buffers.values()]
+    return [x for x in held if isinstance(x, Tensor) and x.dtype == torch.bool]
+
+
+def _same_memory(x: Tensor, other: Tensor) -> bool:
+    base = x if x._base is None else x._base
+    return base is other or (other._base is not None and base is other._base)
+
+
+def _one_unit(origin: Origin) -> bool:
+    return origin.uniform() or (isinstance(origin.unit, Tensor) and origin.unit.ndim == 0)
