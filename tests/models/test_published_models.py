@@ -19,7 +19,7 @@ from tests.models.cases import CASES, Case, lively
 from tests.models.truth import Truth, truth
 
 pytestmark = pytest.mark.filterwarnings("ignore:(?!Monitor)")  # theirs, about themselves
-_OPTION = re.compile(r"\b(num_timesteps|samples|time_axis|spiking)\b")
+_OPTION = re.compile(r"\b(num_timesteps|samples|time_axis|spiking)=|\b[Pp]ass (num_timesteps)\b")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def answers(case: Case, batch: int) -> dict[str, Any]:
 
 
 def asked_for(said: str) -> set[str]:
-    return set(_OPTION.findall(said))
+    return {a or b for a, b in _OPTION.findall(said)}
 
 
 @pytest.mark.parametrize("batch", [4, 2])  # the first is as many as time steps, too
