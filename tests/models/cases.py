@@ -14,9 +14,12 @@ from tests.models import (
     of_peers,
     qkformer,
     resnets,
+    sequences,
     spike_driven,
     spikformer,
     temporal,
+    time_last,
+    without_modules,
 )
 from tests.models import neurons as n
 
@@ -35,6 +38,11 @@ def frames(batch: int) -> Tensor:
 def small_frames(batch: int) -> Tensor:
     """Spikes `t b c h w`."""
     return (torch.rand(T, batch, 2, 8, 8) < 0.4).float()
+
+
+def sounds(batch: int) -> Tensor:
+    """Spikes `b t n`."""
+    return (torch.rand(batch, T, 20) < 0.3).float()
 
 
 @dataclass(frozen=True)
@@ -244,6 +252,46 @@ CASES: dict[str, Case] = {
         (bindsnet.LIFNodes,),
         updates=False,
         time_axis="loop",
+    ),
+    "STBP-tdBN": Case(
+        time_last.TdNet,
+        image,
+        (time_last.LIFSpikeLast,),
+        units={"fc1.layer": 1 / 4},
+        dense=("conv1.layer",),
+    ),
+    "SpyTorch": Case(
+        without_modules.SpyTorch, sounds, (), updates=False, time_axis="bt"
+    ),
+    "DIET-SNN": Case(
+        partial(without_modules.DietSNN, T),
+        image,
+        (),
+        units={"features.2": 1 / 4},
+        dense=("features.0",),
+        updates=False,
+        time_axis="loop",
+    ),
+    "sparch": Case(
+        sequences.Sparch,
+        sounds,
+        (sequences.RLIFLayer,),
+        products={"snn.0": ["sw"] * T, "snn.1": ["sw"] * T},
+        time_axis="bt",
+    ),
+    "delays": Case(
+        partial(sequences.DelayNet, _LIF),
+        lambda batch: sounds(batch).transpose(0, 1),
+        (n.BaseNode,),
+        time_axis="tb",
+    ),
+    "tokens": Case(
+        partial(sequences.SpikingText, _LIF, T),
+        lambda batch: torch.randint(0, 30, (batch, 6)),
+        (n.BaseNode,),
+        products={"blocks.0.attn": ["ss", "ds"]},
+        dense=("cls",),
+        time_axis="tb",
     ),
 }  # fmt: skip
 

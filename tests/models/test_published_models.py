@@ -117,6 +117,13 @@ def test_with_all_options_numbers_are_right_and_nothing_is_asked_for(name: str) 
     assert asked_for(said) - {"spiking"} == set()  # neurons that no hook sees are named still
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.updates])
+def test_of_neurons_that_no_hook_sees_it_is_said_that_they_are_missing(name: str) -> None:
+    case = CASES[name]
+    _, said = watched(lively(case.build()), case.inputs(3))
+    assert "neuron" in said
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_watching_changes_no_output(name: str) -> None:
     case = CASES[name]

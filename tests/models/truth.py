@@ -45,7 +45,7 @@ def truth(
         neurons: its neuron classes: each value that one gives is an update.
         units: value of one spike by the module that it arrives at, where it is not 1.
         products: by module, what each of its products of two data tensors multiplies, in their order: "ss"
-            spikes with spikes, "sd" spikes with dense values, "ds", or "dd".
+            spikes with spikes, "sd" spikes with dense values, "ds", or "dd"; "w" is made of weights.
     """
     found = Truth()
     stack, handles = [""], []
@@ -97,6 +97,8 @@ class _Multiplications(TorchDispatchMode):
             self._product(args[1], args[2])
         elif packet in (aten.mm, aten.bmm, aten.mv, aten.dot):
             self._product(args[0], args[1])
+        elif packet is aten.embedding:  # an index is one spike, at the row of its number
+            self._found.add(self._stack[-1], args[1].numel() * args[0].shape[1], 0.0)
         else:
             assert packet not in _OTHERS, f"{func} multiplies, too"
         return func(*args, **(kwargs or {}))
@@ -138,7 +140,7 @@ class _Multiplications(TorchDispatchMode):
             spikes = []
             for x, kind in zip((a, b), kinds, strict=True):
                 spikes.append(self._spikes(x) if kind == "s" else None)
-                assert (spikes[-1] is None) == (kind == "d"), f"no spikes in {name}"
+                assert (spikes[-1] is None) == (kind != "s"), f"no spikes in {name}"
         values = [
             torch.ones_like(x, dtype=torch.float64) if s is None else s
             for x, s in zip((a, b), spikes, strict=True)
@@ -165,6 +167,6 @@ _OTHERS = {
     getattr(aten, name)
     for name in (
         "addbmm", "addr", "linear", "matmul", "einsum", "tensordot", "convolution_overrideable",
-        "_scaled_dot_product_attention_math", "_trilinear", "lstm", "gru", "embedding", "vdot",
+        "_scaled_dot_product_attention_math", "_trilinear", "lstm", "gru",  "vdot",
     )
 }  # fmt: skip
