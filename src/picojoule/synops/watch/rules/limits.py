@@ -60,7 +60,7 @@ def relu_to_6(call: Call) -> Result:
     return _limited(call, 0, 6)
 
 
-@rule("threshold")
+@rule("threshold _threshold")
 def thresholded(call: Call) -> Result:
     """A value where x is not above the threshold."""
     return together(call.origins, [call.first, call.given("input threshold value")["value"]])

@@ -32,8 +32,11 @@ def reduced_by_index(call: Call) -> Result:
 @rule("index_add")
 def added_by_index(call: Call) -> Result:
     """Values added to places along an axis, a whole number of times."""
-    whole = float(call.kwargs.get("alpha", 1)).is_integer()
-    return _written(call, call.given("input dim index source")["source"]) if whole else DENSE
+    alpha = float(call.kwargs.get("alpha", 1))
+    if not alpha.is_integer():
+        return DENSE
+    origin = _written(call, call.given("input dim index source")["source"])
+    return replace(origin, signed=origin.signed or alpha < 0)
 
 
 @rule("index_copy")
@@ -42,10 +45,16 @@ def copied_by_index(call: Call) -> Result:
     return _written(call, call.given("input dim index source")["source"])
 
 
-@rule("index_put _unsafe_index_put _index_put_impl put masked_scatter")
+@rule("index_put _unsafe_index_put _index_put_impl_ put masked_scatter")
 def put(call: Call) -> Result:
     """Values written into or added to places: the third argument."""
     return _written(call, call.values[2])
+
+
+@rule("_unsafe_masked_index _unsafe_masked_index_put_accumulate")
+def put_by_mask(call: Call) -> Result:
+    """Values read from places, or a number; values added to places: the fourth argument."""
+    return _written(call, call.values[3])
 
 
 @rule("select_scatter slice_scatter diagonal_scatter as_strided_scatter")
@@ -92,4 +101,4 @@ def _reduced(call: Call, written: Any, reduce: Any, product: tuple[str, ...]) ->
     origin = _written(call, written)
     if reduce in product:
         return of_unit_1(origin)
-    return replace(origin) if reduce in _KEPT else DENSE
+    return origin if reduce in _KEPT else DENSE
