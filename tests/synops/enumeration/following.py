@@ -15,30 +15,31 @@ from picojoule.synops.watch.origin import DENSE, Origin, Origins
 from picojoule.synops.watch.rules import origin_of_result
 from tests.synops.enumeration.samples import DTYPE, Sample, floating_tensors
 
-SEEDS = range(3)
 MAP = torch.tensor([0.5, 0.25, 1.5], dtype=DTYPE)
 
 
 class ByFunction(TorchFunctionMode):
-    """Notes the origin of what each function gives."""
+    """Notes the origin of what each function gives; `counted` is whether one has a counting formula."""
 
     def __init__(self, origins: Origins) -> None:
         super().__init__()
-        self.origins = origins
+        self.origins, self.counted = origins, False
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
+        self.counted = self.counted or func in FORMULAS
         if args and result is args[0] and isinstance(result, Tensor):
             self.origins.renew(result)
-        if isinstance(result, Tensor | list | tuple):
-            _note(self.origins, func, args, kwargs or {}, result)
+        _note(Call(self.origins, func, args, kwargs or {}, result))
         return result
 
 
 class ByOperator(TorchDispatchMode):
     """Notes the origin of what each operator of the dispatcher gives."""
+
+    counted = False
 
     def __init__(self, origins: Origins) -> None:
         super().__init__()
@@ -46,18 +47,17 @@ class ByOperator(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if isinstance(result, Tensor | list | tuple):
-            _note(self.origins, func, args, kwargs or {}, result)
+        _note(Call(self.origins, func, args, kwargs or {}, result))
         return result
 
 
-def _note(origins: Origins, func: Any, args: Any, kwargs: Any, result: Any) -> None:
-    call = Call(origins, func, args, kwargs, result)
-    origin = DENSE if func in FORMULAS else origin_of_result(call)
-    results = tensors([result])
-    several = origin if isinstance(origin, list) else [origin] * len(results)
-    for x, its in zip(results, several, strict=True):
-        origins.put(x, its)
+def _note(call: Call) -> None:
+    results = tensors([call.result])
+    if results:
+        origin = DENSE if call.function in FORMULAS else origin_of_result(call)
+        several = origin if isinstance(origin, list) else [origin] * len(results)
+        for x, its in zip(results, several, strict=True):
+            call.origins.put(x, its)
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Outcome:
     signed: bool
     values: Tensor
     origin: Origin | None
+    counted: bool = False  # whether a function with a counting formula was part of it
 
     def is_wrong(self) -> str:
         """What is wrong with the origin, in view of the values; "" if nothing is."""
@@ -84,9 +85,11 @@ class Outcome:
         return "negative" if not origin.signed and (values < 0).any() else ""
 
 
-def outcomes(sample: Sample, mode: Any, signed: bool, unit: float | None) -> Iterator[Outcome]:
+def outcomes(
+    sample: Sample, mode: Any, signed: bool, unit: float | None, draws: int = 1
+) -> Iterator[Outcome]:
     """Every output, for several draws of spikes in all tensors of a call."""
-    for seed in SEEDS:
+    for seed in range(draws):
         generator, origins = torch.Generator().manual_seed(seed), Origins(set())
         given = {}
         for i in sample.floating:
@@ -95,13 +98,14 @@ def outcomes(sample: Sample, mode: Any, signed: bool, unit: float | None) -> Ite
             its = unit if unit is not None else _map(shape)
             given[i] = number.to(DTYPE) * its
             origins.put(given[i], Origin("spikes", its, signed))
+        watch = mode(origins)
         try:
-            with mode(origins):
+            with watch:
                 result = sample.call(given)
         except (RuntimeError, ValueError, IndexError):
             continue  # not a call that can be made with such values
         for n, values in enumerate(floating_tensors(result)):
-            yield Outcome(n, unit, signed, values, origins.known(values))
+            yield Outcome(n, unit, signed, values, origins.known(values), watch.counted)
 
 
 def whole_numbers_of(unit: Any, values: Tensor) -> bool:

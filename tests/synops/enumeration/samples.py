@@ -35,6 +35,10 @@ class Sample:
             if isinstance(x, Tensor) and x.dtype == DTYPE and x.layout == torch.strided
         ]
 
+    def __str__(self) -> str:
+        shown = [tuple(x.shape) if isinstance(x, Tensor) else x for x in self.leaves]
+        return ", ".join(map(str, shown))
+
     def call(self, others: Mapping[int, Any]) -> Any:
         """What the function gives with others of its arguments, always with the same random numbers."""
         # copies, as a function may write into what it is given
@@ -42,7 +46,7 @@ class Sample:
         for i, x in others.items():
             leaves[i] = x
         first, args, kwargs = tree_unflatten(leaves, self.spec)
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # manual_seed() looks for a caller, which takes ms
         return self.function(first, *args, **kwargs)
 
 
@@ -57,8 +61,9 @@ def operators() -> dict[str, Any]:
 
 def samples(op: Any, function: Callable[..., Any] | None = None) -> Iterator[Sample]:
     """Some calls of an operator, or of another form of it."""
-    try:
-        given = op.sample_inputs("cpu", DTYPE, requires_grad=False)
+    torch.default_generator.manual_seed(0)
+    try:  # sample_inputs() looks for its callers, which takes longer than all the rest
+        given = op.sample_inputs_func(op, "cpu", DTYPE, False)
         for one in itertools.islice(given, MOST_SAMPLES):
             leaves, spec = tree_flatten((one.input, one.args, one.kwargs))
             if sum(x.numel() for x in leaves if isinstance(x, Tensor)) <= MOST_VALUES:
@@ -69,4 +74,8 @@ def samples(op: Any, function: Callable[..., Any] | None = None) -> Iterator[Sam
 
 def floating_tensors(result: Any) -> list[Tensor]:
     """The real numbers of a result."""
-    return [x for x in tree_leaves(result) if isinstance(x, Tensor) and x.is_floating_point() and x.layout == torch.strided]
+    return [
+        x
+        for x in tree_leaves(result)
+        if isinstance(x, Tensor) and x.is_floating_point() and x.layout == torch.strided
+    ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from torch import Tensor
+
 from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, Origin
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.summing import of_unit_1
-from picojoule.synops.watch.rules.units import together
+from picojoule.synops.watch.rules.units import together, uniform
 
 _KEPT = ("sum", "amax", "amin", "add", None)
 
@@ -94,7 +96,9 @@ def assigned(call: Call) -> Result:
 
 
 def _written(call: Call, value: Any) -> Origin:
-    return together(call.origins, [call.first, value])
+    """Values that change places have to have one unit; a number does not move."""
+    origin = together(call.origins, [call.first, value])
+    return uniform(origin) if isinstance(value, Tensor) else origin
 
 
 def _reduced(call: Call, written: Any, reduce: Any, product: tuple[str, ...]) -> Origin:

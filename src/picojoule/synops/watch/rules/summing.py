@@ -23,7 +23,7 @@ def differences(call: Call) -> Result:
     """Each value less the one before it."""
     given = call.given("input n dim prepend append")
     ends = [given.get(name) for name in ("prepend", "append")]
-    origin = together(call.origins, [call.first, *(x for x in ends if x is not None)])
+    origin = uniform(together(call.origins, [call.first, *(x for x in ends if x is not None)]))
     return replace(origin, signed=True) if origin.kind == "spikes" else origin
 
 
@@ -63,7 +63,8 @@ def summed_by_segment(call: Call) -> Result:
     """Sums, largest or smallest values of parts of a tensor, and of a number."""
     given = call.given("data reduce")
     operands = [call.first, given.get("initial") or 0]
-    return together(call.origins, operands) if given["reduce"] in ("sum", "max", "min") else DENSE
+    kept = given["reduce"] in ("sum", "max", "min")
+    return uniform(together(call.origins, operands)) if kept else DENSE
 
 
 def of_unit_1(origin: Origin) -> Origin:
@@ -76,5 +77,5 @@ def _of_order(call: Call, order: Any, kept: tuple[float, ...]) -> Origin:
         return SPIKES
     if order not in kept:
         return DENSE
-    origin = together(call.origins, tensors(call.values))
+    origin = uniform(together(call.origins, tensors(call.values)))
     return replace(origin, signed=False) if origin.kind == "spikes" else origin
