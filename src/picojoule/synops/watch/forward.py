@@ -54,7 +54,7 @@ class WatchedForward:
         known: KnownCalls,
         before: Origins | None = None,
     ) -> None:
-        parameters = {id(p) for p in root.parameters()}
+        parameters = {id(p): p for p in root.parameters()}
         constants = parameters | _constant_buffers(root, settings)
         self.root, self.settings, self.ledger = root, settings, Ledger()
         self.steps = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
@@ -235,9 +235,9 @@ class WatchedForward:
                 self.origins.put(x, DENSE)
 
 
-def _constant_buffers(root: nn.Module, settings: Settings) -> set[int]:
-    found = set[int]()
+def _constant_buffers(root: nn.Module, settings: Settings) -> dict[int, Tensor]:
+    found = dict[int, Tensor]()
     for name, module in root.named_modules():
         if module._buffers and not settings.keeps_state(name, module):
-            found |= {id(b) for b in module._buffers.values() if b is not None}
+            found |= {id(b): b for b in module._buffers.values() if b is not None}
     return found

@@ -15,9 +15,10 @@ from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name, owns
 from picojoule.synops.watch.neurons import Neurons
-from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
+from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
+from picojoule.synops.watch.rules.units import together
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
 from picojoule.synops.watch.witness import Witness
@@ -168,14 +169,8 @@ class FunctionWatch(TorchFunctionMode):
     def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
         target, _, value = args
         with self._stack.aside():
-            before = self._origins.of(target)
-            put = (
-                self._origins.of(value)
-                if isinstance(value, Tensor)
-                else (ZEROS if value == 0 else DENSE)
-            )
+            after = together(self._origins, [target, value])
         result = func(*args, **kwargs)
-        after = joined([before, put])
         for x in (target, target._base):
             if x is not None:
                 self._origins.put(x, after)

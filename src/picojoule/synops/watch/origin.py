@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -101,7 +101,7 @@ class Origins:
     """The origins of the tensors of a forward pass; holds no tensor alive.
 
     Args:
-        constants: the model's parameters and buffers, by id.
+        constants: the model's parameters and buffers, by id; held, so that each id stays its own.
         inputs: origin of a value that was handed in and is not known; None to decide by the values.
         before: those of the passes before, where a pass goes on with what they left.
         parameters: those of the constants that are parameters, by id.
@@ -109,13 +109,14 @@ class Origins:
 
     def __init__(
         self,
-        constants: set[int],
+        constants: Mapping[int, Tensor],
         inputs: Origin | None = None,
         before: Origins | None = None,
         parameters: Container[int] = (),
     ) -> None:
         self._records: Any = WeakIdKeyDictionary()
         self._constants, self._inputs, self._parameters = constants, inputs, parameters
+        self._units: dict[Any, Tensor] = {}
         self._given: set[int] = set()
         self.unexplained: list[Tensor | None] = []  # whether values that nobody knows were spikes
         if before is not None:
@@ -164,6 +165,25 @@ class Origins:
         """Whether a parameter is in it, not only buffers."""
         origin = self.constant(x)
         return origin is not None and any(i in self._parameters for i in origin.parameters)
+
+    def scaled(self, origin: Origin, factor: Tensor) -> Origin:
+        """The origin of a tensor times one value; by the same parameter, spikes get the same unit."""
+        held = self._held(factor)
+        if held is None or origin.kind != "spikes" or not origin.uniform():
+            return origin.scaled(factor.reshape(()))
+        key = held, origin.unit
+        if key not in self._units:
+            self._units[key] = factor.reshape(()).abs() * origin.unit
+        return replace(origin, unit=self._units[key], signed=True)
+
+    def _held(self, factor: Tensor) -> Any:
+        """What tells the value of a parameter or buffer, under whatever name it is used, from others."""
+        origin = self.constant(factor)
+        for i in origin.parameters if origin is not None else ():
+            own = self._constants[i]
+            if own.numel() == 1 and own.data_ptr() == factor.data_ptr():
+                return i, version(own), factor.requires_grad
+        return None
 
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
