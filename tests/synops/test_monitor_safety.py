@@ -14,14 +14,14 @@ from picojoule.synops import MonitorWarning, Synapses, fixed
 
 
 class Mix(nn.Module):
-    """Multiplies by weights in a way that no formula knows."""
+    """Uses weights in a way that no formula knows: distances, which are no sum of products."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.rand(3, 4))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x.unsqueeze(-1) * self.weight).sum(-2)
+        return torch.cdist(x, self.weight.t())
 
 
 class Head(nn.Module):
@@ -78,21 +78,18 @@ def test_the_two_ways_on() -> None:
 def test_a_formula_for_a_function() -> None:
     model, x = nn.Sequential(Mix()), torch.randint(0, 3, (5, 3)).float()
 
-    def sums_products(product: Tensor, dim: Any) -> list[Synapses]:
+    def transposes(weight: Tensor) -> list[Synapses]:
+        return [fixed(x, 4.0)]
+
+    def compares(x: Tensor, weight: Tensor, **options: Any) -> list[Synapses]:
         return [fixed(x, 4.0)]
 
     with (
-        Monitor(model, formulas={Tensor.sum: sums_products}) as monitor,
+        Monitor(model, formulas={torch.cat: transposes}) as monitor,
         pytest.raises(NotImplementedError),
     ):
-        model(x)  # the weight itself went into the product, which still has no formula
-    with Monitor(
-        model,
-        formulas={
-            Tensor.__mul__: lambda a, w: [fixed(x, 4.0)],
-            Tensor.mul: lambda a, w: [fixed(x, 4.0)],
-        },
-    ) as monitor:
+        model(x)  # of a function that is not called
+    with Monitor(model, formulas={torch.cdist: compares}) as monitor:
         model(x)
     assert monitor.synops.total.item() == pytest.approx(x.sum().item() * 4 / 5)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from picojoule.layers.leading_sums import summed_over_leading
 
 Unit = float | Tensor
+_SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 
 
 def magnitude(spikes: Tensor) -> Tensor:
@@ -84,7 +85,7 @@ class Magnitudes:
         signed: bool = True,
         sums: dict[tuple[int, ...], Tensor] | None = None,
     ) -> None:
-        self._values, self._unit, self._signed = values, unit, signed
+        self._values, self._unit, self._signed = in_numbers(values), unit, signed
         self._sums = {} if sums is None else sums
 
     @property
@@ -113,14 +114,42 @@ class Magnitudes:
         if isinstance(unit, Tensor):
             # where nothing arrives there is nothing to divide: a window outside the data has unit 0
             values, unit = values / torch.where(unit == 0, torch.ones_like(unit), unit), 1.0
-        if self._signed or unit < 0:
+        if values.is_sparse:
+            values = values.abs()
+        elif self._signed or unit < 0:
             values = magnitude(values)
         sums = _summed(values, axes)
         return sums if math.fabs(unit) == 1 else sums / math.fabs(unit)
 
 
+def in_numbers(values: Tensor) -> Tensor:
+    """Out of quantised and mkldnn tensors; sparse ones as coordinates and values, each pair once."""
+    if values.is_quantized:
+        return values.dequantize()
+    if values.is_mkldnn:
+        return values.to_dense()
+    return values if is_strided(values) else values.to_sparse().coalesce()
+
+
+def is_strided(values: Tensor) -> bool:
+    """Whether all its elements are stored, so that none is absent."""
+    return values.layout not in _SPARSE
+
+
+def pattern(values: Tensor, nonzero: bool = False) -> Tensor:
+    """1 where a sparse tensor has an element (other than 0, with `nonzero`), as a sparse tensor."""
+    stored = in_numbers(values.detach())
+    ones = stored.values() != 0 if nonzero else torch.ones_like(stored.values())
+    return torch.sparse_coo_tensor(
+        stored.indices(), ones.to(torch.float32), stored.shape, is_coalesced=True
+    )
+
+
 def _summed(values: Tensor, axes: tuple[int, ...]) -> Tensor:
     dtype = summing_dtype(values)
+    if values.is_sparse:
+        sums = torch.sparse.sum(values.to(dtype), axes) if axes else values.to(dtype)
+        return sums.to_dense() if sums.is_sparse else sums
     if not axes:
         return values.to(dtype)
     if axes == tuple(range(len(axes))):

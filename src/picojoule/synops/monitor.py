@@ -19,10 +19,11 @@ from picojoule.synops.watch.checks import MonitorWarning, check_counted, check_n
 from picojoule.synops.watch.count import Weights
 from picojoule.synops.watch.detail import AXES, Axis
 from picojoule.synops.watch.forward import WatchedForward
+from picojoule.synops.watch.known import KnownCalls, WitnessMode
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origins
 from picojoule.synops.watch.settings import Settings
-from picojoule.synops.watch.spiking import TimeAxis
+from picojoule.synops.watch.spiking import TIME_AXES, TimeAxis
 from picojoule.synops.watch.uncompiled import Uncompiled
 
 _INPUTS = {"auto": None, "spikes": SIGNED_SPIKES, "dense": DENSE}
@@ -62,6 +63,9 @@ class Monitor:
             a linear layer), as `synops.detail[name]`. It takes several passes over the data.
         reduce: the processes that results are of, once `torch.distributed` is initialised: "auto" is
             all of them, None this one, or give a process group. See "Many processes".
+        witness: look below PyTorch's functions, too, where scripts, exports, quantised layers and functions
+            without a formula multiply: "auto" on the first pass and whenever shapes or calls are new,
+            "always", or "off".
 
     Many processes:
         The first reading of a result after a forward pass adds up all sums in one all-reduce, with its
@@ -105,11 +109,13 @@ class Monitor:
         accumulate: bool = False,
         detail: Sequence[Axis] = (),
         reduce: Reduce = "auto",
+        witness: WitnessMode = "auto",
     ) -> None:
         _check_choice("weights", weights, ("all", "nonzero"))
-        _check_choice("time_axis", time_axis, (None, "bt", "tb", "last", "folded", "loop", "outer"))
+        _check_choice("time_axis", time_axis, (None, *TIME_AXES))
         _check_choice("inputs", inputs, tuple(_INPUTS))
         _check_choice("convention", convention, ("strict", "sinabs"))
+        _check_choice("witness", witness, ("auto", "always", "off"))
         for axis in detail:
             _check_choice("detail", axis, AXES)
         _check_number("num_timesteps", num_timesteps)
@@ -134,6 +140,7 @@ class Monitor:
             conventions=conventions,
             detail=tuple(detail),
         )
+        self._known = KnownCalls(witness)
         self._accumulate = accumulate or time_axis == "outer"
         self._handles = HookHandles()
         self._attached = False
@@ -181,7 +188,7 @@ class Monitor:
     def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any = None) -> None:
         if self._uncompiled is not None:
             self._uncompiled.hold()
-        watched = WatchedForward(self._model, self._settings, self._origins)
+        watched = WatchedForward(self._model, self._settings, self._known, self._origins)
         self._running.append(watched)
         watched.start([*args, *kwargs.values()])
 

@@ -17,6 +17,7 @@ from picojoule.synops.formulas import products
 from picojoule.synops.formulas.attention import multi_head_attention, scaled_dot_product_attention
 from picojoule.synops.formulas.convolutions import convolution, transposed_convolution
 from picojoule.synops.formulas.embedding import embedding
+from picojoule.synops.formulas.kernels import kernel_formula
 from picojoule.synops.formulas.recurrent import cell, layers
 from picojoule.synops.formulas.synapses import Synapses, contraction, fixed, masked
 
@@ -69,4 +70,10 @@ for _name in ("addmm", "addmv", "baddbmm", "addbmm"):
     FORMULAS[getattr(Tensor, _name)] = FORMULAS[getattr(torch, _name)]
     FORMULAS[getattr(Tensor, f"{_name}_")] = FORMULAS[getattr(torch, _name)]
 
-__all__ = ["FORMULAS", "Formula", "Synapses", "contraction", "fixed", "masked"]
+
+def formula_of(function: Callable[..., Any]) -> Formula | None:
+    """The formula of a function or of one of PyTorch's operators; None if it has none."""
+    return FORMULAS.get(function) or kernel_formula(function)
+
+
+__all__ = ["FORMULAS", "Formula", "Synapses", "contraction", "fixed", "formula_of", "masked"]

@@ -23,16 +23,26 @@ class Call(NamedTuple):
 
     @property
     def values(self) -> list[Any]:
-        """All arguments."""
-        return [*self.args, *self.kwargs.values()]
+        """All arguments but `out`, which is only written to."""
+        if not self.kwargs:
+            return list(self.args)
+        return [*self.args, *(x for name, x in self.kwargs.items() if name != "out")]
 
     @property
     def first(self) -> Tensor:
         """The first tensor among them."""
         return next(x for x in self.values if isinstance(x, Tensor))
 
+    def given(self, names: str) -> dict[str, Any]:
+        """The arguments by their names; `names` are those of the positional ones, in order."""
+        return dict(zip(names.split(), self.args, strict=False)) | self.kwargs
 
-Rule = Callable[[Call], Result]
+    def again(self, other: Tensor) -> Any:
+        """What the call gives with `other` in place of its first tensor."""
+        x = self.first
+        args = [other if value is x else value for value in self.args]
+        kwargs = {n: other if v is x else v for n, v in self.kwargs.items() if n != "out"}
+        return self.function(*args, **kwargs)
 
 
 def tensors(values: Iterable[Any]) -> list[Tensor]:

@@ -11,6 +11,8 @@ from torch import nn
 from picojoule.synops.sequential import _NORMALISATIONS
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.ledger import Ledger
+from picojoule.synops.watch.modules import holds_weights
+from picojoule.synops.watch.spiking import Spiking
 
 SATURATED_SHARE = 0.1  # of a layer's neurons
 
@@ -33,24 +35,47 @@ def check_names(model: nn.Module, what: str, names: Iterable[str]) -> None:
 
 def check_counted(watched: WatchedForward) -> None:
     """Raise NotImplementedError for a module whose weights took part in no counted call."""
-    known = watched.counted | watched.harmless
-    for name, module in watched.called.items():
-        if not any(p is not None and id(p) not in known for p in module._parameters.values()):
-            continue
-        if any(name == i or name.startswith(f"{i}.") or i == "" for i in watched.settings.ignore):
-            continue
+    accounted = watched.tally.counted | watched.tally.harmless
+    for name, module in watched.elsewhere.items():
+        if holds_weights(module) and not _is_ignored(name, watched.settings.ignore):
+            raise UnwatchedThreadError(name, type(module).__name__)
+    for name, module in watched.stack.called.items():
         kind = watched.settings.kind_of(name, module)
-        if kind.closed if kind is not None else isinstance(module, _NORMALISATIONS):
+        if _is_ignored(name, watched.settings.ignore) or _has_no_synapses(module, kind):
             continue
         for parameter in module.parameters(recurse=False):
-            if _is_weight(parameter) and id(parameter) not in known:
+            if _is_weight(parameter) and id(parameter) not in accounted:
                 raise UncountedLayerError(name, type(module).__name__)
+
+
+def _is_ignored(name: str, ignore: tuple[str, ...]) -> bool:
+    return any(name == i or name.startswith(f"{i}.") or i == "" for i in ignore)
+
+
+def _has_no_synapses(module: nn.Module, kind: Spiking | None) -> bool:
+    """Whether its parameters are those of a normalisation or of a neuron's own dynamics."""
+    return isinstance(module, _NORMALISATIONS) if kind is None else kind.closed
 
 
 def _is_weight(parameter: torch.Tensor) -> bool:
     """Whether it has the shape of a matrix or kernel, not of a vector with axes to broadcast."""
     spread = sum(length > 1 for length in parameter.shape)
     return parameter.ndim >= 2 and (spread >= 2 or parameter.ndim == 2)
+
+
+class UnwatchedThreadError(NotImplementedError):
+    """A layer that ran in a thread where nobody looks.
+
+    Args:
+        name: the module's qualified name.
+        kind: its type's name.
+    """
+
+    def __init__(self, name: str, kind: str) -> None:
+        super().__init__(
+            f"Monitor: layer {name!r} ({kind}) ran in another thread than the model, where its functions "
+            f"cannot be seen. Run it in the model's own thread while it is watched, or ignore=[{name!r}]."
+        )
 
 
 class UncountedLayerError(NotImplementedError):

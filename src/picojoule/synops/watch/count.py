@@ -9,11 +9,43 @@ from torch import Tensor
 
 from picojoule.synops.formulas import Synapses, masked
 from picojoule.synops.formulas.synapses import Count
-from picojoule.synops.magnitudes import Magnitudes
+from picojoule.synops.magnitudes import Magnitudes, is_strided, pattern
 from picojoule.synops.watch.origin import Origins
 
 Weights = Literal["all", "nonzero"]
 Values = list[Magnitudes | None]
+
+
+def data_of(synapses: Synapses, origins: Origins) -> frozenset[int]:
+    """Which operands of a call are data: all but constants, and but what stands in the place of weights.
+
+    What was made of data on the way and stands there, as in `F.linear(x, keys)`, is data.
+    """
+    data = {
+        index
+        for index, x in enumerate(synapses.operands)
+        if (
+            _is_made_of_data(origins, x)
+            if index in synapses.weights
+            else not _is_constant(origins, x)
+        )
+    }
+    if not data and len(synapses.weights) < len(synapses.operands):
+        data = {
+            index
+            for index in synapses.weights
+            if not _is_constant(origins, synapses.operands[index])
+        }
+    return frozenset(data)
+
+
+def _is_constant(origins: Origins, x: Tensor) -> bool:
+    return origins.of(x).kind == "constant"
+
+
+def _is_made_of_data(origins: Origins, x: Tensor) -> bool:
+    known = origins.known(x)
+    return known is not None and known.kind != "constant"
 
 
 class Counter:
@@ -34,14 +66,14 @@ class Counter:
         values: Values = []
         doubtful: list[tuple[int, Tensor]] = []
         spikes = data = False
+        carrying = data_of(synapses, self._origins)
         for index, x in enumerate(synapses.operands):
-            origin = None if index in synapses.weights else self._origins.of(x)
-            if origin is None or origin.kind == "constant":
+            if index not in carrying:
                 values.append(self.mask(x))
                 continue
-            data = True
+            data, origin = True, self._origins.of(x)
             if origin.kind == "dense":
-                values.append(Magnitudes(x) if self._dense else None)
+                values.append(Magnitudes(x) if self._dense else self._ones(x))
                 spikes = spikes or self._dense
                 continue
             values.append(self._origins.magnitudes(x))
@@ -51,20 +83,15 @@ class Counter:
                 doubtful.append((index, origin.whole))
         if not data and synapses.operands and len(synapses.weights) < len(synapses.operands):
             return 0.0, 0.0  # weights that are multiplied with one another
-        # counting may not be noticed by what the model runs in, such as checkpointing
-        with torch.autograd.graph.saved_tensors_hooks(_itself, _itself):
-            return self._resolved(synapses, values, doubtful, spikes)
+        return self._resolved(synapses, values, doubtful, spikes)
 
     def dense(self, synapses: Synapses) -> Count:
         """Multiplications of a call if all its data were dense."""
-        constants = [
-            index in synapses.weights or self._origins.of(x).kind == "constant"
-            for index, x in enumerate(synapses.operands)
-        ]
+        carrying = data_of(synapses, self._origins)
         return synapses.count(
             [
-                self.mask(x) if constant else None
-                for x, constant in zip(synapses.operands, constants, strict=True)
+                self._ones(x) if index in carrying else self.mask(x)
+                for index, x in enumerate(synapses.operands)
             ]
         )
 
@@ -76,7 +103,8 @@ class Counter:
             return (number, 0.0) if spikes else (0.0, number)
         (index, whole), *others = doubtful
         if_spikes = self._resolved(synapses, values, others, True)
-        dense: Values = [None if i == index else value for i, value in enumerate(values)]
+        ones = self._ones(synapses.operands[index])
+        dense: Values = [ones if i == index else value for i, value in enumerate(values)]
         if_dense = self._resolved(synapses, dense, others, spikes)
         synops, macs = (_choose(whole, a, b) for a, b in zip(if_spikes, if_dense, strict=True))
         return synops, macs
@@ -84,11 +112,17 @@ class Counter:
     def mask(self, weight: Tensor) -> Magnitudes | None:
         """What of a weight is synapses; None for all of it."""
         if not self._pruned:
-            return None
+            return self._ones(weight)
         known = self._masks.get(id(weight))
         if known is None:  # the weight is held, so that its id stays its own
-            known = self._masks[id(weight)] = weight, Magnitudes(masked(weight), signed=False)
+            mask = masked(weight) if is_strided(weight) else pattern(weight, nonzero=True)
+            known = self._masks[id(weight)] = weight, Magnitudes(mask, signed=False)
         return known[1]
+
+    @staticmethod
+    def _ones(x: Tensor) -> Magnitudes | None:
+        """All of a tensor; of a sparse one, the elements that it has."""
+        return None if is_strided(x) else Magnitudes(pattern(x), signed=False)
 
 
 def _choose(condition: Tensor, yes: Count, no: Count) -> Count:
@@ -99,7 +133,3 @@ def _choose(condition: Tensor, yes: Count, no: Count) -> Count:
         for x in (yes, no)
     )
     return torch.where(condition, yes, no)
-
-
-def _itself(x: Tensor) -> Tensor:
-    return x

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
+from picojoule.synops.watch.count import data_of
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.steps import Steps
 
@@ -45,11 +46,7 @@ class Details:
 
     def add(self, name: str, synapses: Synapses) -> None:
         """Enter a counted call."""
-        data = [
-            index
-            for index, x in enumerate(synapses.operands)
-            if index not in synapses.weights and self._origins.of(x).kind != "constant"
-        ]
+        data = sorted(data_of(synapses, self._origins))
         if data:
             self._parts.setdefault(name, []).append(self._part(synapses, data))
 
@@ -90,8 +87,7 @@ class Details:
             spikes = spikes | is_spikes
         first = amounts[data[0]]
         follow = torch.is_grad_enabled() and any(amounts[index].requires_grad for index in data[1:])
-        kept = torch.autograd.graph.saved_tensors_hooks(_itself, _itself)
-        with kept, torch.inference_mode(False), torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             amounts[data[0]] = element = first.detach().clone().requires_grad_()
             count = synapses.count(
                 [
@@ -151,7 +147,3 @@ def _only_first(part: _Part, channels: bool) -> Tensor:
     """Without the second axis, which is then neither samples nor time."""
     second = part.synops.ndim - channels > 1
     return part.synops.sum(1) if second else part.synops
-
-
-def _itself(x: Tensor) -> Tensor:
-    return x

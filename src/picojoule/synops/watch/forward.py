@@ -1,14 +1,14 @@
 """Follows one forward pass: which function runs in which module, with which spikes.
 
-A mode sees every function of PyTorch; hooks on all modules, there only while the pass runs, tell
-in which module. Nothing is added to the model.
+A mode sees every function of PyTorch, and a second one the operators below; hooks on all modules,
+there only while the pass runs, tell in which module. Nothing is added to the model.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,43 +16,77 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
-from picojoule.synops.formulas import Formula
-from picojoule.synops.sequential import holds_synapses
 from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.doubts import doubts
-from picojoule.synops.watch.functions import Frame, FunctionWatch
+from picojoule.synops.watch.functions import FunctionWatch
+from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Ledger
+from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.nested import nested_tensors
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, Origin, Origins
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.settings import Settings
-from picojoule.synops.watch.spiking import Spiking, carries_state, passes_spikes_on
+from picojoule.synops.watch.spiking import carries_state, passes_spikes_on
 from picojoule.synops.watch.steps import StepCount
+from picojoule.synops.watch.tally import Tally
 from picojoule.synops.watch.uncompiled import SilencedAdvice
+from picojoule.synops.watch.witness import Witness
 
 current_mode: Callable[[], Any] = _get_current_function_mode
+_watched_threads: dict[int, int] = {}  # how many passes are watched in each
 
 
-class WatchedForward(FunctionWatch):
-    """One forward pass of a model under watch."""
+class WatchedForward:
+    """One forward pass of a model under watch.
 
-    def __init__(self, root: nn.Module, settings: Settings, before: Origins | None = None) -> None:
-        super().__init__(settings, Origins(_constants(root, settings), settings.inputs, before))
-        self.root = root
+    Args:
+        root: the model.
+        settings: what the Monitor was asked to do.
+        known: what earlier passes have shown.
+        before: where tensors came from in the passes before, where this one goes on with them.
+    """
+
+    def __init__(
+        self,
+        root: nn.Module,
+        settings: Settings,
+        known: KnownCalls,
+        before: Origins | None = None,
+    ) -> None:
+        parameters = {id(p) for p in root.parameters()}
+        self.root, self.settings = root, settings
         self.steps = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
+        self.stack = ModuleStack(root, settings)
+        constants = parameters | _buffers(root, settings)
+        self.origins = Origins(constants, settings.inputs, parameters, before)
+        self.tally = Tally(settings, self.origins)
         self.neurons = Neurons(settings.learned, self.origins, self.ledger, self.steps)
-        self.names = {id(m): name for name, m in root.named_modules()}
-        self.called: dict[str, nn.Module] = {}
-        self._looking = False
+        self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
+        self._known = known
+        self._witness = Witness(settings, self.stack, self.origins, self.tally)
+        self._functions = FunctionWatch(
+            settings, self.stack, self.origins, self.tally, self._witness, known, self.neurons
+        )
+        self._seeing = False  # whether the mode is on that sees functions
+        self._below = list[tuple[Frame, ExitStack]]()  # modules watched by the witness alone
+        self._whole = ExitStack()
         self._hooked: set[int] = set()
         self._thread, self._handles = threading.get_ident(), HookHandles()
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was counted so far."""
+        return self.tally.ledger
+
+    # ---- the pass
 
     def start(self, values: list[Any]) -> None:
         """Begin, as the model is called with these arguments."""
         inputs = nested_tensors(values)
         self.steps.see_input(values)
         self.origins.give(inputs)
+        _watched_threads[self._thread] = _watched_threads.get(self._thread, 0) + 1
         self._handles.add(SilencedAdvice(self.root))
         self._handles.add(torch_module.register_module_forward_pre_hook(self._before))
         # without keyword arguments, whose hooks PyTorch forgets to remove
@@ -64,23 +98,30 @@ class WatchedForward(FunctionWatch):
                 last = module.register_forward_hook(self._after_hooks, always_call=True)
                 self._handles.add(last)
                 self._hooked.add(id(module))
-            if self._formula(module) is not None:
+            if self.stack.formula(module) is not None:
                 hook = module.register_forward_hook(self._after_formula, with_kwargs=True)
                 self._handles.add(hook)
+        if self._known.asks_for_witness(self.root, inputs):
+            self._whole.enter_context(self._witness.looking(within_a_function=False))
         self._push(self.root, inputs)
-        self._look()
 
     def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """End, as the model returns or fails (with no output)."""
-        if self._looking:
-            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._look_at_functions(False)
+        for _, below in reversed(self._below):
+            below.close()
+        self._whole.close()
         self._handles.remove()
+        _watched_threads[self._thread] -= 1
+        self._known.hides_products |= self._witness.seen_outside
         if output is not None:
-            root = self._stack[-1]
-            self._pop((*args, *kwargs.values()), output)
-            if self._formula(self.root) is not None:
-                self._count_module(self.root, root, args, kwargs, output)
-        self._stack.clear()
+            self.stack.pop()  # the model's own hooks
+            root = self.stack.top
+            with self.stack.aside():
+                self._leave((*args, *kwargs.values()), output)
+                if self.stack.formula(self.root) is not None:
+                    self._count_module(self.root, root, args, kwargs, output)
+        self.stack.clear()
 
     def finish(self) -> Ledger:
         """The results, after the end.
@@ -93,91 +134,91 @@ class WatchedForward(FunctionWatch):
         self.ledger.passes.append(steps)
         self.ledger.notes |= doubts(self.neurons, self.steps, self.origins)
         self.settings.learned.complete = True
-        if self._details is not None:
-            self.ledger.details = self._details.result(steps, self.steps.time_first)
+        if self.tally.details is not None:
+            self.ledger.details = self.tally.details.result(steps, self.steps.time_first)
         return self.ledger
 
-    def _look(self) -> None:
-        """Leave the stack of modes where functions are not looked at: a neuron calls thousands."""
-        seeing = self._stack[-1].seeing
-        if seeing and not self._looking:
-            self.__enter__()  # type: ignore[no-untyped-call]
-            self._looking = True
-        elif self._looking and not seeing and current_mode() is self:
-            self.__exit__(None, None, None)
-            self._looking = False
+    # ---- hooks on all modules
 
     def _before(self, module: nn.Module, args: Any) -> None:
-        if threading.get_ident() == self._thread:
-            with self._unseen():
+        thread = threading.get_ident()
+        if thread == self._thread:
+            with self.stack.aside():
                 self._push(module, tensors(args))
-            self._look()
+        elif self.stack.has(module) and not _watched_threads.get(thread):
+            self.elsewhere[self.stack.name(module)] = module
 
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._thread:
             return
-        if len(self._stack) == 1:  # the model's own hooks follow
-            self._busy = True
+        if len(self.stack) == 1:  # the model's own hooks follow
+            self.stack.push_hooks_of(module)
+            self._look()
             return
-        with self._unseen():
-            self._pop(args, output)
+        with self.stack.aside():
+            self._leave(args, output)
         if id(module) in self._hooked:
-            self._stack.append(Frame("", module, None, seeing=False, ignored=True))
+            self.stack.push_hooks_of(module)
         self._look()
 
     def _after_hooks(self, module: nn.Module, *_: Any) -> None:
-        """What a module's hooks computed for themselves is no part of the model."""
-        if self._stack[-1].module is module:
-            self._stack.pop()
+        """What a module's hooks computed for themselves is over."""
+        if self.stack.top.module is module:
+            self.stack.pop()
             self._look()
 
     def _after_formula(
         self, module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any
     ) -> None:
-        parent = self._stack[-1]
-        if parent.seeing:
-            with self._unseen():
+        parent = self.stack.top
+        if parent.look is not Look.NOTHING:
+            with self.stack.aside():
                 self._count_module(module, parent, args, kwargs, output)
 
-    @contextmanager
-    def _unseen(self) -> Iterator[None]:
-        """What the watch itself computes is no part of the model."""
-        self._busy = True
-        try:
-            yield
-        finally:
-            self._busy = False
+    # ---- what is looked at
+
+    def _look(self) -> None:
+        """Leave the stack of modes where functions are not looked at: a neuron calls thousands."""
+        self._look_at_functions(self.stack.top.look is Look.FUNCTIONS)
+
+    def _look_at_functions(self, seeing: bool) -> None:
+        if seeing and not self._seeing:
+            self._functions.__enter__()  # type: ignore[no-untyped-call]
+            self._seeing = True
+        elif self._seeing and not seeing and current_mode() is self._functions:
+            self._functions.__exit__(None, None, None)
+            self._seeing = False
 
     def _push(self, module: nn.Module, inputs: list[Tensor]) -> None:
-        parent = self._stack[-1] if self._stack else None
-        name = self._name(module, parent)
-        kind = self._kind(name, module)
-        inside = (
-            parent is not None and parent.kind is not None and self._formula(parent.module) is None
-        )
-        seeing = parent is None or parent.seeing or (inside and holds_synapses(module))
-        ignored = (parent is not None and parent.ignored) or name in self.settings.ignore
-        if parent is not None and not parent.seeing and seeing and parent.kind is not None:
+        parent = self.stack.top if len(self.stack) else None
+        frame = self.stack.push(module)
+        if parent is not None and parent.look is Look.DYNAMICS:
             self.neurons.feed(inputs)
-        self.neurons.enter(module, kind, inputs)
+        self.neurons.enter(module, frame.kind, inputs)
         if inputs:
             self.steps.see_module(inputs[0])
-        closed = kind.closed if kind is not None else passes_spikes_on(module)
-        seeing = seeing and not closed and self._formula(module) is None
-        self._stack.append(Frame(name, module, kind, seeing, ignored))
-        if kind is not None and name not in self.called:
-            self.ledger.carried[name] = carries_state(module)
-        if not ignored:
-            self.called[name] = module
+        if frame.kind is not None and frame.name not in self.ledger.carried:
+            self.ledger.carried[frame.name] = carries_state(module)
+        self._look()
+        if frame.look is Look.KERNELS and self._known.mode != "off":
+            below = ExitStack()
+            below.enter_context(self._witness.looking())
+            self._below.append((frame, below))
 
-    def _pop(self, args: Any, output: Any) -> None:
-        frame = self._stack.pop()
-        outer_sees = not self._stack or self._stack[-1].seeing
+    def _leave(self, args: Any, output: Any) -> None:
+        frame = self.stack.pop()
+        if self._below and self._below[-1][0] is frame:
+            self._below.pop()[1].close()
+        outer = self.stack.top.look if len(self.stack) else Look.FUNCTIONS
         inputs = tensors(args)
         self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
         if output is None:  # it failed
             return
-        if frame.kind is None and passes_spikes_on(frame.module) and outer_sees:
+        if (
+            frame.kind is None
+            and passes_spikes_on(frame.module)
+            and outer in (Look.FUNCTIONS, Look.KERNELS)
+        ):
             self.origins.put(output, self._passed(inputs[0]))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
             self.steps.see_reshape(frame.module, inputs[0])
@@ -186,40 +227,25 @@ class WatchedForward(FunctionWatch):
         origin = self.origins.of(x)
         return origin if origin.uniform() else DENSE
 
-    def _name(self, module: nn.Module, parent: Frame | None) -> str:
-        name = self.names.get(id(module))
-        if name is not None or parent is None:
-            return name or ""
-        return f"{parent.name}.{type(module).__name__}".lstrip(".")
-
-    def _kind(self, name: str, module: nn.Module) -> Spiking | None:
-        return self.settings.kind_of(name, module)
-
-    def _formula(self, module: nn.Module) -> Formula | None:
-        return self.settings.formula_of(module)
-
     def _count_module(
         self, module: nn.Module, parent: Frame, args: Any, kwargs: Any, output: Any
     ) -> None:
-        formula = self._formula(module)
+        formula = self.stack.formula(module)
         assert formula is not None
-        self.counted |= {id(p) for p in module.parameters()}
-        name = self._name(module, parent)
+        self.tally.counted |= {id(p) for p in module.parameters()}
+        name = self.stack.name(module)
         if not (parent.ignored or name in self.settings.ignore):
             synapses = formula(module, *args, **kwargs)
-            line = self._enter(name, module, synapses)
-            if self._published is not None:
-                line.publish(*self._published.of(CountedCall(synapses, "formula", None, output)))
+            line = self.tally.enter(name, type(module).__name__, synapses)
+            self.tally.publish(line, CountedCall(synapses, "formula", None, output))
         for x in tensors([output]):
             if self.origins.known(x) is None:
                 self.origins.put(x, DENSE)
 
 
-def _constants(root: nn.Module, settings: Settings) -> set[int]:
-    found = set()
+def _buffers(root: nn.Module, settings: Settings) -> set[int]:
+    found = set[int]()
     for name, module in root.named_modules():
-        # their mappings, as the generators over them take longer than the rest
-        found |= {id(p) for p in module._parameters.values() if p is not None}
         if module._buffers and not settings.keeps_state(name, module):
             found |= {id(b) for b in module._buffers.values() if b is not None}
     return found

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from picojoule.synops.formulas import FORMULAS, Formula, Synapses
+from picojoule.synops.formulas import Formula, Synapses, formula_of
 from picojoule.synops.watch.call import Call, tensors
-from picojoule.synops.watch.count import Counter
-from picojoule.synops.watch.detail import Details
-from picojoule.synops.watch.ledger import Ledger, Line
-from picojoule.synops.watch.names import CallNames, op_name, owns
+from picojoule.synops.watch.conditional import conditional_synapses, is_conditional, scales
+from picojoule.synops.watch.known import KnownCalls
+from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
+from picojoule.synops.watch.names import op_name, owns
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
-from picojoule.synops.watch.published import CountedCall, PublishedCounts
+from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.settings import Settings
-from picojoule.synops.watch.spiking import Spiking
+from picojoule.synops.watch.tally import Tally, kind_of_call
+from picojoule.synops.watch.witness import Witness
 
 # functions in which a parameter is an offset or a scale, whose values no spike has to reach
 HARMLESS = frozenset(
@@ -38,144 +39,146 @@ HARMLESS = frozenset(
         "instance_norm",
         "prelu",
         "where",
+        "native_layer_norm",
+        "native_group_norm",
+        "native_batch_norm",
     ]
 )
 
 
-class Frame(NamedTuple):
-    """A module that is running, and how it is watched."""
-
-    name: str
-    module: nn.Module
-    kind: Spiking | None
-    seeing: bool  # whether functions are looked at
-    ignored: bool
-
-
 class FunctionWatch(TorchFunctionMode):
-    """The functions of one forward pass; which module runs, the subclass says.
+    """Sees the functions of one forward pass.
 
-    `counted` and `harmless` are the ids of parameters in counted calls and in functions that have
-    no synapses by nature.
+    Args:
+        settings: what the Monitor was asked to do.
+        stack: which module runs.
+        origins: what the tensors are.
+        tally: where counted calls are entered.
+        witness: sees what happens below the functions.
+        known: the calls below which there is nothing to see.
+        neurons: whoever looks for them wants to know what the modules take out of tensors.
     """
 
-    neurons: Neurons
-
-    def __init__(self, settings: Settings, origins: Origins) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stack: ModuleStack,
+        origins: Origins,
+        tally: Tally,
+        witness: Witness,
+        known: KnownCalls,
+        neurons: Neurons,
+    ) -> None:
         super().__init__()
-        self.settings, self.ledger = settings, Ledger()
-        self.counted: set[int] = set()
-        self.harmless: set[int] = set()
-        self.origins = origins
-        self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
-        self._published = (
-            PublishedCounts(origins, settings.weights) if settings.conventions else None
-        )
-        self._details = (
-            Details(settings.detail, origins, self._counter.mask, settings.dense_as_spikes)
-            if settings.detail
-            else None
-        )
-        self._call_names, self._stack = CallNames(), list[Frame]()
-        self._busy = False
+        self._settings = settings
+        self._stack, self._origins, self._tally = stack, origins, tally
+        self._witness, self._known, self._neurons = witness, known, neurons
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Run a function, count it if it has synapses, and note what its results are."""
         kwargs = kwargs or {}
-        if self._busy or not self._stack[-1].seeing:
+        if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
-        formula = self.settings.formulas.get(func) or FORMULAS.get(func)
+        self._neurons.see_function(func, args, kwargs)
+        if is_transformed():  # tensors stand for batches here; below, they are plain
+            with self._witness.looking():
+                return func(*args, **kwargs)
+        formula = self._settings.formula_of_function(func) or formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs)
+        if is_conditional(func):
+            return self._count_if_any(func, args, kwargs)
         if getattr(func, "__name__", "") == "__setitem__":
             return self._assign(func, args, kwargs)
-        if self.neurons.search is not None:
-            self.neurons.search.see_function(func, args, kwargs)
-        result = func(*args, **kwargs)
-        if args and result is args[0] and isinstance(result, Tensor):
-            self.origins.renew(result)
+        return self._follow(func, args, kwargs)
+
+    def _count_call(self, func: Any, formula: Formula, args: Any, kwargs: Any) -> Any:
+        try:
+            with self._stack.aside():
+                synapses = formula(*args, **kwargs)
+        except NotImplementedError:
+            if self._known.mode == "off":
+                raise
+            return self._follow(func, args, kwargs)  # the products that it is made of show below
+        return self._run_counted(func, synapses, args, kwargs)
+
+    def _run_counted(self, func: Any, synapses: list[Synapses], args: Any, kwargs: Any) -> Any:
+        arguments = tensors((*args, *kwargs.values()))
+        parameters = self._tally.parameters(arguments)
+        frame, line = self._stack.top, None
+        module = frame.module if owns(frame.module, parameters) else None
+        with self._stack.aside():
+            only_weights = not self._tally.has_data(synapses)
+            if not only_weights:
+                self._neurons.see_synapses()
+                self._tally.counted |= parameters
+                if not frame.ignored:
+                    name = self._tally.name(frame.name, frame.module, func, parameters)
+                    line = self._tally.enter(name, kind_of_call(func, module), synapses)
+        with self._stack.accounted():
+            result = func(*args, **kwargs)
+        with self._stack.aside():
+            if line is not None:
+                self._tally.add_biases(line, synapses, arguments, result)
+                self._tally.publish(line, CountedCall(synapses, op_name(func), module, result))
+            given = [self._origins.constant(x) for x in arguments]
+            origin = joined(o for o in given if o is not None) if only_weights else DENSE
+            for x in tensors([result]):
+                self._origins.put(x, origin)
+        return result
+
+    def _count_if_any(self, func: Any, args: Any, kwargs: Any) -> Any:
+        with self._stack.aside():
+            synapses = conditional_synapses(self._origins, func, args, kwargs)
+        if synapses:
+            result = self._run_counted(func, synapses, args, kwargs)
+        else:
+            self._tally.harmless |= self._tally.parameters(scales(func, args, kwargs))
+            with self._stack.accounted():
+                result = func(*args, **kwargs)
+        self._note(func, args, kwargs, result)
+        return result
+
+    def _follow(self, func: Any, args: Any, kwargs: Any) -> Any:
+        signature = self._known.signature(func, args, kwargs)
+        if self._known.is_new(signature):
+            with self._witness.looking() as seen:
+                result = func(*args, **kwargs)
+            if not seen.products:
+                self._known.add(signature)
+        else:
+            with self._witness.within_a_function():
+                result = func(*args, **kwargs)
         if isinstance(result, Tensor | list | tuple):
             self._note(func, args, kwargs, result)
         return result
 
-    def _count_call(self, func: Any, formula: Formula, args: Any, kwargs: Any) -> Any:
-        synapses = formula(*args, **kwargs)
-        arguments = tensors((*args, *kwargs.values()))
-        given = [origin for origin in map(self.origins.constant, arguments) if origin is not None]
-        parameters = frozenset[int]().union(*(origin.parameters for origin in given))
-        data = [
-            self.origins.of(x).kind
-            for s in synapses
-            for i, x in enumerate(s.operands)
-            if i not in s.weights
-        ]
-        only_weights = bool(data) and set(data) == {"constant"}
-        frame, line = self._stack[-1], None
-        module = frame.module if owns(frame.module, parameters) else None
-        if not only_weights:
-            self.counted |= parameters
-            if self.neurons.search is not None:
-                self.neurons.search.see_synapses()
-            if not frame.ignored:
-                own = module is not None and frame.name != ""
-                name = frame.name if own else self._call_names.name(frame.name, func, parameters)
-                line = self._enter(name, op_name(func) if module is None else module, synapses)
-        result = func(*args, **kwargs)
-        if line is not None:
-            if isinstance(result, Tensor) and self._adds_bias(synapses, arguments):
-                line.biases += result.numel()
-            if self._published is not None:
-                call = CountedCall(synapses, op_name(func), module, result)
-                line.publish(*self._published.of(call))
-        origin = joined(given) if only_weights else DENSE
-        for x in tensors([result]):
-            self.origins.put(x, origin)
-        return result
-
-    def _enter(self, name: str, kind: str | nn.Module, synapses: list[Synapses]) -> Line:
-        line = self.ledger.line(name)
-        line.kind = kind if isinstance(kind, str) else type(kind).__name__
-        for each in synapses:
-            line.add(*self._counter.count(each), self._counter.dense(each))
-            if self._details is not None:
-                self._details.add(name, each)
-        return line
-
-    def _adds_bias(self, synapses: list[Synapses], arguments: list[Tensor]) -> bool:
-        """Whether a call of one product is given a vector that it does not multiply by."""
-        return len(synapses) == 1 and any(
-            x.ndim == 1
-            and all(x is not operand for operand in synapses[0].operands)
-            and self.origins.constant(x) is not None
-            for x in arguments
-        )
-
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
-        origin = origin_of_result(Call(self.origins, func, args, kwargs, result))
-        results = tensors([result])
-        several = origin if isinstance(origin, list) else [origin] * len(results)
-        for x, its in zip(results, several, strict=False):
-            self.origins.put(x, its)
-        name = getattr(func, "__name__", "")
-        if name.strip("_") in HARMLESS:
-            for x in tensors((*args, *kwargs.values())):
-                constant = self.origins.constant(x)
-                if constant is not None:
-                    self.harmless |= constant.parameters
+        with self._stack.aside():
+            if args and result is args[0] and isinstance(result, Tensor):
+                self._origins.renew(result)
+            origin = origin_of_result(Call(self._origins, func, args, kwargs, result))
+            results = tensors([result])
+            several = origin if isinstance(origin, list) else [origin] * len(results)
+            for x, its in zip(results, several, strict=False):
+                self._origins.put(x, its)
+        if op_name(func) in HARMLESS:
+            self._tally.harmless |= self._tally.parameters(tensors((*args, *kwargs.values())))
 
     def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
         target, _, value = args
-        before = self.origins.of(target)
-        put = (
-            self.origins.of(value)
-            if isinstance(value, Tensor)
-            else (ZEROS if value == 0 else DENSE)
-        )
+        with self._stack.aside():
+            before = self._origins.of(target)
+            put = (
+                self._origins.of(value)
+                if isinstance(value, Tensor)
+                else (ZEROS if value == 0 else DENSE)
+            )
         result = func(*args, **kwargs)
         after = joined([before, put])
         for x in (target, target._base):
             if x is not None:
-                self.origins.put(x, after)
+                self._origins.put(x, after)
         return result

@@ -29,9 +29,16 @@ class CallNames:
         return f"{path}/{op}#{number}" if path else f"{op}#{number}"
 
 
+def base_name(function: Any) -> str:
+    """The name of a function, or of an operator of PyTorch without its overload."""
+    if isinstance(function, torch._ops.OpOverload):
+        function = function.overloadpacket
+    return getattr(function, "__name__", "call")
+
+
 def op_name(function: Callable[..., Any]) -> str:
     """The name of a function of PyTorch, the same for all its spellings."""
-    return getattr(function, "__name__", "call").strip("_").removeprefix("linalg_")
+    return base_name(function).strip("_").removeprefix("linalg_")
 
 
 def owns(module: nn.Module, parameters: frozenset[int]) -> bool:

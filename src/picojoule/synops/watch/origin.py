@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
-from picojoule.synops.magnitudes import Magnitudes, Unit
+from picojoule.synops.magnitudes import Magnitudes, Unit, in_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,14 +103,19 @@ class Origins:
     Args:
         constants: the model's parameters and buffers, by id.
         inputs: origin of a value that was handed in and is not known; None to decide by the values.
+        parameters: those of the constants that are parameters, by id.
         before: those of the passes before, where a pass goes on with what they left.
     """
 
     def __init__(
-        self, constants: set[int], inputs: Origin | None = None, before: Origins | None = None
+        self,
+        constants: set[int],
+        inputs: Origin | None = None,
+        parameters: Container[int] = (),
+        before: Origins | None = None,
     ) -> None:
         self._records: Any = WeakIdKeyDictionary()
-        self._constants, self._inputs = constants, inputs
+        self._constants, self._inputs, self._parameters = constants, inputs, parameters
         self._given: set[int] = set()
         self.unexplained: list[Tensor | None] = []  # whether values that nobody knows were spikes
         if before is not None:
@@ -118,19 +123,24 @@ class Origins:
                 self._records[x] = _Record(record.version, record.origin.without_graph())
 
     def give(self, tensors: list[Tensor]) -> None:
-        """Note what the model is called with: its values may be new, though the tensors be known."""
+        """Note what the model is called with; what was judged by its values is judged anew."""
         self._given = {id(x) for x in tensors}
         for x in tensors:
-            self._records.pop(x, None)
+            record = self._records.get(x)
+            if record is not None and record.origin.whole is not None:
+                del self._records[x]
 
     def is_given(self, x: Tensor) -> bool:
         """Whether the model was called with it, or with what it is a view of."""
         return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
-    def put(self, x: Tensor, origin: Origin) -> None:
-        """Note a tensor's origin. Whole numbers by type need no note."""
-        if x.is_floating_point() or origin.kind == "constant":
-            self._records[x] = _Record(version(x), origin)
+    def put(self, x: Tensor, origin: Origin, changes: int = 0) -> None:
+        """Note a tensor's origin. Whole numbers by type need no note.
+
+        `changes`: how many changes in place PyTorch has made but will yet enter.
+        """
+        if x.is_floating_point() or x.is_quantized or origin.kind == "constant":
+            self._records[x] = _Record(version(x) + (0 if x.is_inference() else changes), origin)
 
     def known(self, x: Tensor) -> Origin | None:
         """The origin that was noted, unless the tensor was changed in place since."""
@@ -152,6 +162,11 @@ class Origins:
         origin = self.of(x) if self.is_constant(x) else self.known(x)
         return origin if origin is not None and origin.kind == "constant" else None
 
+    def is_parameter(self, x: Tensor) -> bool:
+        """Whether a parameter is in it, not only buffers."""
+        origin = self.constant(x)
+        return origin is not None and any(i in self._parameters for i in origin.parameters)
+
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
         origin = self.known(x)
@@ -162,11 +177,12 @@ class Origins:
             return Origin("constant", parameters=frozenset([id(owner)]))
         if x.is_complex():
             return DENSE
-        source: Literal["given", "made"] = "given" if self.is_given(x) else "made"
-        if not x.is_floating_point():
+        if not x.is_floating_point() and not x.is_quantized:
             kind = SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
-            return replace(kind, source=source)
-        origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
+            return replace(kind, source="given") if self.is_given(x) else kind
+        origin = self._inputs or by_values(x)
+        if self._inputs is None and self.is_given(x):
+            origin = replace(origin, source="given")
         self.put(x, origin)
         return origin
 
@@ -186,7 +202,8 @@ class Origins:
 
 def by_values(x: Tensor) -> Origin:
     """Spikes if all values are whole numbers, which is found on the device."""
-    values = x.detach()
+    values = in_numbers(x.detach())
+    values = values.values() if values.is_sparse else values  # absent ones are zeros
     if values.numel() == 0:
         return Origin("spikes")
     least, most = values.frac().aminmax()  # NaN and infinity are not whole

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
-from picojoule.synops.watch.count import Counter, Weights
+from picojoule.synops.watch.count import Counter, Weights, data_of
 from picojoule.synops.watch.ledger import NOT_REPRODUCED, Pair
 from picojoule.synops.watch.origin import Origins
 
@@ -82,7 +82,7 @@ class PublishedCounts:
             if not call.is_one_product():
                 return Published({"strict": strict, "sinabs": sinabs}, {NOT_REPRODUCED: True})
             operands = call.synapses.operands
-            data = [i for i in range(len(operands)) if not self._is_weight(call.synapses, i)]
+            data = sorted(data_of(call.synapses, self._origins))
             x = operands[data[0]] if data else call.result
             counts: dict[str, Pair] = {
                 "strict": strict,
@@ -94,14 +94,11 @@ class PublishedCounts:
             }
             return Published(counts, self._facts(call, x))
 
-    def _is_weight(self, synapses: Synapses, index: int) -> bool:
-        constant = self._origins.of(synapses.operands[index]).kind == "constant"
-        return index in synapses.weights or constant
-
     def _nonzero(self, synapses: Synapses, pruned: bool) -> Count:
         """Synapses between non-zero values, and non-zero weights if `pruned`."""
+        data = data_of(synapses, self._origins)
         values = [
-            None if self._is_weight(synapses, i) and not pruned else _nonzero(x)
+            None if i not in data and not pruned else _nonzero(x)
             for i, x in enumerate(synapses.operands)
         ]
         return synapses.count(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from picojoule.synops.formulas import Formula
@@ -34,6 +35,13 @@ class Settings:
     conventions: bool = False
     detail: tuple[Axis, ...] = ()
     learned: Learned = field(default_factory=Learned)
+
+    def formula_of_function(self, function: Any) -> Formula | None:
+        """The user's formula for a function, or for an operator under any of its names."""
+        found = self.formulas.get(function)
+        if found is None and isinstance(function, torch._ops.OpOverload):
+            found = self.formulas.get(function.overloadpacket)
+        return found
 
     def kind_of(self, name: str, module: nn.Module) -> Spiking | None:
         """What is known of a module's spikes; None if it is an ordinary one.

@@ -1,0 +1,116 @@
+"""Products element by element: a synapse, a meeting of spikes, or only a gate or a scale.
+
+- Spikes times weights, one weight an element: each spike arrives at one synapse.
+- Dense values times a matrix of weights: multiplications. Times a vector it is a scale, as in a
+  normalisation, and is not counted.
+- Data of which each operand is spread over axes of the other (an outer product, or `q[:, None] * k`):
+  each value meets several, and each pair that meets counts.
+- Other products of data are gates (a mask, a reset, attention that lets spikes through): no synapses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from picojoule.synops.formulas import Synapses, contraction
+from picojoule.synops.formulas.synapses import Count, unknown_labels
+from picojoule.synops.magnitudes import Magnitudes
+from picojoule.synops.watch.origin import Origins
+
+Operands = Callable[..., tuple[Any, Any]]
+
+
+def _two(a: Any = None, b: Any = None, *_: Any, **named: Any) -> tuple[Any, Any]:
+    given = [x for x in (a, b, *named.values()) if x is not None]
+    return given[0], given[1]
+
+
+def _outer(a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
+    a, b = _two(a, b, **named)
+    return a.unsqueeze(-1), b
+
+
+def _last_two(_: Any, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
+    factors = [x for x in (a, b, *(named.get(n) for n in ("tensor1", "tensor2"))) if x is not None]
+    return factors[0], factors[1]
+
+
+def _end_and_weight(_: Any, end: Any = None, weight: Any = None) -> tuple[Any, Any]:
+    return end, weight
+
+
+def _outer_after_bias(_: Any, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
+    vectors = [x for x in (a, b, *(named.get(n) for n in ("vec1", "vec2"))) if x is not None]
+    return vectors[0].unsqueeze(-1), vectors[1]
+
+
+_OPERANDS: dict[str, Operands] = {
+    "mul multiply __mul__ __rmul__ __imul__ mul_ multiply_": _two,
+    "div divide true_divide __truediv__ __itruediv__ div_ divide_ true_divide_": _two,
+    "outer ger": _outer,
+    "cross linalg_cross": _two,
+    "addcmul addcmul_ addcdiv addcdiv_": _last_two,
+    "lerp lerp_": _end_and_weight,
+    "addr addr_": _outer_after_bias,
+}
+_BY_NAME = {name: operands for names, operands in _OPERANDS.items() for name in names.split()}
+_QUOTIENTS = ("div", "divide", "true_divide", "truediv", "itruediv", "addcdiv")
+
+
+def factors_of(name: str) -> Operands | None:
+    """What finds the two factors of a product element by element of this name; None for other functions."""
+    return _BY_NAME.get(name)
+
+
+def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synapses]:
+    """The synapses of a product element by element; none of a gate or a scale."""
+    if not (_has_elements(a) and _has_elements(b)):
+        return []
+    weights = [i for i, x in enumerate((a, b)) if origins.constant(x) is not None]
+    quotient = name.strip("_") in _QUOTIENTS
+    if len(weights) == 2 or (quotient and weights != [1]):
+        return []
+    if not weights:
+        return [aligned(a, b)] if _spreads(a, b) and _spreads(b, a) and not quotient else []
+    weight, data = (a, b) if weights == [0] else (b, a)
+    if _is_scale(weight) and origins.of(data).kind != "spikes":
+        return []
+    synapses = aligned(a, b, weights)
+    return [synapses if origins.is_parameter(weight) else _unless_mask(synapses, weight)]
+
+
+def aligned(a: Tensor, b: Tensor, weights: list[int] | None = None) -> Synapses:
+    """Those of a product whose operands are spread over one another's axes, as PyTorch does."""
+    labels = unknown_labels(max(a.ndim, b.ndim))
+    groups = ",".join(labels[len(labels) - x.ndim :] for x in (a, b))
+    return contraction(groups, a, b, weights=weights or [])
+
+
+def _unless_mask(synapses: Synapses, buffer: Tensor) -> Synapses:
+    """None if a buffer holds only 0 and one other value: it lets spikes through or not."""
+    held = buffer.detach().abs()
+    is_mask = ((held == 0) | (held == held.amax())).all()
+
+    def count(values: Sequence[Magnitudes | None]) -> Count:
+        return synapses.count(values) * ~is_mask
+
+    return replace(synapses, count=count)
+
+
+def _has_elements(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.numel() > 1
+
+
+def _spreads(a: Tensor, b: Tensor) -> bool:
+    """Whether `a` has an axis that `b` lacks."""
+    padded = (1,) * (a.ndim - b.ndim) + tuple(b.shape)
+    return any(n > 1 and m == 1 for n, m in zip(a.shape, padded[-a.ndim :], strict=True))
+
+
+def _is_scale(weight: Tensor) -> bool:
+    """Whether its values lie along one axis, as those of a normalisation do; spectra are kernels."""
+    return sum(length > 1 for length in weight.shape) <= 1 and not weight.is_complex()

@@ -1,0 +1,196 @@
+"""Which module of a forward pass is running, and how closely it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
+
+from picojoule.synops.formulas import Formula
+from picojoule.synops.watch.settings import Settings
+from picojoule.synops.watch.spiking import Spiking, passes_spikes_on
+
+# PyTorch runs these by one kernel for inference, but not while a mode looks at its functions
+_FUSED_FOR_INFERENCE = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
+
+
+class Look(Enum):
+    """What is looked at while a module runs."""
+
+    FUNCTIONS = auto()  # PyTorch's functions; what they hide from view is left to the witness
+    KERNELS = auto()  # the operators below them, as no function shows what happens
+    DYNAMICS = auto()  # a neuron's own arithmetic: only products of matrices are of interest
+    NOTHING = auto()  # a formula of the user's counts it whole, or it only passes spikes on
+
+
+class Frame(NamedTuple):
+    """A module that is running, and how it is watched."""
+
+    name: str
+    module: nn.Module
+    kind: Spiking | None
+    look: Look
+    ignored: bool
+
+
+class ModuleStack:
+    """The modules that are running, the innermost last.
+
+    Args:
+        root: the model.
+        settings: what the Monitor was asked to do.
+    """
+
+    def __init__(self, root: nn.Module, settings: Settings) -> None:
+        self._settings = settings
+        self._frames: list[Frame] = []
+        self._hidden = 0
+        self._names = {id(m): name for name, m in root.named_modules()}
+        self._owners: dict[int, nn.Module] | None = None
+        self.called: dict[str, nn.Module] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def top(self) -> Frame:
+        """The module that runs now."""
+        return self._frames[-1]
+
+    @property
+    def look(self) -> Look:
+        """What is looked at now."""
+        return Look.NOTHING if self._hidden or not self._frames else self._frames[-1].look
+
+    @property
+    def hidden(self) -> bool:
+        """Whether what runs now has been counted, or is the watch's own."""
+        return self._hidden > 0
+
+    def push(self, module: nn.Module) -> Frame:
+        """A module begins."""
+        parent = self._frames[-1] if self._frames else None
+        name = self._name(module, parent)
+        kind = self._settings.kind_of(name, module)
+        ignored = (parent is not None and parent.ignored) or name in self._settings.ignore
+        frame = Frame(name, module, kind, self._look_at(module, kind, parent), ignored)
+        self._frames.append(frame)
+        if not ignored:
+            self.called[name] = module
+        return frame
+
+    def push_hooks_of(self, module: nn.Module) -> None:
+        """The hooks of a module begin: what they compute for themselves is no part of the model."""
+        self._frames.append(Frame("", module, None, Look.NOTHING, True))
+
+    def pop(self) -> Frame:
+        """The innermost module ends."""
+        return self._frames.pop()
+
+    def clear(self) -> None:
+        """All have ended."""
+        self._frames.clear()
+
+    @contextmanager
+    def accounted(self) -> Iterator[None]:
+        """What runs inside has been counted as a whole."""
+        self._hidden += 1
+        try:
+            yield
+        finally:
+            self._hidden -= 1
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What runs inside is the watch's own: no part of the model, nor noticed by what it runs in.
+
+        Checkpointing, for one, compares the tensors that are saved in a first and a second run.
+        """
+        unsaved: AbstractContextManager[Any] = nullcontext()
+        if saving_can_be_followed():  # not within torch.func.grad
+            unsaved = torch.autograd.graph.saved_tensors_hooks(_itself, _itself)
+        with self.accounted(), unsaved:
+            yield
+
+    def has(self, module: nn.Module) -> bool:
+        """Whether the module is one of the model's."""
+        return id(module) in self._names
+
+    def name(self, module: nn.Module) -> str:
+        """Qualified name of a module; one that was made on the way goes by its caller and type."""
+        return self._name(module, self._frames[-1] if self._frames else None)
+
+    def formula(self, module: nn.Module) -> Formula | None:
+        """The formula for a module as a whole; None to look inside."""
+        return self._settings.formula_of(module)
+
+    def owner(self, parameters: frozenset[int]) -> nn.Module | None:
+        """The module that holds one of these parameters, given by their ids."""
+        if self._owners is None:
+            self._owners = {
+                id(p): module
+                for called in self.called.values()
+                for module in called.modules()
+                for p in _parameters_at_work(module)
+            }
+        return next((self._owners[i] for i in parameters if i in self._owners), None)
+
+    def _name(self, module: nn.Module, parent: Frame | None) -> str:
+        name = self._names.get(id(module))
+        if name is not None or parent is None:
+            return name or ""
+        return f"{parent.name}.{type(module).__name__}".lstrip(".")
+
+    def _look_at(self, module: nn.Module, kind: Spiking | None, parent: Frame | None) -> Look:
+        look = Look.FUNCTIONS if parent is None else parent.look
+        if look is Look.DYNAMICS and holds_weights(module):
+            look = Look.FUNCTIONS
+        if look is Look.NOTHING or look is Look.DYNAMICS:
+            return look
+        if self.formula(module) is not None or passes_spikes_on(module):
+            return Look.NOTHING
+        if kind is not None and kind.closed:
+            return Look.DYNAMICS
+        return Look.KERNELS if shows_no_functions(module) else look
+
+
+saving_can_be_followed: Callable[[], bool] = vars(torch._C._autograd)[
+    "_saved_tensors_hooks_is_enabled"
+]
+
+
+def is_transformed() -> bool:
+    """Whether a transform of torch.func, such as vmap, is at work."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def shows_no_functions(module: nn.Module) -> bool:
+    """Whether it runs as a script, or would run otherwise if somebody looked at its functions."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return True
+    if not isinstance(module, _FUSED_FOR_INFERENCE) or module.training:
+        return False
+    return not (torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters()))
+
+
+def holds_weights(module: nn.Module) -> bool:
+    """Whether synapses may hide in a module inside a neuron: a parameter of more than one value."""
+    return any(parameter.numel() > 1 for parameter in module.parameters())
+
+
+def _parameters_at_work(module: nn.Module) -> list[nn.Parameter]:
+    """Those that its own call multiplies by; attention's holds its last weight in a layer that is not called."""
+    own = [p for p in module._parameters.values() if p is not None]
+    if isinstance(module, nn.MultiheadAttention):
+        return [*own, *module.out_proj.parameters()]
+    holder = NonDynamicallyQuantizableLinear, nn.ParameterList, nn.ParameterDict
+    return [] if isinstance(module, holder) else own
+
+
+def _itself(x: Tensor) -> Tensor:
+    return x

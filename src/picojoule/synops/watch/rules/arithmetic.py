@@ -1,0 +1,66 @@
+"""Sums, differences, quotients and remainders of two values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from picojoule.synops.watch.call import Call, Result
+from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, joined
+from picojoule.synops.watch.rules.registry import rule
+from picojoule.synops.watch.rules.rounding import rounded
+from picojoule.synops.watch.rules.units import is_value, together
+
+
+@rule("add __add__ __radd__ __iadd__")
+def added(call: Call) -> Result:
+    """Spikes of one unit stay spikes; whole numbers of units may be added."""
+    return _sum(call)
+
+
+@rule("sub subtract __sub__ __rsub__ rsub __isub__")
+def subtracted(call: Call) -> Result:
+    """A difference, whose spikes may be negative."""
+    origin = _sum(call)
+    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+
+
+@rule("neg negative __neg__")
+def negated(call: Call) -> Result:
+    """Spikes of the other sign."""
+    return call.origins.of(call.first).scaled(-1)
+
+
+@rule("copysign")
+def signed_as(call: Call) -> Result:
+    """Spikes with the signs of something else."""
+    origin = call.origins.of(call.values[0]) if isinstance(call.values[0], Tensor) else DENSE
+    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+
+
+@rule("div divide true_divide __div__ __truediv__ __itruediv__")
+def divided(call: Call) -> Result:
+    """A quotient: by a number or one value it scales the unit."""
+    if call.kwargs.get("rounding_mode") is not None:
+        return rounded(call)
+    a, b, *_ = call.values
+    if not isinstance(a, Tensor):
+        return DENSE
+    if not isinstance(b, Tensor):
+        return call.origins.of(a).scaled(1 / b) if b != 0 else DENSE
+    first, second = call.origins.of(a), call.origins.of(b)
+    if first.kind == second.kind == "constant":
+        return joined([first, second])
+    if first.kind == "spikes" and b.numel() == 1 and second.kind != "spikes":
+        return first.scaled(1 / b.reshape(()))
+    return ZEROS if first.kind == "zeros" else DENSE
+
+
+def _sum(call: Call) -> Origin:
+    """A + alpha b, of which a whole alpha leaves whole numbers of units."""
+    a, b, *_ = (x for x in call.values if is_value(x))
+    alpha = call.kwargs.get("alpha", 1)
+    if not isinstance(b, Tensor):
+        return together(call.origins, [a, b * alpha])
+    return together(call.origins, [a, b]) if float(alpha).is_integer() else DENSE

@@ -1,0 +1,36 @@
+"""Functions that put several tensors together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from picojoule.synops.watch.call import Call, Result, tensors
+from picojoule.synops.watch.origin import joined
+from picojoule.synops.watch.rules.registry import rule
+from picojoule.synops.watch.rules.units import together, unit_map
+
+
+@rule("cat concat concatenate _chunk_cat stack hstack vstack dstack row_stack column_stack")
+def assembled(call: Call) -> Result:
+    """Tensors side by side, each of whose spikes keep their unit."""
+    pieces = tensors(call.values)
+    parts = [call.origins.of(x) for x in pieces]
+    origin = joined(parts)
+    if origin.kind != "dense" or any(part.kind != "spikes" for part in parts):
+        return origin
+    units = call.function(
+        [unit_map(x, part) for x, part in zip(pieces, parts, strict=True)],
+        *call.args[1:],
+        **{name: x for name, x in call.kwargs.items() if name not in ("tensors", "out")},
+    )
+    return replace(joined(parts, product=True), unit=units)
+
+
+@rule("block_diag cartesian_prod pad_sequence")
+def assembled_with_zeros(call: Call) -> Result:
+    """Tensors put together, with one number between them: all have to have one unit."""
+    filling = call.given("sequences batch_first padding_value").get("padding_value", 0.0)
+    number = 0.0 if isinstance(filling, torch.Tensor) else filling
+    return together(call.origins, [*tensors(call.values), number])

@@ -1,0 +1,71 @@
+"""Functions that make tensors of numbers, of nothing, or of chance."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from picojoule.synops.watch.call import Call, Result, tensors
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, ZEROS, Origin, joined
+from picojoule.synops.watch.rules.registry import rule
+from picojoule.synops.watch.rules.units import whole_units
+
+_OF_NUMBERS = Origin("constant")
+
+
+@rule("""zeros zeros_like new_zeros zero empty empty_like new_empty empty_strided new_empty_strided empty_permuted
+    _efficientzerotensor""", anew=True)  # fmt: skip
+def zeros(_: Call) -> Result:
+    """Nothing yet."""
+    return ZEROS
+
+
+@rule("""ones ones_like new_ones eye one_hot bernoulli poisson binomial randint randint_like random geometric
+    histc""", anew=True)  # fmt: skip
+def whole(_: Call) -> Result:
+    """Whole numbers, whatever was given: spikes, or what may be added to spikes."""
+    return SIGNED_SPIKES
+
+
+@rule(
+    """rand rand_like randn randn_like randperm normal uniform exponential log_normal cauchy""",
+    anew=True,
+)
+def at_random(_: Call) -> Result:
+    """Noise."""
+    return DENSE
+
+
+@rule("""arange range linspace logspace tril_indices triu_indices hann_window hamming_window bartlett_window
+    blackman_window kaiser_window fftfreq rfftfreq""")  # fmt: skip
+def of_numbers(_: Call) -> Result:
+    """A table of numbers: positions, windows."""
+    return _OF_NUMBERS
+
+
+@rule("tensor as_tensor asarray new_tensor scalar_tensor")
+def of_data(call: Call) -> Result:
+    """A table of numbers, or a copy of a tensor."""
+    given = tensors(call.values)
+    return call.origins.of(given[-1]) if given else _OF_NUMBERS
+
+
+@rule("full full_like new_full fill", anew=True)
+def full(call: Call) -> Result:
+    """One number everywhere: nothing, whole numbers as `ones` are, or a constant."""
+    by_name = [call.kwargs[name] for name in ("fill_value", "value") if name in call.kwargs]
+    value = by_name[0] if by_name else call.args[-1]
+    if isinstance(value, Tensor):
+        return call.origins.of(value)
+    if value == 0:
+        return ZEROS
+    return SIGNED_SPIKES if whole_units(value, 1.0) else _OF_NUMBERS
+
+
+@rule("eq ne lt le gt ge __eq__ __ne__ __lt__ __le__ __gt__ __ge__", anew=True)
+def compared(call: Call) -> Result:
+    """True or false; where weights are compared it is a mask of them."""
+    given = [call.origins.constant(x) for x in tensors(call.values)]
+    constants = [origin for origin in given if origin is not None]
+    if len(constants) == len(given) and any(origin.parameters for origin in constants):
+        return joined(constants)
+    return SPIKES

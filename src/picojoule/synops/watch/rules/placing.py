@@ -1,0 +1,95 @@
+"""Functions that write values into places of a tensor, or add them there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from picojoule.synops.watch.call import Call, Result
+from picojoule.synops.watch.origin import DENSE, Origin
+from picojoule.synops.watch.rules.registry import rule
+from picojoule.synops.watch.rules.summing import of_unit_1
+from picojoule.synops.watch.rules.units import together
+
+_KEPT = ("sum", "amax", "amin", "add", None)
+
+
+@rule("scatter scatter_add scatter_reduce")
+def scattered(call: Call) -> Result:
+    """Values written, added, or the larger of them; products of unit 1."""
+    given = call.given("input dim index src reduce")
+    written = given.get("src", given.get("value"))
+    return _reduced(call, written, given.get("reduce"), ("prod", "multiply"))
+
+
+@rule("index_reduce")
+def reduced_by_index(call: Call) -> Result:
+    """The same along one axis."""
+    given = call.given("input dim index source reduce")
+    return _reduced(call, given["source"], given["reduce"], ("prod",))
+
+
+@rule("index_add")
+def added_by_index(call: Call) -> Result:
+    """Values added to places along an axis, a whole number of times."""
+    whole = float(call.kwargs.get("alpha", 1)).is_integer()
+    return _written(call, call.given("input dim index source")["source"]) if whole else DENSE
+
+
+@rule("index_copy")
+def copied_by_index(call: Call) -> Result:
+    """Values written along an axis."""
+    return _written(call, call.given("input dim index source")["source"])
+
+
+@rule("index_put _unsafe_index_put _index_put_impl put masked_scatter")
+def put(call: Call) -> Result:
+    """Values written into or added to places: the third argument."""
+    return _written(call, call.values[2])
+
+
+@rule("select_scatter slice_scatter diagonal_scatter as_strided_scatter")
+def put_into_view(call: Call) -> Result:
+    """Values written into what a view would show: the second argument."""
+    return _written(call, call.values[1])
+
+
+@rule("masked_fill")
+def filled_by_mask(call: Call) -> Result:
+    """A number written where a mask is; it has to be a whole number of units."""
+    return _written(call, call.given("input mask value")["value"])
+
+
+@rule("index_fill")
+def filled_by_index(call: Call) -> Result:
+    """A number written along an axis."""
+    return _written(call, call.given("input dim index value")["value"])
+
+
+@rule("fill_diagonal")
+def filled_diagonal(call: Call) -> Result:
+    """A number written into the diagonal."""
+    return _written(call, call.given("input fill_value")["fill_value"])
+
+
+@rule("copy", anew=True)
+def copied(call: Call) -> Result:
+    """What the source is."""
+    return call.origins.of(call.values[1])
+
+
+@rule("__setitem__")
+def assigned(call: Call) -> Result:
+    """`x[places] = value`."""
+    return _written(call, call.args[2])
+
+
+def _written(call: Call, value: Any) -> Origin:
+    return together(call.origins, [call.first, value])
+
+
+def _reduced(call: Call, written: Any, reduce: Any, product: tuple[str, ...]) -> Origin:
+    origin = _written(call, written)
+    if reduce in product:
+        return of_unit_1(origin)
+    return replace(origin) if reduce in _KEPT else DENSE

@@ -1,0 +1,97 @@
+"""Enters counted calls into the ledger: SynOps and MACs, and what else was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor, nn
+
+from picojoule.synops.formulas import Synapses
+from picojoule.synops.watch.count import Counter, data_of
+from picojoule.synops.watch.detail import Details
+from picojoule.synops.watch.ledger import Ledger, Line
+from picojoule.synops.watch.names import CallNames, op_name, owns
+from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.published import CountedCall, PublishedCounts
+from picojoule.synops.watch.settings import Settings
+
+
+class Tally:
+    """The counts of one forward pass.
+
+    `counted` and `harmless` are the ids of parameters in counted calls, and in functions that have
+    no synapses by nature.
+    """
+
+    def __init__(self, settings: Settings, origins: Origins) -> None:
+        self.ledger = Ledger()
+        self.counted: set[int] = set()
+        self.harmless: set[int] = set()
+        self._origins = origins
+        self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
+        self._names = CallNames()
+        self._published = (
+            PublishedCounts(origins, settings.weights) if settings.conventions else None
+        )
+        self._details = (
+            Details(settings.detail, origins, self._counter.mask, settings.dense_as_spikes)
+            if settings.detail
+            else None
+        )
+
+    @property
+    def details(self) -> Details | None:
+        """SynOps by sample, step and channel, if they were asked for."""
+        return self._details
+
+    def parameters(self, values: Iterable[Tensor]) -> frozenset[int]:
+        """Ids of the parameters and buffers that these tensors are made of."""
+        known = (self._origins.constant(x) for x in values)
+        return frozenset[int]().union(*(origin.parameters for origin in known if origin))
+
+    def has_data(self, synapses: list[Synapses]) -> bool:
+        """Whether anything but weights is multiplied."""
+        return any(
+            data_of(each, self._origins) or len(each.weights) == len(each.operands)
+            for each in synapses
+        )
+
+    def name(self, path: str, module: nn.Module, function: Any, parameters: frozenset[int]) -> str:
+        """The layer's name if the call is its own, else one for the call."""
+        if path and owns(module, parameters):
+            return path
+        return self._names.name(path, function, parameters)
+
+    def enter(self, name: str, kind: str, synapses: list[Synapses]) -> Line:
+        """Count a call."""
+        line = self.ledger.line(name)
+        line.kind = kind
+        for each in synapses:
+            line.add(*self._counter.count(each), self._counter.dense(each))
+            if self._details is not None:
+                self._details.add(name, each)
+        return line
+
+    def publish(self, line: Line, call: CountedCall) -> None:
+        """Enter what others count of a call, if that was asked for."""
+        if self._published is not None:
+            line.publish(*self._published.of(call))
+
+    def add_biases(
+        self, line: Line, synapses: list[Synapses], arguments: list[Tensor], result: Any
+    ) -> None:
+        """Enter the additions of a call of one product that is given a vector it does not multiply by."""
+        given = len(synapses) == 1 and any(
+            x.ndim == 1
+            and all(x is not operand for operand in synapses[0].operands)
+            and self._origins.constant(x) is not None
+            for x in arguments
+        )
+        if given and isinstance(result, Tensor):
+            line.biases += result.numel()
+
+
+def kind_of_call(function: Any, module: nn.Module | None) -> str:
+    """What a line says it is: the layer's type, or the function."""
+    return op_name(function) if module is None else type(module).__name__
