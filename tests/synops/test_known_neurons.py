@@ -182,7 +182,7 @@ NORSE: dict[str, Known] = {
     },
     **{
         name: Known(
-            once(getattr(norse, name)), steps_with_state, None if name.startswith("LI" "C") or name == "LIBoxCell" else 1.0, sure=False
+            once(getattr(norse, name)), steps_with_state, None if name == "LICell" or name == "LIBoxCell" else 1.0, sure=False
         )
         for name in _CELLS.split()
     },

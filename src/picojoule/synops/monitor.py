@@ -23,7 +23,7 @@ from picojoule.synops.watch.known import KnownCalls, WitnessMode
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origins
 from picojoule.synops.watch.settings import Settings
-from picojoule.synops.watch.spiking import TimeAxis
+from picojoule.synops.watch.spiking import TIME_AXES, TimeAxis
 from picojoule.synops.watch.uncompiled import Uncompiled
 
 _INPUTS = {"auto": None, "spikes": SIGNED_SPIKES, "dense": DENSE}
@@ -112,7 +112,7 @@ class Monitor:
         witness: WitnessMode = "auto",
     ) -> None:
         _check_choice("weights", weights, ("all", "nonzero"))
-        _check_choice("time_axis", time_axis, (None, "bt", "tb", "last", "folded", "loop", "outer"))
+        _check_choice("time_axis", time_axis, (None, *TIME_AXES))
         _check_choice("inputs", inputs, tuple(_INPUTS))
         _check_choice("convention", convention, ("strict", "sinabs"))
         _check_choice("witness", witness, ("auto", "always", "off"))

@@ -166,7 +166,7 @@ class WatchedForward:
         self, module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any
     ) -> None:
         parent = self.stack.top
-        if parent.look in (Look.FUNCTIONS, Look.KERNELS):
+        if parent.look is not Look.NOTHING:
             with self.stack.aside():
                 self._count_module(module, parent, args, kwargs, output)
 
@@ -187,7 +187,7 @@ class WatchedForward:
     def _push(self, module: nn.Module, inputs: list[Tensor]) -> None:
         parent = self.stack.top if len(self.stack) else None
         frame = self.stack.push(module)
-        if parent is not None and parent.look is Look.DYNAMICS is not frame.look:
+        if parent is not None and parent.look is Look.DYNAMICS:
             self.neurons.feed(inputs)
         self.neurons.enter(module, frame.kind, inputs)
         if inputs:

@@ -82,14 +82,13 @@ class FunctionWatch(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
+        self._neurons.see_function(func, args, kwargs)
         if is_transformed():  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
         formula = self._settings.formula_of_function(func) or formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs)
-        if self._neurons.search is not None:
-            self._neurons.search.see_function(func, args, kwargs)
         if is_conditional(func):
             return self._count_if_any(func, args, kwargs)
         if getattr(func, "__name__", "") == "__setitem__":

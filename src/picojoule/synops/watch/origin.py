@@ -124,10 +124,12 @@ class Origins:
                 self._records[x] = _Record(record.version, record.origin.without_graph())
 
     def give(self, tensors: list[Tensor]) -> None:
-        """Note what the model is called with: its values may be new, though the tensors be known."""
+        """Note what the model is called with; what was judged by its values is judged anew."""
         self._given = {id(x) for x in tensors}
         for x in tensors:
-            self._records.pop(x, None)
+            record = self._records.get(x)
+            if record is not None and record.origin.whole is not None:
+                del self._records[x]
 
     def is_given(self, x: Tensor) -> bool:
         """Whether the model was called with it, or with what it is a view of."""

@@ -11,6 +11,7 @@ from picojoule.layers import SpikingMaxPooling2dLayer, SqueezeMixin, StatefulLay
 from picojoule.synops.magnitudes import Unit
 
 TimeAxis = Literal["bt", "tb", "last", "folded", "loop", "outer"]
+TIME_AXES: tuple[TimeAxis, ...] = ("bt", "tb", "last", "folded", "loop", "outer")
 _PASSING = (SumPool2d, SpikingMaxPooling2dLayer)
 
 

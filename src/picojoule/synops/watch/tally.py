@@ -61,8 +61,7 @@ class Tally:
         )
         if has_data:
             self.counted |= self.parameters(arguments)
-            if self._neurons.search is not None:
-                self._neurons.search.see_synapses()
+            self._neurons.see_synapses()
         return has_data
 
     def name(self, path: str, module: nn.Module, function: Any, parameters: frozenset[int]) -> str:
