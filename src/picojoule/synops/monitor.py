@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
+import torch
 from torch import Tensor, nn
 
 from picojoule.layers import HookHandles
@@ -155,7 +156,16 @@ class Monitor:
     # ---- watching
 
     def attach(self) -> Self:
-        """Start to watch; the same as entering the `with` block."""
+        """Start to watch; the same as entering the `with` block.
+
+        Raises:
+            TypeError: the model itself is a script, which takes no hooks.
+        """
+        if isinstance(self._model, torch.jit.ScriptModule):
+            raise TypeError(
+                f"Monitor: the model itself is a script ({type(self._model).__name__}), which takes no hooks. Wrap it, "
+                "model = nn.Sequential(script), and watch and call that."
+            )
         if not self._attached:
             pre = _ModelHook(self, "_begin")
             post = _ModelHook(self, "_end")

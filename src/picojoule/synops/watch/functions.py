@@ -13,7 +13,7 @@ from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional, scales
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
-from picojoule.synops.watch.names import op_name, owns
+from picojoule.synops.watch.names import op_name
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
@@ -107,13 +107,15 @@ class FunctionWatch(TorchFunctionMode):
 
     def _run_counted(self, func: Any, synapses: list[Synapses], args: Any, kwargs: Any) -> Any:
         arguments = tensors((*args, *kwargs.values()))
+        self._tally.adopt(self._stack.replaced_parameters())
         parameters = self._tally.parameters(arguments)
         frame, line = self._stack.top, None
-        module = frame.module if owns(frame.module, parameters) else None
+        module = frame.module if self._stack.owns(frame.module, parameters) else None
         with self._stack.aside():
-            has_data = self._tally.account(synapses, arguments)
+            has_data = self._tally.account(frame, synapses, arguments)
             if has_data and not frame.ignored:
-                name = self._tally.name(frame.name, frame.module, func, parameters)
+                name = frame.name if module is not None else ""
+                name = name or self._tally.name(frame.name, func, parameters)
                 line = self._tally.enter(name, kind_of_call(func, module), synapses)
         with self._stack.accounted():
             result = func(*args, **kwargs)
