@@ -131,7 +131,7 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._seen.products = True
         self.seen_outside |= not self._within and self._stack.look is Look.FUNCTIONS
         arguments = tensors((*args, *kwargs.values()))
-        self._tally.adopt(self._stack.replaced_parameters())
+        self._tally.adopt(self._stack.replaced_parameters(), arguments)
         frame, entered = self._stack.top, []
         with _autograd(), self._stack.aside():
             has_data = self._tally.account(frame, synapses, arguments)
