@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -84,8 +85,9 @@ class SynopsLimit:
 class EnergyLimit:
     """At most so many joules per sample in some layers together.
 
-    A layer's joules are those of its SynOps and MACs. Those of the whole model contain the updates
-    of its neurons too, where the profile has a price for them. What the profile cannot price is an error.
+    As `monitor.energy_j(profile)` and `report.energy_by_layer(profile)` have them: those of SynOps, MACs and
+    the updates of neurons, each where the profile has a price, and of memory traffic where the profile's name says
+    so. Synapses and MACs that the profile cannot price are an error.
 
     Args:
         layers: names of counted layers; none for the whole model.
@@ -128,15 +130,17 @@ class EnergyLimit:
     def read(self, monitor: Monitor) -> Reading:
         """The joules now."""
         synops, macs = monitor.synops.per_sample, monitor.macs.per_sample
+        updates = monitor.neuron_updates.per_sample
         layers = self.layers or tuple(synops)
         spikes = _added(synops, layers)
-        dense = sum((macs[name] for name in layers), start=torch.zeros(()))
-        updates = 0.0
-        if self.has_updates:
-            rates = monitor.rates
-            updates = sum(rates[name].numel() for name in rates) * monitor.synops.time
-        total = energy_j(self.profile, synops=spikes.value, macs=dense, neuron_updates=updates)
-        fixed = energy_j(self.profile, synops=spikes.fixed, macs=dense, neuron_updates=updates)
+        neurons = tuple(name for name in self.layers or updates if name in updates)
+        priced = partial(
+            energy_j,
+            self.profile,
+            macs=_added(macs, layers).value,
+            neuron_updates=_added(updates, neurons).value,
+        )
+        total, fixed = priced(synops=spikes.value), priced(synops=spikes.fixed)
         return Reading(
             torch.as_tensor(total.total_j), torch.as_tensor(fixed.total_j), spikes.fixed_layers
         )

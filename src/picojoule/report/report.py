@@ -143,10 +143,11 @@ class Report:
     # ---- joules
 
     def energy(self, profile: Profile) -> NetworkEnergy:
-        """Joules per sample on a chip or technology, with memory and without, beside the ANN's.
+        """Joules per sample on a chip or technology, as `monitor.energy_j` has them, beside the ANN's.
 
         Args:
-            profile: a name, such as "loihi" or "45nm-int8+dram", or a profile of your own.
+            profile: a name, such as "loihi", or a profile of your own. A memory is added where the
+                name says so, as in "45nm-int8+dram".
 
         Raises:
             ValueError: there is no such profile, or it publishes limits instead of joules.
@@ -234,7 +235,7 @@ class Report:
             >>> report = Report(model="Net", rows=(row,), samples=1, num_timesteps=10)
             >>> figure = report.plot_energy("loihi")
             >>> figure.axes[0].get_title()
-            'Energy by layer on loihi, with memory'
+            'Modelled energy by layer on loihi, with memory'
         """
         layers = self.energy_by_layer(profile)
         return plot_energy(self.energy(profile), layers, None if path is None else Path(path))
