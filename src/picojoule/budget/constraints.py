@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, NamedTuple
@@ -29,6 +30,15 @@ class Reading(NamedTuple):
     value: Tensor
     fixed: Tensor
     fixed_layers: tuple[str, ...] = ()
+
+
+def mean(readings: Sequence[Reading]) -> Reading:
+    """Of the micro-batches of one step."""
+    return Reading(
+        torch.stack([each.value for each in readings]).mean(0),
+        torch.stack([each.fixed for each in readings]).mean(0),
+        readings[-1].fixed_layers,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +74,23 @@ class SynopsLimit:
     @property
     def name(self) -> str:
         """The quantity and where."""
-        return f"synops_per_{self.per} of {where(self.layers, self.label)}"
+        return f"synops_per_{self.per} of {self.place}"
+
+    @property
+    def place(self) -> str:
+        """The layers, the group, or the model."""
+        return where(self.layers, self.label)
 
     @property
     def upper(self) -> bool:
         """Whether the bound is a maximum."""
         return True
+
+    def timesteps(self, monitor: Monitor) -> float:
+        """Time steps in the unit of the bound: of a sample, of a second, or one."""
+        if self.per == "second" and self.dt_s:
+            return 1 / self.dt_s
+        return monitor.synops.time if self.per == "sample" else 1.0
 
     def read(self, monitor: Monitor) -> Reading:
         """The SynOps now."""
@@ -115,7 +136,12 @@ class EnergyLimit:
     @property
     def name(self) -> str:
         """The quantity and where."""
-        return f"energy_j of {where(self.layers, self.label)}"
+        return f"energy_j of {self.place}"
+
+    @property
+    def place(self) -> str:
+        """The layers, the group, or the model."""
+        return where(self.layers, self.label)
 
     @property
     def upper(self) -> bool:
@@ -197,6 +223,11 @@ class RateBound:
         return (
             f"{kind} of {self.layer if self.of == 'layer' else f'each {self.of} of {self.layer}'}"
         )
+
+    @property
+    def place(self) -> str:
+        """The layer."""
+        return self.layer
 
     def read(self, monitor: Monitor) -> Reading:
         """The rates now: a scalar, or one a channel or neuron."""
