@@ -48,7 +48,11 @@ def test_bars_are_the_joules(tmp_path: Path) -> None:
     assert sum(widths(total.patches)) == pytest.approx(
         float(whole.total_j + whole.ann_compute_only.total_j + whole.ann_with_memory.total_j)
     )
-    assert [label.get_text() for label in by_layer.get_yticklabels()] == ["0", "1", "2"]
+    assert [label.get_text() for label in by_layer.get_yticklabels()] == [
+        "0 Linear",
+        "1 IAF",
+        "2 Linear",
+    ]
     assert total.get_xlabel() == "Energy per sample, modelled"
 
 

@@ -25,6 +25,7 @@ from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.violation import BudgetWarning, Violation, violations
 from picojoule.energy import EnergyProfile
+from picojoule.printable import printable
 from picojoule.synops.monitor import Monitor
 
 
@@ -223,7 +224,7 @@ class Budget:
         for name, reason in reasons.items():
             if name not in self._declared and name not in self._told:
                 self._told.add(name)
-                warnings.warn(f"Budget: {reason}", BudgetWarning, stacklevel=stacklevel)
+                warnings.warn(f"Budget: {printable(reason)}", BudgetWarning, stacklevel=stacklevel)
 
     def _all(self) -> dict[str, Constraint]:
         if not self._constraints:

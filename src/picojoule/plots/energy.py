@@ -37,7 +37,7 @@ _ANN: dict[str, Any] = {"facecolor": "white", "edgecolor": "black"}
 
 
 def plot_energy(
-    whole: NetworkEnergy, layers: Mapping[str, NetworkEnergy], path: Path | None = None
+    whole: NetworkEnergy, layers: Mapping[str, NetworkEnergy], path: str | Path | None = None
 ) -> Figure:
     """Stacked bars of modelled joules per sample: by layer, and of the whole network.
 

@@ -54,6 +54,7 @@ class Monitor(CountingMonitor):  # noqa: D101
             if self._settings.conventions
             else Conventions(),
             neuron_updates_per_sample=self.neuron_updates.per_sample.total.item(),
+            warnings=synops.warnings,
         )
 
     def energy_j(self, profile: str | EnergyProfile, *, strict: bool = False) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from picojoule.energy import EnergyBreakdown
@@ -46,7 +47,11 @@ def energy_by_layer(report: Report, profile: Profile) -> dict[str, NetworkEnergy
 
 def with_energy(plain: Document, energy: NetworkEnergy) -> Document:
     """The tables and notes of a report, and those of its joules below."""
-    return Document((*plain.tables, energy_table(energy)), (*plain.notes, *energy_notes(energy)))
+    return replace(
+        plain,
+        tables=(*plain.tables, energy_table(energy)),
+        notes=(*plain.notes, *energy_notes(energy)),
+    )
 
 
 def energy_table(energy: NetworkEnergy) -> Table:

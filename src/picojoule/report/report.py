@@ -45,6 +45,7 @@ class Report:
         counted_by: the convention of the rows.
         weights: whether pruned weights count as synapses ("all") or not ("nonzero").
         conventions: what the counters of others count, if the Monitor had `conventions=True`.
+        warnings: what could not be known, such as the time steps, with the option to pass; shown above all.
 
     Example:
         >>> import picojoule
@@ -67,6 +68,7 @@ class Report:
     counted_by: Literal["strict", "sinabs"] = "strict"
     weights: Literal["all", "nonzero"] = "all"
     conventions: Conventions = field(default_factory=Conventions)
+    warnings: tuple[str, ...] = ()
 
     # ---- totals
 
@@ -216,7 +218,7 @@ class Report:
         Raises:
             ImportError: matplotlib is missing.
         """
-        return draw_operations(self, None if path is None else Path(path))
+        return draw_operations(self, path)
 
     def plot_energy(self, profile: Profile, path: Path | str | None = None) -> Figure:
         """Draw the joules of each layer and of the whole, beside those of the ANN; needs matplotlib.
@@ -238,4 +240,5 @@ class Report:
             'Modelled energy by layer on loihi, with memory'
         """
         layers = self.energy_by_layer(profile)
-        return plot_energy(self.energy(profile), layers, None if path is None else Path(path))
+        shown = {row.label: layers[row.name] for row in self.rows}
+        return plot_energy(self.energy(profile), shown, path)
