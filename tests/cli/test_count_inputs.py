@@ -157,6 +157,28 @@ def test_the_built_in_models_as_train_names_them() -> None:
     assert counted("recurrent", "--num-timesteps", "7")[0]["num_timesteps"] == 7
 
 
+def test_a_page_without_matplotlib_has_no_pictures_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = run("./networks.py:build", "--input", "ones.npy", "--format", "html")
+    assert done.exit_code == 0
+    assert "<table>" in done.stdout
+    assert "<img" not in done.stdout
+    assert "pip install 'picojoule[plot]'" in done.stderr
+
+
+def test_the_state_that_a_model_comes_with_is_no_part_of_the_count() -> None:
+    Path("used.py").write_text(
+        "import torch\nfrom networks import build\nmodel = build()\nmodel(0.3 * torch.ones(5, 1, 3))\n"
+    )
+    report, told = counted("./used.py:model", "--input", "ones.npy")
+    assert report["totals"]["synops_per_sample"] == 360
+    assert "reset" not in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -16,6 +16,8 @@ from picojoule import energy
 from picojoule.cli.counted_run import build, default_input, run
 from picojoule.cli.failure import explained
 from picojoule.cli.model_input import model_input
+from picojoule.cli.pictures import why_no_pictures
+from picojoule.printable import printable
 from picojoule.report import Monitor, Report
 from picojoule.synops import MonitorWarning
 from picojoule.training.weights import load_weights
@@ -160,10 +162,12 @@ def count(
         )
         taken, notes = run(network, monitor, shown, samples)
         report = monitor.report()
-        typer.echo(f"Input: {taken.words}.", err=True)
-        for sentence in [*(f"{note}." for note in notes), *_checked(monitor)]:
-            typer.echo(f"Note: {sentence}", err=True)
-        written = _written(report, chosen, profile, monitor.rates).rstrip("\n") + "\n"
+        typer.echo(f"Input: {printable(taken.words)}.", err=True)
+        no_pictures = why_no_pictures() if chosen == Format.html else None
+        for sentence in [*notes, *_checked(monitor), *filter(None, [no_pictures])]:
+            typer.echo(f"Note: {printable(sentence)}", err=True)
+        pictures = None if no_pictures else monitor.rates
+        written = _written(report, chosen, profile, pictures).rstrip("\n") + "\n"
         if output is None:
             typer.echo(written, nl=False)
         else:
@@ -205,12 +209,15 @@ def _check_writable(output: Path) -> None:
         )
 
 
-def _written(report: Report, form: Format, profile: str | None, rates: Mapping[str, Tensor]) -> str:
+def _written(
+    report: Report, form: Format, profile: str | None, rates: Mapping[str, Tensor] | None
+) -> str:
+    """The report in that form; a page has pictures if there are rates to draw."""
     write: dict[Format, Callable[..., str]] = {
         Format.table: report.to_text,
         Format.json: report.to_json,
         Format.latex: report.to_latex,
-        Format.html: partial(report.to_html, picture=True, rates=rates),
+        Format.html: partial(report.to_html, picture=rates is not None, rates=rates),
         Format.markdown: report.to_markdown,
     }
     return write[form](profile=profile)

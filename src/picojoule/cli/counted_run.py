@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import nn
 
@@ -9,6 +11,7 @@ from picojoule.cli.folded_batch import batch_of_input
 from picojoule.cli.model_input import ModelInput
 from picojoule.layers import reset_states
 from picojoule.report import Monitor
+from picojoule.synops import MonitorWarning
 from picojoule.synops.watch.checks import UncountedLayerError
 from picojoule.training.factories import BUILT_IN, load_model, reason
 from picojoule.training.models import build_model
@@ -61,12 +64,12 @@ def run(
         ValueError: the model raised; the message says what and where.
     """
     network.eval()
+    reset_states(network)
     attempts = [shown, shown.as_floats()] if shown.has_whole_numbers else [shown]
     failed: list[Exception] = []
     for attempt in attempts:
         try:
-            with torch.no_grad(), monitor, batch_of_input(network, attempt.first, samples) as notes:
-                network(*attempt.args, **attempt.kwargs)
+            notes = _call(network, monitor, attempt, samples)
         except UncountedLayerError as error:
             raise NotImplementedError(_ways_on(error)) from error
         except Exception as error:
@@ -80,6 +83,20 @@ def run(
     raise ValueError(
         f"The model does not take an input of shape {shown.shapes}: {reason(first)}"
     ) from first
+
+
+def _call(
+    network: nn.Module, monitor: Monitor, shown: ModelInput, samples: int | None
+) -> list[str]:
+    with (
+        torch.no_grad(),
+        warnings.catch_warnings(),
+        monitor,
+        batch_of_input(network, shown.first, samples) as notes,
+    ):
+        warnings.simplefilter("ignore", MonitorWarning)  # the report has them
+        network(*shown.args, **shown.kwargs)
+    return notes
 
 
 def _ways_on(error: UncountedLayerError) -> str:

@@ -36,7 +36,7 @@ class _Batch:
         elif getattr(layer, "batch_size", -1) == 1 and len(args[0]) > 1 and not self.notes:
             self.notes.append(
                 f"the first axis of the input, {len(args[0])}, is taken for the time steps of 1 sample, for which the "
-                "layers were built; if it holds several samples, say how many with --samples"
+                "layers were built; if it holds several samples, say how many with --samples."
             )
 
     def _fit(self, batch: int, time: int) -> None:
