@@ -108,8 +108,8 @@ class Reach:
         )
         return (
             f"{name} = {constraint.bound:g} cannot be reached by training: {worst:.4g} come from {', '.join(places)}, "
-            f"where nothing that is trained takes part. {rest} It counts as violated, and the budget as not met; "
-            f"change the bound, or say that you know it with Budget(unreachable=[{name!r}])."
+            f"where nothing that is trained takes part. {rest} It stays violated, and the budget not met, unless you "
+            f"declare it: Budget(unreachable=[{name!r}])."
         )
 
     # ---- resuming
