@@ -12,9 +12,7 @@ from picojoule.budget.constraints import Constraint, EnergyLimit, RateBound, Rea
 from picojoule.energy import energy_j
 from picojoule.synops.monitor import Monitor
 
-LEAST_ACTIVITY = (
-    0.02  # spikes per synapse and step of the trained layers, where a limit leaves them nothing
-)
+LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
 
 
 class Reach:
@@ -85,9 +83,13 @@ class Reach:
         """What the trained layers spend at the least activity, in the unit of the bound; 0 if there are none."""
         if isinstance(limit, RateBound):
             return 0.0
-        trained = set(limit.layers or monitor.synops) - set(self._places[limit.name])
-        dense = sum((monitor.dense[name].detach() for name in trained), start=torch.zeros(()))
-        synops = LEAST_ACTIVITY * dense
+        given, layers, dense = (
+            self._places[limit.name],
+            limit.layers or monitor.synops,
+            monitor.dense,
+        )
+        trained = (dense[name].detach() for name in layers if name not in given)
+        synops = LEAST_ACTIVITY * sum(trained, start=torch.zeros(()))
         if isinstance(limit, EnergyLimit):
             return float(energy_j(limit.profile, synops=synops * monitor.synops.time).total_j)
         return float(synops) * limit.timesteps(monitor)

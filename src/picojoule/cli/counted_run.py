@@ -17,7 +17,7 @@ from picojoule.training.factories import BUILT_IN, load_model, reason
 from picojoule.training.models import build_model
 
 # what the built-in models take where no input is named: those of the bundled images, and of spoken digits
-_SHAPES = {"lenet": "1,{}1,28,28", "recurrent": "1,{}700"}
+_SHAPES = {"lenet": "1,{},1,28,28", "recurrent": "1,{},700"}
 _STEPS = {"lenet": 5, "recurrent": 100}
 _CLASSES = {"lenet": 10, "recurrent": 20}
 
@@ -37,7 +37,7 @@ def default_input(model: str, num_timesteps: int | None) -> list[str]:
             "--input is missing: the shape as the model takes it, batch first, such as 1,50,2,34,34; or an .npy or "
             ".pt file."
         )
-    return [_SHAPES[model].format(f"{num_timesteps or _STEPS[model]},")]
+    return [_SHAPES[model].format(num_timesteps or _STEPS[model])]
 
 
 def build(model: str, shown: ModelInput, num_timesteps: int | None, seed: int) -> nn.Module:
@@ -79,7 +79,7 @@ def run(
             return attempt, notes
     first = failed[0]
     if str(first).startswith(("Monitor:", "--")):
-        raise first
+        raise ValueError(str(first)) from first
     raise ValueError(
         f"The model does not take an input of shape {shown.shapes}: {reason(first)}"
     ) from first

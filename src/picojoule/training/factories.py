@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from torch import nn
 from picojoule.convert import from_nir
 
 BUILT_IN = ("lenet", "recurrent")
+_INSTALLED = sysconfig.get_paths()
+_LIBRARIES = (_INSTALLED["stdlib"], _INSTALLED["purelib"], Path(__file__).parents[1])
 
 
 def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
@@ -149,10 +152,9 @@ def reason(error: BaseException) -> str:
     plain = isinstance(error, ValueError | RuntimeError) and text
     words = text if plain else f"{kind}: {text}" if text else kind
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        f for f in frames if not any(p in Path(f.filename).parts for p in ("torch", "picojoule"))
-    ]
-    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    lines = [(Path(frame.filename), frame.lineno) for frame in frames]
+    theirs = [(f, n) for f, n in lines if not any(f.is_relative_to(each) for each in _LIBRARIES)]
+    place = f" ({theirs[-1][0].name}, line {theirs[-1][1]})" if theirs else ""
     return f"{words}{place}"
 
 
