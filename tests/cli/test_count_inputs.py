@@ -1,5 +1,6 @@
 """What `picojoule count` shows a model, and what it says where a model or a file is at fault."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from picojoule.cli.model_input import model_input
 from tests.cli.test_count_command import PART, refused, run
 
 NETWORKS = '''
@@ -217,6 +219,18 @@ def test_faults_are_named(arguments: list[str], message: str) -> None:
     torch.save(3, "number.pt")
     model, *others = arguments
     assert message in refused(f"./networks.py:{model}", *others)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_damaged_pt_files_are_one_kind_of_error(zipped: bool) -> None:
+    torch.save([torch.ones(2, 3)], "good.pt", _use_new_zipfile_serialization=zipped)
+    content, random = Path("good.pt").read_bytes(), np.random.default_rng(0)
+    for _ in range(100):
+        at, length = random.integers(len(content)), random.integers(1, 40)
+        damaged = content[:at] + random.bytes(int(random.integers(9))) + content[at + length :]
+        Path("damaged.pt").write_bytes(damaged)
+        with contextlib.suppress(ValueError):
+            model_input(["damaged.pt"], rate=0.1, dense=False, seed=0)
 
 
 @pytest.mark.parametrize(

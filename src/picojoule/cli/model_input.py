@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -125,7 +124,9 @@ def _read_pt(file: Path) -> tuple[Any, str]:
     """A tensor, a list of the arguments, or a dict of them by name; no pickle that could run code."""
     try:
         content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle raises nearly anything
         raise ValueError(
             f"{file} holds more than tensors, or is damaged, and is not loaded: a pickle can run code."
         ) from error
