@@ -137,6 +137,18 @@ def test_samples_of_layers_built_for_another_batch_are_samples(model: str) -> No
     assert "--samples" not in told
 
 
+def test_samples_of_layers_of_sinabs_itself_are_samples() -> None:
+    pytest.importorskip("sinabs")
+    same = NETWORKS.replace("from picojoule.layers", "from sinabs.layers")
+    Path("networks.py").write_text(same.replace("7.0)", "7.0, spike_fn=MultiSpike)"))
+    with Path("networks.py").open("a") as file:
+        file.write("\n\nfrom sinabs.activation import MultiSpike\n")
+    np.save("four.npy", np.ones((4, 10, 3)))
+    report, _ = counted("./networks.py:folding", "--input", "four.npy")
+    assert (report["samples"], report["num_timesteps"]) == (4, 10)
+    assert report["totals"]["synops_per_sample"] == 10 * 3 * 4 + 2 * 4 * 4
+
+
 def test_samples_in_one_axis_with_the_time_are_asked_for() -> None:
     np.save("folded.npy", np.ones((40, 3)))
     command = ("./networks.py:folded", "--input", "folded.npy")

@@ -1,4 +1,7 @@
-"""Layers that fold batch and time get the batch of the input, whatever they were built for."""
+"""Layers that fold batch and time get the batch of the input, whatever they were built for.
+
+Those of sinabs itself are known by their names and attributes, which are ours, too.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from picojoule.layers import FlattenTime, HookHandles, UnflattenTime, set_batch_size
-from picojoule.layers.squeeze import SqueezeMixin
+from picojoule.layers import HookHandles
 
 
 class _Batch:
@@ -17,7 +19,7 @@ class _Batch:
 
     def __init__(self, network: nn.Module, x: Tensor) -> None:
         self._network, self._x = network, x
-        self.folding = [(n, m) for n, m in network.named_modules() if isinstance(m, SqueezeMixin)]
+        self.folding = [(name, m) for name, m in network.named_modules() if _folds(m)]
         self._known = False
         self.notes: list[str] = []
 
@@ -41,13 +43,23 @@ class _Batch:
 
     def _fit(self, batch: int, time: int) -> None:
         for name, layer in self.folding:
-            if layer.batch_size == -1 and layer.num_timesteps != time:
+            steps = getattr(layer, "num_timesteps", -1)
+            if getattr(layer, "batch_size", -1) == -1 and steps != time:
                 raise ValueError(
                     f"--input has {batch} samples of {time} time steps, but layer {name!r} was built for "
-                    f"num_timesteps={layer.num_timesteps}. Build it with that number, or with batch_size."
+                    f"num_timesteps={steps}. Build it with that number, or with batch_size."
                 )
-        set_batch_size(self._network, batch)
+        self.set(batch)
         self._known = True
+
+    def set(self, batch: int) -> None:
+        """As `picojoule.set_batch_size`, which knows our own layers alone."""
+        modules: Iterator[Any] = self._network.modules()
+        for module in modules:
+            if _folds(module) and module.batch_size != -1:
+                module.batch_size, module.num_timesteps = batch, -1
+            elif _is(module, "UnflattenTime"):
+                module.batch_size = batch
 
 
 @contextmanager
@@ -68,17 +80,26 @@ def batch_of_input(network: nn.Module, x: Tensor, samples: int | None) -> Iterat
     batch = _Batch(network, x)
     with HookHandles() as handles:
         if samples is not None:
-            if not any(isinstance(m, SqueezeMixin | UnflattenTime) for m in network.modules()):
+            if not (batch.folding or any(_is(m, "UnflattenTime") for m in network.modules())):
                 raise ValueError(
                     "--samples is for models whose layers fold batch and time (IAFSqueeze and its kind); this one has "
                     "none. Say where its input has its time with --time-axis."
                 )
-            set_batch_size(network, samples)
+            batch.set(samples)
         else:
             for module in network.modules():
-                if isinstance(module, FlattenTime):
+                if _is(module, "FlattenTime"):
                     handles.add(module.register_forward_pre_hook(batch.at_flatten, prepend=True))
             for _, layer in batch.folding:
-                if isinstance(layer, nn.Module):
-                    handles.add(layer.register_forward_pre_hook(batch.at_folded, prepend=True))
+                handles.add(layer.register_forward_pre_hook(batch.at_folded, prepend=True))
         yield batch.notes
+
+
+def _folds(module: nn.Module) -> bool:
+    """Whether it takes batch and time in one axis, as `IAFSqueeze`."""
+    sizes = [getattr(module, name, None) for name in ("batch_size", "num_timesteps")]
+    return all(isinstance(size, int) for size in sizes)
+
+
+def _is(module: nn.Module, name: str) -> bool:
+    return type(module).__name__ == name
