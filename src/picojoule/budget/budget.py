@@ -224,7 +224,11 @@ class Budget:
         for name, reason in reasons.items():
             if name not in self._declared and name not in self._told:
                 self._told.add(name)
-                warnings.warn(f"Budget: {printable(reason)}", BudgetWarning, stacklevel=stacklevel)
+                told = (
+                    f"Budget: {reason} It stays violated, and the budget not met, unless you declare it: "
+                    f"Budget(unreachable=[{name!r}])."
+                )
+                warnings.warn(printable(told), BudgetWarning, stacklevel=stacklevel)
 
     def _all(self) -> dict[str, Constraint]:
         if not self._constraints:

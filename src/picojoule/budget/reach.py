@@ -83,19 +83,15 @@ class Reach:
         """What the trained layers spend at the least activity, in the unit of the bound; 0 if there are none."""
         if isinstance(limit, RateBound):
             return 0.0
-        given, layers, dense = (
-            self._places[limit.name],
-            limit.layers or monitor.synops,
-            monitor.dense,
-        )
-        trained = (dense[name].detach() for name in layers if name not in given)
+        given, dense = self._places[limit.name], monitor.dense
+        trained = (dense[name].detach() for name in limit.layers or dense if name not in given)
         synops = LEAST_ACTIVITY * sum(trained, start=torch.zeros(()))
         if isinstance(limit, EnergyLimit):
             return float(energy_j(limit.profile, synops=synops * monitor.synops.time).total_j)
         return float(synops) * limit.timesteps(monitor)
 
     def reason(self, constraint: Constraint) -> str:
-        """Why a constraint is out of reach, what is done about it, and what the user can do."""
+        """Why a constraint is out of reach, and what is done about it."""
         name, floor = constraint.name, self.floors.get(constraint.name)
         places = [repr(layer) for layer in self._places[name]]
         if isinstance(constraint, EnergyLimit) and constraint.has_updates:
@@ -110,8 +106,7 @@ class Reach:
         )
         return (
             f"{name} = {constraint.bound:g} cannot be reached by training: {worst:.4g} come from {', '.join(places)}, "
-            f"where nothing that is trained takes part. {rest} It stays violated, and the budget not met, unless you "
-            f"declare it: Budget(unreachable=[{name!r}])."
+            f"where nothing that is trained takes part. {rest}"
         )
 
     # ---- resuming
