@@ -22,18 +22,16 @@ def rectified(call: Call) -> Result:
 
 
 @rule("leaky_relu prelu _prelu_kernel rrelu rrelu_with_noise celu")
-def positive_kept(call: Call) -> Origin:
+def positive_kept(call: Call) -> Result:
     """Positive values are kept, negative ones become others."""
-    origin = call.origins.of(call.first)
-    return DENSE if origin.kind == "spikes" and origin.signed else origin
+    return _positive(call)
 
 
 @rule("elu")
 def elu(call: Call) -> Result:
     """The same; the operator of the dispatcher scales them, too."""
     scale = call.given("input alpha scale").get("scale", 1)
-    origin = positive_kept(call)
-    return origin.scaled(1 if isinstance(scale, bool) else scale)
+    return _positive(call).scaled(1 if isinstance(scale, bool) else scale)
 
 
 @rule("clamp clip")
@@ -86,6 +84,11 @@ def made_finite(call: Call) -> Result:
     given = call.given("input nan posinf neginf")
     numbers = [given.get(name) or 0 for name in ("nan", "posinf", "neginf")]
     return together(call.origins, [call.first, *numbers])
+
+
+def _positive(call: Call) -> Origin:
+    origin = call.origins.of(call.first)
+    return DENSE if origin.kind == "spikes" and origin.signed else origin
 
 
 def _limited(call: Call, least: Any, most: Any) -> Origin:

@@ -61,7 +61,8 @@ def full(call: Call) -> Result:
     return SIGNED_SPIKES if whole_units(value, 1.0) else _OF_NUMBERS
 
 
-@rule("eq ne lt le gt ge __eq__ __ne__ __lt__ __le__ __gt__ __ge__", anew=True)
+@rule("""eq ne lt le gt ge not_equal less less_equal greater greater_equal
+    __eq__ __ne__ __lt__ __le__ __gt__ __ge__""", anew=True)  # fmt: skip
 def compared(call: Call) -> Result:
     """True or false; where weights are compared it is a mask of them."""
     given = [call.origins.constant(x) for x in tensors(call.values)]

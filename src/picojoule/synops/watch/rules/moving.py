@@ -13,9 +13,9 @@ from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import has_map, together, uniform, unit_map
 
 
-@rule("""clone detach contiguous requires_grad to _to type type_as float double half bfloat16 _to_copy data cpu cuda
+@rule("""clone detach contiguous requires_grad to  type type_as float double half bfloat16 _to_copy data cpu cuda
     pin_memory alias lift_fresh lift positive __pos__ real conj conj_physical _conj resolve_conj
-    resolve_neg __deepcopy__ to_dense rename refine_names align_to hardshrink _autocast_to_full_precision
+    resolve_neg __deepcopy__ to_dense    hardshrink _autocast_to_full_precision
     _autocast_to_reduced_precision""")  # fmt: skip
 def kept(call: Call) -> Result:
     """Each value stays where it is."""
@@ -29,7 +29,7 @@ def kept(call: Call) -> Result:
     masked_select flip fliplr flipud roll rot90 diagonal diag diag_embed diagflat tril triu unfold
     im2col fftshift ifftshift pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle _unsafe_view
     reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
-    align_as""")  # fmt: skip
+    """)  # fmt: skip
 def moved(call: Call) -> Result:
     """Values go elsewhere, some several times, some not at all; where none goes are zeros."""
     x = call.first
@@ -42,7 +42,7 @@ def moved(call: Call) -> Result:
     return [replace(origin, unit=unit) for unit in units]
 
 
-@rule("view _view")
+@rule("view")
 def viewed(call: Call) -> Result:
     """`x.view(shape)` moves values; `x.view(dtype)` reads their bits as something else."""
     return moved(call) if call.result.dtype == call.first.dtype else DENSE

@@ -33,7 +33,7 @@ def at_rank(call: Call) -> Result:
     return DENSE if between in ("linear", "midpoint") else selected(call)
 
 
-@rule("where _s_where")
+@rule("where")
 def chosen(call: Call) -> Result:
     """Either of two values."""
     given = call.given("condition input other")

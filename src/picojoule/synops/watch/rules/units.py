@@ -42,7 +42,7 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     """The origin of a sum, a choice or an assembly of tensors and numbers.
 
     They are spikes if all are whole numbers of one unit, the finest that is there. Constants that are not trained
-    are looked at, on their device.
+    and single values of unknown origin are looked at, on their device.
     """
     given = [x for x in operands if isinstance(x, Tensor)]
     if any(known is not None and known.kind == "dense" for known in map(origins.known, given)):
@@ -53,18 +53,25 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
         origin = joined(found)
         if not numbers or origin.kind != "zeros":
             return origin
-        found = [SIGNED_SPIKES]
-    constants = [x for x, o in zip(given, found, strict=False) if o.kind == "constant"]
-    origin = _of_one_unit([o for o in found if o.kind != "constant"])
-    if origin.kind != "spikes" or not (numbers or constants):
+        given, found = [given[0]], [SIGNED_SPIKES]
+    pairs = list(zip(given, found, strict=False))
+    known = [origin for x, origin in pairs if not _is_looked_at(x, origin)]
+    looked_at = [x for x, origin in pairs if _is_looked_at(x, origin)]
+    origin = _of_one_unit(known or found)
+    if origin.kind != "spikes" or not known or not (numbers or looked_at):
         return origin
-    if not origin.uniform() or any(c.requires_grad for c in constants):
+    trained = any(x.requires_grad for x, o in pairs if o.kind == "constant")
+    if trained or not origin.uniform():
         return DENSE
     assert not isinstance(origin.unit, Tensor)
     if not all(whole_units(x, origin.unit) for x in numbers):
         return DENSE
-    flags = [replace(origin, signed=True, whole=all_whole(c, origin.unit)) for c in constants]
+    flags = [replace(origin, whole=all_whole(x, origin.unit)) for x in looked_at]
     return replace(joined([origin, *flags]), signed=True)
+
+
+def _is_looked_at(x: Tensor, origin: Origin) -> bool:
+    return origin.kind == "constant" or (origin.whole is not None and x.numel() == 1)
 
 
 def all_whole(x: Tensor, unit: float = 1.0) -> Tensor:
