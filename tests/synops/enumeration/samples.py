@@ -79,3 +79,13 @@ def floating_tensors(result: Any) -> list[Tensor]:
         for x in tree_leaves(result)
         if isinstance(x, Tensor) and x.is_floating_point() and x.layout == torch.strided
     ]
+
+
+def real_numbers(result: Any) -> list[Tensor]:
+    """The numbers of a result, of complex ones both parts, in double precision."""
+    found = [x for x in tree_leaves(result) if isinstance(x, Tensor) and x.layout == torch.strided]
+    return [
+        (torch.view_as_real(x.resolve_conj()) if x.is_complex() else x).to(DTYPE)
+        for x in found
+        if x.is_floating_point() or x.is_complex()
+    ]

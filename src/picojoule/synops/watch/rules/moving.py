@@ -13,9 +13,9 @@ from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import has_map, together, uniform, unit_map
 
 
-@rule("""clone detach contiguous requires_grad to  type type_as float double half bfloat16 _to_copy data cpu cuda
+@rule("""clone detach contiguous requires_grad to type type_as float double half bfloat16 _to_copy data cpu cuda
     pin_memory alias lift_fresh lift positive __pos__ real conj conj_physical _conj resolve_conj
-    resolve_neg __deepcopy__ to_dense    hardshrink _autocast_to_full_precision
+    resolve_neg __deepcopy__ hardshrink _autocast_to_full_precision
     _autocast_to_reduced_precision""")  # fmt: skip
 def kept(call: Call) -> Result:
     """Each value stays where it is."""
@@ -28,8 +28,7 @@ def kept(call: Call) -> Result:
     hsplit vsplit dsplit select narrow slice __getitem__ index _unsafe_index index_select gather take take_along_dim
     masked_select flip fliplr flipud roll rot90 diagonal diag diag_embed diagflat tril triu unfold
     im2col fftshift ifftshift pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle _unsafe_view
-    reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
-    """)  # fmt: skip
+    reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d""")  # fmt: skip
 def moved(call: Call) -> Result:
     """Values go elsewhere, some several times, some not at all; where none goes are zeros."""
     x = call.first
