@@ -47,31 +47,42 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     given = [x for x in operands if isinstance(x, Tensor)]
     if any(known is not None and known.kind == "dense" for known in map(origins.known, given)):
         return DENSE  # whatever the others are; their values need not be looked at
-    found = [origins.of(x) for x in given]
     numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
-    if not any(origin.kind == "spikes" for origin in found):
-        origin = joined(found)
+    known, looked_at = _parted(origins, given)
+    origin = _of_one_unit(known)
+    if origin.kind == "zeros":
+        origin = joined(origins.of(x) for x in given)
         if not numbers or origin.kind != "zeros":
-            return origin
-        given, found = [given[0]], [SIGNED_SPIKES]
-    pairs = list(zip(given, found, strict=False))
-    known = [origin for x, origin in pairs if not _is_looked_at(x, origin)]
-    looked_at = [x for x, origin in pairs if _is_looked_at(x, origin)]
-    origin = _of_one_unit(known or found)
-    if origin.kind != "spikes" or not known or not (numbers or looked_at):
+            return origin  # constants, whatever is added
+        origin = SIGNED_SPIKES
+    if origin.kind != "spikes" or not (numbers or looked_at):
         return origin
-    trained = any(x.requires_grad for x, o in pairs if o.kind == "constant")
-    if trained or not origin.uniform():
+    if isinstance(origin.unit, Tensor) or any(x.requires_grad for x in looked_at):
         return DENSE
-    assert not isinstance(origin.unit, Tensor)
-    if not all(whole_units(x, origin.unit) for x in numbers):
+    unit = origin.unit
+    if not all(whole_units(x, unit) for x in numbers):
         return DENSE
-    flags = [replace(origin, whole=all_whole(x, origin.unit)) for x in looked_at]
+    flags = [replace(origin, whole=all_whole(x, unit)) for x in looked_at]
     return replace(joined([origin, *flags]), signed=True)
 
 
-def _is_looked_at(x: Tensor, origin: Origin) -> bool:
-    return origin.kind == "constant" or (origin.whole is not None and x.numel() == 1)
+def _parted(origins: Origins, given: list[Tensor]) -> tuple[list[Origin], list[Tensor]]:
+    """The origins of some tensors, and those that are looked at, in the unit of the others.
+
+    Those are constants; and beside spikes, single values of unknown origin.
+    """
+    known, constants, single = list[Origin](), list[Tensor](), list[Tensor]()
+    for x in given:
+        origin = origins.of(x)
+        if origin.kind == "constant":
+            constants.append(x)
+        elif origin.whole is not None and x.numel() == 1 and not x.requires_grad:
+            single.append(x)
+        else:
+            known.append(origin)
+    if any(origin.kind == "spikes" for origin in known):
+        return known, constants + single
+    return known + [origins.of(x) for x in single], constants
 
 
 def all_whole(x: Tensor, unit: float = 1.0) -> Tensor:
