@@ -59,11 +59,13 @@ def operators() -> dict[str, Any]:
     }
 
 
-def samples(op: Any, function: Callable[..., Any] | None = None) -> Iterator[Sample]:
+def samples(
+    op: Any, function: Callable[..., Any] | None = None, dtype: torch.dtype = DTYPE
+) -> Iterator[Sample]:
     """Some calls of an operator, or of another form of it."""
     torch.default_generator.manual_seed(0)
     try:  # sample_inputs() looks for its callers, which takes longer than all the rest
-        given = op.sample_inputs_func(op, "cpu", DTYPE, False)
+        given = op.sample_inputs_func(op, "cpu", dtype, False)
         for one in itertools.islice(given, MOST_SAMPLES):
             leaves, spec = tree_flatten((one.input, one.args, one.kwargs))
             if sum(x.numel() for x in leaves if isinstance(x, Tensor)) <= MOST_VALUES:

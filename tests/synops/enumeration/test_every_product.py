@@ -166,7 +166,7 @@ NOT_IN_THE_LIST = {
 
 @pytest.mark.parametrize("info", modules.module_db, ids=lambda info: info.name)
 def test_no_layer_is_a_silent_zero(info: Any) -> None:
-    for model, args, kwargs in _models(info):
+    for model, args, kwargs in itertools.islice(_models(info), 4):
         assert not watched(model, *args, **kwargs).is_silent()
 
 

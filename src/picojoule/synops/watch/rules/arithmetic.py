@@ -10,7 +10,7 @@ from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.rounding import rounded
-from picojoule.synops.watch.rules.units import is_value, together
+from picojoule.synops.watch.rules.units import is_value, is_whole, together
 
 
 @rule("add __add__ __radd__ __iadd__")
@@ -44,8 +44,8 @@ def divided(call: Call) -> Result:
     """A quotient: by a number or one value it scales the unit."""
     if call.kwargs.get("rounding_mode") is not None:
         return rounded(call)
-    a, b, *_ = call.values
-    if not isinstance(a, Tensor):
+    a, b = call.operands
+    if not isinstance(a, Tensor) or not is_value(b):
         return DENSE
     if not isinstance(b, Tensor):
         return call.origins.of(a).scaled(1 / b) if b != 0 else DENSE
@@ -59,8 +59,10 @@ def divided(call: Call) -> Result:
 
 def _sum(call: Call) -> Origin:
     """A + alpha b, of which a whole alpha leaves whole numbers of units."""
-    a, b, *_ = (x for x in call.values if is_value(x))
+    a, b = call.operands
     alpha = call.kwargs.get("alpha", 1)
+    if not is_value(a) or not is_value(b):
+        return DENSE
     if not isinstance(b, Tensor):
         return together(call.origins, [a, b * alpha])
-    return together(call.origins, [a, b]) if float(alpha).is_integer() else DENSE
+    return together(call.origins, [a, b]) if is_whole(alpha) else DENSE

@@ -35,6 +35,8 @@ def moved(call: Call) -> Result:
     origin = call.origins.of(x)
     if not has_map(origin):
         return origin
+    if call.result is x:  # whose shape has changed
+        return DENSE
     units = call.again(unit_map(x, origin))
     if isinstance(units, Tensor):
         return replace(origin, unit=units)
@@ -59,7 +61,7 @@ def each_moved(call: Call) -> Result:
     return [uniform(call.origins.of(x)) for x in tensors(call.values)]
 
 
-@rule("pad constant_pad_nd _pad_enum _pad_circular")
+@rule("pad constant_pad_nd _pad_circular")
 def padded(call: Call) -> Result:
     """Borders are copies of what is inside, or filled with one number."""
     given = call.given("input pad mode value")
@@ -67,7 +69,7 @@ def padded(call: Call) -> Result:
     if not isinstance(mode, str):  # the operator for constant borders has no mode
         mode, value = "constant", mode
     if mode == "constant" and value:
-        return together(call.origins, [given.get("input", given.get("self")), value])
+        return together(call.origins, [call.first, value])
     return moved(call)
 
 
@@ -103,7 +105,7 @@ def dropped(call: Call) -> Result:
     given = call.given("input p training")
     origin = call.origins.of(call.first)
     training, p = given.get("training", given.get("train", True)), given.get("p", 0.5)
-    if not training or p == 0:
+    if p == 0 or (not training and training is not None):  # the operator takes None for True
         return origin
     return origin.scaled(0 if p == 1 else 1 / (1 - p))
 

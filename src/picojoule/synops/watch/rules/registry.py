@@ -24,7 +24,6 @@ _SPACES = (
     torch.special,
     torch.linalg,
     torch.fft,
-    torch.signal.windows,
 )
 _FAMILIES = ("linalg_", "special_", "fft_")  # how the dispatcher writes torch.linalg.NAME
 _rules: dict[str, Rule] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import torch
@@ -35,7 +36,12 @@ def whole_units(value: float, unit: float) -> bool:
 
 def is_value(x: Any) -> bool:
     """Whether an argument is a tensor or a number, not an option."""
-    return isinstance(x, Tensor | int | float) and not isinstance(x, bool)
+    return isinstance(x, Tensor) or (isinstance(x, Real) and not isinstance(x, bool))
+
+
+def is_whole(x: Any) -> bool:
+    """Whether an argument is a whole number."""
+    return isinstance(x, Real) and float(x).is_integer()
 
 
 def together(origins: Origins, operands: list[Any]) -> Origin:
