@@ -62,7 +62,7 @@ def test_whatever_a_rule_calls_spikes_are_spikes_in_any_form_with_any_arguments(
 
 
 def test_rules_hold_for_the_operators_of_the_dispatcher() -> None:
-    wrong = _wrong(ByOperator, (0.3, None))
+    wrong = _wrong(ByOperator, (0.3,))
     assert not wrong, _advice(wrong)
 
 
