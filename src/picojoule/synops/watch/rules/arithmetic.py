@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.rounding import rounded
-from picojoule.synops.watch.rules.units import is_value, is_whole, together
+from picojoule.synops.watch.rules.units import is_value, is_whole, together, with_sign
 
 
 @rule("add __add__ __radd__ __iadd__")
@@ -22,8 +20,7 @@ def added(call: Call) -> Result:
 @rule("sub subtract __sub__ __rsub__ rsub __isub__")
 def subtracted(call: Call) -> Result:
     """A difference, whose spikes may be negative."""
-    origin = _sum(call)
-    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+    return with_sign(_sum(call), True)
 
 
 @rule("neg negative __neg__")
@@ -35,8 +32,8 @@ def negated(call: Call) -> Result:
 @rule("copysign")
 def signed_as(call: Call) -> Result:
     """Spikes with the signs of something else."""
-    origin = call.origins.of(call.values[0]) if isinstance(call.values[0], Tensor) else DENSE
-    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+    x = call.values[0]
+    return with_sign(call.origins.of(x), True) if isinstance(x, Tensor) else DENSE
 
 
 @rule("div divide true_divide __div__ __truediv__ __itruediv__")

@@ -10,7 +10,7 @@ from torch import Tensor
 from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, ZEROS, Origin, Origins, joined
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import all_whole, is_value, is_whole
+from picojoule.synops.watch.rules.units import all_whole, is_value, is_whole, with_sign
 
 
 @rule("mul multiply __mul__ __rmul__ __imul__")
@@ -26,8 +26,7 @@ def multiplied_by_pairs(call: Call) -> Result:
     a, b = (x for x in call.values if isinstance(x, Tensor))
     if any(not call.origins.of(x).uniform() for x in (a, b)):
         return DENSE
-    origin = _product(call.origins, a, b)
-    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+    return with_sign(_product(call.origins, a, b), True)
 
 
 @rule("addcmul")
@@ -36,7 +35,7 @@ def added_product(call: Call) -> Result:
     x, a, b = (x for x in call.values if isinstance(x, Tensor))
     product, start = _product(call.origins, a, b), call.origins.of(x)
     whole = is_whole(call.kwargs.get("value", 1))
-    return replace(joined([start, product]), signed=True) if whole else DENSE
+    return with_sign(joined([start, product]), True) if whole else DENSE
 
 
 @rule("square")

@@ -17,6 +17,13 @@ def uniform(origin: Origin) -> Origin:
     return DENSE if has_map(origin) else origin
 
 
+def with_sign(origin: Origin, signed: bool) -> Origin:
+    """Spikes that may be negative, or may not."""
+    if origin.kind != "spikes" or origin.signed == signed:
+        return origin
+    return replace(origin, signed=signed)
+
+
 def has_map(origin: Origin) -> bool:
     """Whether spikes at different places have different units."""
     return origin.kind == "spikes" and isinstance(origin.unit, Tensor) and origin.unit.ndim > 0
@@ -51,13 +58,15 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     and single values of unknown origin are looked at, on their device.
     """
     given = [x for x in operands if isinstance(x, Tensor)]
-    if any(known is not None and known.kind == "dense" for known in map(origins.known, given)):
+    noted = [origins.known(x) for x in given]
+    if any(origin is not None and origin.kind == "dense" for origin in noted):
         return DENSE  # whatever the others are; their values need not be looked at
+    found = [origin or origins.of(x) for x, origin in zip(given, noted, strict=True)]
     numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
-    known, looked_at = _parted(origins, given)
+    known, looked_at = _parted(given, found)
     origin = _of_one_unit(known)
     if origin.kind == "zeros":
-        origin = joined(origins.of(x) for x in given)
+        origin = joined(found)
         if not numbers or origin.kind != "zeros":
             return origin  # constants, whatever is added
         origin = SIGNED_SPIKES
@@ -69,17 +78,16 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     if not all(whole_units(x, unit) for x in numbers):
         return DENSE
     flags = [replace(origin, whole=all_whole(x, unit)) for x in looked_at]
-    return replace(joined([origin, *flags]), signed=True)
+    return with_sign(joined([origin, *flags]), True)
 
 
-def _parted(origins: Origins, given: list[Tensor]) -> tuple[list[Origin], list[Tensor]]:
-    """The origins of some tensors, and those that are looked at, in the unit of the others.
+def _parted(given: list[Tensor], found: list[Origin]) -> tuple[list[Origin], list[Tensor]]:
+    """The origins of some tensors, and those tensors that are looked at, in the unit of the others.
 
     Those are constants; and beside spikes, single values of unknown origin.
     """
     known, constants, single = list[Origin](), list[Tensor](), list[Tensor]()
-    for x in given:
-        origin = origins.of(x)
+    for x, origin in zip(given, found, strict=True):
         if origin.kind == "constant":
             constants.append(x)
         elif origin.whole is not None and x.numel() == 1 and not x.requires_grad:
@@ -88,7 +96,7 @@ def _parted(origins: Origins, given: list[Tensor]) -> tuple[list[Origin], list[T
             known.append(origin)
     if any(origin.kind == "spikes" for origin in known):
         return known, constants + single
-    return known + [origins.of(x) for x in single], constants
+    return [origin for origin in found if origin.kind != "constant"], constants
 
 
 def all_whole(x: Tensor, unit: float = 1.0) -> Tensor:
