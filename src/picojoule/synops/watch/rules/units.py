@@ -63,15 +63,13 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
         return DENSE  # whatever the others are; their values need not be looked at
     found = [origin or origins.of(x) for x, origin in zip(given, noted, strict=True)]
     numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
-    known, looked_at = _parted(given, found)
-    origin = _of_one_unit(known)
-    if origin.kind == "zeros":
-        origin = joined(found)
-        if not numbers or origin.kind != "zeros":
-            return origin  # constants, whatever is added
-        origin = SIGNED_SPIKES
-    if origin.kind != "spikes" or not (numbers or looked_at):
+    origin = joined(found)
+    if origin.kind == "constant" or (origin.kind != "dense" and not numbers):
         return origin
+    known, looked_at = _parted(given, found)
+    origin = SIGNED_SPIKES if origin.kind == "zeros" else _of_one_unit(known)
+    if origin.kind != "spikes":
+        return DENSE
     if isinstance(origin.unit, Tensor) or any(x.requires_grad for x in looked_at):
         return DENSE
     unit = origin.unit
