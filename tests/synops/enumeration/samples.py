@@ -59,12 +59,16 @@ def operators() -> dict[str, Any]:
     }
 
 
-def samples(op: Any, function: Callable[..., Any] | None = None) -> Iterator[Sample]:
+def samples(
+    op: Any, function: Callable[..., Any] | None = None, dtype: torch.dtype = DTYPE
+) -> Iterator[Sample]:
     """Some calls of an operator, or of another form of it."""
     torch.default_generator.manual_seed(0)
     try:  # sample_inputs() looks for its callers, which takes longer than all the rest
-        given = op.sample_inputs_func(op, "cpu", DTYPE, False)
+        given = op.sample_inputs_func(op, "cpu", dtype, False)
         for one in itertools.islice(given, MOST_SAMPLES):
+            if one.kwargs and function is not None and function is op.operator_variant:
+                continue  # a + b has no options
             leaves, spec = tree_flatten((one.input, one.args, one.kwargs))
             if sum(x.numel() for x in leaves if isinstance(x, Tensor)) <= MOST_VALUES:
                 yield Sample(function or op.op, leaves, spec)
@@ -78,4 +82,14 @@ def floating_tensors(result: Any) -> list[Tensor]:
         x
         for x in tree_leaves(result)
         if isinstance(x, Tensor) and x.is_floating_point() and x.layout == torch.strided
+    ]
+
+
+def real_numbers(result: Any) -> list[Tensor]:
+    """The numbers of a result, of complex ones both parts, in double precision."""
+    found = [x for x in tree_leaves(result) if isinstance(x, Tensor) and x.layout == torch.strided]
+    return [
+        (torch.view_as_real(x.resolve_conj()) if x.is_complex() else x).to(DTYPE)
+        for x in found
+        if x.is_floating_point() or x.is_complex()
     ]

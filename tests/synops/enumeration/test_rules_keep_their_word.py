@@ -5,11 +5,14 @@ turns all that follows into MACs. Both are found by value, over PyTorch's own li
 """
 
 import itertools
-import warnings
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
+from picojoule.synops.watch.origin import Origin, Origins
 from tests.synops.enumeration.following import (
     ByFunction,
     ByOperator,
@@ -17,8 +20,9 @@ from tests.synops.enumeration.following import (
     outcomes,
     whole_numbers_of,
 )
-from tests.synops.enumeration.samples import Sample, operators, samples
+from tests.synops.enumeration.samples import Sample, floating_tensors, operators, samples
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # of what PyTorch gives up
 OPERATORS = operators()
 UNITS = (1.0, 0.3, None)  # None: a unit for each place
 UNDEFINED = ("empty_like", "new_empty", "new_empty_strided")  # what was in memory
@@ -30,12 +34,13 @@ BY_CHANCE = {
     "values between, where both sizes are equal": """nn.functional.interpolate.linear
         nn.functional.interpolate.bilinear nn.functional.interpolate.bicubic nn.functional.interpolate.trilinear
         nn.functional.upsample_bilinear""",
+    "between two values, that are one if there is a middle one": "quantile nanquantile",
     "a number that no value calls for": "nn.functional.threshold _unsafe_masked_index round.decimals_3",
     "the last bit changes": "nextafter",
     "means of one value": "scatter_reduce.mean index_reduce.mean masked.mean",
     "half the sum of two even ones": "trapz trapezoid cumulative_trapezoid",
     "of one axis of length 1": "nn.functional.pdist fft.hfft fft.hfft2 fft.hfftn fft.irfft fft.irfft2 fft.irfftn",
-    "losses": "nn.functional.margin_ranking_loss nn.functional.l1_loss nn.functional.mse_loss nn.functional.nll_loss",
+    "losses": "nn.functional.margin_ranking_loss nn.functional.l1_loss nn.functional.mse_loss nn.functional.nll_loss nn.functional.hinge_embedding_loss",
     "backward passes": "max_pool2d_with_indices_backward native_dropout_backward",
     "bins between the values": "histogram histogramdd",
     "memory that is not written": "resize_ resize_as_",
@@ -45,19 +50,66 @@ BY_CHANCE = {
 
 
 def test_whatever_a_rule_calls_spikes_are_spikes() -> None:
-    wrong = _wrong(((ByFunction, name, 1) for name in OPERATORS), units=(0.3, None))
+    wrong = _wrong(ByFunction, (0.3, None))
     assert not wrong, _advice(wrong)
 
 
 @pytest.mark.slow
-def test_whatever_a_rule_calls_spikes_are_spikes_with_any_arguments() -> None:
-    wrong = _wrong(((ByFunction, name, 12) for name in OPERATORS), UNITS)
+@pytest.mark.parametrize("form", ["op", "method_variant", "inplace_variant", "operator_variant"])
+def test_whatever_a_rule_calls_spikes_are_spikes_in_any_form_with_any_arguments(form: str) -> None:
+    wrong = _wrong(ByFunction, UNITS, 12, form)
     assert not wrong, _advice(wrong)
 
 
 def test_rules_hold_for_the_operators_of_the_dispatcher() -> None:
-    wrong = _wrong(((ByOperator, name, 1) for name in OPERATORS), units=(0.3, None))
+    wrong = _wrong(ByOperator, (0.3,))
     assert not wrong, _advice(wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float16, torch.int64, torch.bool, torch.complex64])
+def test_rules_take_whatever_pytorch_takes(dtype: torch.dtype) -> None:
+    for name, operator in OPERATORS.items():
+        if not operator.supports_dtype(dtype, "cpu") or name.startswith((NOT_HERE, "sparse")):
+            continue
+        for sample in itertools.islice(samples(operator, dtype=dtype), 2):
+            with ByFunction(Origins(set())):
+                sample.call({})
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda s: s * 1j,
+        lambda s: s * True,
+        lambda s: s + np.float32(0.5),
+        lambda s: s * np.float64(2),
+        lambda s: s / np.int64(2),
+        lambda s: torch.sub(input=s, other=s, alpha=2),
+        lambda s: torch.mul(other=2, input=s),
+        lambda s: s.where(s > 1, 0.0),
+        lambda s: torch.where(condition=s > 1, input=s, other=s),
+        lambda s: torch.where(s > 1),
+        lambda s: torch.clamp(input=s, max=1),
+        lambda s: torch.cat(tensors=[s, s], dim=1),
+        lambda s: torch.full((2,), 1j),
+        lambda s: s.new_tensor([0.5]),
+        lambda s: F.pad(input=s, pad=(1, 1), value=0.5),
+        lambda s: F.dropout(input=s, p=0.5, training=True),
+        lambda s: F.avg_pool1d(input=s, kernel_size=2),
+        lambda s: F.interpolate(s[None], size=3, mode="area"),
+        lambda s: s.unsqueeze(0).unsqueeze_(0).squeeze_(0).transpose_(0, 1),
+        lambda s: torch.scatter(input=s, dim=1, index=s.long(), value=0.5),
+    ],
+)
+@pytest.mark.parametrize("unit", [0.5, torch.tensor([1.0, 2.0, 0.5, 1.0])])
+def test_rules_take_arguments_of_any_kind(function: Any, unit: Any) -> None:
+    spikes, origins = torch.tensor([[1.0, 0.0, 0.5, 1.0], [0.0, 2.0, 0.0, 1.0]]), Origins(set())
+    origins.put(spikes, Origin("spikes", unit))
+    with ByFunction(origins):
+        made = function(spikes)
+    for x in floating_tensors(made):
+        assert not Outcome(0, None, True, x, origins.known(x)).is_wrong()
 
 
 @pytest.mark.slow
@@ -80,11 +132,13 @@ def test_exceptions_are_names_of_functions() -> None:
     assert not set(names) - set(OPERATORS)
 
 
-def _samples(name: str, most: int) -> list[Sample]:
+def _samples(name: str, most: int, form: str = "op") -> list[Sample]:
     """Calls with a tensor of several values, so that what is whole is not so by chance."""
-    if name in UNDEFINED or name.startswith(NOT_HERE):
+    operator = OPERATORS[name]
+    function = getattr(operator, form)
+    if function is None or name in UNDEFINED or name.startswith(NOT_HERE):
         return []
-    found = (s for s in samples(OPERATORS[name]) if s.floating and _several(s))
+    found = (s for s in samples(operator, function) if s.floating and _several(s))
     return list(itertools.islice(found, most))
 
 
@@ -92,17 +146,16 @@ def _several(sample: Sample) -> bool:
     return all(sample.leaves[i].numel() >= 4 for i in sample.floating)
 
 
-def _wrong(calls: Any, units: tuple[float | None, ...]) -> dict[str, list[str]]:
+def _wrong(
+    mode: Any, units: tuple[float | None, ...], most: int = 1, form: str = "op"
+) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that PyTorch gives up
-        for mode, name, most in calls:
-            for sample, unit, signed in itertools.product(
-                _samples(name, most), units, (False, True)
-            ):
-                for outcome in outcomes(sample, mode, signed, unit):
-                    if outcome.is_wrong():
-                        wrong.setdefault(name, []).append(f"{sample}: {outcome.is_wrong()}")
+    for name in OPERATORS:
+        calls = itertools.product(_samples(name, most, form), units, (False, True))
+        for sample, unit, signed in calls:
+            for outcome in outcomes(sample, mode, signed, unit):
+                if outcome.is_wrong():
+                    wrong.setdefault(name, []).append(f"{sample}: {outcome.is_wrong()}")
     return wrong
 
 

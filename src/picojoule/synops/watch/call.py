@@ -33,6 +33,12 @@ class Call(NamedTuple):
         """The first tensor among them."""
         return next(x for x in self.values if isinstance(x, Tensor))
 
+    @property
+    def operands(self) -> list[Any]:
+        """The two that an operation like a + b is of, without its options; None for one that is not there."""
+        named = [self.kwargs[name] for name in ("input", "self", "other") if name in self.kwargs]
+        return [*self.args, *named, None][:2]
+
     def given(self, names: str) -> dict[str, Any]:
         """The arguments by their names; `names` are those of the positional ones, in order."""
         return dict(zip(names.split(), self.args, strict=False)) | self.kwargs

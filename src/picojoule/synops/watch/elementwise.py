@@ -2,7 +2,7 @@
 
 - Spikes times weights, one weight an element: each spike arrives at one synapse.
 - Dense values times a matrix of weights: multiplications. Times a vector it is a scale, as in a
-  normalisation, and is not counted.
+  normalisation, and is not counted. A table that the model made of numbers is no weight.
 - Data of which each operand is spread over axes of the other (an outer product, or `q[:, None] * k`):
   each value meets several, and each pair that meets counts.
 - Other products of data are gates (a mask, a reset, attention that lets spikes through): no synapses.
@@ -77,6 +77,8 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
     if not weights:
         return [aligned(a, b)] if _spreads(a, b) and _spreads(b, a) and not quotient else []
     weight, data = (a, b) if weights == [0] else (b, a)
+    if not origins.is_held(weight):
+        return []
     if _is_scale(weight) and origins.of(data).kind != "spikes":
         return []
     synapses = aligned(a, b, weights)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 WitnessMode = Literal["auto", "always", "off"]
 _PLAIN = (bool, int, str, type(None))
@@ -49,7 +50,7 @@ class KnownCalls:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value.shape
+        return type(value) if is_lazy(value) else value.shape
     if isinstance(value, _PLAIN):
         return value
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else type(value)

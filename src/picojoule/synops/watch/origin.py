@@ -194,6 +194,15 @@ class Origins:
                 return i, version(own), factor.requires_grad
         return None
 
+    def is_held(self, x: Tensor) -> bool:
+        """Whether a parameter or a buffer is in it, not only numbers; masks of booleans are neither."""
+        origin = self.constant(x)
+        return (
+            origin is not None
+            and bool(origin.parameters)
+            and x.is_floating_point() | x.is_complex()
+        )
+
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
         origin = self.known(x)

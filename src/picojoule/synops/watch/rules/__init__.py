@@ -6,8 +6,10 @@ To have spikes followed through another one, enter its name above the rule that 
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from picojoule.synops.watch.call import Call, Result, tensors
-from picojoule.synops.watch.origin import DENSE, Origin, Origins, joined
+from picojoule.synops.watch.origin import DENSE, Origin, joined
 from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rules
     arithmetic,
     assembling,
@@ -30,20 +32,17 @@ __all__ = ["Rule", "origin_of_result", "rule_of"]
 def origin_of_result(call: Call) -> Result:
     """The origin of what a function gave: one for all its outputs, or one an output."""
     found = rule_of(call.function)
-    if found is not None and makes_anew(found):
-        return found(call)
-    constants = _constants(call.origins, call)
-    if constants is not None:
-        return joined(constants)
+    if found is None or not makes_anew(found):
+        constants = _constants(call)
+        if constants is not None:
+            return joined(constants)
     return DENSE if found is None else found(call)
 
 
-def _constants(origins: Origins, call: Call) -> list[Origin] | None:
+def _constants(call: Call) -> list[Origin] | None:
     """The origins of what is given, if all are constants."""
-    found = []
-    for x in tensors(call.values):
-        origin = origins.constant(x)
-        if origin is None:
-            return None
-        found.append(origin)
-    return found or None
+    if call.args and isinstance(call.args[0], Tensor) and not call.origins.constant(call.args[0]):
+        return None  # as of most calls
+    given = [call.origins.constant(x) for x in tensors(call.values)]
+    constants = [origin for origin in given if origin is not None]
+    return constants if given and len(constants) == len(given) else None

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.rounding import rounded
-from picojoule.synops.watch.rules.units import is_value, together
+from picojoule.synops.watch.rules.units import is_value, is_whole, together, with_sign
 
 
 @rule("add __add__ __radd__ __iadd__")
@@ -22,8 +20,7 @@ def added(call: Call) -> Result:
 @rule("sub subtract __sub__ __rsub__ rsub __isub__")
 def subtracted(call: Call) -> Result:
     """A difference, whose spikes may be negative."""
-    origin = _sum(call)
-    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+    return with_sign(_sum(call), True)
 
 
 @rule("neg negative __neg__")
@@ -35,8 +32,8 @@ def negated(call: Call) -> Result:
 @rule("copysign")
 def signed_as(call: Call) -> Result:
     """Spikes with the signs of something else."""
-    origin = call.origins.of(call.values[0]) if isinstance(call.values[0], Tensor) else DENSE
-    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+    x = call.values[0]
+    return with_sign(call.origins.of(x), True) if isinstance(x, Tensor) else DENSE
 
 
 @rule("div divide true_divide __div__ __truediv__ __itruediv__")
@@ -44,8 +41,8 @@ def divided(call: Call) -> Result:
     """A quotient: by a number or one value it scales the unit."""
     if call.kwargs.get("rounding_mode") is not None:
         return rounded(call)
-    a, b, *_ = call.values
-    if not isinstance(a, Tensor):
+    a, b = call.operands
+    if not isinstance(a, Tensor) or not is_value(b):
         return DENSE
     if not isinstance(b, Tensor):
         return call.origins.of(a).scaled(1 / b) if b != 0 else DENSE
@@ -59,8 +56,10 @@ def divided(call: Call) -> Result:
 
 def _sum(call: Call) -> Origin:
     """A + alpha b, of which a whole alpha leaves whole numbers of units."""
-    a, b, *_ = (x for x in call.values if is_value(x))
+    a, b = call.operands
     alpha = call.kwargs.get("alpha", 1)
+    if not is_value(a) or not is_value(b):
+        return DENSE
     if not isinstance(b, Tensor):
         return together(call.origins, [a, b * alpha])
-    return together(call.origins, [a, b]) if float(alpha).is_integer() else DENSE
+    return together(call.origins, [a, b]) if is_whole(alpha) else DENSE

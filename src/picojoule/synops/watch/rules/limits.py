@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -11,29 +10,26 @@ from torch import Tensor
 from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, Origin
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import together
+from picojoule.synops.watch.rules.units import together, with_sign
 
 
 @rule("relu abs absolute __abs__")
 def rectified(call: Call) -> Result:
     """Spikes that are no longer negative."""
-    origin = call.origins.of(call.first)
-    return replace(origin, signed=False) if origin.kind == "spikes" else origin
+    return with_sign(call.origins.of(call.first), False)
 
 
 @rule("leaky_relu prelu _prelu_kernel rrelu rrelu_with_noise celu")
-def positive_kept(call: Call) -> Origin:
+def positive_kept(call: Call) -> Result:
     """Positive values are kept, negative ones become others."""
-    origin = call.origins.of(call.first)
-    return DENSE if origin.kind == "spikes" and origin.signed else origin
+    return _positive(call)
 
 
 @rule("elu")
 def elu(call: Call) -> Result:
     """The same; the operator of the dispatcher scales them, too."""
     scale = call.given("input alpha scale").get("scale", 1)
-    origin = positive_kept(call)
-    return origin.scaled(1 if isinstance(scale, bool) else scale)
+    return _positive(call).scaled(1 if isinstance(scale, bool) else scale)
 
 
 @rule("clamp clip")
@@ -88,6 +84,11 @@ def made_finite(call: Call) -> Result:
     return together(call.origins, [call.first, *numbers])
 
 
+def _positive(call: Call) -> Origin:
+    origin = call.origins.of(call.first)
+    return DENSE if origin.kind == "spikes" and origin.signed else origin
+
+
 def _limited(call: Call, least: Any, most: Any) -> Origin:
     """Limits that are whole numbers of units leave spikes; those that are never reached may be any."""
     positive = isinstance(least, int | float) and least >= 0
@@ -96,4 +97,4 @@ def _limited(call: Call, least: Any, most: Any) -> Origin:
         least = max(least, 0)
     limits = [x for x in (least, most) if isinstance(x, Tensor) or (x and math.isfinite(x))]
     found = together(call.origins, [call.first, *limits])
-    return replace(found, signed=found.signed and not positive)
+    return with_sign(found, False) if positive else found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from picojoule.synops.watch.call import Call, Result, tensors
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import whole_units
+from picojoule.synops.watch.rules.units import is_value, together, whole_units
 
 _OF_NUMBERS = Origin("constant")
 
@@ -42,11 +44,16 @@ def of_numbers(_: Call) -> Result:
     return _OF_NUMBERS
 
 
-@rule("tensor as_tensor asarray new_tensor scalar_tensor")
+@rule("tensor as_tensor asarray scalar_tensor")
 def of_data(call: Call) -> Result:
     """A table of numbers, or a copy of a tensor."""
-    given = tensors(call.values)
-    return call.origins.of(given[-1]) if given else _OF_NUMBERS
+    return _of_data(call, call.values)
+
+
+@rule("new_tensor", anew=True)
+def of_data_like(call: Call) -> Result:
+    """The same, of the type of another tensor."""
+    return _of_data(call, call.values[1:])
 
 
 @rule("full full_like new_full fill", anew=True)
@@ -58,10 +65,11 @@ def full(call: Call) -> Result:
         return call.origins.of(value)
     if value == 0:
         return ZEROS
-    return SIGNED_SPIKES if whole_units(value, 1.0) else _OF_NUMBERS
+    return SIGNED_SPIKES if is_value(value) and whole_units(value, 1.0) else _OF_NUMBERS
 
 
-@rule("eq ne lt le gt ge __eq__ __ne__ __lt__ __le__ __gt__ __ge__", anew=True)
+@rule("""eq ne lt le gt ge not_equal less less_equal greater greater_equal
+    __eq__ __ne__ __lt__ __le__ __gt__ __ge__""", anew=True)  # fmt: skip
 def compared(call: Call) -> Result:
     """True or false; where weights are compared it is a mask of them."""
     given = [call.origins.constant(x) for x in tensors(call.values)]
@@ -69,3 +77,8 @@ def compared(call: Call) -> Result:
     if len(constants) == len(given) and any(origin.parameters for origin in constants):
         return joined(constants)
     return SPIKES
+
+
+def _of_data(call: Call, values: list[Any]) -> Origin:
+    given = tensors(values)
+    return together(call.origins, given) if given else _OF_NUMBERS

@@ -13,9 +13,9 @@ from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import has_map, together, uniform, unit_map
 
 
-@rule("""clone detach contiguous requires_grad to _to type type_as float double half bfloat16 _to_copy data cpu cuda
+@rule("""clone detach contiguous requires_grad to type type_as float double half bfloat16 _to_copy data cpu cuda
     pin_memory alias lift_fresh lift positive __pos__ real conj conj_physical _conj resolve_conj
-    resolve_neg __deepcopy__ to_dense _to_dense rename refine_names align_to hardshrink _autocast_to_full_precision
+    resolve_neg __deepcopy__ hardshrink _autocast_to_full_precision
     _autocast_to_reduced_precision""")  # fmt: skip
 def kept(call: Call) -> Result:
     """Each value stays where it is."""
@@ -28,21 +28,22 @@ def kept(call: Call) -> Result:
     hsplit vsplit dsplit select narrow slice __getitem__ index _unsafe_index index_select gather take take_along_dim
     masked_select flip fliplr flipud roll rot90 diagonal diag diag_embed diagflat tril triu unfold
     im2col fftshift ifftshift pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle _unsafe_view
-    reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
-    align_as""")  # fmt: skip
+    reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d""")  # fmt: skip
 def moved(call: Call) -> Result:
     """Values go elsewhere, some several times, some not at all; where none goes are zeros."""
     x = call.first
     origin = call.origins.of(x)
     if not has_map(origin):
         return origin
+    if call.result is x:  # whose shape has changed
+        return DENSE
     units = call.again(unit_map(x, origin))
     if isinstance(units, Tensor):
         return replace(origin, unit=units)
     return [replace(origin, unit=unit) for unit in units]
 
 
-@rule("view _view")
+@rule("view")
 def viewed(call: Call) -> Result:
     """`x.view(shape)` moves values; `x.view(dtype)` reads their bits as something else."""
     return moved(call) if call.result.dtype == call.first.dtype else DENSE
@@ -60,7 +61,7 @@ def each_moved(call: Call) -> Result:
     return [uniform(call.origins.of(x)) for x in tensors(call.values)]
 
 
-@rule("pad constant_pad_nd _pad_enum _pad_circular")
+@rule("pad constant_pad_nd _pad_circular")
 def padded(call: Call) -> Result:
     """Borders are copies of what is inside, or filled with one number."""
     given = call.given("input pad mode value")
@@ -68,7 +69,7 @@ def padded(call: Call) -> Result:
     if not isinstance(mode, str):  # the operator for constant borders has no mode
         mode, value = "constant", mode
     if mode == "constant" and value:
-        return together(call.origins, [given.get("input", given.get("self")), value])
+        return together(call.origins, [call.first, value])
     return moved(call)
 
 
@@ -104,7 +105,7 @@ def dropped(call: Call) -> Result:
     given = call.given("input p training")
     origin = call.origins.of(call.first)
     training, p = given.get("training", given.get("train", True)), given.get("p", 0.5)
-    if not training or p == 0:
+    if p == 0 or (not training and training is not None):  # the operator takes None for True
         return origin
     return origin.scaled(0 if p == 1 else 1 / (1 - p))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -11,7 +10,7 @@ from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, Origin
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.summing import of_unit_1
-from picojoule.synops.watch.rules.units import together, uniform
+from picojoule.synops.watch.rules.units import is_whole, together, uniform, with_sign
 
 _KEPT = ("sum", "amax", "amin", "add", None)
 
@@ -34,11 +33,11 @@ def reduced_by_index(call: Call) -> Result:
 @rule("index_add")
 def added_by_index(call: Call) -> Result:
     """Values added to places along an axis, a whole number of times."""
-    alpha = float(call.kwargs.get("alpha", 1))
-    if not alpha.is_integer():
+    alpha = call.kwargs.get("alpha", 1)
+    if not is_whole(alpha):
         return DENSE
     origin = _written(call, call.given("input dim index source")["source"])
-    return replace(origin, signed=origin.signed or alpha < 0)
+    return with_sign(origin, origin.signed or alpha < 0)
 
 
 @rule("index_copy")

@@ -10,14 +10,14 @@ from torch import Tensor
 from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, ZEROS, Origin, Origins, joined
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import all_whole, is_value
+from picojoule.synops.watch.rules.units import all_whole, is_value, is_whole, with_sign
 
 
 @rule("mul multiply __mul__ __rmul__ __imul__")
 def multiplied(call: Call) -> Result:
     """By a number or one value it scales the unit; of spikes the product has the product of their units."""
-    a, b = (x for x in call.values if is_value(x))
-    return _product(call.origins, a, b)
+    a, b = call.operands
+    return _product(call.origins, a, b) if is_value(a) and is_value(b) else DENSE
 
 
 @rule("outer ger kron cross")
@@ -26,8 +26,7 @@ def multiplied_by_pairs(call: Call) -> Result:
     a, b = (x for x in call.values if isinstance(x, Tensor))
     if any(not call.origins.of(x).uniform() for x in (a, b)):
         return DENSE
-    origin = _product(call.origins, a, b)
-    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+    return with_sign(_product(call.origins, a, b), True)
 
 
 @rule("addcmul")
@@ -35,8 +34,8 @@ def added_product(call: Call) -> Result:
     """X + value * a * b."""
     x, a, b = (x for x in call.values if isinstance(x, Tensor))
     product, start = _product(call.origins, a, b), call.origins.of(x)
-    whole = float(call.kwargs.get("value", 1)).is_integer()
-    return replace(joined([start, product]), signed=True) if whole else DENSE
+    whole = is_whole(call.kwargs.get("value", 1))
+    return with_sign(joined([start, product]), True) if whole else DENSE
 
 
 @rule("square")
@@ -48,8 +47,8 @@ def squared(call: Call) -> Result:
 @rule("pow float_power __pow__ __ipow__")
 def raised(call: Call) -> Result:
     """Whole numbers of u, to a whole power: whole numbers of u^n."""
-    base, exponent, *_ = (x for x in call.values if is_value(x))
-    if not isinstance(base, Tensor) or isinstance(exponent, Tensor):
+    base, exponent = call.values[:2]
+    if not isinstance(base, Tensor) or not is_whole(exponent):
         return DENSE
     if exponent == 0:
         return SIGNED_SPIKES

@@ -24,7 +24,6 @@ _SPACES = (
     torch.special,
     torch.linalg,
     torch.fft,
-    torch.signal.windows,
 )
 _FAMILIES = ("linalg_", "special_", "fft_")  # how the dispatcher writes torch.linalg.NAME
 _rules: dict[str, Rule] = {}
@@ -63,9 +62,7 @@ def rule_of(function: Callable[..., Any]) -> Rule | None:
         >>> rule_of(torch.exp) is None
         True
     """
-    if isinstance(function, OpOverload):
-        function = function.overloadpacket
-    if isinstance(function, OpOverloadPacket):
+    if isinstance(function, OpOverload | OpOverloadPacket):
         return _of_operator(function)
     return _by_function().get(function)
 
@@ -76,7 +73,8 @@ def makes_anew(found: Rule) -> bool:
 
 
 @cache
-def _of_operator(packet: OpOverloadPacket) -> Rule | None:
+def _of_operator(operator: OpOverload | OpOverloadPacket) -> Rule | None:
+    packet = operator.overloadpacket if isinstance(operator, OpOverload) else operator
     space, _, name = packet._qualified_op_name.partition("::")
     if space != "aten":
         return None

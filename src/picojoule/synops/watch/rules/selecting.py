@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
+
 from picojoule.synops.watch.call import Call, Result, tensors
 from picojoule.synops.watch.origin import DENSE
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import together, uniform
+from picojoule.synops.watch.rules.units import is_value, together, uniform
 
 
 @rule("""max_pool1d max_pool2d max_pool3d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
@@ -33,9 +35,8 @@ def at_rank(call: Call) -> Result:
     return DENSE if between in ("linear", "midpoint") else selected(call)
 
 
-@rule("where _s_where")
+@rule("where")
 def chosen(call: Call) -> Result:
     """Either of two values."""
-    given = call.given("condition input other")
-    either = [given.get("input", given.get("self")), given.get("other")]
-    return together(call.origins, [x for x in either if x is not None])
+    either = [x for x in call.values if is_value(x)]
+    return together(call.origins, [x for x in either if getattr(x, "dtype", None) != torch.bool])

@@ -13,7 +13,7 @@ from picojoule.synops.watch.rules.units import uniform
 
 
 @rule("""to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc _to_sparse _to_sparse_csr
-    _to_sparse_csc _to_sparse_bsr _to_sparse_bsc to_mkldnn coalesce _coalesce _coalesced values _values
+    _to_sparse_csc _to_sparse_bsr _to_sparse_bsc to_mkldnn to_dense _to_dense coalesce _coalesce _coalesced values _values
     dequantize""")  # fmt: skip
 def stored(call: Call) -> Result:
     """The same values; a unit of each place would have to be stored alike."""

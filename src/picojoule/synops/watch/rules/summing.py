@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 from picojoule.synops.watch.call import Call, Result, tensors
 from picojoule.synops.watch.origin import DENSE, SPIKES, Origin
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import together, uniform
+from picojoule.synops.watch.rules.units import together, uniform, with_sign
 
 
 @rule("sum cumsum nansum sum_to_size trace fold col2im")
@@ -24,7 +23,7 @@ def differences(call: Call) -> Result:
     given = call.given("input n dim prepend append")
     ends = [given.get(name) for name in ("prepend", "append")]
     origin = uniform(together(call.origins, [call.first, *(x for x in ends if x is not None)]))
-    return replace(origin, signed=True) if origin.kind == "spikes" else origin
+    return with_sign(origin, True)
 
 
 @rule("norm vector_norm")
@@ -77,5 +76,4 @@ def _of_order(call: Call, order: Any, kept: tuple[float, ...]) -> Origin:
         return SPIKES
     if order not in kept:
         return DENSE
-    origin = uniform(together(call.origins, tensors(call.values)))
-    return replace(origin, signed=False) if origin.kind == "spikes" else origin
+    return with_sign(uniform(together(call.origins, tensors(call.values))), False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import torch
@@ -14,6 +15,13 @@ from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origin, Origins,
 def uniform(origin: Origin) -> Origin:
     """Spikes of different units that meet in one value are no longer spikes."""
     return DENSE if has_map(origin) else origin
+
+
+def with_sign(origin: Origin, signed: bool) -> Origin:
+    """Spikes that may be negative, or may not."""
+    if origin.kind != "spikes" or origin.signed == signed:
+        return origin
+    return replace(origin, signed=signed)
 
 
 def has_map(origin: Origin) -> bool:
@@ -35,36 +43,58 @@ def whole_units(value: float, unit: float) -> bool:
 
 def is_value(x: Any) -> bool:
     """Whether an argument is a tensor or a number, not an option."""
-    return isinstance(x, Tensor | int | float) and not isinstance(x, bool)
+    return isinstance(x, Tensor) or (isinstance(x, Real) and not isinstance(x, bool))
+
+
+def is_whole(x: Any) -> bool:
+    """Whether an argument is a whole number."""
+    return isinstance(x, Real) and float(x).is_integer()
 
 
 def together(origins: Origins, operands: list[Any]) -> Origin:
     """The origin of a sum, a choice or an assembly of tensors and numbers.
 
     They are spikes if all are whole numbers of one unit, the finest that is there. Constants that are not trained
-    are looked at, on their device.
+    and single values of unknown origin are looked at, on their device.
     """
     given = [x for x in operands if isinstance(x, Tensor)]
-    if any(known is not None and known.kind == "dense" for known in map(origins.known, given)):
+    noted = [origins.known(x) for x in given]
+    if any(origin is not None and origin.kind == "dense" for origin in noted):
         return DENSE  # whatever the others are; their values need not be looked at
-    found = [origins.of(x) for x in given]
+    found = [origin or origins.of(x) for x, origin in zip(given, noted, strict=True)]
     numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
-    if not any(origin.kind == "spikes" for origin in found):
-        origin = joined(found)
-        if not numbers or origin.kind != "zeros":
-            return origin
-        found = [SIGNED_SPIKES]
-    constants = [x for x, o in zip(given, found, strict=False) if o.kind == "constant"]
-    origin = _of_one_unit([o for o in found if o.kind != "constant"])
-    if origin.kind != "spikes" or not (numbers or constants):
+    origin = joined(found)
+    if origin.kind == "constant" or (origin.kind != "dense" and not numbers):
         return origin
-    if not origin.uniform() or any(c.requires_grad for c in constants):
+    known, looked_at = _parted(given, found)
+    origin = SIGNED_SPIKES if origin.kind == "zeros" else _of_one_unit(known)
+    if origin.kind != "spikes":
         return DENSE
-    assert not isinstance(origin.unit, Tensor)
-    if not all(whole_units(x, origin.unit) for x in numbers):
+    if isinstance(origin.unit, Tensor) or any(x.requires_grad for x in looked_at):
         return DENSE
-    flags = [replace(origin, signed=True, whole=all_whole(c, origin.unit)) for c in constants]
-    return replace(joined([origin, *flags]), signed=True)
+    unit = origin.unit
+    if not all(whole_units(x, unit) for x in numbers):
+        return DENSE
+    flags = [replace(origin, whole=all_whole(x, unit)) for x in looked_at]
+    return with_sign(joined([origin, *flags]), True)
+
+
+def _parted(given: list[Tensor], found: list[Origin]) -> tuple[list[Origin], list[Tensor]]:
+    """The origins of some tensors, and those tensors that are looked at, in the unit of the others.
+
+    Those are constants; and beside spikes, single values of unknown origin.
+    """
+    known, constants, single = list[Origin](), list[Tensor](), list[Tensor]()
+    for x, origin in zip(given, found, strict=True):
+        if origin.kind == "constant":
+            constants.append(x)
+        elif origin.whole is not None and x.numel() == 1 and not x.requires_grad:
+            single.append(x)
+        else:
+            known.append(origin)
+    if any(origin.kind == "spikes" for origin in known):
+        return known, constants + single
+    return [origin for origin in found if origin.kind != "constant"], constants
 
 
 def all_whole(x: Tensor, unit: float = 1.0) -> Tensor:
