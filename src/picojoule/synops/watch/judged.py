@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from picojoule.synops.magnitudes import Unit
 from picojoule.synops.watch.origin import Origin
 
 _SEEN = 65536  # values that are compared with one another; all are then checked
 _MOST = 4096  # units in one value; more are no graded spikes, but real numbers
+
+
+def can_be_read(x: Tensor) -> bool:
+    """Whether Python may look at its values: it has some, and nothing records what is done to them."""
+    if x.is_meta or isinstance(x, FakeTensor) or torch._C._functorch.peek_interpreter_stack():
+        return False
+    return not (x.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
 def worth(x: Tensor) -> Tensor:

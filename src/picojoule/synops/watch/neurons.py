@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from picojoule.synops.magnitudes import known_sums
 from picojoule.synops.watch.call import tensors
-from picojoule.synops.watch.judged import each_its_own, judged, spike_value
+from picojoule.synops.watch.judged import can_be_read, each_its_own, judged, spike_value
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
 from picojoule.synops.watch.search import NeuronSearch
@@ -43,6 +43,7 @@ class Neurons:
     ) -> None:
         self._learned, self._origins, self._ledger, self._steps = learned, origins, ledger, steps
         self.search = None if learned.complete else NeuronSearch(origins)
+        origins.unexplained = None if learned.complete else []
         self.found: dict[str, str] = {}  # types of those that were found by what they do, by name
         self._given: list[list[Tensor]] = []
 
@@ -153,7 +154,7 @@ class Neurons:
     def _judged(self, name: str, module: nn.Module, spikes: Tensor) -> Origin:
         """In the first pass the values are looked at; later a layer is taken at its word, and checked on the device."""
         learned = self._learned
-        if not learned.complete and not spikes.is_meta:
+        if not learned.complete and can_be_read(spikes):
             unit, before = spike_value(spikes), learned.units.get(module)
             finer = before is None or not judged(spikes, before).whole
             if unit and finer:

@@ -115,9 +115,10 @@ class Origins:
         before: Origins | None = None,
     ) -> None:
         self._records: Any = WeakIdKeyDictionary()
-        self._constants, self._inputs, self._parameters = constants, inputs, parameters
+        self._constants, self._parameters = constants, parameters
+        self._inputs = None if inputs is None else replace(inputs, source="given")
         self._given: set[int] = set()
-        self.unexplained: list[Tensor | None] = []  # whether values that nobody knows were spikes
+        self.unexplained: list[Tensor] | None = None  # flags: were there spikes that nobody knows
         if before is not None:
             for x, record in before._records.items():
                 self._records[x] = _Record(record.version, record.origin.without_graph())
@@ -193,8 +194,9 @@ class Origins:
     def magnitudes(self, x: Tensor) -> Magnitudes:
         """The spikes of a tensor, whose sums are made once."""
         origin = self.of(x)
-        if origin.source == "made" and self._inputs is None and x.is_floating_point():
-            self.unexplained.append(origin.whole)
+        if self.unexplained is not None and origin.source == "made" and x.is_floating_point():
+            spikes = (x.detach() != 0).any()
+            self.unexplained.append(spikes if origin.whole is None else spikes & origin.whole)
         record = self._records.get(x)
         sums = record.sums if record is not None else {}
         return Magnitudes(x, origin.unit, origin.signed, sums)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from picojoule.synops.watch.judged import multiples, worth
+from picojoule.synops.watch.judged import can_be_read, multiples, worth
 from picojoule.synops.watch.nested import nested_tensors
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.spiking import Spiking
@@ -106,7 +106,7 @@ class NeuronSearch:
         x, y = inputs[0], made[0]
         if not (x.is_floating_point() and y.is_floating_point() and x.numel() == y.numel() > 0):
             return None
-        if x is y or not _is_spikes(y):
+        if x is y or not can_be_read(y) or not _is_spikes(y):
             return None
         if not self._dense(x):
             self._missed.setdefault(name, []).append(Missed(name, module, x, y))
