@@ -20,6 +20,7 @@ class Counts(Mapping[str, Tensor]):
         totals: operations by name, over all samples and steps.
         steps: samples times time steps that these are over.
         time: time steps of a sample.
+        warnings: what could not be known of them.
 
     Example:
         >>> counts = Counts({"fc": 600.0, "out": 60.0}, steps=6, time=3)
@@ -27,8 +28,15 @@ class Counts(Mapping[str, Tensor]):
         (tensor(100.), tensor(110.), tensor(330.), tensor(110000.))
     """
 
-    def __init__(self, totals: Mapping[str, Count], steps: Number, time: Number) -> None:
+    def __init__(
+        self,
+        totals: Mapping[str, Count],
+        steps: Number,
+        time: Number,
+        warnings: tuple[str, ...] = (),
+    ) -> None:
         self._totals, self._steps, self._time = dict(totals), steps, time
+        self.warnings = warnings
         self._detail: Detail | None = None
 
     @property

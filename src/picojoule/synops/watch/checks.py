@@ -12,7 +12,7 @@ from picojoule.synops.sequential import _NORMALISATIONS
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.modules import holds_weights
-from picojoule.synops.watch.spiking import Spiking
+from picojoule.synops.watch.settings import Settings
 
 SATURATED_SHARE = 0.1  # of a layer's neurons
 
@@ -40,8 +40,7 @@ def check_counted(watched: WatchedForward) -> None:
         if holds_weights(module) and not _is_ignored(name, watched.settings.ignore):
             raise UnwatchedThreadError(name, type(module).__name__)
     for name, module in watched.stack.called.items():
-        kind = watched.settings.kind_of(name, module)
-        if _is_ignored(name, watched.settings.ignore) or _has_no_synapses(module, kind):
+        if _is_ignored(name, watched.settings.ignore) or _has_none(watched.settings, name, module):
             continue
         for parameter in module.parameters(recurse=False):
             if _is_weight(parameter) and id(parameter) not in accounted:
@@ -52,8 +51,9 @@ def _is_ignored(name: str, ignore: tuple[str, ...]) -> bool:
     return any(name == i or name.startswith(f"{i}.") or i == "" for i in ignore)
 
 
-def _has_no_synapses(module: nn.Module, kind: Spiking | None) -> bool:
-    """Whether its parameters are those of a normalisation or of a neuron's own dynamics."""
+def _has_none(settings: Settings, name: str, module: nn.Module) -> bool:
+    """Whether its parameters are those of a normalisation or of a neuron's own dynamics, not synapses."""
+    kind = settings.kind_of(name, module)
     return isinstance(module, _NORMALISATIONS) if kind is None else kind.closed
 
 

@@ -45,7 +45,7 @@ def _is_constant(origins: Origins, x: Tensor) -> bool:
 
 def _is_made_of_data(origins: Origins, x: Tensor) -> bool:
     known = origins.known(x)
-    return known is not None and known.kind != "constant"
+    return origins.is_given(x) or (known is not None and known.kind != "constant")
 
 
 class Counter:

@@ -43,8 +43,8 @@ class WatchedForward:
     Args:
         root: the model.
         settings: what the Monitor was asked to do.
-        known: what earlier passes have shown.
-        before: where tensors came from in the passes before, where this one goes on with them.
+        known: what earlier passes have shown to hide nothing.
+        before: the origins of earlier passes, where this one goes on with what they left.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class WatchedForward:
         known: KnownCalls,
         before: Origins | None = None,
     ) -> None:
-        parameters = {id(p) for p in root.parameters()}
-        self.root, self.settings = root, settings
+        parameters = {id(p): p for p in root.parameters()}
+        constants = parameters | _constant_buffers(root, settings)
+        self.root, self.settings, self.ledger = root, settings, Ledger()
         self.steps = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
         self.stack = ModuleStack(root, settings)
-        constants = parameters | _buffers(root, settings)
-        self.origins = Origins(constants, settings.inputs, parameters, before)
-        self.tally = Tally(settings, self.origins)
+        self.origins = Origins(constants, settings.inputs, before, parameters)
         self.neurons = Neurons(settings.learned, self.origins, self.ledger, self.steps)
+        self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
         self._known = known
         self._witness = Witness(settings, self.stack, self.origins, self.tally)
@@ -73,11 +73,6 @@ class WatchedForward:
         self._whole = ExitStack()
         self._hooked: set[int] = set()
         self._thread, self._handles = threading.get_ident(), HookHandles()
-
-    @property
-    def ledger(self) -> Ledger:
-        """What was counted so far."""
-        return self.tally.ledger
 
     # ---- the pass
 
@@ -104,6 +99,11 @@ class WatchedForward:
         if self._known.asks_for_witness(self.root, inputs):
             self._whole.enter_context(self._witness.looking(within_a_function=False))
         self._push(self.root, inputs)
+
+    def returned(self) -> None:
+        """The model has come to its end; its own hooks follow."""
+        self.stack.push_hooks_of(self.root)
+        self._look()
 
     def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """End, as the model returns or fails (with no output)."""
@@ -151,9 +151,8 @@ class WatchedForward:
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._thread:
             return
-        if len(self.stack) == 1:  # the model's own hooks follow
-            self.stack.push_hooks_of(module)
-            self._look()
+        if len(self.stack) == 1:
+            self.returned()
             return
         with self.stack.aside():
             self._leave(args, output)
@@ -192,7 +191,8 @@ class WatchedForward:
     def _push(self, module: nn.Module, inputs: list[Tensor]) -> None:
         parent = self.stack.top if len(self.stack) else None
         frame = self.stack.push(module)
-        if parent is not None and parent.look is Look.DYNAMICS:
+        counted = frame.look is not Look.DYNAMICS or self.stack.formula(module) is not None
+        if parent is not None and parent.look is Look.DYNAMICS and counted:
             self.neurons.feed(inputs)
         self.neurons.enter(module, frame.kind, inputs)
         if inputs:
@@ -214,11 +214,8 @@ class WatchedForward:
         self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
         if output is None:  # it failed
             return
-        if (
-            frame.kind is None
-            and passes_spikes_on(frame.module)
-            and outer in (Look.FUNCTIONS, Look.KERNELS)
-        ):
+        passes_on = frame.kind is None and passes_spikes_on(frame.module)
+        if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
             self.origins.put(output, self._passed(inputs[0]))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
             self.steps.see_reshape(frame.module, inputs[0])
@@ -243,9 +240,9 @@ class WatchedForward:
                 self.origins.put(x, DENSE)
 
 
-def _buffers(root: nn.Module, settings: Settings) -> set[int]:
-    found = set[int]()
+def _constant_buffers(root: nn.Module, settings: Settings) -> dict[int, Tensor]:
+    found = dict[int, Tensor]()
     for name, module in root.named_modules():
         if module._buffers and not settings.keeps_state(name, module):
-            found |= {id(b) for b in module._buffers.values() if b is not None}
+            found |= {id(b): b for b in module._buffers.values() if b is not None}
     return found

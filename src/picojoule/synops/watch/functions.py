@@ -15,9 +15,10 @@ from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name, owns
 from picojoule.synops.watch.neurons import Neurons
-from picojoule.synops.watch.origin import DENSE, ZEROS, Origins, joined
+from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
+from picojoule.synops.watch.rules.units import together
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
 from picojoule.synops.watch.witness import Witness
@@ -56,7 +57,7 @@ class FunctionWatch(TorchFunctionMode):
         tally: where counted calls are entered.
         witness: sees what happens below the functions.
         known: the calls below which there is nothing to see.
-        neurons: whoever looks for them wants to know what the modules take out of tensors.
+        neurons: what is found out about modules that may be neurons.
     """
 
     def __init__(
@@ -81,13 +82,14 @@ class FunctionWatch(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
-        self._neurons.see_function(func, args, kwargs)
         if is_transformed():  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
         formula = self._settings.formula_of_function(func) or formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs)
+        if self._neurons.search is not None:
+            self._neurons.search.see_function(func, args, kwargs)
         if is_conditional(func):
             return self._count_if_any(func, args, kwargs)
         if getattr(func, "__name__", "") == "__setitem__":
@@ -110,13 +112,10 @@ class FunctionWatch(TorchFunctionMode):
         frame, line = self._stack.top, None
         module = frame.module if owns(frame.module, parameters) else None
         with self._stack.aside():
-            only_weights = not self._tally.has_data(synapses)
-            if not only_weights:
-                self._neurons.see_synapses()
-                self._tally.counted |= parameters
-                if not frame.ignored:
-                    name = self._tally.name(frame.name, frame.module, func, parameters)
-                    line = self._tally.enter(name, kind_of_call(func, module), synapses)
+            has_data = self._tally.account(synapses, arguments)
+            if has_data and not frame.ignored:
+                name = self._tally.name(frame.name, frame.module, func, parameters)
+                line = self._tally.enter(name, kind_of_call(func, module), synapses)
         with self._stack.accounted():
             result = func(*args, **kwargs)
         with self._stack.aside():
@@ -124,7 +123,7 @@ class FunctionWatch(TorchFunctionMode):
                 self._tally.add_biases(line, synapses, arguments, result)
                 self._tally.publish(line, CountedCall(synapses, op_name(func), module, result))
             given = [self._origins.constant(x) for x in arguments]
-            origin = joined(o for o in given if o is not None) if only_weights else DENSE
+            origin = DENSE if has_data else joined(o for o in given if o is not None)
             for x in tensors([result]):
                 self._origins.put(x, origin)
         return result
@@ -170,14 +169,8 @@ class FunctionWatch(TorchFunctionMode):
     def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
         target, _, value = args
         with self._stack.aside():
-            before = self._origins.of(target)
-            put = (
-                self._origins.of(value)
-                if isinstance(value, Tensor)
-                else (ZEROS if value == 0 else DENSE)
-            )
+            after = together(self._origins, [target, value])
         result = func(*args, **kwargs)
-        after = joined([before, put])
         for x in (target, target._base):
             if x is not None:
                 self._origins.put(x, after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -101,22 +101,23 @@ class Origins:
     """The origins of the tensors of a forward pass; holds no tensor alive.
 
     Args:
-        constants: the model's parameters and buffers, by id.
+        constants: the model's parameters and buffers, by id; held, so that each id stays its own.
         inputs: origin of a value that was handed in and is not known; None to decide by the values.
-        parameters: those of the constants that are parameters, by id.
         before: those of the passes before, where a pass goes on with what they left.
+        parameters: those of the constants that are parameters, by id.
     """
 
     def __init__(
         self,
-        constants: set[int],
+        constants: Mapping[int, Tensor],
         inputs: Origin | None = None,
-        parameters: Container[int] = (),
         before: Origins | None = None,
+        parameters: Container[int] = (),
     ) -> None:
         self._records: Any = WeakIdKeyDictionary()
         self._constants, self._parameters = constants, parameters
         self._inputs = None if inputs is None else replace(inputs, source="given")
+        self._units: dict[Any, Tensor] = {}
         self._given: set[int] = set()
         self.unexplained: list[Tensor] | None = None  # flags: were there spikes that nobody knows
         if before is not None:
@@ -168,6 +169,25 @@ class Origins:
         origin = self.constant(x)
         return origin is not None and any(i in self._parameters for i in origin.parameters)
 
+    def scaled(self, origin: Origin, factor: Tensor) -> Origin:
+        """The origin of a tensor times one value; by the same parameter, spikes get the same unit."""
+        held = self._held(factor)
+        if held is None or origin.kind != "spikes" or not origin.uniform():
+            return origin.scaled(factor.reshape(()))
+        key = held, origin.unit
+        if key not in self._units:
+            self._units[key] = factor.reshape(()).abs() * origin.unit
+        return replace(origin, unit=self._units[key], signed=True)
+
+    def _held(self, factor: Tensor) -> Any:
+        """What tells the value of a parameter or buffer, under whatever name it is used, from others."""
+        origin = self.constant(factor)
+        for i in origin.parameters if origin is not None else ():
+            own = self._constants[i]
+            if own.numel() == 1 and own.data_ptr() == factor.data_ptr():
+                return i, version(own), factor.requires_grad
+        return None
+
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
         origin = self.known(x)
@@ -178,12 +198,11 @@ class Origins:
             return Origin("constant", parameters=frozenset([id(owner)]))
         if x.is_complex():
             return DENSE
+        source: Literal["given", "made"] = "given" if self.is_given(x) else "made"
         if not x.is_floating_point() and not x.is_quantized:
             kind = SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
-            return replace(kind, source="given") if self.is_given(x) else kind
-        origin = self._inputs or by_values(x)
-        if self._inputs is None and self.is_given(x):
-            origin = replace(origin, source="given")
+            return replace(kind, source=source)
+        origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
         self.put(x, origin)
         return origin
 

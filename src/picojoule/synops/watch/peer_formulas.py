@@ -40,4 +40,4 @@ def _one_to_one(_: Any, x: Tensor) -> list[Synapses]:
     return [fixed(x, fan_out=1.0)]
 
 
-_SNNTORCH = {"SConv2dLSTM": _sconv2dlstm, "RecurrentOneToOne": _one_to_one}
+_SNNTORCH: dict[str, Formula] = {"SConv2dLSTM": _sconv2dlstm, "RecurrentOneToOne": _one_to_one}

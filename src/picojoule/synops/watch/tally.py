@@ -12,6 +12,7 @@ from picojoule.synops.watch.count import Counter, data_of
 from picojoule.synops.watch.detail import Details
 from picojoule.synops.watch.ledger import Ledger, Line
 from picojoule.synops.watch.names import CallNames, op_name, owns
+from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.published import CountedCall, PublishedCounts
 from picojoule.synops.watch.settings import Settings
@@ -24,8 +25,10 @@ class Tally:
     no synapses by nature.
     """
 
-    def __init__(self, settings: Settings, origins: Origins) -> None:
-        self.ledger = Ledger()
+    def __init__(
+        self, settings: Settings, origins: Origins, ledger: Ledger, neurons: Neurons
+    ) -> None:
+        self.ledger, self._neurons = ledger, neurons
         self.counted: set[int] = set()
         self.harmless: set[int] = set()
         self._origins = origins
@@ -50,12 +53,17 @@ class Tally:
         known = (self._origins.constant(x) for x in values)
         return frozenset[int]().union(*(origin.parameters for origin in known if origin))
 
-    def has_data(self, synapses: list[Synapses]) -> bool:
-        """Whether anything but weights is multiplied."""
-        return any(
+    def account(self, synapses: list[Synapses], arguments: Iterable[Tensor]) -> bool:
+        """Take a call for accounted for, unless only weights are multiplied with one another."""
+        has_data = any(
             data_of(each, self._origins) or len(each.weights) == len(each.operands)
             for each in synapses
         )
+        if has_data:
+            self.counted |= self.parameters(arguments)
+            if self._neurons.search is not None:
+                self._neurons.search.see_synapses()
+        return has_data
 
     def name(self, path: str, module: nn.Module, function: Any, parameters: frozenset[int]) -> str:
         """The layer's name if the call is its own, else one for the call."""

@@ -129,18 +129,16 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         arguments = tensors((*args, *kwargs.values()))
         frame, entered = self._stack.top, []
         with _autograd(), self._stack.aside():
-            only_weights = not self._tally.has_data(synapses)
-            if not only_weights:
-                self._tally.counted |= self._tally.parameters(arguments)
-                if not frame.ignored:
-                    entered = self._enter(frame, func, synapses)
+            has_data = self._tally.account(synapses, arguments)
+            if has_data and not frame.ignored:
+                entered = self._enter(frame, func, synapses)
         with self._stack.accounted():  # to those who see functions, an operator is one
             result = func(*args, **kwargs)
         for line, module, part in entered:
             self._tally.add_biases(line, part, arguments, result)
             self._tally.publish(line, CountedCall(part, op_name(func), module, result))
         given = [self._origins.constant(x) for x in arguments]
-        origin = joined(o for o in given if o is not None) if only_weights else DENSE
+        origin = DENSE if has_data else joined(o for o in given if o is not None)
         for x in tensors([result]):
             self._origins.put(x, origin)
         return result

@@ -9,7 +9,7 @@ import torch
 from picojoule.synops.watch.call import Call, Result, tensors
 from picojoule.synops.watch.origin import joined
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import together, unit_map
+from picojoule.synops.watch.rules.units import has_map, together, uniform, unit_map
 
 
 @rule("cat concat concatenate _chunk_cat stack hstack vstack dstack row_stack column_stack")
@@ -18,8 +18,10 @@ def assembled(call: Call) -> Result:
     pieces = tensors(call.values)
     parts = [call.origins.of(x) for x in pieces]
     origin = joined(parts)
-    if origin.kind != "dense" or any(part.kind != "spikes" for part in parts):
-        return origin
+    if any(part.kind != "spikes" for part in parts) or not (
+        origin.kind == "dense" or any(map(has_map, parts))
+    ):
+        return uniform(origin)
     units = call.function(
         [unit_map(x, part) for x, part in zip(pieces, parts, strict=True)],
         *call.args[1:],
@@ -33,4 +35,4 @@ def assembled_with_zeros(call: Call) -> Result:
     """Tensors put together, with one number between them: all have to have one unit."""
     filling = call.given("sequences batch_first padding_value").get("padding_value", 0.0)
     number = 0.0 if isinstance(filling, torch.Tensor) else filling
-    return together(call.origins, [*tensors(call.values), number])
+    return uniform(together(call.origins, [*tensors(call.values), number]))

@@ -21,11 +21,19 @@ def rectified(call: Call) -> Result:
     return replace(origin, signed=False) if origin.kind == "spikes" else origin
 
 
-@rule("leaky_relu prelu _prelu_kernel rrelu rrelu_with_noise elu celu")
-def positive_kept(call: Call) -> Result:
+@rule("leaky_relu prelu _prelu_kernel rrelu rrelu_with_noise celu")
+def positive_kept(call: Call) -> Origin:
     """Positive values are kept, negative ones become others."""
     origin = call.origins.of(call.first)
     return DENSE if origin.kind == "spikes" and origin.signed else origin
+
+
+@rule("elu")
+def elu(call: Call) -> Result:
+    """The same; the operator of the dispatcher scales them, too."""
+    scale = call.given("input alpha scale").get("scale", 1)
+    origin = positive_kept(call)
+    return origin.scaled(1 if isinstance(scale, bool) else scale)
 
 
 @rule("clamp clip")
@@ -60,7 +68,7 @@ def relu_to_6(call: Call) -> Result:
     return _limited(call, 0, 6)
 
 
-@rule("threshold")
+@rule("threshold _threshold")
 def thresholded(call: Call) -> Result:
     """A value where x is not above the threshold."""
     return together(call.origins, [call.first, call.given("input threshold value")["value"]])

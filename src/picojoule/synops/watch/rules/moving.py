@@ -76,7 +76,7 @@ def padded(call: Call) -> Result:
 def unpacked(call: Call) -> Result:
     """A packed sequence becomes a padded one."""
     filling = call.given("data batch_sizes batch_first padding_value").get("padding_value", 0.0)
-    return together(call.origins, [call.first, filling])
+    return uniform(together(call.origins, [call.first, filling]))
 
 
 @rule("grid_sample grid_sampler grid_sampler_2d grid_sampler_3d")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from torch import Tensor
+
 from picojoule.synops.watch.call import Call, Result
 from picojoule.synops.watch.origin import DENSE, Origin
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.summing import of_unit_1
-from picojoule.synops.watch.rules.units import together
+from picojoule.synops.watch.rules.units import together, uniform
 
 _KEPT = ("sum", "amax", "amin", "add", None)
 
@@ -32,8 +34,11 @@ def reduced_by_index(call: Call) -> Result:
 @rule("index_add")
 def added_by_index(call: Call) -> Result:
     """Values added to places along an axis, a whole number of times."""
-    whole = float(call.kwargs.get("alpha", 1)).is_integer()
-    return _written(call, call.given("input dim index source")["source"]) if whole else DENSE
+    alpha = float(call.kwargs.get("alpha", 1))
+    if not alpha.is_integer():
+        return DENSE
+    origin = _written(call, call.given("input dim index source")["source"])
+    return replace(origin, signed=origin.signed or alpha < 0)
 
 
 @rule("index_copy")
@@ -42,10 +47,16 @@ def copied_by_index(call: Call) -> Result:
     return _written(call, call.given("input dim index source")["source"])
 
 
-@rule("index_put _unsafe_index_put _index_put_impl put masked_scatter")
+@rule("index_put _unsafe_index_put _index_put_impl_ put masked_scatter")
 def put(call: Call) -> Result:
     """Values written into or added to places: the third argument."""
     return _written(call, call.values[2])
+
+
+@rule("_unsafe_masked_index _unsafe_masked_index_put_accumulate")
+def put_by_mask(call: Call) -> Result:
+    """Values read from places, or a number; values added to places: the fourth argument."""
+    return _written(call, call.values[3])
 
 
 @rule("select_scatter slice_scatter diagonal_scatter as_strided_scatter")
@@ -85,11 +96,13 @@ def assigned(call: Call) -> Result:
 
 
 def _written(call: Call, value: Any) -> Origin:
-    return together(call.origins, [call.first, value])
+    """Values that change places have to have one unit; a number does not move."""
+    origin = together(call.origins, [call.first, value])
+    return uniform(origin) if isinstance(value, Tensor) else origin
 
 
 def _reduced(call: Call, written: Any, reduce: Any, product: tuple[str, ...]) -> Origin:
     origin = _written(call, written)
     if reduce in product:
         return of_unit_1(origin)
-    return replace(origin) if reduce in _KEPT else DENSE
+    return origin if reduce in _KEPT else DENSE

@@ -79,7 +79,7 @@ def _product(origins: Origins, a: Any, b: Any) -> Origin:
     if first.kind != "spikes":
         return DENSE
     if b.numel() == 1:
-        return first.scaled(b.reshape(()))
+        return origins.scaled(first, b)
     if second.kind != "constant" or b.requires_grad:
         return DENSE
     mask = replace(SIGNED_SPIKES, whole=all_whole(b))  # a mask, or a table of whole numbers

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import Any
 
-from picojoule.synops.watch.call import Call, Result
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origin
+from picojoule.synops.watch.call import Call, Result, tensors
+from picojoule.synops.watch.origin import DENSE, SPIKES, Origin
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import together, uniform
 
@@ -21,21 +23,33 @@ def differences(call: Call) -> Result:
     """Each value less the one before it."""
     given = call.given("input n dim prepend append")
     ends = [given.get(name) for name in ("prepend", "append")]
-    origin = together(call.origins, [call.first, *(x for x in ends if x is not None)])
+    origin = uniform(together(call.origins, [call.first, *(x for x in ends if x is not None)]))
     return replace(origin, signed=True) if origin.kind == "spikes" else origin
 
 
-@rule("norm vector_norm matrix_norm")
+@rule("norm vector_norm")
 def norm(call: Call) -> Result:
     """The sum of magnitudes, their largest, or their number; other norms are no whole numbers."""
     given = call.given("input p")
-    p = given.get("p", given.get("ord", 2))
-    origin = uniform(call.origins.of(call.first))
-    if p == 0:
-        return replace(SIGNED_SPIKES, signed=False)
-    if p in (1, float("inf"), float("-inf")):
-        return replace(origin, signed=False) if origin.kind == "spikes" else origin
-    return DENSE
+    return _of_order(call, given.get("p", given.get("ord", 2)), (1, math.inf, -math.inf))
+
+
+@rule("matrix_norm")
+def matrix_norm(call: Call) -> Result:
+    """The largest or smallest sum of magnitudes of a column or row."""
+    return _of_order(call, call.given("input ord").get("ord", "fro"), (1, -1, math.inf, -math.inf))
+
+
+@rule("dist _cdist_forward cdist")
+def distance(call: Call) -> Result:
+    """A norm of differences."""
+    return _of_order(call, call.given("a b p").get("p", 2), (1, math.inf))
+
+
+@rule("pdist _pdist_forward")
+def distances(call: Call) -> Result:
+    """The same between rows of one tensor."""
+    return _of_order(call, call.given("input p").get("p", 2), (1, math.inf))
 
 
 @rule("prod cumprod")
@@ -46,11 +60,22 @@ def multiplied_up(call: Call) -> Result:
 
 @rule("segment_reduce _segment_reduce")
 def summed_by_segment(call: Call) -> Result:
-    """Sums, largest or smallest values of parts of a tensor."""
-    reduce = call.given("data reduce")["reduce"]
-    return summed(call) if reduce in ("sum", "max", "min") else DENSE
+    """Sums, largest or smallest values of parts of a tensor, and of a number."""
+    given = call.given("data reduce")
+    operands = [call.first, given.get("initial") or 0]
+    kept = given["reduce"] in ("sum", "max", "min")
+    return uniform(together(call.origins, operands)) if kept else DENSE
 
 
 def of_unit_1(origin: Origin) -> Origin:
     """Spikes whose products are spikes again."""
     return origin if origin.kind != "spikes" or (origin.uniform() and origin.unit == 1) else DENSE
+
+
+def _of_order(call: Call, order: Any, kept: tuple[float, ...]) -> Origin:
+    if order == 0:
+        return SPIKES
+    if order not in kept:
+        return DENSE
+    origin = uniform(together(call.origins, tensors(call.values)))
+    return replace(origin, signed=False) if origin.kind == "spikes" else origin

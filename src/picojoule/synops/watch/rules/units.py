@@ -23,7 +23,8 @@ def has_map(origin: Origin) -> bool:
 
 def unit_map(x: Tensor, origin: Origin) -> Tensor:
     """The unit of each element of `x`, in its shape and strides."""
-    return torch.empty_like(x.detach()).copy_(torch.as_tensor(origin.unit))
+    units = torch.empty_like(x.detach())
+    return units.copy_(origin.unit) if isinstance(origin.unit, Tensor) else units.fill_(origin.unit)
 
 
 def whole_units(value: float, unit: float) -> bool:
