@@ -292,7 +292,7 @@ NO_NEURONS = {
     },
 }  # fmt: skip
 ABSTRACT = {"SpikingNeuron", "LIF (snntorch)", "StatefulLayer"}
-ELSEWHERE = {"LIFCorrelation"}  # its weights are arguments: a test of its own
+BROKEN = {"LIFCorrelation"}  # its own scripts fail on a batch
 PACKAGES = {"snntorch": snntorch, "spikingjelly": jelly, "norse": norse, "sinabs": sinabs_layers}
 
 
@@ -305,4 +305,4 @@ def test_every_exported_class_is_here(package: str) -> None:
         abstract = (
             name in ABSTRACT or f"{name} ({package})" in ABSTRACT or name.endswith("BaseNode")
         )
-        assert name in tried | NO_NEURONS[package] | ELSEWHERE or abstract, f"{package}: {name}"
+        assert name in tried | NO_NEURONS[package] | BROKEN or abstract, f"{package}: {name}"

@@ -58,10 +58,12 @@ def spike_value(x: Tensor) -> float | None:
     smallest = float(worth(x))
     if smallest in (0.0, 1.0):
         return smallest if smallest == 0 or bool(multiples(x, 1.0)) else None
+    most = float(_magnitudes(x).amax())
+    tolerance = max(1e-3 * smallest, torch.finfo(x.dtype).eps * most)
     seen = torch.unique(_magnitudes(x).flatten()[:_SEEN]).tolist()
     value = smallest
     for other in seen[: _MOST + 1]:
-        value = _common(other, value, tolerance=1e-3 * smallest)
+        value = _common(other, value, tolerance)
     return value if bool(multiples(x, value)) else None
 
 

@@ -95,6 +95,7 @@ class _Record:
     version: int
     origin: Origin
     sums: dict[tuple[int, ...], Tensor] = field(default_factory=dict)
+    judged: bool = False  # by the values that the tensor had
 
 
 class Origins:
@@ -122,14 +123,15 @@ class Origins:
         self.unexplained: list[Tensor] | None = None  # flags: were there spikes that nobody knows
         if before is not None:
             for x, record in before._records.items():
-                self._records[x] = _Record(record.version, record.origin.without_graph())
+                origin = record.origin.without_graph()
+                self._records[x] = _Record(record.version, origin, judged=record.judged)
 
     def give(self, tensors: list[Tensor]) -> None:
         """Note what the model is called with; what was judged by its values is judged anew."""
         self._given = {id(x) for x in tensors}
         for x in tensors:
             record = self._records.get(x)
-            if record is not None and record.origin.whole is not None:
+            if record is not None and record.judged:
                 del self._records[x]
 
     def is_given(self, x: Tensor) -> bool:
@@ -204,6 +206,7 @@ class Origins:
             return replace(kind, source=source)
         origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
         self.put(x, origin)
+        self._records[x].judged = True
         return origin
 
     def put_sums(self, x: Tensor, leading: int, sums: Tensor) -> None:

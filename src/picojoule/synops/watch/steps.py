@@ -194,7 +194,7 @@ class StepCount:
 
     def _with_samples(self, steps: Steps) -> Steps:
         assert self._samples is not None
-        if steps.samples != self._samples and not self.told:
+        if self._shape is not None and steps.samples != self._samples and not self.told:
             self.doubts.append(
                 f"the input begins with {steps.samples} entries of {self._samples} samples, and no layer says "
                 f"how many time steps there are; {steps.time} is taken. Pass num_timesteps=."
