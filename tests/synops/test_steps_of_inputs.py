@@ -150,9 +150,9 @@ class Network(nn.Module):
 def test_a_model_without_forward_is_watched_by_the_method_that_runs_it() -> None:
     network, x = Network(), torch.stack([X, X])
     monitor = Monitor(network, time_axis="tb")
+    with monitor:
+        network.run({"X": x}, time=2)
     with pytest.raises(RuntimeError, match=r"monitor\.call\(model\.run, \.\.\.\)"):
-        with monitor:
-            network.run({"X": x}, time=2)
         _ = monitor.synops
     assert monitor.call(network.run, {"X": x}, time=2) is None
     assert (monitor.report().samples, monitor.report().num_timesteps) == (4, 2)

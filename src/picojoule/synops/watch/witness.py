@@ -51,6 +51,11 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     supports_higher_order_operators = True
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """What PyTorch would do by importing its compiler, which takes seconds; a watched model runs uncompiled."""
+        return False
+
     def __init__(
         self, settings: Settings, stack: ModuleStack, origins: Origins, tally: Tally
     ) -> None:
