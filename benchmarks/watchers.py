@@ -43,6 +43,12 @@ def monitor(_: Implementation, model: nn.Sequential) -> Watched:
     return _Within(model, lambda: nullcontext(attached)), None
 
 
+def monitor_with_witness(_: Implementation, model: nn.Sequential) -> Watched:
+    """The same, each pass like a first one: with a look at the operators below all functions."""
+    attached = Monitor(model, witness="always").attach()
+    return _Within(model, lambda: nullcontext(attached)), None
+
+
 def monitor_and_losses(_: Implementation, model: nn.Sequential) -> Watched:
     """Picojoule's Monitor, and both losses."""
     counts = Monitor(model).attach()
@@ -97,6 +103,7 @@ class _NeuroBench(nn.Module):
 WATCHERS: dict[str, Callable[[Implementation, nn.Sequential], Watched]] = {
     "hooks and losses": hooks,
     "Monitor": monitor,
+    "Monitor, witness in each pass": monitor_with_witness,
     "Monitor and losses": monitor_and_losses,
     "SynOpCounter": synop_counter,
     "NeuroBench": neurobench,

@@ -14,7 +14,13 @@ from picojoule.training.lenet import IMAGE_SIDE, NUM_CLASSES, lenet
 
 # what users of Picojoule get is its choice, "auto"; NeuroBench has no neurons of its own, and takes any
 WATCHED_BY = {
-    "picojoule auto": ("hooks and losses", "Monitor", "Monitor and losses", "NeuroBench"),
+    "picojoule auto": (
+        "hooks and losses",
+        "Monitor",
+        "Monitor, witness in each pass",
+        "Monitor and losses",
+        "NeuroBench",
+    ),
     "sinabs": ("hooks and losses",),
     "SpikingJelly": ("SynOpCounter",),
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, ParamSpec, Self, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from picojoule.layers import HookHandles
@@ -52,11 +53,14 @@ class Monitor:
         formulas: formulas by type of module, `formula(module, *inputs)`, or by function, called like it;
             they give a list of :class:`picojoule.synops.Synapses`.
         ignore: names of modules that are not counted, with all they contain.
-        spiking: types or names of your own modules whose output (or its first tensor) is spikes.
-        time_axis: where the model's input has its time: "bt", "tb", "folded" into one axis, "loop"
-            (the model calls its neurons once a step), or "outer" (you call the model once a step;
-            counts add up until `reset`). Omitted: what the spiking layers say.
+        spiking: types or names of your own modules whose output (or its first tensor) is spikes. What one of their
+            spikes is worth is the largest value of which all of the first pass are multiples; without one, they are
+            dense values.
+        time_axis: where the model's input has its time: "bt", "tb", "last", "folded" into one axis, "loop"
+            (the model makes the steps, or calls its neurons once a step), or "outer" (you call the model once
+            a step; counts add up until `reset`). Omitted: what the spiking layers are seen to get.
         num_timesteps: time steps of a sample, where no layer can tell.
+        samples: samples of a forward pass, where neither a layer nor the input can tell.
         inputs: what a tensor of unknown origin is: "spikes", "dense", or "auto", by its values.
         convention: "strict", or "sinabs", which counts dense values by magnitude, as the hooks do.
         conventions: keep what the counters of others would count, too, for `report().convention(name)`
@@ -69,6 +73,12 @@ class Monitor:
         witness: look below PyTorch's functions, too, where scripts, exports, quantised layers and functions
             without a formula multiply: "auto" on the first pass and whenever shapes or calls are new,
             "always", or "off".
+
+    What is not known:
+        Neurons of other libraries and of published repositories are known by their classes; others are looked for in
+        the first forward pass, by what they do. Where neurons were found so, where something only looks like one, and
+        where samples or time steps could not be told, a :class:`picojoule.synops.MonitorWarning` names the option,
+        once, and `warnings` and the report have it.
 
     Many processes:
         The first reading of a result after a forward pass adds up all sums in one all-reduce, with its
@@ -159,7 +169,16 @@ class Monitor:
     # ---- watching
 
     def attach(self) -> Self:
-        """Start to watch; the same as entering the `with` block."""
+        """Start to watch; the same as entering the `with` block.
+
+        Raises:
+            TypeError: the model itself is a script, which takes no hooks.
+        """
+        if isinstance(self._model, torch.jit.ScriptModule):
+            raise TypeError(
+                f"Monitor: the model itself is a script ({type(self._model).__name__}), which takes no hooks. Wrap it, "
+                "model = nn.Sequential(script), and watch and call that."
+            )
         if not self._attached:
             pre = _ModelHook(self, "_begin")
             post = _ModelHook(self, "_end")

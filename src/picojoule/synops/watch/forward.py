@@ -133,6 +133,7 @@ class WatchedForward:
         steps = self.steps.result()
         self.ledger.passes.append(steps)
         self.ledger.notes |= doubts(self.neurons, self.steps, self.origins)
+        self.ledger.notes |= self.tally.lost_gradients.notes()
         self.settings.learned.complete = True
         if self.tally.details is not None:
             self.ledger.details = self.tally.details.result(steps, self.steps.time_first)

@@ -13,7 +13,7 @@ from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional, scales
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
-from picojoule.synops.watch.names import op_name, owns
+from picojoule.synops.watch.names import op_name
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
@@ -82,14 +82,13 @@ class FunctionWatch(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
+        self._neurons.see_function(func, args, kwargs)
         if is_transformed():  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
         formula = self._settings.formula_of_function(func) or formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs)
-        if self._neurons.search is not None:
-            self._neurons.search.see_function(func, args, kwargs)
         if is_conditional(func):
             return self._count_if_any(func, args, kwargs)
         if getattr(func, "__name__", "") == "__setitem__":
@@ -108,13 +107,15 @@ class FunctionWatch(TorchFunctionMode):
 
     def _run_counted(self, func: Any, synapses: list[Synapses], args: Any, kwargs: Any) -> Any:
         arguments = tensors((*args, *kwargs.values()))
+        self._tally.adopt(self._stack.replaced_parameters())
         parameters = self._tally.parameters(arguments)
         frame, line = self._stack.top, None
-        module = frame.module if owns(frame.module, parameters) else None
+        module = frame.module if self._stack.owns(frame.module, parameters) else None
         with self._stack.aside():
-            has_data = self._tally.account(synapses, arguments)
+            has_data = self._tally.account(frame, synapses, arguments)
             if has_data and not frame.ignored:
-                name = self._tally.name(frame.name, frame.module, func, parameters)
+                name = frame.name if module is not None else ""
+                name = name or self._tally.name(frame.name, func, parameters)
                 line = self._tally.enter(name, kind_of_call(func, module), synapses)
         with self._stack.accounted():
             result = func(*args, **kwargs)

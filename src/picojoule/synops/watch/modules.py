@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from picojoule.synops.formulas import Formula
+from picojoule.synops.watch.names import is_pytorchs_layer
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import Spiking, passes_spikes_on
 
@@ -52,6 +53,7 @@ class ModuleStack:
         self._hidden = 0
         self._names = {id(m): name for name, m in root.named_modules()}
         self._owners: dict[int, nn.Module] | None = None
+        self._parameters = {id(m): m._parameters.copy() for m in root.modules() if m._parameters}
         self.called: dict[str, nn.Module] = {}
 
     def __len__(self) -> int:
@@ -128,6 +130,23 @@ class ModuleStack:
     def formula(self, module: nn.Module) -> Formula | None:
         """The formula for a module as a whole; None to look inside."""
         return self._settings.formula_of(module)
+
+    def replaced_parameters(self) -> Iterator[tuple[Tensor, int]]:
+        """Parameters of the module that runs that stand in another's place, and the ids of those.
+
+        Sharded models gather theirs while they run, and `torch.func.functional_call` puts in others.
+        """
+        module = self._frames[-1].module
+        before = self._parameters.get(id(module), {})
+        for name, now in module._parameters.items():
+            own = before.get(name)
+            if now is not own and now is not None and own is not None:
+                yield now, id(own)
+
+    def owns(self, module: nn.Module, parameters: frozenset[int]) -> bool:
+        """Whether a call with these parameters, given by their ids, is the op of a layer of PyTorch's."""
+        own = self._parameters.get(id(module), module._parameters).values()
+        return any(id(p) in parameters for p in own) and is_pytorchs_layer(module)
 
     def owner(self, parameters: frozenset[int]) -> nn.Module | None:
         """The module that holds one of these parameters, given by their ids."""

@@ -41,10 +41,9 @@ def op_name(function: Callable[..., Any]) -> str:
     return base_name(function).strip("_").removeprefix("linalg_")
 
 
-def owns(module: nn.Module, parameters: frozenset[int]) -> bool:
-    """Whether a call is the op of one of PyTorch's own layers, which goes by the layer's name."""
-    own = {id(parameter) for parameter in module.parameters(recurse=False)}
-    return bool(own & parameters) and any(
+def is_pytorchs_layer(module: nn.Module) -> bool:
+    """Whether it is one of PyTorch's own layers, whose call goes by the layer's name."""
+    return any(
         base.__module__.startswith("torch.nn.modules.") and base is not nn.Module
         for base in type(module).__mro__
     )

@@ -52,6 +52,16 @@ class Neurons:
         """Whether there were any."""
         return bool(self._ledger.updates)
 
+    def see_function(self, function: Any, args: Any, kwargs: Any) -> None:
+        """Note what the module that runs takes out of its tensors, while neurons are looked for."""
+        if self.search is not None:
+            self.search.see_function(function, args, kwargs)
+
+    def see_synapses(self) -> None:
+        """Note that the module that runs has synapses, while neurons are looked for."""
+        if self.search is not None:
+            self.search.see_synapses()
+
     def enter(self, module: nn.Module, kind: Spiking | None, inputs: list[Tensor]) -> None:
         """A module begins to run."""
         self._given.append(inputs)

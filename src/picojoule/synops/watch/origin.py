@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -110,7 +110,7 @@ class Origins:
 
     def __init__(
         self,
-        constants: Mapping[int, Tensor],
+        constants: dict[int, Tensor],
         inputs: Origin | None = None,
         before: Origins | None = None,
         parameters: Container[int] = (),
@@ -119,6 +119,7 @@ class Origins:
         self._constants, self._parameters = constants, parameters
         self._inputs = None if inputs is None else replace(inputs, source="given")
         self._units: dict[Any, Tensor] = {}
+        self._replaced: dict[int, int] = {}  # ids of parameters in whose place others stand
         self._given: set[int] = set()
         self.unexplained: list[Tensor] | None = None  # flags: were there spikes that nobody knows
         if before is not None:
@@ -156,6 +157,12 @@ class Origins:
         record = self._records.get(x)
         if record is not None and record.version == version(x) - 1:
             self.put(x, record.origin)
+
+    def stand_for(self, new: Tensor, parameter: int) -> None:
+        """Take a tensor for a parameter, given by its id, in whose place it stands while the model runs."""
+        if id(new) not in self._constants and self.known(new) is None:
+            self._constants[id(new)] = new
+            self._replaced[id(new)] = parameter
 
     def is_constant(self, x: Tensor) -> bool:
         """Whether it is a parameter or buffer of the model, or a view of one."""
@@ -196,8 +203,8 @@ class Origins:
         if origin is not None:
             return origin
         if self.is_constant(x):
-            owner = x if id(x) in self._constants else x._base
-            return Origin("constant", parameters=frozenset([id(owner)]))
+            owner = id(x if id(x) in self._constants else x._base)
+            return Origin("constant", parameters=frozenset([self._replaced.get(owner, owner)]))
         if x.is_complex():
             return DENSE
         source: Literal["given", "made"] = "given" if self.is_given(x) else "made"
@@ -221,6 +228,9 @@ class Origins:
             self.unexplained.append(spikes if origin.whole is None else spikes & origin.whole)
         record = self._records.get(x)
         sums = record.sums if record is not None else {}
+        if x.requires_grad and torch.is_grad_enabled():  # some may have been made without a graph
+            for axes in [axes for axes, total in sums.items() if not total.requires_grad]:
+                del sums[axes]
         return Magnitudes(x, origin.unit, origin.signed, sums)
 
 

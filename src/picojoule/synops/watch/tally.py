@@ -11,7 +11,9 @@ from picojoule.synops.formulas import Synapses
 from picojoule.synops.watch.count import Counter, data_of
 from picojoule.synops.watch.detail import Details
 from picojoule.synops.watch.ledger import Ledger, Line
-from picojoule.synops.watch.names import CallNames, op_name, owns
+from picojoule.synops.watch.lost_gradients import LostGradients
+from picojoule.synops.watch.modules import Frame
+from picojoule.synops.watch.names import CallNames, op_name
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.published import CountedCall, PublishedCounts
@@ -29,6 +31,7 @@ class Tally:
         self, settings: Settings, origins: Origins, ledger: Ledger, neurons: Neurons
     ) -> None:
         self.ledger, self._neurons = ledger, neurons
+        self.lost_gradients = LostGradients()
         self.counted: set[int] = set()
         self.harmless: set[int] = set()
         self._origins = origins
@@ -53,7 +56,12 @@ class Tally:
         known = (self._origins.constant(x) for x in values)
         return frozenset[int]().union(*(origin.parameters for origin in known if origin))
 
-    def account(self, synapses: list[Synapses], arguments: Iterable[Tensor]) -> bool:
+    def adopt(self, replaced: Iterable[tuple[Tensor, int]]) -> None:
+        """Take tensors that stand in the place of parameters for these."""
+        for new, parameter in replaced:
+            self._origins.stand_for(new, parameter)
+
+    def account(self, frame: Frame, synapses: list[Synapses], arguments: Iterable[Tensor]) -> bool:
         """Take a call for accounted for, unless only weights are multiplied with one another."""
         has_data = any(
             data_of(each, self._origins) or len(each.weights) == len(each.operands)
@@ -61,14 +69,12 @@ class Tally:
         )
         if has_data:
             self.counted |= self.parameters(arguments)
-            if self._neurons.search is not None:
-                self._neurons.search.see_synapses()
+            self._neurons.see_synapses()
+            self.lost_gradients.see(frame.name, frame.module)
         return has_data
 
-    def name(self, path: str, module: nn.Module, function: Any, parameters: frozenset[int]) -> str:
-        """The layer's name if the call is its own, else one for the call."""
-        if path and owns(module, parameters):
-            return path
+    def name(self, path: str, function: Any, parameters: frozenset[int]) -> str:
+        """The name of a call that is no layer's own."""
         return self._names.name(path, function, parameters)
 
     def enter(self, name: str, kind: str, synapses: list[Synapses]) -> Line:

@@ -24,7 +24,7 @@ from picojoule.synops.formulas.kernels import (
 from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
-from picojoule.synops.watch.names import op_name, owns
+from picojoule.synops.watch.names import is_pytorchs_layer, op_name
 from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
@@ -53,7 +53,7 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """What PyTorch would do by importing its compiler, which takes seconds; a watched model runs uncompiled."""
+        """Watched code runs uncompiled; PyTorch would import its compiler, seconds of work, to make sure."""
         return False
 
     def __init__(
@@ -132,15 +132,17 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         looked_at_from_here = self._stack.look in (Look.FUNCTIONS, Look.DYNAMICS)
         self.seen_outside |= not self._within and looked_at_from_here
         arguments = tensors((*args, *kwargs.values()))
+        self._tally.adopt(self._stack.replaced_parameters())
         frame, entered = self._stack.top, []
         with _autograd(), self._stack.aside():
-            has_data = self._tally.account(synapses, arguments)
+            has_data = self._tally.account(frame, synapses, arguments)
             if has_data and not frame.ignored:
                 entered = self._enter(frame, func, synapses)
         with self._stack.accounted():  # to those who see functions, an operator is one
             result = func(*args, **kwargs)
         for line, module, part in entered:
-            self._tally.add_biases(line, part, arguments, result)
+            if len(entered) == 1:
+                self._tally.add_biases(line, part, arguments, result)
             self._tally.publish(line, CountedCall(part, op_name(func), module, result))
         given = [self._origins.constant(x) for x in arguments]
         origin = DENSE if has_data else joined(o for o in given if o is not None)
@@ -157,18 +159,15 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for each in synapses:
             parameters = self._tally.parameters(each.operands)
             owner = self._stack.owner(parameters)
-            if owner is not None and self._is_own(owner, parameters):
+            if owner is not None and self._stack.name(owner) and is_pytorchs_layer(owner):
                 name, module = self._stack.name(owner), owner
                 kind = type(owner).__name__
             elif parameters or not name:
-                name = self._tally.name(frame.name, frame.module, func, parameters)
+                name = self._tally.name(frame.name, func, parameters)
                 kind, module = kind_of_call(func, None), None
             line = self._tally.enter(name, kind, [each])
             entered.append((line, module, [each]))
         return entered
-
-    def _is_own(self, owner: nn.Module, parameters: frozenset[int]) -> bool:
-        return bool(self._stack.name(owner)) and owns(owner, parameters)
 
     def _pass_on(self, look: Look, func: Any, args: Any, kwargs: Any) -> Any:
         if look is not Look.DYNAMICS:
