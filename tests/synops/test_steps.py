@@ -77,6 +77,29 @@ class Folded(nn.Module):
         return torch.stack(out).flatten(0, 1)
 
 
+class Sliced(nn.Module):
+    """`(t b) *n`, never unfolded."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        v: Any = 0.0
+        out = []
+        batch = len(x) // T
+        for t in range(T):
+            v = 0.5 * v + x[t * batch : (t + 1) * batch]
+            out.append(spike(v - 0.3))
+        return torch.cat(out)
+
+
+class Chunked(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        v: Any = 0.0
+        out = []
+        for step in x.chunk(T, dim=0):
+            v = 0.5 * v + step
+            out.append(spike(v - 0.3))
+        return torch.cat(out)
+
+
 class OneStep(nn.Module):
     """A step a call, with a potential that stays until the next."""
 
@@ -167,6 +190,8 @@ NETS: dict[str, tuple[type[Net], type[nn.Module], str | None]] = {
     "batch first": (InBatchFirst, BatchFirst, "bt"),
     "time last": (InTimeLast, TimeLast, "last"),
     "folded": (InFolded, Folded, None),
+    "folded and sliced": (InFolded, Sliced, None),
+    "folded and chunked": (InFolded, Chunked, None),
     "a step a call": (InLoop, OneStep, "loop"),
     "a step a call, with state": (InLoopWithState, HandedBack, "loop"),
 }
