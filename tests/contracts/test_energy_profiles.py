@@ -35,11 +35,20 @@ def plain(number: float | None) -> str:
 def golden_line(entry: EnergyProfile | MemoryCost) -> str:
     sure = "read" if entry.verified else "recalled"
     if isinstance(entry, MemoryCost):
-        cells = [f"+{entry.name}", "-", "-", "-", pj(entry.j_per_byte), "-", "-", sure]
+        cells = [f"+{entry.name}", *"---", pj(entry.j_per_byte), *"-----", sure]
     else:
         figures = [pj(getattr(entry, figure)) for figure in FIGURES]
-        cells = [entry.name, *figures, plain(entry.technology_nm), plain(entry.voltage_v), sure]
-    widths = (16, 9, 7, 8, 8, 4, 4, 9)
+        silicon = {True: "before", False: "yes", None: "-"}[entry.pre_silicon]
+        kind = [entry.evidence, silicon, entry.scope.replace(" ", "-")]
+        cells = [
+            entry.name,
+            *figures,
+            plain(entry.technology_nm),
+            plain(entry.voltage_v),
+            *kind,
+            sure,
+        ]
+    widths = (17, 9, 7, 8, 8, 4, 6, 11, 8, 19, 9)
     padded = "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return f"{padded}{entry.source}"
 
@@ -47,10 +56,12 @@ def golden_line(entry: EnergyProfile | MemoryCost) -> str:
 def document_row(entry: EnergyProfile | MemoryCost) -> str:
     mark = "" if entry.verified else " (recalled)"
     if isinstance(entry, MemoryCost):
-        figures = ["-", "-", "-", pj(entry.j_per_byte), "-"]
+        figures = [*"---", pj(entry.j_per_byte), *"----"]
         name = f"`+{entry.name}`"
     else:
-        figures = [pj(getattr(entry, figure)) for figure in FIGURES] + [plain(entry.technology_nm)]
+        figures = [pj(getattr(entry, figure)) for figure in FIGURES]
+        figures += [plain(entry.technology_nm), plain(entry.voltage_v)]
+        figures += [f"{entry.evidence}{', pre-silicon' if entry.pre_silicon else ''}", entry.scope]
         name = f"`{entry.name}`"
     return f"| {' | '.join([name + mark, *figures, entry.includes, entry.source])} |"
 
@@ -100,6 +111,19 @@ def test_its_technology_is_a_size_or_unknown(chip: EnergyProfile) -> None:
 
 
 @every_profile
+def test_it_says_how_far_to_trust_its_joules(chip: EnergyProfile) -> None:
+    assert chip.evidence != "not stated"
+    assert (chip.pre_silicon is None) == (chip.evidence == "vendor")
+    assert chip.evidence != "measured" or not chip.pre_silicon
+    if chip.has_joules() and chip.scope == "not stated":
+        assert "as its authors count it" in chip.includes
+    assert chip.arithmetic_only == (chip.scope == "compute only")
+    assert (chip.memory_j_per_byte is not None) == (chip.scope == "compute and memory")
+    assert chip.evidence in chip.grade()
+    assert chip.scope in chip.grade()
+
+
+@every_profile
 def test_it_cannot_be_changed(chip: EnergyProfile) -> None:
     with pytest.raises(FrozenInstanceError):
         chip.synop_j = 1e-12  # type: ignore[misc]
@@ -114,7 +138,7 @@ def test_it_is_found_by_its_name_and_prices_a_synop(chip: EnergyProfile) -> None
         with pytest.raises(ValueError, match="no number for the SynOps per second"):
             core_load(chip.name, 1.0)
     else:
-        assert energy_j(chip.name, synops=2.0).total_j == 2 * chip.synop_j
+        assert energy_j(chip.name, synops=2.0).synops_j == 2 * chip.synop_j
 
 
 @every_memory
@@ -127,6 +151,11 @@ def test_memory_is_added_to_bare_arithmetic_only(chip: EnergyProfile, memory: Me
         return
     with_memory = profile(name)
     assert with_memory.memory_j_per_byte == memory.j_per_byte
+    assert with_memory.scope == "compute and memory"
+    with pytest.raises(ValueError, match="memory would be counted twice"):
+        with_memory.with_memory(memory)
+    with pytest.raises(ValueError, match="memory would be counted twice"):
+        profile(f"{name}+{memory.name}")
     assert (with_memory.synop_j, with_memory.mac_j) == (chip.synop_j, chip.mac_j)
     assert chip.source in with_memory.source
     assert memory.source in with_memory.source
@@ -134,7 +163,11 @@ def test_memory_is_added_to_bare_arithmetic_only(chip: EnergyProfile, memory: Me
 
 
 def test_conflicting_sources_point_at_each_other() -> None:
-    pairs = [("truenorth", "truenorth-2014"), ("spinnaker2-2019", "spinnaker2-2021")]
+    pairs = [
+        ("truenorth", "truenorth-2014"),
+        ("spinnaker2-2019", "spinnaker2-2021"),
+        ("odin", "odin-incremental"),
+    ]
     for one, other in pairs:
         assert other in profile(one).note
         assert one in profile(other).note

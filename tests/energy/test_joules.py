@@ -84,8 +84,24 @@ def test_gradients_are_the_prices() -> None:
 def test_shapes_broadcast() -> None:
     breakdown = energy_j(MADE_UP, synops=torch.ones(4, 1), macs=torch.ones(3), neuron_updates=1)
     assert breakdown.total_j.shape == (4, 3)
-    torch.testing.assert_close(breakdown.total_j, torch.full((4, 3), 6e-12))
-    assert str(breakdown) == "6e-12 (mean of 12) J on made-up"
+    # a SynOp, a MAC, an update, and 5 + 1 bytes of memory
+    torch.testing.assert_close(breakdown.total_j, torch.full((4, 3), 30e-12))
+    assert str(breakdown) == "3e-11 (mean of 12) J on made-up"
+
+
+def test_memory_is_assumed_where_the_profile_prices_a_byte_and_nowhere_else() -> None:
+    assumed = energy_j(MADE_UP, synops=10, macs=100)
+    assert assumed.memory_j == pytest.approx((5 * 10 + 100) * 4e-12)
+    assert "assumed, not measured" in "\n".join(assumed.notes())
+    assert energy_j(MADE_UP, synops=10, macs=100, memory_bytes=0).memory_j == 0
+    for name in ("45nm-fp32", "loihi"):
+        assert energy_j(name, synops=10).memory_j is None
+
+
+def test_a_profile_of_another_kind_of_evidence_is_refused() -> None:
+    for field in ("evidence", "scope"):
+        with pytest.raises(ValueError, match=rf"'mine': {field} is 'guessed'; choose one of"):
+            EnergyProfile(name="mine", source="this test", synop_j=1e-12, **{field: "guessed"})
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

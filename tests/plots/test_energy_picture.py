@@ -30,10 +30,10 @@ def test_layers_add_up_to_the_network(profile: str) -> None:
     whole, layers = report.energy(profile), report.energy_by_layer(profile)
     assert list(layers) == ["0", "1", "2"]
     for part in ("synops_j", "macs_j", "neuron_updates_j", "memory_j", "total_j"):
-        by_layer = sum(getattr(layer.with_memory, part) or 0.0 for layer in layers.values())
-        assert by_layer == pytest.approx(getattr(whole.with_memory, part) or 0.0, rel=1e-12), part
-    ann = sum(float(layer.ann_with_memory.total_j) for layer in layers.values())
-    assert ann == pytest.approx(float(whole.ann_with_memory.total_j), rel=1e-12)
+        by_layer = sum(getattr(layer.breakdown, part) or 0.0 for layer in layers.values())
+        assert by_layer == pytest.approx(getattr(whole.breakdown, part) or 0.0, rel=1e-12), part
+    ann = sum(float(layer.ann.total_j) for layer in layers.values())
+    assert ann == pytest.approx(float(whole.ann.total_j), rel=1e-12)
 
 
 def test_bars_are_the_joules(tmp_path: Path) -> None:
@@ -48,8 +48,12 @@ def test_bars_are_the_joules(tmp_path: Path) -> None:
     assert sum(widths(total.patches)) == pytest.approx(
         float(whole.total_j + whole.ann_compute_only.total_j + whole.ann_with_memory.total_j)
     )
-    assert [label.get_text() for label in by_layer.get_yticklabels()] == ["0", "1", "2"]
-    assert total.get_xlabel() == "Energy per sample"
+    assert [label.get_text() for label in by_layer.get_yticklabels()] == [
+        "0 Linear",
+        "1 IAF",
+        "2 Linear",
+    ]
+    assert total.get_xlabel() == "Energy per sample, modelled"
 
 
 def test_what_has_no_price_is_said() -> None:

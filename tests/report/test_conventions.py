@@ -93,7 +93,7 @@ def test_dense_input_and_border() -> None:
     assert "as if it were spikes" in lines(text, "sinabs")[0]
     assert lines(text, "neurobench") == []
     assert lines(text, "syops") == [
-        "- 0: 0 SynOps and 288 MACs instead of 0 SynOps and 200 MACs: products with the padded border count."
+        "- 0 Conv2d: 0 SynOps and 288 MACs instead of 0 SynOps and 200 MACs: products with the padded border count."
     ]
     assert lines(text, "spikingjelly") == []
 
@@ -103,11 +103,11 @@ def test_graded_spikes_and_biases() -> None:
     text = report(model, 2 * torch.ones(2, 3)).explain()
     assert lines(text, "sinabs") == []
     assert lines(text, "neurobench") == [
-        "- 0: 0 SynOps and 12 MACs instead of 24 SynOps and 0 MACs: values other than -1, 0 and 1 turn all its operations into MACs, one a value."
+        "- 0 Linear: 0 SynOps and 12 MACs instead of 24 SynOps and 0 MACs: values other than -1, 0 and 1 turn all its operations into MACs, one a value."
     ]
     assert "biases count" in lines(text, "syops")[0]
     assert lines(text, "spikingjelly") == [
-        "- 0: 0 SynOps instead of 24 SynOps: values other than 0 and 1 make it count nothing."
+        "- 0 Linear: 0 SynOps instead of 24 SynOps: values other than 0 and 1 make it count nothing."
     ]
 
 

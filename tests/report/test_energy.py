@@ -9,14 +9,15 @@ import torch
 from torch import nn
 
 from picojoule import Monitor
-from picojoule.energy import ann_baseline_j, break_even_rate, energy_j
+from picojoule.energy import ann_baseline_j, break_even_rate
+from picojoule.energy import profile as find_profile
 from picojoule.layers import IAF
 from tests.report.reports import AWKWARD
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-@pytest.mark.parametrize("profile", ["loihi", "45nm-int8"])
+@pytest.mark.parametrize("profile", ["loihi", "45nm-int8", "45nm-int8+step"])
 def test_print(profile: str) -> None:
     expected = (GOLDEN / f"report_{profile}.txt").read_text()
     assert AWKWARD.to_text(profile=profile) + "\n" == expected
@@ -26,19 +27,26 @@ def test_a_chip() -> None:
     energy = AWKWARD.energy("loihi")
     assert energy.compute_only is None
     assert energy.total_j == pytest.approx(1232.5 * 23.6e-12 + 120 * 81e-12)
-    assert energy.with_memory.unpriced == {"macs": 64000.0}
+    assert energy.breakdown.unpriced == {"macs": 64000.0}
     assert energy.spikes_per_synapse == 1232.5 / 493
 
 
-def test_arithmetic_has_both_figures() -> None:
+def test_bare_arithmetic_has_no_memory_that_its_name_does_not_say() -> None:
     energy = AWKWARD.energy("45nm-int8")
-    traffic = 5 * 1232.5 + 64000
-    alone = energy_j("45nm-int8", synops=1232.5, macs=64000).total_j
-    whole = energy_j("45nm-int8+step", synops=1232.5, macs=64000, memory_bytes=traffic).total_j
-    assert energy.compute_only is not None
-    assert (energy.compute_only.total_j, energy.total_j) == (alone, whole)
-    assert energy.ann_compute_only.total_j == ann_baseline_j(6400 + 493).total_j
+    assert energy.with_memory is None
+    assert energy.total_j == pytest.approx(1232.5 * 0.03e-12 + 64000 * 0.23e-12)
+    assert energy.ann is energy.ann_compute_only
+    assert energy.ann.total_j == ann_baseline_j(6400 + 493).total_j
     assert energy.break_even == break_even_rate("45nm-int8")
+
+
+def test_a_named_memory_has_both_figures() -> None:
+    energy = AWKWARD.energy("45nm-int8+step")
+    arithmetic = 1232.5 * 0.03e-12 + 64000 * 0.23e-12
+    assert energy.compute_only is not None
+    assert energy.compute_only.total_j == pytest.approx(arithmetic)
+    assert energy.total_j == pytest.approx(arithmetic + (5 * 1232.5 + 64000) * 24.96e-12)
+    assert energy.ann is energy.ann_with_memory
 
 
 def test_json_has_the_joules() -> None:
@@ -47,25 +55,33 @@ def test_json_has_the_joules() -> None:
     assert energy["unpriced"] == {"macs": 64000.0}
 
 
-@pytest.mark.parametrize("form", ["to_markdown", "to_latex", "to_html"])
-def test_every_form_has_the_joules(form: str) -> None:
-    assert "Energy per sample on loihi" in getattr(AWKWARD, form)(profile="loihi")
+@pytest.mark.parametrize("form", ["to_text", "to_markdown", "to_latex", "to_html", "to_json"])
+@pytest.mark.parametrize("profile", ["loihi", "odin"])
+def test_every_form_labels_the_joules_and_says_how_far_to_trust_them(
+    form: str, profile: str
+) -> None:
+    written = getattr(AWKWARD, form)(profile=profile)
+    assert form == "to_json" or f"Energy per sample on {profile}, modelled" in written
+    assert f"{profile}: {find_profile(profile).grade()}." in written
+    assert "Joules are modelled" in written
+
+
+def test_json_tells_the_kind_of_figures() -> None:
+    energy = json.loads(AWKWARD.to_json(profile="loihi"))["energy_j"]
+    kind = ("basis", "evidence", "pre_silicon", "scope", "technology_nm", "voltage_v")
+    assert [energy[name] for name in kind] == [
+        "modelled",
+        "modelled",
+        True,
+        "incremental",
+        14,
+        0.75,
+    ]
 
 
 def test_a_chip_without_joules_says_so() -> None:
     with pytest.raises(ValueError, match="'speck' has no energy per operation"):
         AWKWARD.energy("speck")
-
-
-@pytest.mark.parametrize("profile", ["loihi", "45nm-fp32", "45nm-int8+dram"])
-def test_monitor_and_report_agree(profile: str) -> None:
-    model = nn.Sequential(nn.Linear(3, 8), IAF(), nn.Linear(8, 2))
-    with Monitor(model) as monitor:
-        model(torch.rand(2, 5, 3) * 3)
-    energy = monitor.report().energy(profile)
-    same = energy.with_memory if profile != "45nm-fp32" else energy.compute_only
-    assert same is not None
-    assert monitor.energy_j(profile).item() == pytest.approx(float(same.total_j), rel=1e-5)
 
 
 def test_joules_in_a_loss() -> None:

@@ -96,7 +96,7 @@ def test_a_dense_input_is_flagged_and_apart() -> None:
     assert (row.input, row.synops_per_sample, row.macs_per_sample) == ("dense", 0, 60)
     assert row.spikes_per_synapse is None
     assert report.biases_per_sample == 0
-    assert "Dense input: 0." in str(report)
+    assert "Dense input: 0 Linear." in str(report)
 
 
 def test_a_report_is_detached_and_frozen() -> None:

@@ -9,21 +9,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.budget.constraints import Constraint, Per, RateOf
+from picojoule.budget.constraints import Constraint, Per, RateOf, Reading, mean
 from picojoule.budget.contest import given_up, lost
 from picojoule.budget.declare import Bound, Declaration, Scope
-from picojoule.budget.feasibility import contradictions, unreachable
+from picojoule.budget.feasibility import contradictions
 from picojoule.budget.multipliers import (
     Controller,
     Multiplier,
+    check_same,
     check_shape,
     multiplier_of,
-    restore,
 )
+from picojoule.budget.reach import Reach
 from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.violation import BudgetWarning, Violation, violations
 from picojoule.energy import EnergyProfile
+from picojoule.printable import printable
 from picojoule.synops.monitor import Monitor
 
 
@@ -37,9 +39,10 @@ class Budget:
     (:class:`picojoule.budget.Controller`). Limits come down from where the model is, by 1.5 %
     a step, and more slowly from 1.6 times the bound on.
 
-    What training cannot change (the SynOps of a layer whose input is given) is said once, in a
-    :class:`picojoule.budget.BudgetWarning` and in `unreachable`, and is no part of the penalty. A floor
-    that alone spends more than a limit allows is in `infeasible`; the limit wins.
+    A limit that is exceeded by what training cannot change (the SynOps of a layer whose input is given) is said once, in
+    a :class:`picojoule.budget.BudgetWarning` and in `unreachable`; what training can change of it is driven down to a floor
+    that the message names. A floor that alone spends more than a limit allows is in `infeasible`; the limit wins. Both
+    stay violations, and the budget is not `met`, unless you declare them `unreachable`.
 
     Args:
         monitor: attached to the model; one with `accumulate=True` needs a `reset()` before each training step.
@@ -57,6 +60,8 @@ class Budget:
         rate_of: whose rates: the mean of each "layer", of each "channel", or each "neuron".
         rate_percentile: of the layer's neurons, 0 to 100, instead of their mean.
         constraints: further ones, made by hand.
+        unreachable: what you know cannot be met, by the constraint's name, as messages have it, or by its layer's or
+            group's: it is not warned of, and `met` does not ask for it.
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
         warmup_steps: steps without a penalty.
         tighten: share of itself by which a limit comes down in a step at most; 1: at once.
@@ -65,7 +70,7 @@ class Budget:
     Raises:
         ValueError: constraints contradict each other, are not > 0, or name what is not in the model, or the
             model has no spiking layer; from the first `penalty()`, if a named layer turns out to have no
-            synapses or a count has no price.
+            synapses, a count has no price, or `unreachable` names no constraint.
 
     Example:
         >>> import picojoule
@@ -105,6 +110,7 @@ class Budget:
         rate_of: RateOf = "layer",
         rate_percentile: float | None = None,
         constraints: Sequence[Constraint] = (),
+        unreachable: Sequence[str] = (),
         margin: float = 0.01,
         warmup_steps: int = 0,
         tighten: float = 0.015,
@@ -129,15 +135,18 @@ class Budget:
             rate_of=rate_of,
             percentile=rate_percentile,
             more=tuple(constraints),
+            unreachable=tuple(unreachable),
         )
         self._declaration.check(monitor)
         self._monitor, self._margin, self._controller = monitor, margin, controller
         self._schedule = Schedule(warmup_steps=warmup_steps, tighten=tighten)
         self._constraints: dict[str, Constraint] = {}
+        self._declared: frozenset[str] = frozenset()
         self._active: dict[str, Multiplier] | None = None
-        self._pending: dict[str, list[Tensor]] = {}
+        self._pending: dict[str, list[Reading]] = {}
+        self._reach = Reach(controller.decay)
         self._saved: dict[str, Any] | None = None
-        self.unreachable: dict[str, str] = {}
+        self._told: set[str] = set()
         self.infeasible: dict[str, str] = {}
 
     # ---- training
@@ -153,11 +162,13 @@ class Budget:
         multipliers = self._begin()
         terms = {}
         for name, multiplier in multipliers.items():
-            value = self._constraints[name].read(self._monitor).value
-            check_shape(name, multiplier, value)
-            terms[name] = multiplier.penalty(value)
+            value, fixed, layers = self._constraints[name].read(self._monitor)
+            steered = self._reach.steered(name, value, fixed)
+            check_shape(name, multiplier, steered)
+            terms[name] = multiplier.penalty(steered)
             if torch.is_grad_enabled():
-                self._pending.setdefault(name, []).append(value.detach())
+                reading = Reading(value.detach(), fixed.detach(), layers)
+                self._pending.setdefault(name, []).append(reading)
         return finite_sum("Budget", terms)
 
     def step(self) -> None:
@@ -171,13 +182,23 @@ class Budget:
         """
         if self._active is None or (self._active and not self._pending):
             raise RuntimeError("Budget: step() without a penalty() with gradients before it.")
-        for name, values in self._pending.items():
-            self._active[name].update(torch.stack(values).mean(0))
+        batch = {name: mean(readings) for name, readings in self._pending.items()}
         self._pending.clear()
+        for name, reading in batch.items():
+            self._active[name].update(self._reach.steered(name, reading.value, reading.fixed))
+            self._reach.see(name, reading)
+        changed = self._reach.judge(self._constraints, self._monitor)
+        for name in changed:
+            before, reading = self._active[name], batch[name]
+            self._active[name] = self._multiplier(name)
+            steered = self._reach.steered(name, reading.value, reading.fixed)
+            self._active[name].go_on_from(before, steered)
+        if changed:
+            self._tell(self.unreachable)
         for name, reason in lost(self._constraints, self._active).items():
             self._active[name].give_up()
             self.infeasible[name] = reason
-            warnings.warn(f"Budget: {reason}", BudgetWarning, stacklevel=2)
+            self._tell({name: reason})
 
     def _begin(self) -> dict[str, Multiplier]:
         if self._active is not None:
@@ -186,38 +207,55 @@ class Budget:
         found = contradictions(self._monitor.model, self._monitor, list(constraints.values()))
         self.infeasible = {each.floor.name: each.reason for each in found}
         if not torch.is_grad_enabled():  # nothing tells yet what training can change
-            return {name: self._multiplier(each) for name, each in constraints.items()}
+            return {name: self._multiplier(name) for name in constraints}
         readings = {name: each.read(self._monitor) for name, each in constraints.items()}
-        self.unreachable = unreachable(constraints, readings)
-        active = {
-            name: self._multiplier(each)
-            for name, each in constraints.items()
-            if name not in self.unreachable and readings[name].value.requires_grad
-        }
-        self._active = active
+        for name, reading in readings.items():
+            self._reach.see(name, reading)
+        self._reach.judge(constraints, self._monitor)
+        trained = [name for name, reading in readings.items() if reading.value.requires_grad]
+        self._active = {name: self._multiplier(name) for name in trained}
         if self._saved is not None:
-            self._restore(active)
-        for sentence in (*self.unreachable.values(), *self.infeasible.values()):
-            warnings.warn(f"Budget: {sentence}", BudgetWarning, stacklevel=3)
-        return active
+            self._restore(self._active)
+        self._tell(self.unreachable | self.infeasible, stacklevel=4)
+        return self._active
+
+    def _tell(self, reasons: Mapping[str, str], stacklevel: int = 3) -> None:
+        """Warn of what cannot be met, once, unless the user knows."""
+        for name, reason in reasons.items():
+            if name not in self._declared and name not in self._told:
+                self._told.add(name)
+                told = (
+                    f"Budget: {reason} It stays violated, and the budget not met, unless you declare it: "
+                    f"Budget(unreachable=[{name!r}])."
+                )
+                warnings.warn(printable(told), BudgetWarning, stacklevel=stacklevel)
 
     def _all(self) -> dict[str, Constraint]:
         if not self._constraints:
             found = self._declaration.constraints(self._monitor)
+            self._declared = self._declaration.known_unreachable(found)
             self._constraints = {constraint.name: constraint for constraint in found}
         return self._constraints
 
-    def _multiplier(self, constraint: Constraint) -> Multiplier:
-        hopeless = constraint.name in self.infeasible
-        return multiplier_of(constraint, self._margin, self._controller, self._schedule, hopeless)
+    def _multiplier(self, name: str) -> Multiplier:
+        constraint, hopeless = self._constraints[name], name in self.infeasible
+        bound = self._reach.floors.get(name, constraint.bound)
+        return multiplier_of(
+            constraint, bound, self._margin, self._controller, self._schedule, hopeless
+        )
 
     # ---- results
 
     @property
+    def unreachable(self) -> dict[str, str]:
+        """What training cannot meet, since too much is given: why, by the constraint's name."""
+        constraints = self._constraints.items()
+        return {n: self._reach.reason(each) for n, each in constraints if n in self._reach.out}
+
+    @property
     def met(self) -> bool:
-        """Whether every constraint that can be met is; `unreachable` and `infeasible` are not asked for."""
-        excused = {*self.unreachable, *self.infeasible}
-        return all(each.name in excused for each in self.violations())
+        """Whether nothing is violated but what was declared unreachable when the budget was made."""
+        return all(each.name in self._declared for each in self.violations())
 
     def violations(self, monitor: Monitor | None = None) -> list[Violation]:
         """What is on the wrong side of its bound, the worst first. Waits for the device.
@@ -235,6 +273,8 @@ class Budget:
             average = multiplier.average if multiplier and multiplier.steps else None
             if monitor is not None or average is None:
                 average = constraint.read(monitor or self._monitor).value
+            else:
+                average = self._reach.whole(name, average)
             why = self.unreachable.get(name) or self.infeasible.get(name, "")
             judged.append((constraint, average, why))
         return violations(judged)
@@ -250,7 +290,10 @@ class Budget:
         """Multipliers, averages and targets: with the model's and the optimizer's, an exact resume."""
         if self._active is None:
             return dict(self._saved or {})
-        return {name: each.state_dict() for name, each in self._active.items()}
+        return {
+            name: each.state_dict() | self._reach.state_of(name)
+            for name, each in self._active.items()
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave, now or, before the first `penalty()`, then.
@@ -262,7 +305,12 @@ class Budget:
         if self._active is not None:
             self._restore(self._active)
 
-    def _restore(self, active: Mapping[str, Multiplier]) -> None:
-        restore(active, self._saved or {})
+    def _restore(self, active: dict[str, Multiplier]) -> None:
+        saved = self._saved or {}
+        check_same(active, saved)
+        for name in active:
+            self._reach.load_state_of(name, saved[name])
+            active[name] = self._multiplier(name)
+            active[name].load_state_dict(saved[name])
         self.infeasible = given_up(self._constraints, active) | self.infeasible
         self._saved = None

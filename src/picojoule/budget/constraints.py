@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -28,6 +30,15 @@ class Reading(NamedTuple):
     value: Tensor
     fixed: Tensor
     fixed_layers: tuple[str, ...] = ()
+
+
+def mean(readings: Sequence[Reading]) -> Reading:
+    """Of the micro-batches of one step."""
+    return Reading(
+        torch.stack([each.value for each in readings]).mean(0),
+        torch.stack([each.fixed for each in readings]).mean(0),
+        readings[-1].fixed_layers,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +74,23 @@ class SynopsLimit:
     @property
     def name(self) -> str:
         """The quantity and where."""
-        return f"synops_per_{self.per} of {where(self.layers, self.label)}"
+        return f"synops_per_{self.per} of {self.place}"
+
+    @property
+    def place(self) -> str:
+        """The layers, the group, or the model."""
+        return where(self.layers, self.label)
 
     @property
     def upper(self) -> bool:
         """Whether the bound is a maximum."""
         return True
+
+    def timesteps(self, monitor: Monitor) -> float:
+        """Time steps in the unit of the bound: of a sample, of a second, or one."""
+        if self.per == "second" and self.dt_s:
+            return 1 / self.dt_s
+        return monitor.synops.time if self.per == "sample" else 1.0
 
     def read(self, monitor: Monitor) -> Reading:
         """The SynOps now."""
@@ -84,8 +106,9 @@ class SynopsLimit:
 class EnergyLimit:
     """At most so many joules per sample in some layers together.
 
-    A layer's joules are those of its SynOps and MACs. Those of the whole model contain the updates
-    of its neurons too, where the profile has a price for them. What the profile cannot price is an error.
+    As `monitor.energy_j(profile)` and `report.energy_by_layer(profile)` have them: those of SynOps, MACs and
+    the updates of neurons, each where the profile has a price, and of memory traffic where the profile's name says
+    so. Synapses and MACs that the profile cannot price are an error.
 
     Args:
         layers: names of counted layers; none for the whole model.
@@ -113,7 +136,12 @@ class EnergyLimit:
     @property
     def name(self) -> str:
         """The quantity and where."""
-        return f"energy_j of {where(self.layers, self.label)}"
+        return f"energy_j of {self.place}"
+
+    @property
+    def place(self) -> str:
+        """The layers, the group, or the model."""
+        return where(self.layers, self.label)
 
     @property
     def upper(self) -> bool:
@@ -128,15 +156,17 @@ class EnergyLimit:
     def read(self, monitor: Monitor) -> Reading:
         """The joules now."""
         synops, macs = monitor.synops.per_sample, monitor.macs.per_sample
+        updates = monitor.neuron_updates.per_sample
         layers = self.layers or tuple(synops)
         spikes = _added(synops, layers)
-        dense = sum((macs[name] for name in layers), start=torch.zeros(()))
-        updates = 0.0
-        if self.has_updates:
-            rates = monitor.rates
-            updates = sum(rates[name].numel() for name in rates) * monitor.synops.time
-        total = energy_j(self.profile, synops=spikes.value, macs=dense, neuron_updates=updates)
-        fixed = energy_j(self.profile, synops=spikes.fixed, macs=dense, neuron_updates=updates)
+        neurons = tuple(name for name in self.layers or updates if name in updates)
+        priced = partial(
+            energy_j,
+            self.profile,
+            macs=_added(macs, layers).value,
+            neuron_updates=_added(updates, neurons).value,
+        )
+        total, fixed = priced(synops=spikes.value), priced(synops=spikes.fixed)
         return Reading(
             torch.as_tensor(total.total_j), torch.as_tensor(fixed.total_j), spikes.fixed_layers
         )
@@ -193,6 +223,11 @@ class RateBound:
         return (
             f"{kind} of {self.layer if self.of == 'layer' else f'each {self.of} of {self.layer}'}"
         )
+
+    @property
+    def place(self) -> str:
+        """The layer."""
+        return self.layer
 
     def read(self, monitor: Monitor) -> Reading:
         """The rates now: a scalar, or one a channel or neuron."""

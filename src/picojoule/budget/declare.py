@@ -44,6 +44,7 @@ class Declaration:
         rate_of: whose rate.
         percentile: in place of the mean.
         more: constraints made by hand.
+        unreachable: what may stay violated, by the constraint's name or its layer's or group's.
     """
 
     synops: Mapping[Per, Bound]
@@ -57,6 +58,7 @@ class Declaration:
     rate_of: RateOf = "layer"
     percentile: float | None = None
     more: Sequence[Constraint] = ()
+    unreachable: Sequence[str] = ()
 
     def check(self, monitor: Monitor) -> None:
         """Raise ValueError for what cannot be meant, or cannot be in this model, before it has run."""
@@ -119,6 +121,17 @@ class Declaration:
             if isinstance(constraint, EnergyLimit):
                 constraint.check_priced(monitor)
         return found
+
+    def known_unreachable(self, constraints: Iterable[Constraint]) -> frozenset[str]:
+        """Names of the constraints that the user declared unreachable.
+
+        Raises:
+            ValueError: there is no such constraint, layer or group.
+        """
+        places = {each.name: {each.name, each.place} for each in constraints}
+        known = {word for words in places.values() for word in words}
+        check_names(self.unreachable, tuple(sorted(known)), "constraint", "Budget(unreachable=)")
+        return frozenset(n for n, words in places.items() if words & set(self.unreachable))
 
     def _check_layers(self, monitor: Monitor) -> None:
         model, spiking = monitor.model, monitor.spiking_layers

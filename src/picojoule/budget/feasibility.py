@@ -1,51 +1,20 @@
-"""What no training can meet: given inputs, and floors that alone spend more than a limit allows."""
+"""Floors that alone spend more than a limit allows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.constraints import (
-    Constraint,
-    EnergyLimit,
-    RateBound,
-    Reading,
-    SynopsLimit,
-)
+from picojoule.budget.constraints import Constraint, RateBound, SynopsLimit
 from picojoule.layers import FlattenTime, SumPool2d, UnflattenTime
 from picojoule.synops import CONVOLUTIONS, conv_fan_out
 from picojoule.synops.monitor import Monitor
 
 _SAME_VALUES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _ONLY_TIME = (FlattenTime, UnflattenTime)
-
-
-def unreachable(
-    constraints: Mapping[str, Constraint], readings: Mapping[str, Reading]
-) -> dict[str, str]:
-    """Those constraints that training cannot meet, with the reason as a sentence."""
-    reasons = {name: _out_of_reach(each, readings[name]) for name, each in constraints.items()}
-    return {name: reason for name, reason in reasons.items() if reason}
-
-
-def _out_of_reach(constraint: Constraint, reading: Reading) -> str:
-    """Why training cannot meet a constraint, as a sentence; empty if it may."""
-    value, fixed, layers = reading
-    broken = fixed > constraint.bound if constraint.upper else fixed < constraint.bound
-    given = constraint.upper or not value.requires_grad  # of a floor the trained part may add to it
-    if not (given and bool(broken.any())):
-        return ""
-    places = [repr(layer) for layer in layers]
-    if isinstance(constraint, EnergyLimit) and constraint.has_updates:
-        places.append("the updates of the neurons")
-    worst = fixed.max() if constraint.upper else fixed.min()
-    return (
-        f"{constraint.name} = {constraint.bound:g} cannot be reached by training: {worst.item():.4g} come "
-        f"from {', '.join(places)}, where nothing that is trained takes part. It is left out of the penalty."
-    )
 
 
 class Contradiction(NamedTuple):
@@ -76,7 +45,7 @@ def contradictions(
         for limit in limits:
             if limit.layers and counted not in limit.layers:
                 continue
-            synops = floor.bound * _sure(fan_out, floor) * _unit(limit, monitor)
+            synops = floor.bound * _sure(fan_out, floor) * limit.timesteps(monitor)
             if synops > limit.bound:
                 found.append(Contradiction(floor, limit, _reason(floor, limit, counted, synops)))
     return found
@@ -96,12 +65,6 @@ def _sure(fan_out: Tensor, floor: RateBound) -> float:
     if floor.of == "channel":
         return (fan_out.flatten(1).amin(1) * fan_out[0].numel()).sum().item()
     return fan_out.min().item() * fan_out.numel()
-
-
-def _unit(limit: SynopsLimit, monitor: Monitor) -> float:
-    if limit.per == "second" and limit.dt_s:
-        return 1 / limit.dt_s
-    return monitor.synops.time if limit.per == "sample" else 1.0
 
 
 def _fan_outs(model: nn.Module, monitor: Monitor) -> Iterator[tuple[str, str, Tensor]]:

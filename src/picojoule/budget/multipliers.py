@@ -117,6 +117,11 @@ class Multiplier:
             self.target = self._schedule.first(self.average, self.bound, self.upper)
             self.log = torch.full_like(self.average, math.log(self._controller.start))
 
+    def go_on_from(self, other: Multiplier, value: Tensor) -> None:
+        """Begin at a value of another quantity, with the multiplier and the steps of the one before."""
+        self.begin(value)
+        self.log, self.steps = other.log, other.steps
+
     def penalty(self, value: Tensor) -> Tensor:
         """The constraint's term of the loss: zero where it is kept, but with a gradient even there.
 
@@ -192,16 +197,17 @@ class Multiplier:
 
 def multiplier_of(
     constraint: Constraint,
+    bound: float,
     margin: float,
     controller: Controller,
     schedule: Schedule,
     hopeless: bool,
 ) -> Multiplier:
-    """The multiplier of a constraint that aims a margin inside its bound; one that is hopeless does not grow."""
+    """The multiplier of a constraint that aims a margin inside a bound; one that is hopeless does not grow."""
     upper = constraint.upper
     limit = upper and not isinstance(constraint, RateBound)
     most = controller.most if limit else controller.most_of_rates
-    aim = constraint.bound * (1 - margin if upper else 1 + margin)
+    aim = bound * (1 - margin if upper else 1 + margin)
     return Multiplier(aim, upper, controller, schedule, controller.start if hopeless else most)
 
 
@@ -215,18 +221,12 @@ def check_shape(name: str, multiplier: Multiplier, value: Tensor) -> None:
         )
 
 
-def restore(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) -> None:
-    """Take over the saved state of all multipliers of a budget.
-
-    Raises:
-        ValueError: it is of other constraints.
-    """
+def check_same(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) -> None:
+    """Raise ValueError if a saved state is of other constraints."""
     if state.keys() != multipliers.keys():
         raise ValueError(
             f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(multipliers)}."
         )
-    for name, multiplier in multipliers.items():
-        multiplier.load_state_dict(state[name])
 
 
 def _known(x: Tensor | None) -> Tensor:

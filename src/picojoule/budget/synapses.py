@@ -12,6 +12,7 @@ from torch.nn.utils import prune as masks
 
 from picojoule.budget.constraints import EnergyLimit, SynopsLimit
 from picojoule.budget.names import check_names
+from picojoule.energy import energy_j
 from picojoule.synops import CONVOLUTIONS
 from picojoule.synops.monitor import Monitor
 
@@ -30,7 +31,8 @@ class Price(NamedTuple):
 def price(limit: Limit, time: float) -> Price:
     """The price of an operation under a limit, of samples with that many time steps."""
     if isinstance(limit, EnergyLimit):
-        return Price(time * (limit.profile.synop_j or 0.0), time * (limit.profile.mac_j or 0.0))
+        synop, mac = energy_j(limit.profile, synops=1.0), energy_j(limit.profile, macs=1.0)
+        return Price(time * float(synop.total_j), time * float(mac.total_j))
     if limit.per == "second" and limit.dt_s:
         return Price(1 / limit.dt_s, 0.0)
     return Price(time if limit.per == "sample" else 1.0, 0.0)

@@ -9,6 +9,7 @@ from math import inf, isnan
 from torch import Tensor
 
 from picojoule.budget.constraints import Constraint
+from picojoule.printable import printable
 
 
 class BudgetWarning(UserWarning):
@@ -42,7 +43,8 @@ class Violation:
     def __str__(self) -> str:
         share = f", {100 * self.share:.1f} % of them" if self.share < 1 else ""
         why = f"; {self.why}" if self.why else ""
-        return f"{self.name}: {self.value:.4g}, bound {self.bound:.4g} ({100 * self.excess:.1f} % off{share}){why}"
+        off = f"{100 * self.excess:.1f} % off{share}"
+        return printable(f"{self.name}: {self.value:.4g}, bound {self.bound:.4g} ({off}){why}")
 
 
 def violations(judged: Iterable[tuple[Constraint, Tensor, str]]) -> list[Violation]:

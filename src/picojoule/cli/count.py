@@ -9,17 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
-from torch import Tensor, nn
+from torch import Tensor
 
 from picojoule import energy
+from picojoule.cli.counted_run import build, default_input, run
 from picojoule.cli.failure import explained
 from picojoule.cli.model_input import model_input
+from picojoule.cli.pictures import why_no_pictures
+from picojoule.printable import printable
 from picojoule.report import Monitor, Report
 from picojoule.synops import MonitorWarning
-from picojoule.synops.watch.checks import UncountedLayerError
-from picojoule.training.factories import load_model
 from picojoule.training.weights import load_weights
 
 
@@ -45,6 +45,7 @@ class TimeAxis(StrEnum):
 
     bt = "bt"
     tb = "tb"
+    last = "last"
     folded = "folded"
     loop = "loop"
 
@@ -68,16 +69,19 @@ def count(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="module:factory, path/to/file.py:factory, or a .nir file. The factory takes no arguments.",
+            help="lenet, recurrent, module:factory, path/to/file.py:factory, or a .nir file. The factory takes no arguments.",
         ),
     ],
     given: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--input",
-            help="Shape as the model takes it, batch first, such as 1,50,2,34,34; or an .npy file.",
+            metavar="SHAPE|FILE",
+            help="Shape as the model takes it, batch first, such as 1,50,2,34,34; or an .npy file, whose integers stay "
+            "integers, or a .pt file of tensors. Repeat it for a model of several inputs. "
+            "[dim]Default: that of lenet and recurrent.[/]",
         ),
-    ],
+    ] = None,
     checkpoint: Annotated[
         Path | None, _option("Weights: .safetensors, or a state_dict that torch.save wrote.")
     ] = None,
@@ -95,17 +99,24 @@ def count(
     dense: Annotated[
         bool, typer.Option("--dense", help="Draw values in 0..1, as of an image, not spikes.")
     ] = False,
-    seed: Annotated[int, _option("Seed of the random input.")] = 0,
+    seed: Annotated[int, _option("Seed of the random input, and of random weights.")] = 0,
     weights: Annotated[Weights, _option("Whether pruned weights are synapses.")] = Weights.all,
     time_axis: Annotated[
         TimeAxis | None,
         _option(
             "Where the input has its time, if the layers do not say: bt after the batch, tb before it, "
-            "folded with it into one axis; loop, the model runs its layers once a step."
+            "last as the last axis, folded with it into one axis; loop, the model runs its layers once a step."
         ),
     ] = None,
     num_timesteps: Annotated[
         int | None, _option("Time steps of a sample, if the layers do not say.")
+    ] = None,
+    samples: Annotated[
+        int | None,
+        _option(
+            "Samples in the input, where neither its axes nor the layers say. [dim]Default: the input's first axis, if "
+            "the model folds it with the time.[/]"
+        ),
     ] = None,
     ignore: Annotated[
         list[str] | None,
@@ -135,8 +146,11 @@ def count(
         chosen = form or _by_ending(output)
         if output is not None:
             _check_writable(output)
-        shown = model_input(given, rate, dense, seed)
-        network = load_model(model, num_timesteps)
+        if samples is not None and samples < 1:
+            raise ValueError(f"--samples is {samples}, expected a whole number >= 1.")
+        inputs = given or default_input(model, num_timesteps)
+        shown = model_input(inputs, rate, dense, seed)
+        network = build(model, shown, num_timesteps, seed)
         if checkpoint is not None:
             load_weights(network, checkpoint)
         monitor = Monitor(
@@ -144,15 +158,18 @@ def count(
             weights=weights.value,
             time_axis=None if time_axis is None else time_axis.value,
             num_timesteps=num_timesteps,
+            samples=samples,
             ignore=tuple(ignore or ()),
             conventions=explain,
         )
-        _run(network, monitor, shown.values)
+        taken, notes = run(network, monitor, shown, samples)
         report = monitor.report()
-        typer.echo(f"Input: {shown.words}.", err=True)
-        for sentence in _checked(monitor):
-            typer.echo(f"Note: {sentence}", err=True)
-        written = _written(report, chosen, profile, monitor.rates).rstrip("\n") + "\n"
+        typer.echo(f"Input: {printable(taken.words)}.", err=True)
+        no_pictures = why_no_pictures() if chosen == Format.html else None
+        for sentence in [*notes, *_checked(monitor), *filter(None, [no_pictures])]:
+            typer.echo(f"Note: {printable(sentence)}", err=True)
+        pictures = None if no_pictures else monitor.rates
+        written = _written(report, chosen, profile, pictures).rstrip("\n") + "\n"
         if output is None:
             typer.echo(written, nl=False)
         else:
@@ -165,30 +182,6 @@ def count(
 def _check_profile(name: str) -> None:
     """Before anything runs: a profile that cannot price is an error."""
     energy.energy_j(name, synops=0)
-
-
-def _run(network: nn.Module, monitor: Monitor, x: Tensor) -> None:
-    network.eval()
-    try:
-        with torch.no_grad(), monitor:
-            network(x)
-    except UncountedLayerError as error:
-        raise NotImplementedError(_ways_on(error)) from error
-    except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
-        if str(error).startswith("Monitor:"):
-            raise
-        raise ValueError(
-            f"The model does not take an input of shape {','.join(map(str, x.shape))}: {error}"
-        ) from error
-
-
-def _ways_on(error: UncountedLayerError) -> str:
-    """What can be done from here about a layer without a formula."""
-    leave_out = f"Leave it out with --ignore {error.name}, or give" if error.name else "Give"
-    return (
-        f"{error.what} {leave_out} its formula in Python: "
-        f"picojoule.Monitor(model, formulas={{{error.kind}: your_formula}})."
-    )
 
 
 def _checked(monitor: Monitor) -> list[str]:
@@ -218,12 +211,15 @@ def _check_writable(output: Path) -> None:
         )
 
 
-def _written(report: Report, form: Format, profile: str | None, rates: Mapping[str, Tensor]) -> str:
+def _written(
+    report: Report, form: Format, profile: str | None, rates: Mapping[str, Tensor] | None
+) -> str:
+    """The report in that form; a page has pictures if there are rates to draw."""
     write: dict[Format, Callable[..., str]] = {
         Format.table: report.to_text,
         Format.json: report.to_json,
         Format.latex: report.to_latex,
-        Format.html: partial(report.to_html, picture=True, rates=rates),
+        Format.html: partial(report.to_html, picture=rates is not None, rates=rates),
         Format.markdown: report.to_markdown,
     }
     return write[form](profile=profile)

@@ -1,60 +1,114 @@
-"""What a model is shown to be counted: drawn at random from a shape, or read from a file."""
+"""What a model is shown to be counted: drawn at random from shapes, or read from files."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from picojoule.data.npy import read_npy
 
 
 @dataclass(frozen=True)
 class ModelInput:
-    """A tensor, and what it is in words."""
+    """What a model is called with, and what it is in words."""
 
-    values: Tensor
+    args: tuple[Any, ...]
     words: str
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Tensor:
+        """The first tensor: by its first axis the samples are told."""
+        return self._tensors()[0]
+
+    @property
+    def shapes(self) -> str:
+        """Of all tensors, as they are typed."""
+        return "; ".join(_shown(tensor.shape) for tensor in self._tensors())
+
+    @property
+    def has_whole_numbers(self) -> bool:
+        """Whether any tensor is of integers or booleans."""
+        return not all(tensor.is_floating_point() for tensor in self._tensors())
+
+    def as_floats(self) -> ModelInput:
+        """The same numbers as floats, for models that take no integers."""
+        args, kwargs = pytree.tree_map_only(Tensor, _as_float, (self.args, self.kwargs))
+        return replace(self, args=args, kwargs=kwargs, words=f"{self.words}, as floats")
+
+    def _tensors(self) -> list[Tensor]:
+        leaves = pytree.tree_leaves((self.args, self.kwargs))
+        return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
 
-def model_input(given: str, rate: float, dense: bool, seed: int) -> ModelInput:
-    """The input that a user names.
+def _as_float(values: Tensor) -> Tensor:
+    return values if values.is_floating_point() else values.float()
+
+
+def model_input(given: Sequence[str], rate: float, dense: bool, seed: int) -> ModelInput:
+    """The inputs that a user names, in the order of the model's arguments.
 
     Args:
-        given: a shape, "1,50,2,34,34" or "1x50x2x34x34"; or an `.npy` file.
+        given: each a shape, "1,50,2,34,34" or "1x50x2x34x34"; an `.npy` file, whose integers stay integers
+            (token ids, for instance); or a `.pt` file of a tensor, or of several by position or name.
         rate: share of ones among random spikes, 0 to 1.
         dense: draw values between 0 and 1 instead of spikes.
         seed: of the random numbers.
 
     Raises:
-        ValueError: it is neither a shape nor a file of numbers; or the rate is not 0 to 1.
+        ValueError: one is neither a shape nor a file of numbers; or the rate is not 0 to 1.
 
     Example:
-        >>> shown = model_input("2,5,3", rate=0.1, dense=False, seed=0)
-        >>> shown.values.shape, shown.words
+        >>> shown = model_input(["2,5,3"], rate=0.1, dense=False, seed=0)
+        >>> shown.first.shape, shown.words
         (torch.Size([2, 5, 3]), 'random spikes of shape 2,5,3, each with probability 0.1 (seed 0)')
     """
-    if given.endswith(".npy"):
-        return _read(Path(given))
+    generator = torch.Generator().manual_seed(seed)
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    words = []
+    for each in given:
+        reader = _READERS.get(Path(each).suffix.lower())
+        if reader is None:
+            content, what = _drawn(each, rate, dense, generator)
+            words.append(f"{what} (seed {seed})")
+        else:
+            content, what = reader(Path(each))
+            words.append(what)
+        if isinstance(content, dict):
+            kwargs |= content
+        else:
+            args += content
+    return ModelInput(tuple(args), "; ".join(words), kwargs)
+
+
+def _drawn(
+    given: str, rate: float, dense: bool, generator: torch.Generator
+) -> tuple[list[Tensor], str]:
     if not 0 <= rate <= 1:
         raise ValueError(f"--rate is {rate}, expected a probability, 0 to 1.")
     shape = _shape(given)
-    shown = ",".join(map(str, shape))
-    random = torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+    random = torch.rand(shape, generator=generator)
     if dense:
-        return ModelInput(random, f"random values in 0..1 of shape {shown} (seed {seed})")
-    words = f"random spikes of shape {shown}, each with probability {rate:g} (seed {seed})"
-    return ModelInput((random < rate).float(), words)
+        return [random], f"random values in 0..1 of shape {_shown(shape)}"
+    words = f"random spikes of shape {_shown(shape)}, each with probability {rate:g}"
+    return [(random < rate).float()], words
 
 
 def _shape(given: str) -> tuple[int, ...]:
     parts = re.split(r"[,x ]+", given.strip("()[] "))
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise ValueError(
-            f"--input is {given!r}, expected a shape with the batch first, such as 1,50,2,34,34, or an .npy file."
+            f"--input is {given!r}, expected a shape with the batch first, such as 1,50,2,34,34, or an .npy or .pt "
+            "file. A model of several inputs takes several --input."
         )
     shape = tuple(map(int, parts))
     if math.prod(shape) > 2**31:
@@ -62,12 +116,48 @@ def _shape(given: str) -> tuple[int, ...]:
     return shape
 
 
-def _read(file: Path) -> ModelInput:
+def _read_npy(file: Path) -> tuple[list[Tensor], str]:
+    return _checked(file, [read_npy(file)])
+
+
+def _read_pt(file: Path) -> tuple[Any, str]:
+    """A tensor, a list of the arguments, or a dict of them by name; no pickle that could run code."""
     try:
-        values = np.load(file, allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(f"{file} is not a file of numbers ({error}).") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
-        raise ValueError(f"{file} is not a file of numbers.")
-    shape = ",".join(map(str, values.shape))
-    return ModelInput(torch.from_numpy(values).float(), f"{file}, of shape {shape}")
+        content: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise ValueError(
+            f"{file} holds more than tensors, or is damaged, and is not loaded: a pickle can run code."
+        ) from error
+    if isinstance(content, Tensor):
+        content = [content]
+    if isinstance(content, tuple):
+        content = list(content)
+    if not isinstance(content, list | dict) or not all(
+        isinstance(k, str) for k in content if isinstance(content, dict)
+    ):
+        raise ValueError(
+            f"{file}: expected a tensor, a list of tensors, or a dict of them by name."
+        )
+    return _checked(file, content)
+
+
+def _checked(file: Path, content: Any) -> tuple[Any, str]:
+    tensors = [leaf for leaf in pytree.tree_leaves(content) if isinstance(leaf, Tensor)]
+    if not tensors or not all(tensor.ndim and tensor.numel() for tensor in tensors):
+        raise ValueError(
+            f"{file} has no numbers, or no samples: expected tensors with the batch first."
+        )
+    return content, f"{file}, of shape {'; '.join(_shown(tensor.shape) for tensor in tensors)}"
+
+
+_READERS: dict[str, Callable[[Path], tuple[Any, str]]] = {
+    ".npy": _read_npy,
+    ".pt": _read_pt,
+    ".pth": _read_pt,
+}
+
+
+def _shown(shape: Sequence[int]) -> str:
+    return ",".join(map(str, shape))

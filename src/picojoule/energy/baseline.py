@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from picojoule.energy.breakdown import EnergyBreakdown, Quantity
 from picojoule.energy.energy_profile import EnergyProfile, MemoryCost
-from picojoule.energy.joules import energy_j, price_j
+from picojoule.energy.joules import BYTES_PER_MAC, BYTES_PER_SYNOP, energy_j, price_j
 from picojoule.energy.lookup import memory_cost
 from picojoule.energy.lookup import profile as find_profile
 
@@ -55,7 +55,8 @@ def ann_baseline_j(
     Args:
         macs_dense: multiply-accumulates of one pass in which every input is non-zero.
         profile: what the ANN runs on; 8-bit integers in 45 nm if omitted.
-        memory_bytes: bytes of weights and activations it moves; needs a profile with a memory.
+        memory_bytes: bytes of weights and activations it moves; needs a profile with a memory, where 1
+            byte a MAC is assumed if this is omitted.
 
     Returns:
         Joules by kind, to set beside `energy_j` of the SNN.
@@ -81,8 +82,8 @@ def break_even_rate(
     *,
     ann: str | EnergyProfile = QUANTISED_ANN,
     memory: str | MemoryCost | None = None,
-    bytes_per_mac: float = 1.0,
-    bytes_per_synop: float = 5.0,
+    bytes_per_mac: float = BYTES_PER_MAC,
+    bytes_per_synop: float = BYTES_PER_SYNOP,
     neuron_updates_per_synapse: float = 0.0,
 ) -> BreakEven:
     """Mean spikes per synapse and sample (rate x steps) below which the SNN is the cheaper one.

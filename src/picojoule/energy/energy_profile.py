@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+Evidence = Literal["measured", "modelled", "vendor", "not stated"]
+Scope = Literal["compute only", "compute and memory", "incremental", "all-in", "not stated"]
 
 FIGURES = ("synop_j", "mac_j", "neuron_update_j", "memory_j_per_byte")
 MOST_J = 1e-3  # no operation costs a millijoule: such a figure is in another unit
@@ -47,6 +51,11 @@ class EnergyProfile:
         technology_nm: process node, nm.
         voltage_v: supply, V.
         source: authors, venue, year, DOI or address.
+        evidence: how the source came by its figures: "measured" on a chip; "modelled", by simulation or
+            from tables; "vendor", what the makers state without saying how.
+        pre_silicon: whether they are from before there was a chip, or without one; None if not stated.
+        scope: "compute only", arithmetic; "compute and memory"; "incremental", one more operation of a
+            chip that runs anyway; "all-in", the power of the whole chip over its operations.
         includes: what the figures contain and what they leave out.
         arithmetic_only: the figures leave memory out, so a memory may be added:
             `profile("45nm-int8+step")`.
@@ -56,8 +65,8 @@ class EnergyProfile:
         verified: False if a figure is recalled rather than read in the source.
 
     Raises:
-        ValueError: a figure is not a positive number of joules, or there is neither a figure nor
-            a limit.
+        ValueError: a figure is not a positive number of joules, there is neither a figure nor a
+            limit, or evidence or scope is another word.
 
     Example:
         >>> from picojoule.energy import energy_j
@@ -74,6 +83,9 @@ class EnergyProfile:
     memory_j_per_byte: float | None = None
     technology_nm: float | None = None
     voltage_v: float | None = None
+    evidence: Evidence = "not stated"
+    pre_silicon: bool | None = None
+    scope: Scope = "not stated"
     includes: str = "not stated"
     arithmetic_only: bool = False
     limits: str = ""
@@ -99,6 +111,27 @@ class EnergyProfile:
                 f"EnergyProfile {self.name!r} has neither a figure in joules ({', '.join(FIGURES)}) nor a limit. "
                 "Give at least one."
             )
+        for field, kinds in (("evidence", Evidence), ("scope", Scope)):
+            if getattr(self, field) not in get_args(kinds):
+                raise ValueError(
+                    f"EnergyProfile {self.name!r}: {field} is {getattr(self, field)!r}; choose one of "
+                    f"{list(get_args(kinds))}."
+                )
+
+    def grade(self) -> str:
+        """What kind of figures these are, in words: evidence, scope, node and voltage.
+
+        Example:
+            >>> from picojoule.energy import profile
+            >>> profile("loihi").grade()
+            'modelled, pre-silicon, incremental, 14 nm, 0.75 V'
+        """
+        evidence = f"evidence {self.evidence}" if self.evidence == "not stated" else self.evidence
+        scope = f"scope {self.scope}" if self.scope == "not stated" else self.scope
+        words = [evidence, "pre-silicon" if self.pre_silicon else "", scope]
+        words += [f"{self.technology_nm:g} nm"] if self.technology_nm is not None else []
+        words += [f"{self.voltage_v:g} V"] if self.voltage_v is not None else []
+        return ", ".join(filter(None, words))
 
     def has_joules(self) -> bool:
         """Whether the source gives any energy at all.
@@ -149,6 +182,7 @@ class EnergyProfile:
             name=f"{self.name}+{memory.name}",
             memory_j_per_byte=memory.j_per_byte,
             source=f"{self.source}; memory: {memory.source}",
+            scope="compute and memory",
             includes=f"{self.includes}; memory apart ({memory.includes})",
             arithmetic_only=False,
             verified=self.verified and memory.verified,

@@ -25,6 +25,8 @@ PRICE_OF = {
     "neuron_updates": "neuron_update_j",
     "memory_bytes": "memory_j_per_byte",
 }
+BYTES_PER_SYNOP = 5.0  # an 8-bit weight is read, a 16-bit potential read and written
+BYTES_PER_MAC = 1.0  # an 8-bit weight is read; the sum stays in a register
 
 
 def energy_j(
@@ -41,6 +43,9 @@ def energy_j(
         total_j = synops * synop_j + macs * mac_j + neuron_updates * neuron_update_j
                   + memory_bytes * memory_j_per_byte
 
+    The name says what is in the total: memory traffic where the profile has a price for a byte, as
+    "45nm-int8+step" and "22nm-dram" have, and nowhere else.
+
     Plain arithmetic: differentiable in every tensor, whose shapes broadcast; nothing waits for a
     GPU unless `strict`. Half-precision counts are priced in float32, where a picojoule is not zero.
 
@@ -49,7 +54,8 @@ def energy_j(
         synops: synaptic operations, per sample or whatever the joules shall be per.
         macs: multiply-accumulates of layers whose input is dense, in the same unit.
         neuron_updates: neurons times time steps, in the same unit.
-        memory_bytes: bytes read and written, in the same unit; omitted, memory is left out.
+        memory_bytes: bytes read and written, in the same unit. Omitted: 5 a SynOp and 1 a MAC, where
+            the profile has a price for a byte. 0 leaves memory out.
         strict: raise if something was counted that the source has no price for.
 
     Returns:
@@ -71,9 +77,12 @@ def energy_j(
     counts = {"synops": synops, "macs": macs, "neuron_updates": neuron_updates}
     if memory_bytes is not None:
         counts["memory_bytes"] = memory_bytes
-    prices = {name: getattr(chosen, PRICE_OF[name]) for name in counts}
     for name, count in counts.items():
         _check_count(name, count)
+    assumed = memory_bytes is None and chosen.memory_j_per_byte is not None
+    if assumed:
+        counts["memory_bytes"] = assumed_bytes(synops, macs)
+    prices = {name: getattr(chosen, PRICE_OF[name]) for name in counts}
     unpriced = {
         name: count
         for name, count in counts.items()
@@ -94,20 +103,39 @@ def energy_j(
         memory_j=joules.get("memory_bytes"),
         total_j=sum(joules.values(), start=0.0),
         unpriced=unpriced,
-        remarks=_remarks(chosen, counts),
+        remarks=_remarks(chosen, counts, assumed),
     )
 
 
-def _remarks(chosen: EnergyProfile, counts: Mapping[str, Quantity]) -> tuple[str, ...]:
-    remarks = [f"{chosen.name} includes: {chosen.includes}. Source: {chosen.source}."]
+def assumed_bytes(synops: Quantity, macs: Quantity) -> Quantity:
+    """Memory traffic, bytes, if it was not measured: 5 a SynOp and 1 a MAC.
+
+    Example:
+        >>> assumed_bytes(10.0, 4.0)
+        54.0
+    """
+    return _wide(synops) * BYTES_PER_SYNOP + _wide(macs) * BYTES_PER_MAC
+
+
+def _remarks(
+    chosen: EnergyProfile, counts: Mapping[str, Quantity], assumed: bool
+) -> tuple[str, ...]:
+    remarks = [
+        f"{chosen.name}: {chosen.grade()}. It includes: {chosen.includes}. Source: {chosen.source}."
+    ]
     if chosen.note:
         remarks.append(f"{chosen.name}: {chosen.note}.")
     if not chosen.verified:
         remarks.append(f"{chosen.name}: a figure is recalled, not read in the source.")
-    if chosen.keeps_memory_apart() and "memory_bytes" not in counts:
+    if assumed:
         remarks.append(
-            "Not in the total: memory traffic, which usually costs more than the arithmetic; give "
-            "memory_bytes and a profile with a memory, such as '45nm-int8+step'."
+            "Memory traffic is assumed, not measured: 5 bytes a SynOp (an 8-bit weight read, a "
+            "16-bit potential read and written), 1 byte a MAC."
+        )
+    elif chosen.arithmetic_only and chosen.memory_j_per_byte is None:
+        remarks.append(
+            "Not in the total: memory traffic, which usually costs more than the arithmetic; name a "
+            f"memory, as in '{chosen.name}+step'."
         )
     if chosen.neuron_update_j is not None and _is_plain_zero(counts["neuron_updates"]):
         remarks.append(f"{chosen.name} has a price for neuron updates, but none were given.")

@@ -54,11 +54,11 @@ def profile(name: str | EnergyProfile) -> EnergyProfile:
         raise TypeError(
             f"energy: expected the name of a profile or an EnergyProfile, got {type(name).__name__}."
         )
-    chip, plus, memory = name.lower().partition("+")
+    chip, *added = name.lower().split("+")
     found = _named(chip, {each.name: each for each in profiles()}, "profile")
-    if not plus:
-        return found
-    return found.with_memory(memory_cost(memory))
+    for memory in added:  # a second one is refused by the profile that has the first
+        found = found.with_memory(memory_cost(memory))
+    return found
 
 
 def memory_cost(name: str | MemoryCost) -> MemoryCost:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -15,12 +16,8 @@ from picojoule.energy.baseline import (
 )
 from picojoule.energy.breakdown import EnergyBreakdown, Quantity
 from picojoule.energy.energy_profile import EnergyProfile
-from picojoule.energy.joules import energy_j
-from picojoule.energy.lookup import memory_cost
+from picojoule.energy.joules import BYTES_PER_MAC, BYTES_PER_SYNOP, energy_j
 from picojoule.energy.lookup import profile as find_profile
-
-BYTES_PER_SYNOP = 5.0  # an 8-bit weight is read, a 16-bit potential read and written
-BYTES_PER_MAC = 1.0  # an 8-bit weight is read; the sum stays in a register
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,9 +28,9 @@ class NetworkEnergy:
         profile: whose figures these are.
         compute_only: arithmetic alone; None where the figures of a chip contain its memory.
         with_memory: with memory traffic, assumed to be 5 bytes a SynOp and 1 byte a MAC, or as
-            contained in the figures of the chip.
+            contained in the figures of the chip; None where the profile is bare arithmetic.
         ann_compute_only: the same network run once, densely, on 8-bit integers in 45 nm.
-        ann_with_memory: the same with 1 byte a MAC of memory traffic.
+        ann_with_memory: the same on "45nm-int8+step", with 1 byte a MAC of memory traffic.
         spikes_per_synapse: what arrived, per synapse and sample; None without synapses.
         break_even: spikes per synapse and sample at which both cost the same; None if the source
             has no price for a SynOp.
@@ -41,13 +38,13 @@ class NetworkEnergy:
 
     Example:
         >>> energy = network_energy("loihi", synops=1e6, neuron_updates=1e4, macs_one_pass=2e5)
-        >>> print(f"{energy.total_j:.3g} J, ANN {energy.ann_with_memory.total_j:.3g} J")
+        >>> print(f"{energy.total_j:.3g} J, ANN {energy.ann.total_j:.3g} J")
         2.44e-05 J, ANN 5.04e-06 J
     """
 
     profile: EnergyProfile
     compute_only: EnergyBreakdown | None
-    with_memory: EnergyBreakdown
+    with_memory: EnergyBreakdown | None
     ann_compute_only: EnergyBreakdown
     ann_with_memory: EnergyBreakdown
     spikes_per_synapse: float | None
@@ -55,12 +52,24 @@ class NetworkEnergy:
     num_timesteps: float
 
     @property
+    def breakdown(self) -> EnergyBreakdown:
+        """What the name of the profile says: with memory, unless it is bare arithmetic."""
+        found = self.with_memory or self.compute_only
+        assert found is not None  # network_energy gives at least one
+        return found
+
+    @property
+    def ann(self) -> EnergyBreakdown:
+        """The ANN priced in the same way: with memory, unless the profile is bare arithmetic."""
+        return self.ann_compute_only if self.with_memory is None else self.ann_with_memory
+
+    @property
     def total_j(self) -> Quantity:
-        """Joules per sample, memory included."""
-        return self.with_memory.total_j
+        """Joules per sample, as :func:`picojoule.energy.energy_j` has them for the same name."""
+        return self.breakdown.total_j
 
     def __str__(self) -> str:
-        return f"{self.with_memory}, per sample"
+        return f"{self.breakdown}, per sample"
 
 
 def network_energy(
@@ -72,11 +81,11 @@ def network_energy(
     macs_one_pass: float,
     num_timesteps: float = 1,
 ) -> NetworkEnergy:
-    """Price a network's operations per sample, compute-only and with memory, beside its ANN.
+    """Price a network's operations per sample, beside those of its ANN.
 
     Args:
-        profile: a name, or a profile of your own. Bare arithmetic gets the memory of the STEP
-            benchmark; name another as in "45nm-int8+dram".
+        profile: a name, or a profile of your own. Memory is in the joules where the name says so,
+            as in "45nm-int8+dram", and where the figures of a chip contain it.
         synops: per sample.
         macs: products of dense values, per sample.
         neuron_updates: neurons times time steps, per sample.
@@ -87,46 +96,30 @@ def network_energy(
         ValueError: the profile publishes limits instead of joules.
 
     Example:
-        >>> energy = network_energy("45nm-int8", synops=1e6, macs_one_pass=2e5)
-        >>> print(f"{energy.compute_only.total_j:.3g} J, with memory {energy.total_j:.3g} J")
-        3e-08 J, with memory 0.000125 J
+        >>> for name in ("45nm-int8", "45nm-int8+step"):
+        ...     print(f"{network_energy(name, synops=1e6, macs_one_pass=2e5).total_j:.3g} J")
+        3e-08 J
+        0.000125 J
     """
     chosen = find_profile(profile)
-    apart = chosen.keeps_memory_apart()
-    compute = energy_j(chosen, synops=synops, macs=macs, neuron_updates=neuron_updates)
-    whole = compute
-    if apart:
-        full = chosen
-        if chosen.memory_j_per_byte is None:
-            full = chosen.with_memory(memory_cost(REFERENCE_MEMORY))
-        traffic = assumed_bytes(synops, macs)
-        whole = energy_j(
-            full, synops=synops, macs=macs, neuron_updates=neuron_updates, memory_bytes=traffic
-        )
+    priced = partial(energy_j, chosen, synops=synops, macs=macs, neuron_updates=neuron_updates)
+    whole = priced()
+    bare = chosen.arithmetic_only and chosen.memory_j_per_byte is None
+    alone = whole if bare else None
+    if chosen.memory_j_per_byte is not None:
+        alone = priced(memory_bytes=0)
     return NetworkEnergy(
         profile=chosen,
-        compute_only=compute if apart else None,
-        with_memory=whole,
+        compute_only=alone,
+        with_memory=None if bare else whole,
         ann_compute_only=ann_baseline_j(macs_one_pass),
         ann_with_memory=ann_baseline_j(
-            macs_one_pass,
-            profile=f"{QUANTISED_ANN}+{REFERENCE_MEMORY}",
-            memory_bytes=BYTES_PER_MAC * macs_one_pass,
+            macs_one_pass, profile=f"{QUANTISED_ANN}+{REFERENCE_MEMORY}"
         ),
         spikes_per_synapse=_arrived(synops, macs, macs_one_pass, num_timesteps),
         break_even=_break_even(chosen, neuron_updates, macs_one_pass),
         num_timesteps=num_timesteps,
     )
-
-
-def assumed_bytes(synops: Quantity, macs: Quantity) -> Quantity:
-    """Memory traffic, bytes, if it was not measured: 5 a SynOp and 1 a MAC.
-
-    Example:
-        >>> assumed_bytes(10.0, 4.0)
-        54.0
-    """
-    return synops * BYTES_PER_SYNOP + macs * BYTES_PER_MAC
 
 
 def monitored_energy_j(
@@ -152,13 +145,11 @@ def monitored_energy_j(
         tensor(2.3600e-05)
     """
     chosen = find_profile(profile)
-    traffic = assumed_bytes(synops, macs) if chosen.memory_j_per_byte is not None else None
     breakdown = energy_j(
         chosen,
         synops=synops,
         macs=macs,
         neuron_updates=neuron_updates if chosen.neuron_update_j is not None else 0.0,
-        memory_bytes=traffic,
         strict=strict,
     )
     total = breakdown.total_j

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from picojoule.extras import extra
+from picojoule.plots.canvas import plain
 
 
 def scatter_activations(
@@ -28,7 +29,9 @@ def scatter_activations(
         import matplotlib.pyplot as plt
     axes = plt.gca()
     for name, activations, spikes in zip(names, analog, spiking, strict=True):
-        axes.scatter(spikes.ravel(), activations.ravel(), s=8, alpha=0.6, label=name)
+        axes.scatter(
+            spikes.ravel(), activations.ravel(), s=8, alpha=0.6, label=f"Layer {plain(name)}"
+        )
     axes.set_xlabel("Spikes per 1000 time steps" if in_rates else "Spikes")
     axes.set_ylabel("ANN activation")
     axes.legend()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picojoule.extras import extra
+from picojoule.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG."""
     figure.savefig(path, dpi=120, format="png")
 
@@ -40,7 +41,7 @@ def as_png(figure: Figure) -> bytes:
 
 def plain(name: str) -> str:
     """A layer's name as text: a dollar sign would begin a formula, and that of a model alone is empty."""
-    return (name or "(model)").replace("$", r"\$")
+    return printable(name or "(model)").replace("$", r"\$")
 
 
 def title_of(name: str, words: str) -> str:

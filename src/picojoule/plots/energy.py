@@ -37,12 +37,12 @@ _ANN: dict[str, Any] = {"facecolor": "white", "edgecolor": "black"}
 
 
 def plot_energy(
-    whole: NetworkEnergy, layers: Mapping[str, NetworkEnergy], path: Path | None = None
+    whole: NetworkEnergy, layers: Mapping[str, NetworkEnergy], path: str | Path | None = None
 ) -> Figure:
-    """Stacked bars of joules per sample: by layer, with memory traffic, and of the whole network.
+    """Stacked bars of modelled joules per sample: by layer, and of the whole network.
 
-    Below the bar of each layer stands what it costs in the ANN: the same network run once with dense
-    input, on 8-bit integers. `report.plot_energy(profile)` draws this of a report.
+    Memory traffic is among them where the profile's name says so. Below the bar of each layer stands what it
+    costs in the ANN: the same network run once with dense input, on 8-bit integers. `report.plot_energy(profile)` draws this of a report.
 
     Args:
         whole: of all layers, such as `report.energy("loihi")`.
@@ -61,9 +61,7 @@ def plot_energy(
         [' 24.4 µJ', ' 5.04 µJ']
     """
     shown = {
-        name: energy
-        for name, energy in layers.items()
-        if energy.with_memory.total_j or energy.ann_with_memory.total_j
+        name: energy for name, energy in layers.items() if energy.total_j or energy.ann.total_j
     }
     bars = _whole(whole)
     figure = new_figure(11, 2.6 + 0.5 * len(shown) + 0.4 * len(bars))
@@ -74,11 +72,15 @@ def plot_energy(
         _stack(total, row, 0.6, breakdown)
     _finish(by_layer, list(shown))
     _finish(total, list(bars))
+    kind = "arithmetic alone" if whole.with_memory is None else "with memory"
     by_layer.set(
-        title=f"Energy by layer on {whole.with_memory.profile.name}, with memory", ylabel="Layer"
+        title=f"Modelled energy by layer on {plain(whole.profile.name)}, {kind}", ylabel="Layer"
     )
-    total.set_title("Energy of the whole network, and of the same network as an ANN")
-    total.set_xlabel("Energy per sample" + _left_out(whole))
+    total.set_title(
+        "Modelled energy of the whole network, and of the same network as an ANN\n"
+        f"{plain(whole.profile.name)}: {whole.profile.grade()}"
+    )
+    total.set_xlabel("Energy per sample, modelled" + _left_out(whole))
     figure.legend(handles=_legend(shown, bars), loc="outside lower center", ncols=3)
     if path is not None:
         save(figure, path)
@@ -87,11 +89,11 @@ def plot_energy(
 
 def _draw_layer(axes: Axes, row: int, energy: NetworkEnergy) -> None:
     """The layer above the same layer of the ANN, if that has it; neurons cost an ANN nothing."""
-    ann = float(energy.ann_with_memory.total_j)
+    ann = float(energy.ann.total_j)
     if not ann:
-        _stack(axes, row, 0.42, energy.with_memory)
+        _stack(axes, row, 0.42, energy.breakdown)
         return
-    _stack(axes, row - 0.18, 0.42, energy.with_memory)
+    _stack(axes, row - 0.18, 0.42, energy.breakdown)
     axes.barh(row + 0.2, ann, 0.26, **_ANN)
     axes.text(ann, row + 0.2, _number(ann), va="center", fontsize=8)
 
@@ -130,13 +132,14 @@ def _legend(
         for part, (label, style) in _PARTS.items()
         if any(getattr(breakdown, part) for breakdown in bars.values())
     ]
-    if any(energy.ann_with_memory.total_j for energy in layers.values()):
-        entries.append(Patch(label="the layer in the ANN, 8 bit, one pass, with memory", **_ANN))
+    if any(energy.ann.total_j for energy in layers.values()):
+        (ann,) = {energy.ann.profile.name for energy in layers.values()}
+        entries.append(Patch(label=f"the layer in the ANN on {ann}, one pass", **_ANN))
     return entries
 
 
 def _left_out(energy: NetworkEnergy) -> str:
-    counts = energy.with_memory.unpriced.items()
+    counts = energy.breakdown.unpriced.items()
     words = [SPOKEN[name] for name, count in counts if is_some(count)]
     return f"; + ? is that of {' and '.join(words)}, which have no price" if words else ""
 
@@ -144,8 +147,11 @@ def _left_out(energy: NetworkEnergy) -> str:
 def _whole(energy: NetworkEnergy) -> dict[str, EnergyBreakdown]:
     bars = {
         f"{energy.profile.name}, compute only": energy.compute_only,
-        f"{energy.with_memory.profile.name}, with memory": energy.with_memory,
-        "ANN, 8 bit, one pass, compute only": energy.ann_compute_only,
-        "ANN, 8 bit, one pass, with memory": energy.ann_with_memory,
+        f"{energy.profile.name}, with memory": energy.with_memory,
+        f"ANN on {energy.ann_compute_only.profile.name}, one pass, compute only": energy.ann_compute_only,
     }
+    if energy.with_memory is not None:
+        bars[f"ANN on {energy.ann_with_memory.profile.name}, one pass, with memory"] = (
+            energy.ann_with_memory
+        )
     return {name: breakdown for name, breakdown in bars.items() if breakdown is not None}

@@ -14,7 +14,10 @@ _BINS = 30
 
 
 def plot_firing_rates(
-    before: dict[str, Tensor], after: dict[str, Tensor], path: Path, min_rate: float | None = None
+    before: dict[str, Tensor],
+    after: dict[str, Tensor],
+    path: str | Path,
+    min_rate: float | None = None,
 ) -> None:
     """Histogram of firing rates, a panel a layer, before training in grey and after it in colour.
 

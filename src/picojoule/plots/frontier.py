@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picojoule.plots.canvas import GREY, ORANGE, new_figure, save
+from picojoule.plots.canvas import GREY, ORANGE, new_figure, plain, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,10 @@ class FrontierMark:
 
 
 def plot_frontier(
-    marks: Sequence[FrontierMark], path: Path | None = None, *, unit: str = "SynOps per time step"
+    marks: Sequence[FrontierMark],
+    path: str | Path | None = None,
+    *,
+    unit: str = "SynOps per time step",
 ) -> Figure:
     """Accuracy over what was spent, with the Pareto front as steps: the best that each amount buys.
 
@@ -96,5 +99,5 @@ def _draw_networks(axes: Axes, marks: Sequence[FrontierMark]) -> None:
 def _draw_mark(axes: Axes, mark: FrontierMark) -> None:
     face, at = ORANGE if mark.on_front else "white", (mark.spent, 100 * mark.accuracy)
     axes.scatter(*at, s=45, zorder=3, facecolor=face, edgecolor=ORANGE)
-    name = mark.name.replace("$", r"\$")
+    name = plain(mark.name)
     axes.annotate(name, at, xytext=(-9, 6), textcoords="offset points", ha="right")

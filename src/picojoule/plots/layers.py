@@ -16,7 +16,7 @@ def draw_layers(
     synops: Mapping[str, float],
     macs: Mapping[str, float],
     rates: Mapping[str, float],
-    path: Path | None = None,
+    path: str | Path | None = None,
 ) -> Figure:
     """Bars of each layer's SynOps and MACs, and of the firing rates.
 
@@ -31,11 +31,11 @@ def draw_layers(
     """
     figure = new_figure(11, 2.0 + 0.35 * max(len(synops), len(rates), 4))
     spent, firing = figure.subplots(1, 2)
-    layers = [plain(name) for name in synops]
-    spent.barh(layers, list(synops.values()), color=LAYER_COLOURS[0], label="SynOps")
+    rows = range(len(synops))
+    spent.barh(rows, list(synops.values()), color=LAYER_COLOURS[0], label="SynOps")
     if any(macs.values()):
         spent.barh(
-            layers,
+            rows,
             list(macs.values()),
             left=list(synops.values()),
             facecolor=GREY,
@@ -44,12 +44,14 @@ def draw_layers(
             hatch="//",
             label="MACs of dense values",
         )
+    spent.set_yticks(rows, [plain(name) for name in synops])
     spent.set(title="Operations per sample", xlabel="Operations", ylabel="Layer")
     longest = max((synops[name] + macs[name] for name in synops), default=0.0)
     spent.set_xlim(0, 1.05 * longest or 1)
     spent.xaxis.set_major_formatter(lambda value, _: with_prefix(value))
     figure.legend(handles=spent.get_legend_handles_labels()[0], loc="outside lower left", ncols=2)
-    firing.barh([plain(name) for name in rates], list(rates.values()), color=ORANGE)
+    firing.barh(range(len(rates)), list(rates.values()), color=ORANGE)
+    firing.set_yticks(range(len(rates)), [plain(name) for name in rates])
     firing.set(title="Firing rate", xlabel="Spikes per neuron and time step", ylabel="Layer")
     if not rates:
         firing.set_yticks([])

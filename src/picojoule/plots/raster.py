@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from picojoule.plots.canvas import new_figure, save, whole_numbers
+from picojoule.plots.canvas import new_figure, plain, save, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ _ROOMY = 200  # neurons that have a line of the picture each; the dots of more a
 
 def plot_raster(
     spikes: Tensor,
-    path: Path | None = None,
+    path: str | Path | None = None,
     *,
     sample: int = 0,
     dt_s: float | None = None,
@@ -59,7 +59,7 @@ def plot_raster(
     axes.scatter(time.double() * (dt_s or 1), neuron, s=sizes, color="black", linewidths=0)
     end = len(one) * (dt_s or 1)
     axes.set(
-        title=title.replace("$", r"\$"),
+        title=plain(title) if title else "",
         xlabel="Time step" if dt_s is None else "Time (s)",
         ylabel="Neuron",
         xlim=(-0.01 * end, 1.01 * end),

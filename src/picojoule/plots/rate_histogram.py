@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_rates(rates: Mapping[str, Tensor], path: Path | None = None, bins: int = 30) -> Figure:
+def plot_rates(
+    rates: Mapping[str, Tensor], path: str | Path | None = None, bins: int = 30
+) -> Figure:
     """Histogram of the neurons' firing rates, a panel a layer.
 
     Args:

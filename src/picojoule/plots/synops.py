@@ -19,7 +19,7 @@ _STYLES = ("-", "--", "-.", ":")
 def plot_synops(
     history: Mapping[str, Sequence[float | Tensor]],
     target: float | None = None,
-    path: Path | None = None,
+    path: str | Path | None = None,
     fixed: Iterable[str] = (),
 ) -> Figure:
     """SynOps per time step of each layer over the training steps, with the target.

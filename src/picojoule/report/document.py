@@ -33,10 +33,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Document:
-    """Tables, and sentences below them."""
+    """Tables, sentences below them, and warnings above."""
 
     tables: tuple[Table, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def document(report: Report) -> Document:
@@ -45,7 +46,7 @@ def document(report: Report) -> Document:
     neurons = [row for row in report.rows if row.synops_per_sample is None]
     if neurons:
         tables.append(_neurons(neurons))
-    return Document((*tables, _apart(report)), _notes(report))
+    return Document((*tables, _apart(report)), _notes(report), report.warnings)
 
 
 def _synapses(report: Report) -> Table:
@@ -115,7 +116,7 @@ def _notes(report: Report) -> tuple[str, ...]:
     notes = []
     if report.counted_by == "sinabs":
         notes.append("Counted by the convention of sinabs: dense values by their magnitude.")
-    dense = [row.name or "(model)" for row in report.rows if row.macs_per_sample]
+    dense = [row.label for row in report.rows if row.macs_per_sample]
     if dense:
         notes.append(
             f"Dense input: {', '.join(dense)}. These products of dense values are MACs, not SynOps."

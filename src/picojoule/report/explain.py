@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from picojoule.report.conventions import CONVENTIONS, ConventionCount
 from picojoule.report.document import count
+from picojoule.report.rendering.words import one_line
 from picojoule.report.several_products import counts_nothing, left_out
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ def _paragraph(report: Report, other: ConventionCount, strict: ConventionCount) 
     yield f"{name} ({CONVENTIONS[name]}): {numbers}."
     for layer in strict.synops:
         if layer not in other.synops:
-            yield f"- {layer}: {left_out(name, _kind(report, layer))}. No number is given here."
+            yield f"- {_label(report, layer)}: {left_out(name, _kind(report, layer))}. No number is given here."
             continue
         ours, theirs = _compared(strict, layer, name), _compared(other, layer, name)
         if any(abs(a - b) > _SAME * max(a, b) for a, b in zip(ours, theirs, strict=True)):
-            yield f"- {layer}: {_pair(*theirs)} instead of {_pair(*ours)}: {_why(report, strict, other, layer)}."
+            yield f"- {_label(report, layer)}: {_pair(*theirs)} instead of {_pair(*ours)}: {_why(report, strict, other, layer)}."
 
 
 def _compared(counts: ConventionCount, layer: str, convention: str) -> tuple[float, ...]:
@@ -98,6 +99,10 @@ def _compared(counts: ConventionCount, layer: str, convention: str) -> tuple[flo
 
 def _kind(report: Report, layer: str) -> str:
     return next((row.kind for row in report.rows if row.name == layer), "")
+
+
+def _label(report: Report, layer: str) -> str:
+    return one_line(next((row.label for row in report.rows if row.name == layer), layer))
 
 
 def _why(report: Report, strict: ConventionCount, other: ConventionCount, layer: str) -> str:

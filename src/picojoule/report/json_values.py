@@ -46,6 +46,7 @@ def report_values(report: Report) -> dict[str, Any]:
         "model": report.model,
         "samples": report.samples,
         "num_timesteps": report.num_timesteps,
+        "warnings": list(report.warnings),
         "layers": [asdict(row) | {"input": row.input} for row in report.rows],
         "totals": {name: getattr(report, name) for name in _TOTALS},
     }

@@ -54,20 +54,15 @@ class Monitor(CountingMonitor):  # noqa: D101
             if self._settings.conventions
             else Conventions(),
             neuron_updates_per_sample=self.neuron_updates.per_sample.total.item(),
+            warnings=self.warnings,
         )
-
-    @property
-    def neuron_updates(self) -> Counts:
-        """Neurons that were updated, by layer with dynamics, per sample and time step."""
-        synops = self.synops
-        return Counts(self._results().updates, synops.steps, synops.time)
 
     def energy_j(self, profile: str | EnergyProfile, *, strict: bool = False) -> Tensor:
         """Joules per sample on a chip or technology, a scalar with its graph, for a loss.
 
         SynOps, MACs of dense values and neuron updates, each where the profile has a price; memory
         traffic (5 bytes a SynOp, 1 a MAC) where it has a price for a byte, as "45nm-int8+step" has.
-        `report().energy(profile)` says what has none.
+        `report().energy(profile)` has the same joules, and says what has no price.
 
         Args:
             profile: a name, or a profile of your own.

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from picojoule.report.report import Profile, Report
 
 
-def draw_operations(report: Report, path: Path | None) -> Figure:
+def draw_operations(report: Report, path: Path | str | None) -> Figure:
     """SynOps and MACs of each layer, and the firing rates."""
     counted = [row for row in report.rows if row.synops_per_sample is not None]
-    synops = {row.name: row.synops_per_sample or 0.0 for row in counted}
-    macs = {row.name: row.macs_per_sample or 0.0 for row in counted}
-    rates = {row.name: row.firing_rate for row in report.rows if row.firing_rate is not None}
+    synops = {row.label: row.synops_per_sample or 0.0 for row in counted}
+    macs = {row.label: row.macs_per_sample or 0.0 for row in counted}
+    rates = {row.label: row.firing_rate for row in report.rows if row.firing_rate is not None}
     return draw_layers(synops, macs, rates, path)
 
 
@@ -33,5 +33,7 @@ def page_pictures(
     if profile is not None:
         pictures["Energy by layer and of the whole network"] = as_png(report.plot_energy(profile))
     if rates:
-        pictures["Histograms of the neurons' firing rates by layer"] = as_png(plot_rates(rates))
+        labels = {row.name: row.label for row in report.rows}
+        shown = {labels.get(name, name): layer for name, layer in rates.items()}
+        pictures["Histograms of the neurons' firing rates by layer"] = as_png(plot_rates(shown))
     return pictures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from picojoule.energy import EnergyBreakdown
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from picojoule.report.report import Profile, Report
 
 _COLUMNS = ("SynOps", "MACs", "neuron updates", "memory", "total")
+MODELLED = "Joules are modelled: what was counted times what a source says of one operation. Nothing was measured on a device."
 _NOT_APART = ("",) * (len(_COLUMNS) - 1) + ("not published",)
 
 
@@ -45,21 +47,31 @@ def energy_by_layer(report: Report, profile: Profile) -> dict[str, NetworkEnergy
 
 def with_energy(plain: Document, energy: NetworkEnergy) -> Document:
     """The tables and notes of a report, and those of its joules below."""
-    return Document((*plain.tables, energy_table(energy)), (*plain.notes, *energy_notes(energy)))
+    return replace(
+        plain,
+        tables=(*plain.tables, energy_table(energy)),
+        notes=(*plain.notes, *energy_notes(energy)),
+    )
 
 
 def energy_table(energy: NetworkEnergy) -> Table:
-    """Compute-only and memory-inclusive joules, of the network and of its quantised ANN."""
+    """Joules of the network as the profile's name says, and of its quantised ANN.
+
+    Bare arithmetic stands beside the arithmetic of the ANN alone: figures of one kind.
+    """
     name = energy.profile.name
-    alone = energy.compute_only
+    alone, whole = energy.compute_only, energy.with_memory
     rows = [
         (f"{name}, compute only", *(_NOT_APART if alone is None else _joules(alone))),
-        (f"{energy.with_memory.profile.name}, with memory", *_joules(energy.with_memory)),
-        ("ANN, 8 bit, one pass, compute only", *_joules(energy.ann_compute_only)),
-        ("ANN, 8 bit, one pass, with memory", *_joules(energy.ann_with_memory)),
+        (f"{_ann(energy.ann_compute_only)}, compute only", *_joules(energy.ann_compute_only)),
     ]
+    if whole is not None:
+        rows.insert(1, (f"{name}, with memory", *_joules(whole)))
+        rows.append(
+            (f"{_ann(energy.ann_with_memory)}, with memory", *_joules(energy.ann_with_memory))
+        )
     return Table(
-        title=f"Energy per sample on {name}",
+        title=f"Energy per sample on {name}, modelled",
         headings=("", *_COLUMNS),
         words=1,
         rows=tuple(rows),
@@ -67,17 +79,11 @@ def energy_table(energy: NetworkEnergy) -> Table:
 
 
 def energy_notes(energy: NetworkEnergy) -> tuple[str, ...]:
-    """What the joules contain and leave out, and the break-even rate."""
-    own = energy.with_memory.notes()
-    notes = [note for note in own if not note.startswith("Not in the total: memory")]
+    """How far to trust the joules, what they contain and leave out, and the break-even rate."""
+    notes = [MODELLED, *energy.breakdown.notes()]
     if energy.compute_only is None:
         notes.append(
             f"{energy.profile.name} publishes no figure for arithmetic alone; its own contains memory."
-        )
-    else:
-        notes.append(
-            "Memory traffic is assumed, not measured: 5 bytes a SynOp (an 8-bit weight read, a "
-            "16-bit potential read and written), 1 byte a MAC."
         )
     notes.append(
         "The ANN is the same network run once with dense input, on 8-bit integers in 45 nm; figures "
@@ -86,20 +92,35 @@ def energy_notes(energy: NetworkEnergy) -> tuple[str, ...]:
     return (*notes, *_verdict(energy))
 
 
+def _ann(breakdown: EnergyBreakdown) -> str:
+    return f"ANN on {breakdown.profile.name}, one pass"
+
+
 def as_dict(energy: NetworkEnergy) -> dict[str, Any]:
-    """The same in plain numbers, joules per sample."""
-    alone, even = energy.compute_only, energy.break_even
+    """The same in plain numbers, joules per sample. What the name does not say is null."""
+    chosen, even = energy.profile, energy.break_even
     return {
-        "profile": energy.profile.name,
-        "compute_only": None if alone is None else float(alone.total_j),
-        "with_memory": float(energy.with_memory.total_j),
-        "unpriced": {name: float(count) for name, count in energy.with_memory.unpriced.items()},
+        "profile": chosen.name,
+        "basis": "modelled",
+        "evidence": chosen.evidence,
+        "pre_silicon": chosen.pre_silicon,
+        "scope": chosen.scope,
+        "technology_nm": chosen.technology_nm,
+        "voltage_v": chosen.voltage_v,
+        "total_j": float(energy.total_j),
+        "compute_only": _total(energy.compute_only),
+        "with_memory": _total(energy.with_memory),
+        "unpriced": {name: float(count) for name, count in energy.breakdown.unpriced.items()},
         "ann_compute_only": float(energy.ann_compute_only.total_j),
         "ann_with_memory": float(energy.ann_with_memory.total_j),
         "spikes_per_synapse": energy.spikes_per_synapse,
         "break_even_spikes_per_synapse": None if even is None else even.with_memory,
         "notes": list(energy_notes(energy)),
     }
+
+
+def _total(breakdown: EnergyBreakdown | None) -> float | None:
+    return None if breakdown is None else float(breakdown.total_j)
 
 
 def _verdict(energy: NetworkEnergy) -> tuple[str, ...]:
@@ -114,8 +135,9 @@ def _verdict(energy: NetworkEnergy) -> tuple[str, ...]:
     alone = ""
     if even.compute_only is not None:
         alone = f" ({even.compute_only / steps:.2%} by arithmetic alone)"
+    memory = f"memory at {even.memory_j_per_byte * 1e12:.4g} pJ per byte"
     sentence = (
-        f"Break-even with that ANN at {even.with_memory / steps:.2%} spikes per synapse and step"
+        f"Break-even with that ANN, {memory}, at {even.with_memory / steps:.2%} spikes per synapse and step"
         f"{alone}; this network has {arrived / steps:.2%}."
     )
     return (sentence,)

@@ -45,6 +45,7 @@ class Report:
         counted_by: the convention of the rows.
         weights: whether pruned weights count as synapses ("all") or not ("nonzero").
         conventions: what the counters of others count, if the Monitor had `conventions=True`.
+        warnings: what could not be known, such as the time steps, with the option to pass; shown above all.
 
     Example:
         >>> import picojoule
@@ -67,6 +68,7 @@ class Report:
     counted_by: Literal["strict", "sinabs"] = "strict"
     weights: Literal["all", "nonzero"] = "all"
     conventions: Conventions = field(default_factory=Conventions)
+    warnings: tuple[str, ...] = ()
 
     # ---- totals
 
@@ -143,10 +145,11 @@ class Report:
     # ---- joules
 
     def energy(self, profile: Profile) -> NetworkEnergy:
-        """Joules per sample on a chip or technology, with memory and without, beside the ANN's.
+        """Joules per sample on a chip or technology, as `monitor.energy_j` has them, beside the ANN's.
 
         Args:
-            profile: a name, such as "loihi" or "45nm-int8+dram", or a profile of your own.
+            profile: a name, such as "loihi", or a profile of your own. A memory is added where the
+                name says so, as in "45nm-int8+dram".
 
         Raises:
             ValueError: there is no such profile, or it publishes limits instead of joules.
@@ -215,7 +218,7 @@ class Report:
         Raises:
             ImportError: matplotlib is missing.
         """
-        return draw_operations(self, None if path is None else Path(path))
+        return draw_operations(self, path)
 
     def plot_energy(self, profile: Profile, path: Path | str | None = None) -> Figure:
         """Draw the joules of each layer and of the whole, beside those of the ANN; needs matplotlib.
@@ -234,7 +237,8 @@ class Report:
             >>> report = Report(model="Net", rows=(row,), samples=1, num_timesteps=10)
             >>> figure = report.plot_energy("loihi")
             >>> figure.axes[0].get_title()
-            'Energy by layer on loihi, with memory'
+            'Modelled energy by layer on loihi, with memory'
         """
         layers = self.energy_by_layer(profile)
-        return plot_energy(self.energy(profile), layers, None if path is None else Path(path))
+        shown = {row.label: layers[row.name] for row in self.rows}
+        return plot_energy(self.energy(profile), shown, path)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_NUMBERS = re.compile(r"[\d.]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,18 @@ class Row:
     firing_rate: float | None = None
     silent_share: float | None = None
     neuron_updates_per_sample: float | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name, with its type where the name is a mere number.
+
+        Example:
+            >>> Row(name="2", kind="Linear").label, Row(name="head", kind="Linear").label
+            ('2 Linear', 'head')
+        """
+        if not self.name:
+            return "(model)"
+        return f"{self.name} {self.kind}" if _NUMBERS.fullmatch(self.name) else self.name
 
     @property
     def input(self) -> str | None:

@@ -339,6 +339,12 @@ class Monitor:
         """
         return tuple(self._results().notes)
 
+    @property
+    def neuron_updates(self) -> Counts:
+        """Neurons that were updated, by layer with dynamics, per sample and time step."""
+        synops = self.synops
+        return Counts(self._results().updates, synops.steps, synops.time)
+
     def check(self) -> list[str]:
         """Warn of dead or saturated layers, dense inputs that dominate, and a forgotten reset.
 

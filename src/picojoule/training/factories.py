@@ -8,6 +8,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,10 @@ from typing import Any
 from torch import nn
 
 from picojoule.convert import from_nir
+
+BUILT_IN = ("lenet", "recurrent")
+_INSTALLED = sysconfig.get_paths()
+_LIBRARIES = (_INSTALLED["stdlib"], _INSTALLED["purelib"], Path(__file__).parents[1])
 
 
 def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
@@ -39,7 +45,7 @@ def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
         if not Path(name).is_file():
             raise ValueError(f"There is no file {name}.")
         return from_nir(name, num_timesteps=num_timesteps)
-    model = called(name, ", nor a .nir file")
+    model = called(name, f", nor a .nir file, nor {' or '.join(BUILT_IN)}")
     if not isinstance(model, nn.Module):
         raise ValueError(
             f"{name!r} gave a value of type {type(model).__name__}, expected a torch.nn.Module."
@@ -104,6 +110,8 @@ def _from_path(place: str, factory: str) -> ModuleType:
             f"There is no module {error.name!r} on Python's path.{hint} A file is named by its path, "
             f"as in ./mynet.py:{factory}."
         ) from None
+    except (Exception, SystemExit) as error:
+        raise _not_imported(place, error) from error
 
 
 def _from_file(file: Path) -> ModuleType:
@@ -121,7 +129,33 @@ def _from_file(file: Path) -> ModuleType:
         raise ImportError(f"{file} could not be imported: {error}.") from error
     except SyntaxError as error:
         raise ValueError(f"{file}, line {error.lineno}: {error.msg}.") from error
+    except (Exception, SystemExit) as error:
+        raise _not_imported(str(file), error) from error
     return module
+
+
+def _not_imported(place: str, error: BaseException) -> ImportError:
+    return ImportError(f"{place} could not be imported: {reason(error)}.")
+
+
+def reason(error: BaseException) -> str:
+    """An error of a user's code in one sentence: what, and the last line of theirs that it went through.
+
+    Example:
+        >>> try:
+        ...     {}["depth"]
+        ... except KeyError as error:
+        ...     reason(error).split(" (")[0]
+        "KeyError: 'depth'"
+    """
+    kind, text = type(error).__name__, str(error)
+    plain = isinstance(error, ValueError | RuntimeError) and text
+    words = text if plain else f"{kind}: {text}" if text else kind
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [(Path(frame.filename), frame.lineno) for frame in frames]
+    theirs = [(f, n) for f, n in lines if not any(f.is_relative_to(each) for each in _LIBRARIES)]
+    place = f" ({theirs[-1][0].name}, line {theirs[-1][1]})" if theirs else ""
+    return f"{words}{place}"
 
 
 def _attribute(module: ModuleType, place: str, factory: str) -> Any:
@@ -148,7 +182,10 @@ def _built(name: str, factory: Any) -> Any:
             f"{name!r} could not be called without arguments: it needs {', '.join(missing)}. "
             "Name a function that takes none; it can call this one with the arguments it needs."
         )
-    return factory()
+    try:
+        return factory()
+    except Exception as error:
+        raise ValueError(f"{name!r} could not be called: {reason(error)}.") from error
 
 
 def _arguments_without_default(factory: Callable[..., Any]) -> list[str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from picojoule.training.factories import load_model
+from picojoule.training.factories import BUILT_IN, load_model
 from picojoule.training.lenet import lenet
 from picojoule.training.recurrent_net import recurrent_net
-
-BUILT_IN = ("lenet", "recurrent")
 
 
 def build_model(

@@ -84,5 +84,5 @@ def test_joules_name_the_chip() -> None:
     config = SweepConfig((1e-6,), "energy_j", training=TrainConfig(profile="loihi"))
     spent = {step: replace(outcome(0.9, 1), energy_j=2e-6) for step in config.steps(1)}
     frontier = Frontier.of(config, spent)
-    assert frontier.unit == "J per sample on loihi"
+    assert frontier.unit == "modelled J per sample on loihi"
     assert frontier.points[1].error == Spread(1.0, None)

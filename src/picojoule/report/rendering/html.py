@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from html import escape
 
 from picojoule.report.document import Document, Table
+from picojoule.report.rendering.words import one_line
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
@@ -17,21 +18,24 @@ _STYLE = (
 
 
 def html(document: Document, pictures: Mapping[str, bytes] | None = None) -> str:
-    """A page with the tables, the pictures, and the notes as paragraphs.
+    """A page with the warnings, the tables, the pictures, and the notes as paragraphs.
 
     Args:
         document: the words.
         pictures: PNGs by what is said where they cannot be shown.
     """
-    title = escape(document.tables[0].title)
+    title = _escaped(document.tables[0].title)
+    warnings = "".join(
+        f"<p><strong>Warning:</strong> {_escaped(warning)}</p>\n" for warning in document.warnings
+    )
     tables = "\n".join(_table(table) for table in document.tables)
     for words, png in (pictures or {}).items():
         data = b64encode(png).decode()
-        tables += f'\n<p><img alt="{escape(words)}" src="data:image/png;base64,{data}"></p>'
-    notes = "\n".join(f"<p>{escape(note)}</p>" for note in document.notes)
+        tables += f'\n<p><img alt="{_escaped(words)}" src="data:image/png;base64,{data}"></p>'
+    notes = "\n".join(f"<p>{_escaped(note)}</p>" for note in document.notes)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{_STYLE}</style></head>\n<body>\n{tables}\n{notes}\n</body>\n</html>\n"
+        f"<style>{_STYLE}</style></head>\n<body>\n{warnings}{tables}\n{notes}\n</body>\n</html>\n"
     )
 
 
@@ -40,12 +44,16 @@ def _table(table: Table) -> str:
     body = "\n".join(_row(table, row, "td") for row in table.rows)
     foot = f"\n<tfoot>{_row(table, table.total, 'td')}</tfoot>" if table.total else ""
     return (
-        f"<table>\n<caption>{escape(table.title)}</caption>\n<thead>{head}</thead>\n"
+        f"<table>\n<caption>{_escaped(table.title)}</caption>\n<thead>{head}</thead>\n"
         f"<tbody>\n{body}\n</tbody>{foot}\n</table>"
     )
 
 
 def _row(table: Table, cells: tuple[str, ...], tag: str) -> str:
     opened = [f"<{tag}>" if i < table.words else f'<{tag} class="n">' for i in range(len(cells))]
-    inside = (f"{o}{escape(cell)}</{tag}>" for o, cell in zip(opened, cells, strict=True))
+    inside = (f"{o}{_escaped(cell)}</{tag}>" for o, cell in zip(opened, cells, strict=True))
     return f"<tr>{''.join(inside)}</tr>"
+
+
+def _escaped(words: str) -> str:
+    return escape(one_line(words))

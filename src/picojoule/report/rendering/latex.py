@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from picojoule.report.document import Document, Table
+from picojoule.report.rendering.words import one_line
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -11,16 +12,25 @@ _SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    '"': r"{\char34}",  # \textquotedbl is in no default font
+    "[": "{[}",  # after the end of a row, an argument of it; so is a star
+    "*": "{*}",
     "\N{MICRO SIGN}": r"\textmu{}",
 } | {letter: f"\\{letter}" for letter in "&%$#_{}"}
 
 
 def latex(document: Document) -> str:
-    """A `table` for each table, and the notes as comments for the writer."""
-    parts = [_table(table) for table in document.tables]
-    notes = [f"% {' '.join(note.split())}" for note in document.notes]
-    return "\n".join(["% needs \\usepackage{booktabs}", *parts, *notes]) + "\n"
+    """A `table` for each table; warnings and notes as comments for the writer, above and below."""
+    tables = [_table(table) for table in document.tables]
+    needs = [r"% needs \usepackage{booktabs}"]
+    if not all(table.isascii() for table in tables):
+        needs.append(
+            "% has letters beyond ASCII: compile it with LuaLaTeX or XeLaTeX, and a font that has them"
+        )
+    warnings = [f"% Warning: {one_line(warning)}" for warning in document.warnings]
+    notes = [f"% {one_line(note)}" for note in document.notes]
+    return "\n".join([*needs, *warnings, *tables, *notes]) + "\n"
 
 
 def _table(table: Table) -> str:
@@ -48,4 +58,5 @@ def _line(cells: tuple[str, ...]) -> str:
 
 
 def _escaped(words: str) -> str:
-    return "".join(_SPECIAL.get(letter, letter) for letter in " ".join(words.split()))
+    shown = "".join(_SPECIAL.get(letter, letter) for letter in one_line(words))
+    return shown.replace("--", "-{}-").replace("--", "-{}-")  # else one long dash

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 from picojoule.report.document import Document, Table
+from picojoule.report.rendering.words import one_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
 def markdown(document: Document) -> str:
-    """Titles in bold, tables, and the notes as paragraphs."""
-    parts = [_table(table) for table in document.tables]
+    """Warnings, titles in bold, tables, and the notes as paragraphs."""
+    parts = [f"**Warning:** {_escaped(warning)}" for warning in document.warnings]
+    parts += [_table(table) for table in document.tables]
     parts += [_escaped(note) for note in document.notes]
     return "\n\n".join(parts) + "\n"
 
@@ -27,4 +29,4 @@ def _table(table: Table) -> str:
 
 
 def _escaped(words: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(words.split()))
+    return _SPECIAL.sub(r"\\\1", one_line(words))

@@ -107,7 +107,7 @@ class FunctionWatch(TorchFunctionMode):
 
     def _run_counted(self, func: Any, synapses: list[Synapses], args: Any, kwargs: Any) -> Any:
         arguments = tensors((*args, *kwargs.values()))
-        self._tally.adopt(self._stack.replaced_parameters())
+        self._tally.adopt(self._stack.replaced_parameters(), arguments)
         parameters = self._tally.parameters(arguments)
         frame, line = self._stack.top, None
         module = frame.module if self._stack.owns(frame.module, parameters) else None

@@ -53,7 +53,9 @@ class ModuleStack:
         self._hidden = 0
         self._names = {id(m): name for name, m in root.named_modules()}
         self._owners: dict[int, nn.Module] | None = None
-        self._parameters = {id(m): m._parameters.copy() for m in root.modules() if m._parameters}
+        self._parameters = {
+            id(m): dict(m._parameters.items()) for m in root.modules() if m._parameters
+        }
         self.called: dict[str, nn.Module] = {}
 
     def __len__(self) -> int:

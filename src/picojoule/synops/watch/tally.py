@@ -56,10 +56,12 @@ class Tally:
         known = (self._origins.constant(x) for x in values)
         return frozenset[int]().union(*(origin.parameters for origin in known if origin))
 
-    def adopt(self, replaced: Iterable[tuple[Tensor, int]]) -> None:
-        """Take tensors that stand in the place of parameters for these."""
+    def adopt(self, replaced: Iterable[tuple[Tensor, int]], arguments: list[Tensor]) -> None:
+        """Take tensors that stand in the place of parameters for these, and those in a call for counted."""
         for new, parameter in replaced:
             self._origins.stand_for(new, parameter)
+            if any(new is x for x in arguments):
+                self.counted.add(parameter)
 
     def account(self, frame: Frame, synapses: list[Synapses], arguments: Iterable[Tensor]) -> bool:
         """Take a call for accounted for, unless only weights are multiplied with one another."""

@@ -132,7 +132,7 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         looked_at_from_here = self._stack.look in (Look.FUNCTIONS, Look.DYNAMICS)
         self.seen_outside |= not self._within and looked_at_from_here
         arguments = tensors((*args, *kwargs.values()))
-        self._tally.adopt(self._stack.replaced_parameters())
+        self._tally.adopt(self._stack.replaced_parameters(), arguments)
         frame, entered = self._stack.top, []
         with _autograd(), self._stack.aside():
             has_data = self._tally.account(frame, synapses, arguments)

@@ -154,7 +154,7 @@ class Frontier:
             "share": "SynOps per time step, in the layers that training can change",
             "synops_per_timestep": "SynOps per time step",
             "synops_per_sample": "SynOps per sample",
-            "energy_j": f"J per sample on {self.config.training.profile}",
+            "energy_j": f"modelled J per sample on {self.config.training.profile}",
         }[self.config.unit]
 
     def front(self) -> list[FrontierPoint]:

@@ -69,14 +69,12 @@ def joules(config: TrainConfig, measured: Measurement) -> tuple[float, float]:
 
     As :class:`picojoule.budget.EnergyLimit` has them.
 
-    The MACs of dense values are those of the first test sample: they follow from the layers' sizes.
+    The MACs of dense values and the updates of neurons are those of the first test sample: they follow from the
+    layers' sizes.
     """
     assert config.profile is not None
     chip = energy.profile(config.profile)
-    updates = 0.0
-    if chip.neuron_update_j is not None:
-        updates = sum(rates.numel() for rates in measured.rates.values()) * measured.num_timesteps
-    macs = _macs(config)
+    macs, updates = _given(config)
 
     def joules_with(synops_per_timestep: float) -> float:
         synops = synops_per_timestep * measured.num_timesteps
@@ -88,11 +86,12 @@ def joules(config: TrainConfig, measured: Measurement) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def _macs(config: TrainConfig) -> float:
+def _given(config: TrainConfig) -> tuple[float, float]:
+    """MACs and neuron updates of a sample."""
     data = load_run_data(config)
     with torch.random.fork_rng():
         model = build_model(config.model, data.shape, data.num_classes, 1)
     frames = torch.as_tensor(data.test[0][0])[None]
     with Monitor(model.eval()) as monitor:
         Classifier(model, model)(frames)
-    return float(monitor.macs.per_sample.total)
+    return float(monitor.macs.per_sample.total), float(monitor.neuron_updates.per_sample.total)

@@ -1,0 +1,130 @@
+"""What training cannot meet because too much is given, and how far the trained rest is then driven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from picojoule.budget.constraints import Constraint, EnergyLimit, RateBound, Reading
+from picojoule.energy import energy_j
+from picojoule.synops.monitor import Monitor
+
+LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
+
+
+class Reach:
+    """Which constraints the given part alone breaks, batch by batch.
+
+    The given part carries no gradient: the SynOps of a layer whose input is data, MACs, neuron updates. A limit that it
+    exceeds by itself still holds down the rest, to a floor of 2 spikes per 100 synapses and step, since less than
+    nothing is left. Data change, so a limit may come into reach and leave it.
+
+    Args:
+        decay: of the moving average of the given part.
+
+    Example:
+        >>> from picojoule.budget import SynopsLimit
+        >>> reach = Reach(decay=0.5)
+        >>> reach.see("limit", Reading(torch.tensor(9.0), torch.tensor(7.0), ("0",)))
+        >>> reach.steered("limit", torch.tensor(9.0), torch.tensor(7.0))  # in reach: all of it
+        tensor(9.)
+    """
+
+    def __init__(self, decay: float) -> None:
+        self._decay = decay
+        self._given: dict[str, Tensor] = {}
+        self._places: dict[str, tuple[str, ...]] = {}
+        self.floors: dict[str, float] = {}  # of limits out of reach with a trained part
+        self.out: set[str] = set()
+
+    def see(self, name: str, reading: Reading) -> None:
+        """Take in what a constraint measured."""
+        now = reading.fixed.detach()
+        before = self._given.get(name, now)
+        self._given[name] = self._decay * before + (1 - self._decay) * now
+        self._places[name] = reading.fixed_layers
+
+    def steered(self, name: str, value: Tensor, fixed: Tensor) -> Tensor:
+        """What the multiplier is to steer: the value, or what training can change of it."""
+        return value - fixed if name in self.floors else value
+
+    def whole(self, name: str, average: Tensor) -> Tensor:
+        """The whole value, from the average of what is steered."""
+        return average + self._given[name] if name in self.floors else average
+
+    def judge(self, constraints: Mapping[str, Constraint], monitor: Monitor) -> tuple[str, ...]:
+        """Names of the constraints that came into reach or left it. Waits for the device."""
+        changed = []
+        for name, given in self._given.items():
+            constraint = constraints[name]
+            if not constraint.upper and not self._places[name]:
+                continue  # of a floor the trained part may add to what is given
+            room = self.floors.get(name, 0.0)  # back only with room for the least activity
+            out = _breaks(constraint, given + room)
+            if out == (name in self.out):
+                continue
+            changed.append(name)
+            floor = self._floor(constraint, monitor) if out else 0.0
+            self._set(name, out, floor)
+        return tuple(changed)
+
+    def _set(self, name: str, out: bool, floor: float) -> None:
+        self.out.discard(name)
+        self.floors.pop(name, None)
+        if out:
+            self.out.add(name)
+        if floor:
+            self.floors[name] = floor
+
+    def _floor(self, limit: Constraint, monitor: Monitor) -> float:
+        """What the trained layers spend at the least activity, in the unit of the bound; 0 if there are none."""
+        if isinstance(limit, RateBound):
+            return 0.0
+        given, dense = self._places[limit.name], monitor.dense
+        trained = (dense[name].detach() for name in limit.layers or dense if name not in given)
+        synops = LEAST_ACTIVITY * sum(trained, start=torch.zeros(()))
+        if isinstance(limit, EnergyLimit):
+            return float(energy_j(limit.profile, synops=synops * monitor.synops.time).total_j)
+        return float(synops) * limit.timesteps(monitor)
+
+    def reason(self, constraint: Constraint) -> str:
+        """Why a constraint is out of reach, and what is done about it."""
+        name, floor = constraint.name, self.floors.get(constraint.name)
+        places = [repr(layer) for layer in self._places[name]]
+        if isinstance(constraint, EnergyLimit) and constraint.has_updates:
+            places.append("the updates of the neurons")
+        given = self._given[name]
+        worst = (given.max() if constraint.upper else given.min()).item()
+        rest = (
+            f"The rest is driven down to {floor:.4g}, {LEAST_ACTIVITY:g} spikes per synapse and step, so that the least is "
+            f"{worst + floor:.4g} in all."
+            if floor
+            else "Nothing can pull at it."
+        )
+        return (
+            f"{name} = {constraint.bound:g} cannot be reached by training: {worst:.4g} come from {', '.join(places)}, "
+            f"where nothing that is trained takes part. {rest}"
+        )
+
+    # ---- resuming
+
+    def state_of(self, name: str) -> dict[str, object]:
+        """What an exact resume needs of a constraint."""
+        return {
+            "given": self._given[name],
+            "out": name in self.out,
+            "floor": self.floors.get(name, 0.0),
+        }
+
+    def load_state_of(self, name: str, state: Mapping[str, Any]) -> None:
+        """Take over what `state_of` gave."""
+        self._given[name] = state["given"].clone()
+        self._set(name, state["out"], state["floor"])
+
+
+def _breaks(constraint: Constraint, given: Tensor) -> bool:
+    broken = given > constraint.bound if constraint.upper else given < constraint.bound
+    return bool(broken.any())

@@ -1,0 +1,108 @@
+"""A model run once to be counted: built, given the batch of its input, called, with every error named."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import nn
+
+from picojoule.cli.folded_batch import batch_of_input
+from picojoule.cli.model_input import ModelInput
+from picojoule.layers import reset_states
+from picojoule.report import Monitor
+from picojoule.synops import MonitorWarning
+from picojoule.synops.watch.checks import UncountedLayerError
+from picojoule.training.factories import BUILT_IN, load_model, reason
+from picojoule.training.models import build_model
+
+# what the built-in models take where no input is named: those of the bundled images, and of spoken digits
+_SHAPES = {"lenet": "1,{},1,28,28", "recurrent": "1,{},700"}
+_STEPS = {"lenet": 5, "recurrent": 100}
+_CLASSES = {"lenet": 10, "recurrent": 20}
+
+
+def default_input(model: str, num_timesteps: int | None) -> list[str]:
+    """The input of a built-in model where none is named.
+
+    Raises:
+        ValueError: a model of the user's own, whose input nobody knows.
+
+    Example:
+        >>> default_input("lenet", 8)
+        ['1,8,1,28,28']
+    """
+    if model not in BUILT_IN:
+        raise ValueError(
+            "--input is missing: the shape as the model takes it, batch first, such as 1,50,2,34,34; or an .npy or "
+            ".pt file."
+        )
+    return [_SHAPES[model].format(num_timesteps or _STEPS[model])]
+
+
+def build(model: str, shown: ModelInput, num_timesteps: int | None, seed: int) -> nn.Module:
+    """The model of that name, with the random weights of that seed."""
+    torch.manual_seed(seed)
+    if model not in BUILT_IN:
+        return load_model(model, num_timesteps)
+    batch, *sample = shown.first.shape
+    return build_model(model, tuple(sample), _CLASSES[model], batch)
+
+
+def run(
+    network: nn.Module, monitor: Monitor, shown: ModelInput, samples: int | None
+) -> tuple[ModelInput, list[str]]:
+    """Call the model once under its monitor, in evaluation mode.
+
+    Integers stay integers, as of tokens, unless the model takes floats alone.
+
+    Returns:
+        What it took, and sentences on what the user should know.
+
+    Raises:
+        NotImplementedError: a layer has no formula.
+        ValueError: the model raised; the message says what and where.
+    """
+    network.eval()
+    reset_states(network)
+    attempts = [shown, shown.as_floats()] if shown.has_whole_numbers else [shown]
+    failed: list[Exception] = []
+    for attempt in attempts:
+        try:
+            notes = _call(network, monitor, attempt, samples)
+        except UncountedLayerError as error:
+            raise NotImplementedError(_ways_on(error)) from error
+        except Exception as error:
+            failed.append(error)
+            reset_states(network)
+        else:
+            return attempt, notes
+    first = failed[0]
+    if str(first).startswith(("Monitor:", "--")):
+        raise ValueError(str(first)) from first
+    raise ValueError(
+        f"The model does not take an input of shape {shown.shapes}: {reason(first)}"
+    ) from first
+
+
+def _call(
+    network: nn.Module, monitor: Monitor, shown: ModelInput, samples: int | None
+) -> list[str]:
+    with (
+        torch.no_grad(),
+        warnings.catch_warnings(),
+        monitor,
+        batch_of_input(network, shown.first, samples) as notes,
+    ):
+        warnings.simplefilter("ignore", MonitorWarning)  # the report has them
+        network(*shown.args, **shown.kwargs)
+    return notes
+
+
+def _ways_on(error: UncountedLayerError) -> str:
+    """What can be done from here about a layer without a formula."""
+    leave_out = f"Leave it out with --ignore {error.name}, or give" if error.name else "Give"
+    return (
+        f"{error.what} {leave_out} its formula in Python: "
+        f"picojoule.Monitor(model, formulas={{{error.kind}: your_formula}})."
+    )
