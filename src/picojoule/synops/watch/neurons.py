@@ -35,7 +35,9 @@ class Neurons:
 
     Args:
         learned: what earlier passes found out; this one adds to it if it is the first.
-        origins, ledger, steps: where to note what they make.
+        origins: where to note what they make.
+        ledger: where to note how often they were updated and fired.
+        steps: where to note what they were given.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class Neurons:
         for x in inside:
             if not x.is_floating_point() or self._origins.known(x) is not None:
                 continue
-            own = [g for g in given if g is x or (x.numel() == g.numel() and _same_memory(x, g))]
+            own = [g for g in given if g is x or _is_view_of_all(x, g)]
             if own:
                 origin = self._origins.of(own[0])
                 if own[0] is not x and origin.kind != "constant" and _one_unit(origin):
@@ -172,9 +174,10 @@ def _boolean_attributes(module: nn.Module) -> list[Tensor]:
     return [x for x in held if isinstance(x, Tensor) and x.dtype == torch.bool]
 
 
-def _same_memory(x: Tensor, other: Tensor) -> bool:
+def _is_view_of_all(x: Tensor, other: Tensor) -> bool:
     base = x if x._base is None else x._base
-    return base is other or (other._base is not None and base is other._base)
+    same = base is other or (other._base is not None and base is other._base)
+    return same and (x.numel(), x.storage_offset()) == (other.numel(), other.storage_offset())
 
 
 def _one_unit(origin: Origin) -> bool:
