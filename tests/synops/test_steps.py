@@ -231,7 +231,8 @@ def test_they_are_found_and_said_to_be(name: str) -> None:
     with pytest.warns(MonitorWarning, match=rf"'first' \({neuron.__name__}\).*Pass spiking="):
         monitor = right(model, x)
     assert len(monitor.warnings) == 1
-    assert monitor.synops.warnings == monitor.warnings
+    assert monitor.report().warnings == monitor.warnings
+    assert "Pass spiking=" in monitor.report().to_text()
 
 
 @pytest.mark.parametrize("name", NETS)
