@@ -168,6 +168,7 @@ def test_recurrent_layers_in_the_counters_of_others(layer: type[nn.Module]) -> N
     assert "no rule for the rates" in lines(text, "rate_flops")[0]
 
 
+@pytest.mark.filterwarnings("ignore:Monitor. no spiking layer was recognised")
 def test_attention_in_the_counters_of_others() -> None:
     found = report(Attention(), torch.randint(0, 5, (2, 6)))
     for name in ("neurobench", "syops"):
@@ -214,6 +215,7 @@ class Attention(nn.Module):
         return self.remember(mixed + query @ query.mT @ query)[0]
 
 
+@pytest.mark.filterwarnings("ignore:Monitor. no spiking layer was recognised")
 def test_every_layer_is_in_every_convention_or_named_as_left_out() -> None:
     found = report(Attention(), torch.randint(0, 5, (2, 6)))
     layers = set(found.convention("strict").synops)

@@ -237,16 +237,15 @@ class Net(nn.Module):
 
     def __init__(self, known: Known, x: Tensor) -> None:
         super().__init__()
-        self.call = known.call
         torch.manual_seed(0)
-        self.node = known.make()
-        torch.manual_seed(0)
+        self.call, self.node = known.call, known.make()
         with torch.no_grad():
-            self.heard = self.call(known.make(), x.clone())
-        self.head = nn.Linear(self.heard.shape[-1], 2, bias=False)
+            features = self.call(known.make(), x.clone()).shape[-1]
+        self.head = nn.Linear(features, 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.call(self.node, x))
+        self.heard = self.call(self.node, x)
+        return self.head(self.heard)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -255,9 +254,9 @@ def test_spikes_potentials_time_and_updates(name: str) -> None:
     torch.manual_seed(1)
     x = 2 * torch.rand(T, B, *known.shape)
     model = Net(known, x)
-    heard = model.heard.abs().double()
     with Monitor(model) as monitor:
         model(x.clone())
+    heard = model.heard.detach().abs().double()
     report = monitor.report()
     assert (report.samples, report.num_timesteps) == (B, T)
     synops, macs = (
@@ -293,7 +292,7 @@ NO_NEURONS = {
     },
 }  # fmt: skip
 ABSTRACT = {"SpikingNeuron", "LIF (snntorch)", "StatefulLayer"}
-ELSEWHERE = {"LIFCorrelation"}  # its weights are arguments: a test of its own
+BROKEN = {"LIFCorrelation"}  # its own scripts fail on a batch
 PACKAGES = {"snntorch": snntorch, "spikingjelly": jelly, "norse": norse, "sinabs": sinabs_layers}
 
 
@@ -306,4 +305,4 @@ def test_every_exported_class_is_here(package: str) -> None:
         abstract = (
             name in ABSTRACT or f"{name} ({package})" in ABSTRACT or name.endswith("BaseNode")
         )
-        assert name in tried | NO_NEURONS[package] | ELSEWHERE or abstract, f"{package}: {name}"
+        assert name in tried | NO_NEURONS[package] | BROKEN or abstract, f"{package}: {name}"

@@ -7,7 +7,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, ParamSpec, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,9 @@ from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import TIME_AXES, TimeAxis
 from picojoule.synops.watch.uncompiled import Uncompiled
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+_RUN_BY = ("run", "simulate", "generate", "predict", "encode", "step")
 _INPUTS = {"auto": None, "spikes": SIGNED_SPIKES, "dense": DENSE}
 
 
@@ -50,11 +53,14 @@ class Monitor:
         formulas: formulas by type of module, `formula(module, *inputs)`, or by function, called like it;
             they give a list of :class:`picojoule.synops.Synapses`.
         ignore: names of modules that are not counted, with all they contain.
-        spiking: types or names of your own modules whose output (or its first tensor) is spikes.
-        time_axis: where the model's input has its time: "bt", "tb", "folded" into one axis, "loop"
-            (the model calls its neurons once a step), or "outer" (you call the model once a step;
-            counts add up until `reset`). Omitted: what the spiking layers say.
+        spiking: types or names of your own modules whose output (or its first tensor) is spikes. What one of their
+            spikes is worth is the largest value of which all of the first pass are multiples; without one, they are
+            dense values.
+        time_axis: where the model's input has its time: "bt", "tb", "last", "folded" into one axis, "loop"
+            (the model makes the steps, or calls its neurons once a step), or "outer" (you call the model once
+            a step; counts add up until `reset`). Omitted: what the spiking layers are seen to get.
         num_timesteps: time steps of a sample, where no layer can tell.
+        samples: samples of a forward pass, where neither a layer nor the input can tell.
         inputs: what a tensor of unknown origin is: "spikes", "dense", or "auto", by its values.
         convention: "strict", or "sinabs", which counts dense values by magnitude, as the hooks do.
         conventions: keep what the counters of others would count, too, for `report().convention(name)`
@@ -67,6 +73,12 @@ class Monitor:
         witness: look below PyTorch's functions, too, where scripts, exports, quantised layers and functions
             without a formula multiply: "auto" on the first pass and whenever shapes or calls are new,
             "always", or "off".
+
+    What is not known:
+        Neurons of other libraries and of published repositories are known by their classes; others are looked for in
+        the first forward pass, by what they do. Where neurons were found so, where something only looks like one, and
+        where samples or time steps could not be told, a :class:`picojoule.synops.MonitorWarning` names the option,
+        once, and `warnings` and the report have it.
 
     Many processes:
         The first reading of a result after a forward pass adds up all sums in one all-reduce, with its
@@ -147,6 +159,7 @@ class Monitor:
         self._attached = False
         self._uncompiled: Uncompiled | None = None
         self._running: list[WatchedForward] = []
+        self._in_call = False  # of another function than the model's own
         self._ledger: Ledger | None = None
         self._reduce: Reduce = reduce
         self._origins: Origins | None = None  # what the passes before have left, where they go on
@@ -195,7 +208,59 @@ class Monitor:
     def __exit__(self, *_: object) -> None:
         self.detach()
 
+    def call(
+        self,
+        function: Callable[_Arguments, _Result],
+        *args: _Arguments.args,
+        **kwargs: _Arguments.kwargs,
+    ) -> _Result:
+        """Watch a call that is not the model's own `forward` as one forward pass, such as `model.run` or `generate`.
+
+        Args:
+            function: a method of the model, or a function that runs it.
+            *args: what it is called with; samples and time steps are looked for there.
+            **kwargs: the same, by name.
+
+        Returns:
+            What the function gives.
+
+        Example:
+            >>> from torch import Tensor, nn
+            >>> import torch
+            >>> class Network(nn.Module):
+            ...     def __init__(self) -> None:
+            ...         super().__init__()
+            ...         self.synapses = nn.Linear(3, 4)
+            ...     def run(self, inputs: dict[str, Tensor]) -> Tensor:
+            ...         return self.synapses(inputs["X"])
+            >>> network = Network()
+            >>> monitor = Monitor(network)
+            >>> _ = monitor.call(network.run, {"X": torch.ones(5, 3)})
+            >>> monitor.synops.per_sample["synapses"]
+            tensor(12.)
+        """
+        was_attached = self._attached
+        self.attach()
+        self._begin(args, kwargs)
+        self._in_call = True
+        try:
+            output = function(*args, **kwargs)
+            self._running[-1].returned()
+        except BaseException:
+            self._in_call = False
+            self._end(args, kwargs, None)
+            raise
+        else:
+            self._in_call = False
+            self._end(args, kwargs, () if output is None else output)
+            return output
+        finally:
+            if not was_attached:
+                self.detach()
+
     def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any = None) -> None:
+        if self._in_call:
+            return
         if self._uncompiled is not None:
             self._uncompiled.hold()
         watched = WatchedForward(self._model, self._settings, self._known, self._origins)
@@ -203,7 +268,7 @@ class Monitor:
         watched.start([*args, *kwargs.values()])
 
     def _end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        if not self._running:
+        if self._in_call or not self._running:
             return
         watched = self._running.pop()
         failed = sys.exc_info()[0] is not None and output is None
@@ -299,16 +364,16 @@ class Monitor:
         totals = {name: getattr(line, what) for name, line in ledger.lines.items()}
         steps = sum(p.samples * p.time for p in ledger.passes)
         if self._settings.time_axis == "outer":
-            return Counts(totals, steps, len(ledger.passes))
+            return Counts(totals, steps, len(ledger.passes), tuple(ledger.notes))
         samples = sum(p.samples for p in ledger.passes)
         known = isinstance(samples, Tensor) or samples  # whether a tensor is 0 need not be asked
-        return Counts(totals, steps, steps / samples if known else 1.0)
+        return Counts(totals, steps, steps / samples if known else 1.0, tuple(ledger.notes))
 
     def _results(self) -> Ledger:
         if self._ledger is None:
             raise RuntimeError(
                 "Monitor: no forward pass was watched yet. Call the model inside the with block, or "
-                "after attach(); call the module itself, not its forward()."
+                f"after attach(); call the module itself, not its forward(){_other_methods(self._model)}."
             )
         group = group_of(self._reduce)
         if group is None:
@@ -338,6 +403,14 @@ class _ModelHook:
 
 def _nobody() -> None:
     return None
+
+
+def _other_methods(model: nn.Module) -> str:
+    """How to watch the methods by which models are run that have no `forward`, or have others, too."""
+    found = [name for name in _RUN_BY if callable(getattr(type(model), name, None))]
+    return "".join(
+        f". To watch {name}(), call monitor.call(model.{name}, ...)" for name in found[:1]
+    )
 
 
 def _check_number(name: str, value: int | None) -> None:

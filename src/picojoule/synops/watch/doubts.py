@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from picojoule.synops.watch.judged import can_be_read
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.steps import StepCount
@@ -45,6 +46,4 @@ def _listed(types: dict[str, str]) -> str:
 
 def _spikes_of_nobody(origins: Origins) -> bool:
     """Whether spikes of unknown origin arrived at synapses."""
-    return any(
-        whole is None or (not whole.is_meta and bool(whole)) for whole in origins.unexplained
-    )
+    return any(can_be_read(spikes) and bool(spikes) for spikes in origins.unexplained or ())

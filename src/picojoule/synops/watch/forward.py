@@ -100,6 +100,11 @@ class WatchedForward:
             self._whole.enter_context(self._witness.looking(within_a_function=False))
         self._push(self.root, inputs)
 
+    def returned(self) -> None:
+        """The model has come to its end; its own hooks follow."""
+        self.stack.push_hooks_of(self.root)
+        self._look()
+
     def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """End, as the model returns or fails (with no output)."""
         self._look_at_functions(False)
@@ -147,9 +152,8 @@ class WatchedForward:
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._thread:
             return
-        if len(self.stack) == 1:  # the model's own hooks follow
-            self.stack.push_hooks_of(module)
-            self._look()
+        if len(self.stack) == 1:
+            self.returned()
             return
         with self.stack.aside():
             self._leave(args, output)
@@ -188,7 +192,8 @@ class WatchedForward:
     def _push(self, module: nn.Module, inputs: list[Tensor]) -> None:
         parent = self.stack.top if len(self.stack) else None
         frame = self.stack.push(module)
-        if parent is not None and parent.look is Look.DYNAMICS:
+        counted = frame.look is not Look.DYNAMICS or self.stack.formula(module) is not None
+        if parent is not None and parent.look is Look.DYNAMICS and counted:
             self.neurons.feed(inputs)
         self.neurons.enter(module, frame.kind, inputs)
         if inputs:

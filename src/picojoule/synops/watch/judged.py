@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from picojoule.synops.magnitudes import Unit
 from picojoule.synops.watch.origin import Origin
 
 _SEEN = 65536  # values that are compared with one another; all are then checked
 _MOST = 4096  # units in one value; more are no graded spikes, but real numbers
+
+
+def can_be_read(x: Tensor) -> bool:
+    """Whether Python may look at its values: it has some, and nothing records what is done to them."""
+    if x.is_meta or isinstance(x, FakeTensor) or torch._C._functorch.peek_interpreter_stack():
+        return False
+    return not (x.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
 def worth(x: Tensor) -> Tensor:
@@ -50,10 +58,12 @@ def spike_value(x: Tensor) -> float | None:
     smallest = float(worth(x))
     if smallest in (0.0, 1.0):
         return smallest if smallest == 0 or bool(multiples(x, 1.0)) else None
+    most = float(_magnitudes(x).amax())
+    tolerance = max(1e-3 * smallest, torch.finfo(x.dtype).eps * most)
     seen = torch.unique(_magnitudes(x).flatten()[:_SEEN]).tolist()
     value = smallest
     for other in seen[: _MOST + 1]:
-        value = _common(other, value, tolerance=1e-3 * smallest)
+        value = _common(other, value, tolerance)
     return value if bool(multiples(x, value)) else None
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from picojoule.synops.magnitudes import known_sums
 from picojoule.synops.watch.call import tensors
-from picojoule.synops.watch.judged import each_its_own, judged, spike_value
+from picojoule.synops.watch.judged import can_be_read, each_its_own, judged, spike_value
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
 from picojoule.synops.watch.search import NeuronSearch
@@ -35,7 +35,9 @@ class Neurons:
 
     Args:
         learned: what earlier passes found out; this one adds to it if it is the first.
-        origins, ledger, steps: where to note what they make.
+        origins: where to note what they make.
+        ledger: where to note how often they were updated and fired.
+        steps: where to note what they were given.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Neurons:
     ) -> None:
         self._learned, self._origins, self._ledger, self._steps = learned, origins, ledger, steps
         self.search = None if learned.complete else NeuronSearch(origins)
+        origins.unexplained = None if learned.complete else []
         self.found: dict[str, str] = {}  # types of those that were found by what they do, by name
         self._given: list[list[Tensor]] = []
 
@@ -94,7 +97,7 @@ class Neurons:
         for x in inside:
             if not x.is_floating_point() or self._origins.known(x) is not None:
                 continue
-            own = [g for g in given if g is x or (x.numel() == g.numel() and _same_memory(x, g))]
+            own = [g for g in given if g is x or _is_view_of_all(x, g)]
             if own:
                 origin = self._origins.of(own[0])
                 if own[0] is not x and origin.kind != "constant" and _one_unit(origin):
@@ -153,7 +156,7 @@ class Neurons:
     def _judged(self, name: str, module: nn.Module, spikes: Tensor) -> Origin:
         """In the first pass the values are looked at; later a layer is taken at its word, and checked on the device."""
         learned = self._learned
-        if not learned.complete and not spikes.is_meta:
+        if not learned.complete and can_be_read(spikes):
             unit, before = spike_value(spikes), learned.units.get(module)
             finer = before is None or not judged(spikes, before).whole
             if unit and finer:
@@ -171,9 +174,10 @@ def _boolean_attributes(module: nn.Module) -> list[Tensor]:
     return [x for x in held if isinstance(x, Tensor) and x.dtype == torch.bool]
 
 
-def _same_memory(x: Tensor, other: Tensor) -> bool:
+def _is_view_of_all(x: Tensor, other: Tensor) -> bool:
     base = x if x._base is None else x._base
-    return base is other or (other._base is not None and base is other._base)
+    same = base is other or (other._base is not None and base is other._base)
+    return same and (x.numel(), x.storage_offset()) == (other.numel(), other.storage_offset())
 
 
 def _one_unit(origin: Origin) -> bool:

@@ -95,6 +95,7 @@ class _Record:
     version: int
     origin: Origin
     sums: dict[tuple[int, ...], Tensor] = field(default_factory=dict)
+    judged: bool = False  # by the values that the tensor had
 
 
 class Origins:
@@ -115,21 +116,23 @@ class Origins:
         parameters: Container[int] = (),
     ) -> None:
         self._records: Any = WeakIdKeyDictionary()
-        self._constants, self._inputs, self._parameters = constants, inputs, parameters
+        self._constants, self._parameters = constants, parameters
+        self._inputs = None if inputs is None else replace(inputs, source="given")
         self._units: dict[Any, Tensor] = {}
         self._replaced: dict[int, int] = {}  # ids of parameters in whose place others stand
         self._given: set[int] = set()
-        self.unexplained: list[Tensor | None] = []  # whether values that nobody knows were spikes
+        self.unexplained: list[Tensor] | None = None  # flags: were there spikes that nobody knows
         if before is not None:
             for x, record in before._records.items():
-                self._records[x] = _Record(record.version, record.origin.without_graph())
+                origin = record.origin.without_graph()
+                self._records[x] = _Record(record.version, origin, judged=record.judged)
 
     def give(self, tensors: list[Tensor]) -> None:
         """Note what the model is called with; what was judged by its values is judged anew."""
         self._given = {id(x) for x in tensors}
         for x in tensors:
             record = self._records.get(x)
-            if record is not None and record.origin.whole is not None:
+            if record is not None and record.judged:
                 del self._records[x]
 
     def is_given(self, x: Tensor) -> bool:
@@ -219,6 +222,7 @@ class Origins:
             return replace(kind, source=source)
         origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
         self.put(x, origin)
+        self._records[x].judged = True
         return origin
 
     def put_sums(self, x: Tensor, leading: int, sums: Tensor) -> None:
@@ -228,8 +232,9 @@ class Origins:
     def magnitudes(self, x: Tensor) -> Magnitudes:
         """The spikes of a tensor, whose sums are made once."""
         origin = self.of(x)
-        if origin.source == "made" and self._inputs is None and x.is_floating_point():
-            self.unexplained.append(origin.whole)
+        if self.unexplained is not None and origin.source == "made" and x.is_floating_point():
+            spikes = (x.detach() != 0).any()
+            self.unexplained.append(spikes if origin.whole is None else spikes & origin.whole)
         record = self._records.get(x)
         sums = record.sums if record is not None else {}
         if x.requires_grad and torch.is_grad_enabled():  # some may have been made without a graph

@@ -13,8 +13,6 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from picojoule.synops.formulas import Formula, Synapses
-from picojoule.synops.formulas.convolutions import convolution
 from picojoule.synops.magnitudes import Unit
 from picojoule.synops.watch.origin import version
 from picojoule.synops.watch.spiking import Spiking
@@ -102,6 +100,7 @@ def _spikingjelly(module: Any, names: frozenset[str]) -> Spiking:
         "tb" if over_time else "loop",
         spikes=not names & {"NonSpikingBaseNode", "NoisyNonSpikingBaseNode"},
         signed=True,
+        closed=not names & {"PSN", "MaskedPSN", "SlidingPSN"},  # their weights are over time steps
         unit="any" if "FewSpikeNode" in names else unit,
     )
 
@@ -152,30 +151,3 @@ _PACKAGES: tuple[tuple[str, tuple[str, ...], Reader], ...] = (
     ("norse", _NORSE, _norse),
     ("sinabs.layers", ("StatefulLayer",), _sinabs),
 )
-
-
-# ---- formulas of modules that join spikes and potentials in one product
-
-
-def peer_formula(module: nn.Module) -> Formula | None:
-    """How to count a peer's module that hides which of its values are spikes; None if it does not."""
-    kind: Any = type(module)
-    return _formula(kind)
-
-
-@lru_cache(maxsize=1024)
-def _formula(kind: type) -> Formula | None:
-    here = any(
-        b.__name__ == "SConv2dLSTM" and b.__module__.startswith("snntorch.") for b in kind.__mro__
-    )
-    return _sconv2dlstm if here else None
-
-
-def _sconv2dlstm(module: Any, x: Tensor, *_: Any, **__: Any) -> list[Synapses]:
-    """One convolution of what arrives and of the hidden values, which are potentials: their channels apart."""
-    conv, channels = module.conv, module.in_channels
-    settings = (None, conv.stride, conv.padding, conv.dilation)
-    return [
-        *convolution(x, conv.weight[:, :channels], *settings),
-        *convolution(module.mem, conv.weight[:, channels:], *settings),
-    ]

@@ -7,20 +7,21 @@ called step by step and keeps a potential. Without time it only looks like a neu
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from picojoule.synops.watch.judged import multiples, worth
+from picojoule.synops.watch.entries import Axis, entries_taken
+from picojoule.synops.watch.judged import can_be_read, multiples, worth
 from picojoule.synops.watch.nested import nested_tensors
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.spiking import Spiking
 
 _FOUND = Spiking("loop", signed=True, closed=False, unit=None, sure=False)
-Axis = tuple[tuple[int, ...], int]  # the shape of a tensor, and one of its axes
 
 
 @dataclass
@@ -65,8 +66,8 @@ class NeuronSearch:
 
     def see_function(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
         """Note which entries of which axis a function takes out of a tensor."""
-        for axis, index in _taken(function, args, kwargs):
-            self._calls[-1].entries[axis].add(index)
+        for axis, start in entries_taken(function, args, kwargs):
+            self._calls[-1].entries[axis].add(start)
 
     def see_synapses(self) -> None:
         """Note that the module that runs has synapses of its own."""
@@ -106,7 +107,7 @@ class NeuronSearch:
         x, y = inputs[0], made[0]
         if not (x.is_floating_point() and y.is_floating_point() and x.numel() == y.numel() > 0):
             return None
-        if x is y or not _is_spikes(y):
+        if x is y or not can_be_read(y) or not _is_spikes(y):
             return None
         if not self._dense(x):
             self._missed.setdefault(name, []).append(Missed(name, module, x, y))
@@ -130,71 +131,27 @@ class NeuronSearch:
     def _timed(self, call: _Call, x: Tensor, kind: Spiking) -> Spiking | None:
         """The kind with the axis that the module went through, if it is one."""
         whole = [
-            (shape, axis)
-            for (shape, axis), indices in call.entries.items()
-            if indices == set(range(shape[axis])) and _entries(shape) == x.numel()
+            axis
+            for axis, starts in call.entries.items()
+            if axis.is_all(starts) and math.prod(axis.shape) == x.numel()
         ]
-        several = [(shape, axis) for shape, axis in whole if shape[axis] > 1] or whole
-        if len(several) != 1:
-            return None
-        (shape, axis), shape_of_x = several[0], tuple(x.shape)
-        if shape == shape_of_x:
-            times = {0: "tb", 1: "bt", len(shape) - 1: "last"}
-            axes = {0: "tb", 1: "bt"} if len(shape) > 1 else {0: "tb"}
-            time: Any = axes.get(axis) or times.get(axis)
-            return None if time is None else kind._replace(time=time, sure=True)
-        if axis < 2 and len(shape) > 1 and shape_of_x[0] == shape[0] * shape[1]:
-            return kind._replace(
-                time="folded", time_first=axis == 0, num_timesteps=shape[axis], sure=True
-            )
-        return None
+        several = [axis for axis in whole if axis.parts > 1] or whole
+        time = _time_of(several[0], tuple(x.shape)) if len(several) == 1 else None
+        return None if time is None else kind._replace(**time, sure=True)
 
 
-def _taken(function: Any, args: Any, kwargs: Any) -> Iterable[tuple[Axis, int]]:
-    name = getattr(function, "__name__", "")
-    if (
-        name not in ("__getitem__", "select", "unbind")
-        or not args
-        or not isinstance(args[0], Tensor)
-    ):
-        return
-    x = args[0]
-    shape = tuple(x.shape)
-    if name == "__getitem__":
-        place = _one_index(args[1], x.ndim)
-        if place is not None:
-            yield (shape, place[0]), place[1] % max(shape[place[0]], 1)
-        return
-    axis = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-    if not isinstance(axis, int) or not shape:
-        return
-    axis %= len(shape)
-    if name == "unbind":
-        for index in range(shape[axis]):
-            yield (shape, axis), index
-    else:
-        index = args[2] if len(args) > 2 else kwargs.get("index")
-        if isinstance(index, int):
-            yield (shape, axis), index % max(shape[axis], 1)
-
-
-def _one_index(index: Any, ndim: int) -> tuple[int, int] | None:
-    """(axis, entry) of an index that takes one entry of one axis, and all of the others."""
-    parts = index if isinstance(index, tuple) else (index,)
-    places = [
-        i for i, part in enumerate(parts) if isinstance(part, int) and not isinstance(part, bool)
-    ]
-    others = [part for part in parts if not isinstance(part, int)]
-    if len(places) != 1 or not all(map(_is_everything, others)):
-        return None
-    (place,) = places
-    after = any(part is Ellipsis for part in parts[:place])
-    axis = ndim - (len(parts) - place) if after else place
-    return (axis, parts[place]) if 0 <= axis < ndim else None
-
-
-def _is_everything(part: Any) -> bool:
-    return part is Ellipsis or (isinstance(part, slice) and part == slice(None))
+def _time_of(over: Axis, shape: tuple[int, ...]) -> dict[str, Any] | None:
+    """What it says of a neuron that was given this shape that it went over such an axis."""
+    last = len(shape) - 1
+    if over.shape == shape and over.width == 1:
+        times = {last: "last", 1: "bt", 0: "tb"}
+        return {"time": times[over.axis]} if over.axis in times else None
+    folded = {"time": "folded", "num_timesteps": over.parts}
+    if over.shape == shape:
+        return folded | {"time_first": True} if over.axis == 0 else None
+    if over.axis < 2 and over.width == 1 and shape[0] == math.prod(over.shape[:2]):
+        return folded | {"time_first": over.axis == 0}
+    return None
 
 
 def _is_spikes(y: Tensor) -> bool:
@@ -213,10 +170,3 @@ def _keeps_potential(module: nn.Module, inputs: list[Tensor], made: list[Tensor]
     return any(
         x.is_floating_point() and id(x) not in own and x.shape == made[0].shape for x in kept
     )
-
-
-def _entries(shape: tuple[int, ...]) -> int:
-    number = 1
-    for length in shape:
-        number *= length
-    return number

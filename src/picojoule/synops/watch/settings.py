@@ -13,7 +13,8 @@ from picojoule.synops.watch.count import Weights
 from picojoule.synops.watch.detail import Axis
 from picojoule.synops.watch.neurons import Learned
 from picojoule.synops.watch.origin import Origin
-from picojoule.synops.watch.peers import peer, peer_formula
+from picojoule.synops.watch.peer_formulas import peer_formula
+from picojoule.synops.watch.peers import peer
 from picojoule.synops.watch.repositories import repository_neuron
 from picojoule.synops.watch.spiking import Spiking, TimeAxis, own_layer
 

@@ -142,8 +142,18 @@ class StepCount:
         if axis == "outer":
             return Steps(shape[0], 1)
         if self._loop:
-            return Steps(self._loop_samples(), self._calls())
+            calls = self._calls()
+            if calls == 1 and self._time is None and self._supposed.issuperset(self._loop):
+                self._doubt_one_call()
+            return Steps(self._loop_samples(), calls)
         return Steps(shape[0], 1)
+
+    def _doubt_one_call(self) -> None:
+        self.doubts.append(
+            f"spiking layers were called once ({', '.join(map(repr, self._loop))}), and nothing shows whether what they "
+            "got has time steps; 1 is taken. Pass time_axis= ('bt', 'tb' or 'last' where it has, 'outer' if you call the "
+            "model once a step, else 'loop'), or num_timesteps=."
+        )
 
     def _folded(self, entries: int) -> Steps:
         if self._time is not None:
@@ -184,7 +194,7 @@ class StepCount:
 
     def _with_samples(self, steps: Steps) -> Steps:
         assert self._samples is not None
-        if steps.samples != self._samples and not self.told:
+        if self._shape is not None and steps.samples != self._samples and not self.told:
             self.doubts.append(
                 f"the input begins with {steps.samples} entries of {self._samples} samples, and no layer says "
                 f"how many time steps there are; {steps.time} is taken. Pass num_timesteps=."

@@ -129,7 +129,8 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _count(self, func: Any, synapses: list[Synapses], args: Any, kwargs: Any) -> Any:
         self._seen.products = True
-        self.seen_outside |= not self._within and self._stack.look is Look.FUNCTIONS
+        looked_at_from_here = self._stack.look in (Look.FUNCTIONS, Look.DYNAMICS)
+        self.seen_outside |= not self._within and looked_at_from_here
         arguments = tensors((*args, *kwargs.values()))
         self._tally.adopt(self._stack.replaced_parameters(), arguments)
         frame, entered = self._stack.top, []
