@@ -224,6 +224,25 @@ def scale(d: Draft) -> None:
     d.put(call, [i], out)
 
 
+def worth_a_threshold(d: Draft) -> None:
+    """Steps that are each scaled by the same learned number, then put together."""
+    i = d.take_uniform()
+    if i is None:
+        return
+    x = d.values[i]
+    g = nn.Parameter(torch.tensor([0.7], dtype=torch.float64))
+
+    def run(m: Any, x: Tensor) -> Tensor:
+        return torch.stack([x[:, t] * m.g.data for t in range(x.shape[1])], dim=1)
+
+    call = Call(run, g=g)
+    value = call(x.value)
+    if x.spikes:
+        d.put(call, [i], Value(value, torch.full_like(value, x.number * 0.7), "learned"))
+    else:
+        d.put(call, [i], dense(value))
+
+
 def logic(d: Draft) -> None:
     i = d.take()
     assert i is not None
@@ -273,7 +292,7 @@ def poisson_code(d: Draft) -> None:
 
     def run(_: Any, x: Tensor) -> Tensor:
         torch.manual_seed(seed)
-        return torch.bernoulli(torch.sigmoid(x))
+        return torch.bernoulli(torch.sigmoid(x.contiguous()))
 
     state = torch.get_rng_state()
     value = run(None, x)
@@ -327,10 +346,11 @@ def rearranged(d: Draft) -> None:
         lambda x: torch.rot90(x, 1, (-2, -1)),
         lambda x: x.diagonal(dim1=-2, dim2=-1),
         lambda x: torch.cat([x[..., 1:], x[..., :1]], -1),
-        lambda x: x.as_strided(x.shape, x.stride()),
         lambda x: torch.stack(list(x.unbind(2)), 2),
         lambda x: x.view(*x.shape[:2], -1) if x.is_contiguous() else x.flatten(2),
     ]
+    if x.same != "map":
+        functions.append(lambda x: x.as_strided(x.shape, x.stride()))
     function = d.one_of(functions)
     value = x.value.contiguous()
     unit = None if x.unit is None else function(x.unit.contiguous())
@@ -339,5 +359,5 @@ def rearranged(d: Draft) -> None:
 
 AWKWARD = [
     disguised_linear, disguised_linear, disguised_linear, buffer_matrix, grouped_linear, three_operands, more_products,
-    multi_head_attention, bag, unrolled_convolution, scale, scale, logic, scattered, poisson_code, gate, smoothed, rearranged,
+    multi_head_attention, bag, unrolled_convolution, scale, worth_a_threshold, logic, scattered, poisson_code, gate, smoothed, rearranged,
 ]  # fmt: skip
