@@ -55,6 +55,55 @@ def disguised_linear(d: Draft) -> None:
     d.put(module, [i], dense(value), spent=arrivals(x, lambda c: c * m))
 
 
+def spelt_linear(d: Draft) -> None:
+    """A matrix product in rarer spellings: arguments by name, in lists, in place, with factors."""
+    i = d.take()
+    assert i is not None
+    x = d.values[i]
+    n, m = x.value.shape[-1], d.number(1, 5)
+    w = weight(m, n)
+    rows = x.value.shape[:-1]
+
+    def by_rows(function: Any) -> Any:
+        return lambda m, x: function(m, x.reshape(-1, n)).reshape(*rows, -1)
+
+    spellings: list[Any] = [
+        lambda m, x: F.linear(input=x, weight=m.w),
+        lambda m, x: F.linear(weight=m.w, input=x, bias=None),
+        lambda m, x: torch.matmul(input=x, other=m.w.t()),
+        lambda m, x: torch.einsum("...i,oi->...o", [x, m.w]),
+        lambda m, x: x @ m.w.adjoint(),
+        lambda m, x: torch.tensordot(x, m.w.t(), 1),
+        lambda m, x: torch.tensordot(m.w, x, dims=([1], [x.ndim - 1])).movedim(0, -1),
+        lambda m, x: torch.linalg.matmul(x, m.w.T),
+        lambda m, x: torch.linalg.vecdot(x.unsqueeze(-2), m.w),
+        lambda m, x: torch.stack([torch.linalg.vecdot(x, row) for row in m.w], -1),
+        by_rows(lambda m, x: torch.mm(x, mat2=m.w.t())),
+        by_rows(lambda m, x: x.mm(m.w.t())),
+        by_rows(lambda m, x: torch.stack([torch.mv(m.w, row) for row in x])),
+        by_rows(
+            lambda m, x: torch.stack([torch.stack([torch.dot(row, v) for v in m.w]) for row in x])
+        ),
+        by_rows(lambda m, x: torch.addmm(x.new_zeros(()), x, m.w.t(), beta=0.5, alpha=1.0)),
+        by_rows(lambda m, x: x.new_zeros(len(x), len(m.w)).addmm_(x, m.w.t())),
+        by_rows(lambda m, x: torch.addbmm(x.new_zeros(len(x), len(m.w)), x[None], m.w.t()[None])),
+        by_rows(lambda m, x: torch.conv1d(x[..., None], m.w[..., None])[..., 0]),
+        by_rows(
+            lambda m, x: F.conv2d(weight=m.w[:, :, None, None], input=x[:, :, None, None]).flatten(
+                1
+            )
+        ),
+        by_rows(lambda m, x: F.conv_transpose1d(x[..., None], m.w.t()[..., None])[..., 0]),
+        by_rows(lambda m, x: (m.w @ x.t()).t()),
+        by_rows(lambda m, x: m.w.matmul(x.t()).transpose(0, 1)),
+        by_rows(
+            lambda m, x: torch.nn.utils.rnn.pad_sequence([F.linear(row, m.w) for row in x], True)
+        ),
+    ]
+    call = Call(d.one_of(spellings), w=w)
+    d.put(call, [i], dense(F.linear(x.value, w)), spent=arrivals(x, lambda c: c * m))
+
+
 def buffer_matrix(d: Draft) -> None:
     """A fixed matrix, such as lateral inhibition, is synapses, too."""
     i = d.take()
@@ -358,6 +407,6 @@ def rearranged(d: Draft) -> None:
 
 
 AWKWARD = [
-    disguised_linear, disguised_linear, disguised_linear, buffer_matrix, grouped_linear, three_operands, more_products,
+    disguised_linear, disguised_linear, spelt_linear, spelt_linear, spelt_linear, buffer_matrix, grouped_linear, three_operands, more_products,
     multi_head_attention, bag, unrolled_convolution, scale, worth_a_threshold, logic, scattered, poisson_code, gate, smoothed, rearranged,
 ]  # fmt: skip
