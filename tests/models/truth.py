@@ -51,7 +51,7 @@ def truth(
     stack, handles = [""], []
     for name, module in model.named_modules():
         handles.append(module.register_forward_pre_hook(lambda *_, n=name: stack.append(n)))
-        handles.append(module.register_forward_hook(lambda *_: stack.pop() and None))
+        handles.append(module.register_forward_hook(lambda *_: _leave(stack)))
         if isinstance(module, neurons):
             handles.append(module.register_forward_hook(_counting(found)))
     try:
@@ -65,6 +65,10 @@ def truth(
             handle.remove()
     assert not any(seen.products.values()), f"products that were not made: {seen.products}"
     return found
+
+
+def _leave(stack: list[str]) -> None:
+    stack.pop()
 
 
 def _counting(found: Truth) -> Callable[..., None]:

@@ -62,15 +62,15 @@ def test_models_are_of_all_kinds_and_alive() -> None:
     kinds: Counter[str] = Counter()
     units: Counter[str] = Counter()
     spiking = dense = 0
-    for seed in range(120):
+    for seed in range(100):
         draft, _ = random_model(seed)
         kinds.update(draft.kinds)
         units.update(str(x.same) for x in draft.values if x.spikes)
         spiking += sum(synops > 0 for synops, _ in draft.spent.values())
         dense += sum(macs > 0 for _, macs in draft.spent.values())
     assert len(kinds) >= 40
-    assert min(units[same] for same in ("one", "learned", "map")) >= 10
-    assert min(spiking, dense) >= 150
+    assert min(units[same] for same in ("one", "learned", "map")) >= 8
+    assert min(spiking, dense) >= 80
 
 
 def test_a_wrong_number_is_found() -> None:

@@ -1,4 +1,4 @@
-"""Kinds of nodes as awkward models have them: weights made from weights, calls in disguise, rarer functions."""
+"""Kinds of nodes with synapses as awkward models have them: weights made from weights, calls in disguise, rarer functions."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, prune
 from torch.utils.checkpoint import checkpoint
 
-from tests.synops.random_models.draft import Call, Draft, Folded, folded, weight
-from tests.synops.random_models.values import Value, arrivals, dense, meetings, moved, spikes
+from tests.synops.random_models.draft import Call, Draft, folded, weight
+from tests.synops.random_models.values import arrivals, dense, meetings
 
 
 class _Doubled(nn.Module):
@@ -53,6 +53,55 @@ def disguised_linear(d: Draft) -> None:
     with torch.no_grad():
         value = module(x.value)
     d.put(module, [i], dense(value), spent=arrivals(x, lambda c: c * m))
+
+
+def spelt_linear(d: Draft) -> None:
+    """A matrix product in rarer spellings: arguments by name, in lists, in place, with factors."""
+    i = d.take()
+    assert i is not None
+    x = d.values[i]
+    n, m = x.value.shape[-1], d.number(1, 5)
+    w = weight(m, n)
+    rows = x.value.shape[:-1]
+
+    def by_rows(function: Any) -> Any:
+        return lambda m, x: function(m, x.reshape(-1, n)).reshape(*rows, -1)
+
+    spellings: list[Any] = [
+        lambda m, x: F.linear(input=x, weight=m.w),
+        lambda m, x: F.linear(weight=m.w, input=x, bias=None),
+        lambda m, x: torch.matmul(input=x, other=m.w.t()),
+        lambda m, x: torch.einsum("...i,oi->...o", [x, m.w]),
+        lambda m, x: x @ m.w.adjoint(),
+        lambda m, x: torch.tensordot(x, m.w.t(), 1),
+        lambda m, x: torch.tensordot(m.w, x, dims=([1], [x.ndim - 1])).movedim(0, -1),
+        lambda m, x: torch.linalg.matmul(x, m.w.T),
+        lambda m, x: torch.linalg.vecdot(x.unsqueeze(-2), m.w),
+        lambda m, x: torch.stack([torch.linalg.vecdot(x, row) for row in m.w], -1),
+        by_rows(lambda m, x: torch.mm(x, mat2=m.w.t())),
+        by_rows(lambda m, x: x.mm(m.w.t())),
+        by_rows(lambda m, x: torch.stack([torch.mv(m.w, row) for row in x])),
+        by_rows(
+            lambda m, x: torch.stack([torch.stack([torch.dot(row, v) for v in m.w]) for row in x])
+        ),
+        by_rows(lambda m, x: torch.addmm(x.new_zeros(()), x, m.w.t(), beta=0.5, alpha=1.0)),
+        by_rows(lambda m, x: x.new_zeros(len(x), len(m.w)).addmm_(x, m.w.t())),
+        by_rows(lambda m, x: torch.addbmm(x.new_zeros(len(x), len(m.w)), x[None], m.w.t()[None])),
+        by_rows(lambda m, x: torch.conv1d(x[..., None], m.w[..., None])[..., 0]),
+        by_rows(
+            lambda m, x: F.conv2d(weight=m.w[:, :, None, None], input=x[:, :, None, None]).flatten(
+                1
+            )
+        ),
+        by_rows(lambda m, x: F.conv_transpose1d(x[..., None], m.w.t()[..., None])[..., 0]),
+        by_rows(lambda m, x: (m.w @ x.t()).t()),
+        by_rows(lambda m, x: m.w.matmul(x.t()).transpose(0, 1)),
+        by_rows(
+            lambda m, x: torch.nn.utils.rnn.pad_sequence([F.linear(row, m.w) for row in x], True)
+        ),
+    ]
+    call = Call(d.one_of(spellings), w=w)
+    d.put(call, [i], dense(F.linear(x.value, w)), spent=arrivals(x, lambda c: c * m))
 
 
 def buffer_matrix(d: Draft) -> None:
@@ -193,151 +242,7 @@ def unrolled_convolution(d: Draft) -> None:
     d.put(call, [i], dense((w @ windows(x.value)).unflatten(0, x.value.shape[:2])), spent=spent)
 
 
-# ---- rarer moves
-
-
-def scale(d: Draft) -> None:
-    """By one learned number: a spike is worth that."""
-    i = d.take_uniform()
-    if i is None:
-        return
-    x = d.values[i]
-    g = nn.Parameter(torch.tensor([d.one_of([0.7, -1.3])], dtype=torch.float64))
-    spellings: list[Any] = [
-        lambda m, x: x * m.g,
-        lambda m, x: m.g * x,
-        lambda m, x: x * m.g.exp(),
-        lambda m, x: x / m.g,
-    ]
-    function = d.one_of(spellings)
-    call = Call(function, g=g)
-    with torch.no_grad():
-        value, factor = (
-            call(x.value),
-            function(call, torch.ones(1, dtype=torch.float64)).abs().item(),
-        )
-    out = (
-        Value(value, torch.full_like(value, x.number * factor), "learned")
-        if x.spikes
-        else dense(value)
-    )
-    d.put(call, [i], out)
-
-
-def logic(d: Draft) -> None:
-    i = d.take()
-    assert i is not None
-    j = d.partner(i)
-    assert j is not None
-    n = d.values[i].value.shape[-1]
-    spellings: list[Any] = [
-        lambda _, a, b: ((a > 0) & (b > 0)).to(a.dtype),
-        lambda _, a, b: torch.logical_or(a > 0, b > 0).to(a.dtype),
-        lambda _, a, b: ((a > 0) ^ (b > 0)).to(a.dtype),
-        lambda _, a, b: (~(a > b)).to(a.dtype),
-        lambda _, a, b: a.eq(b).to(a.dtype),
-        lambda _, a, b: F.one_hot(a.argmax(-1), n).to(a.dtype),
-        lambda _, a, b: torch.zeros_like(a).scatter(-1, a.topk(1, -1).indices, 1.0),
-        lambda _, a, b: torch.zeros_like(a).masked_fill(a > b, 1.0),
-    ]  # fmt: skip
-    function = d.one_of(spellings)
-    a, b = d.values[i].value, d.values[j].value
-    d.put(Call(function), [i, j], spikes(function(None, a, b)))
-
-
-def scattered(d: Draft) -> None:
-    """Edges of a graph that end in one node add up."""
-    i = d.take_uniform()
-    if i is None:
-        return
-    x = d.values[i]
-    n = x.value.shape[-1]
-    index = torch.randint(0, 3, (n,))
-    spellings: list[Any] = [
-        lambda _, x: torch.zeros(*x.shape[:-1], 3, dtype=x.dtype).index_add(-1, index, x),
-        lambda _, x: x.new_zeros(*x.shape[:-1], 3).scatter_add_(-1, index.expand(x.shape), x),
-        lambda _, x: torch.diff(x, dim=1, prepend=torch.zeros_like(x[:, :1])),
-        lambda _, x: torch.zeros_like(x).copy_(x),
-        lambda _, x: x.index_copy(-1, torch.tensor([0]), x[..., -1:]),
-    ]
-    function = d.one_of(spellings)
-    value = function(None, x.value)
-    d.put(Call(function), [i], spikes(value, x.number) if x.spikes else dense(value))
-
-
-def poisson_code(d: Draft) -> None:
-    i = d.take()
-    assert i is not None
-    x = d.values[i].value
-    seed = d.number(0, 999)
-
-    def run(_: Any, x: Tensor) -> Tensor:
-        torch.manual_seed(seed)
-        return torch.bernoulli(torch.sigmoid(x))
-
-    state = torch.get_rng_state()
-    value = run(None, x)
-    torch.set_rng_state(state)
-    d.put(Call(run), [i], spikes(value))
-
-
-def gate(d: Draft) -> None:
-    """Of a token or a channel: one value for a whole axis."""
-    i = d.take_uniform((2, 3))
-    if i is None:
-        return
-    x = d.values[i]
-
-    def run(_: Any, x: Tensor) -> Tensor:
-        return (x.sum(-1, keepdim=True) > 0) * x
-
-    def spiking(_: Any, x: Tensor) -> Tensor:
-        return torch.mul((x.amax(2, keepdim=True) > 0).to(x.dtype), x)
-
-    function = d.one_of([run, spiking])
-    value = function(None, x.value)
-    d.put(Call(function), [i], spikes(value, x.number) if x.spikes else dense(value))
-
-
-def smoothed(d: Draft) -> None:
-    i = d.take((3,))
-    if i is None:
-        return
-    x = d.values[i].value
-    functions: list[Any] = [
-        lambda y: F.interpolate(y, scale_factor=2, mode="bilinear"),
-        lambda y: F.normalize(y, dim=1),
-        lambda y: y.softmax(1),
-        lambda y: y.std(1, keepdim=True) + y,
-    ]
-    function = folded(d.one_of(functions))
-    d.put(Call(lambda _, x: function(x)), [i], dense(function(x)))
-
-
-def rearranged(d: Draft) -> None:
-    i = d.take((2, 3))
-    if i is None:
-        return
-    x = d.values[i]
-    layer = nn.ChannelShuffle(2)
-    if x.value.ndim == 5 and x.value.shape[2] % 2 == 0:
-        d.put(Folded(layer, 0), [i], moved(x, folded(layer)))
-        return
-    functions: list[Any] = [
-        lambda x: torch.rot90(x, 1, (-2, -1)),
-        lambda x: x.diagonal(dim1=-2, dim2=-1),
-        lambda x: torch.cat([x[..., 1:], x[..., :1]], -1),
-        lambda x: x.as_strided(x.shape, x.stride()),
-        lambda x: torch.stack(list(x.unbind(2)), 2),
-        lambda x: x.view(*x.shape[:2], -1) if x.is_contiguous() else x.flatten(2),
-    ]
-    function = d.one_of(functions)
-    value = x.value.contiguous()
-    unit = None if x.unit is None else function(x.unit.contiguous())
-    d.put(Call(lambda _, x: function(x.contiguous())), [i], Value(function(value), unit, x.same))
-
-
 AWKWARD = [
-    disguised_linear, disguised_linear, disguised_linear, buffer_matrix, grouped_linear, three_operands, more_products,
-    multi_head_attention, bag, unrolled_convolution, scale, scale, logic, scattered, poisson_code, gate, smoothed, rearranged,
+    disguised_linear, disguised_linear, spelt_linear, spelt_linear, spelt_linear, buffer_matrix, grouped_linear,
+    three_operands, more_products, multi_head_attention, bag, unrolled_convolution,
 ]  # fmt: skip

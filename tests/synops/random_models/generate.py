@@ -12,6 +12,7 @@ from picojoule.synops import MonitorWarning
 from tests.synops.random_models.awkward import AWKWARD
 from tests.synops.random_models.draft import Draft, RandomModel
 from tests.synops.random_models.opaque import OPAQUE
+from tests.synops.random_models.rarer import RARER
 from tests.synops.random_models.spiking import SPIKING
 from tests.synops.random_models.unweighted import UNWEIGHTED
 from tests.synops.random_models.values import Pair
@@ -23,7 +24,14 @@ _NODE = re.compile(r"(?:^|\.)(n\d+)(?:[./]|$)")
 def random_model(seed: int, opaque: Sequence[str] = ()) -> tuple[Draft, RandomModel]:
     """A model of some dozen nodes; `opaque` names kinds to mix in."""
     d = Draft(seed)
-    known = [*WEIGHTED * 2, *UNWEIGHTED, *SPIKING * 2, *AWKWARD, *(OPAQUE[name] for name in opaque)]
+    known = [
+        *WEIGHTED * 2,
+        *UNWEIGHTED,
+        *SPIKING * 2,
+        *AWKWARD,
+        *RARER,
+        *(OPAQUE[name] for name in opaque),
+    ]
     with torch.no_grad():
         for _ in range(d.number(6, 20)):
             kind = d.rng.choice(known)

@@ -142,7 +142,7 @@ def data_parallel(d: Draft) -> None:
 
 def one_to_one(d: Draft) -> None:
     """A weight for each spike."""
-    i = d.take(fits=lambda x: x.spikes)
+    i = d.take(fits=lambda x: x.spikes and x.value.shape[-1] > 1)
     if i is None:
         return
     x = d.values[i]
@@ -157,8 +157,9 @@ def one_to_one(d: Draft) -> None:
 
 def broadcast_linear(d: Draft) -> None:
     """A linear layer as a product that is spread over both, and a sum."""
-    i = d.take()
-    assert i is not None
+    i = d.take(fits=lambda x: x.value.shape[-1] > 1)
+    if i is None:
+        return
     x = d.values[i]
     w = weight(d.number(2, 4), x.value.shape[-1])
     call = Call(lambda m, x: (x.unsqueeze(-2) * m.w).sum(-1), w=w)

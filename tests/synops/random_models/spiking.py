@@ -114,6 +114,7 @@ def dropout(d: Draft) -> None:
 
     def run(module: Any, x: Tensor) -> Tensor:
         torch.manual_seed(seed)
+        x = x.contiguous()  # its mask follows the strides
         return F.dropout(x, p, training) if module is None else module.layer(x)
 
     state = torch.get_rng_state()

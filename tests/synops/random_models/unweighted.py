@@ -140,13 +140,12 @@ def of_two_units(d: Draft) -> None:
 # ---- arithmetic
 
 
-def _alike(a: Value, b: Value) -> bool | None:
-    """Whether a sum of both is spikes; None where rounding would tell."""
+def _common_unit(a: Value, b: Value) -> float | None:
+    """The finer unit of two, of which a sum of both is a whole number; None if it is not, or if one is dense."""
     if not (a.spikes and b.spikes):
-        return False
-    if a.number == b.number:
-        return True
-    return None if abs(a.number / b.number - 1) < 1e-9 else False
+        return None
+    fine, coarse = sorted((a.number, b.number))
+    return fine if abs(coarse / fine - round(coarse / fine)) < 1e-9 else None
 
 
 def two(d: Draft) -> None:
@@ -158,9 +157,7 @@ def two(d: Draft) -> None:
     if j is None:
         return
     a, b = d.values[i], d.values[j]
-    alike = _alike(a, b)
-    if alike is None:
-        return
+    unit = _common_unit(a, b)
 
     def in_place(_: Any, a: Tensor, b: Tensor) -> Tensor:
         a = a.clone()
@@ -175,13 +172,13 @@ def two(d: Draft) -> None:
 
     sums: list[Any] = [
         lambda _, a, b: a + b, lambda _, a, b: torch.sub(a, b), lambda _, a, b: torch.maximum(a, b),
-        lambda _, a, b: torch.where(b > 0, a, b), lambda _, a, b: torch.stack((a, b)).sum(0), in_place, filled,
+        lambda _, a, b: torch.where(b > 0, a, b), in_place, filled,
     ]  # fmt: skip
     gates: list[Any] = [lambda _, a, b: a * b, lambda _, a, b: torch.mul(a, b)]
     if d.coin(0.7):
         function = d.one_of(sums)
         value = function(None, a.value, b.value)
-        out = spikes(value, a.number) if alike else dense(value)
+        out = dense(value) if unit is None else spikes(value, unit)
     else:
         function = d.one_of(gates)
         value = function(None, a.value, b.value)
