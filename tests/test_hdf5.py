@@ -34,6 +34,10 @@ def fill_value(file, elsewhere):
     file["node"].create_dataset("weight", (2**40,), "f4", chunks=(1024,), fillvalue=1.0)
 
 
+def huge_chunk(file, elsewhere):
+    file["node"].create_dataset("weight", (3,), "f4", chunks=(2**28,), maxshape=(None,))
+
+
 def many_small_ones(file, elsewhere):
     for i in range(4):
         file["node"].create_dataset(f"weight{i}", (100 * 2**18,), "f4", chunks=(1024,))
@@ -59,7 +63,15 @@ def deep(file, elsewhere):
 
 
 HOSTILE = [
-    *(external_link, soft_link, dangling_link, external_storage, virtual_data_set, fill_value),
+    *(
+        external_link,
+        soft_link,
+        dangling_link,
+        external_storage,
+        virtual_data_set,
+        fill_value,
+        huge_chunk,
+    ),
     *(many_small_ones, wide_elements, cycle, doubling, deep),
 ]
 

@@ -6,6 +6,7 @@ declare gigabytes (compression, fill values). Readers call :func:`refuse_foreign
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
             continue
         try:
             elsewhere = part.is_virtual or part.external
-            declared += int(part.size or 0) * part.dtype.itemsize
+            # a chunk is unpacked whole, also where the data set is shorter
+            entries = max(int(part.size or 0), math.prod(part.chunks or (0,)))
+            declared += entries * part.dtype.itemsize
         except Exception as error:  # h5py raises what it likes on damaged headers
             raise _damaged(file, place, error) from error
         if elsewhere:

@@ -123,3 +123,13 @@ def test_a_users_data_set_needs_len_and_items_only() -> None:
         frames, labels = next(iter(DataLoader(DataSets(data, data).train, batch_size=3)))
         assert frames.shape == (3, *wanted)
         assert labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    "name", ["Train/0/._00001.bin", "._Train/0/00001.bin", "airplane/._cifar10_airplane_0.aedat"]
+)
+def test_hidden_files_do_not_tell_a_layout(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).touch()
+    with pytest.raises(FileNotFoundError, match="has no known layout"):
+        load_data(tmp_path)

@@ -10,6 +10,7 @@ import torch
 
 from picojoule.data.event_frames import EventFrames
 from picojoule.data.events import Events
+from picojoule.data.folders import visible_files
 from picojoule.data.labelled import DataSets
 
 _SIZE = (2, 34, 34)
@@ -57,7 +58,7 @@ def read_n_mnist_events(path: Path) -> Events:
 def load_n_mnist(folder: Path, num_timesteps: int = 5) -> DataSets:
     """N-MNIST in its own layout: `Train/0/00002.bin` and so on, a folder a digit.
 
-    Frames are `t 2 34 34`. Samples come in the order of their file names, which is MNIST's.
+    Hidden files (`._00002.bin`) and folders are passed over. Frames are `t 2 34 34`. Samples come in the order of their file names, which is MNIST's.
     Recordings are read when first asked for: see `EventFrames`.
 
     Args:
@@ -97,7 +98,7 @@ class _Files:
 
 
 def _half(folder: Path, num_timesteps: int) -> EventFrames:
-    paths = sorted(folder.glob("*/*.bin"), key=lambda path: (path.name, path.parent.name))
+    paths = sorted(visible_files(folder, "*/*.bin"), key=lambda path: (path.name, path.parent.name))
     if not paths:
         raise FileNotFoundError(f"{folder}: expected recordings such as 0/00002.bin, found none.")
     digits = [str(digit) for digit in range(_NUM_CLASSES)]

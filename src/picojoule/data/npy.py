@@ -1,0 +1,85 @@
+"""Arrays of numbers in NumPy's own files."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from picojoule.data.whole_numbers import whole_numbers
+
+_Array = np.ndarray[Any, Any]
+
+_MOST_AXES, _MOST_PLACES = 32, 2**62
+
+
+def read_npy(path: Path) -> Tensor:
+    """The array in an `.npy` file; whole numbers stay whole numbers.
+
+    Args:
+        path: what `numpy.save` wrote.
+
+    Returns:
+        int64 of any integers, float32 of any floats, or booleans, of the shape in the header.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no `.npy` file of numbers, is shorter or longer than its header says, or has a
+            number beyond int64; the message names the file and what is wrong in it.
+
+    Example:
+        >>> path = getfixture("tmp_path") / "tokens.npy"
+        >>> np.save(path, np.array([[3, 1]], np.uint16))
+        >>> read_npy(path)
+        tensor([[3, 1]])
+
+    Source: NumPy, "numpy.lib.format".
+    """
+    with path.open("rb") as file:
+        shape, is_fortran, dtype = _header(file, path)
+        announced = math.prod(shape) * dtype.itemsize
+        left = path.stat().st_size - file.tell()
+        if announced != left:
+            raise ValueError(
+                f"{path}: the header announces {' x '.join(map(str, shape))} numbers of {dtype}, which "
+                f"are {announced} bytes, but {left} follow. The file is damaged; save it again."
+            )
+        numbers = _numbers(np.frombuffer(file.read(left), dtype), path)
+    return torch.from_numpy(numbers.reshape(shape, order="F" if is_fortran else "C"))
+
+
+def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        else:
+            shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(file)
+    except (
+        Exception
+    ) as error:  # the header is Python's text, and a damaged one raises nearly anything
+        raise ValueError(
+            f"{path}: no .npy file, or its header is damaged ({type(error).__name__}: {error})."
+        ) from error
+    if dtype.kind not in "biuf" or dtype.itemsize == 0:
+        raise ValueError(f"{path}: holds {dtype}, expected numbers.")
+    possible = len(shape) <= _MOST_AXES and all(side >= 0 for side in shape)
+    if not possible or math.prod(side or 1 for side in shape) > _MOST_PLACES:
+        raise ValueError(
+            f"{path}: the header announces shape {shape}, expected at most {_MOST_AXES} sides, none "
+            "negative."
+        )
+    return shape, is_fortran, dtype
+
+
+def _numbers(values: _Array, path: Path) -> _Array:
+    if values.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # beyond float32 is infinite
+            return values.astype(np.float32)
+    if values.dtype.kind == "b":
+        return np.not_equal(values.view(np.uint8), 0)
+    return whole_numbers(values, f"{path}: number")
