@@ -20,7 +20,7 @@ _SHOWN = 200  # characters of what a file holds
 _BATCHES = [f"data_batch_{number}" for number in range(1, 6)]
 
 
-def load_cifar10(folder: Path) -> ImageData:
+def load_cifar10(folder: str | Path) -> ImageData:
     """Read CIFAR-10's six batches: five of the training set, one of the test set.
 
     The Python version's batches are pickles. Of what a pickle can call, only the parts of a NumPy
@@ -47,6 +47,7 @@ def load_cifar10(folder: Path) -> ImageData:
 
     Source: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
     """
+    folder = Path(folder)
     is_binary = (folder / "data_batch_1.bin").is_file()
     suffix, read = (".bin", _read_binary) if is_binary else ("", _read_pickle)
     train = [_batch(folder / f"{name}{suffix}", read) for name in _BATCHES]

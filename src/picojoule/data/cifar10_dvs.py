@@ -20,7 +20,7 @@ CLASSES = (
 _SIZE = (2, 128, 128)
 
 
-def load_cifar10_dvs(folder: Path, num_timesteps: int = 5) -> DataSets:
+def load_cifar10_dvs(folder: str | Path, num_timesteps: int = 5) -> DataSets:
     r"""CIFAR10-DVS in its own layout: `airplane/cifar10_airplane_0.aedat` and so on, a folder a class.
 
     The data set is published without a split. Here the first nine tenths of each class, by number, are
@@ -56,7 +56,7 @@ def load_cifar10_dvs(folder: Path, num_timesteps: int = 5) -> DataSets:
     train: list[tuple[Path, int]] = []
     test: list[tuple[Path, int]] = []
     for label, name in enumerate(CLASSES):
-        paths = _by_number(folder / name)
+        paths = _by_number(Path(folder) / name)
         num_train = len(paths) * 9 // 10
         train += [(path, label) for path in paths[:num_train]]
         test += [(path, label) for path in paths[num_train:]]

@@ -27,7 +27,7 @@ class _Trial(NamedTuple):
     stop_us: int
 
 
-def load_dvs_gesture(folder: Path, num_timesteps: int = 5) -> DataSets:
+def load_dvs_gesture(folder: str | Path, num_timesteps: int = 5) -> DataSets:
     """DVS128 Gesture in its own layout.
 
     `trials_to_train.txt` and `trials_to_test.txt` list recordings such as
@@ -54,7 +54,7 @@ def load_dvs_gesture(folder: Path, num_timesteps: int = 5) -> DataSets:
     Source: Amir et al. 2017, "A low power, fully event-based gesture recognition system".
     """
     lists = ("trials_to_train.txt", "trials_to_test.txt")
-    return DataSets(*(_half(folder, name, num_timesteps) for name in lists))
+    return DataSets(*(_half(Path(folder), name, num_timesteps) for name in lists))
 
 
 class _Trials:

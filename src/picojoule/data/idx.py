@@ -19,7 +19,7 @@ _MOST_AXES, _MOST_PLACES = 8, 2**62
 _GZIP = b"\x1f\x8b"
 
 
-def read_idx(path: Path) -> Tensor:
+def read_idx(path: str | Path) -> Tensor:
     """Read an IDX file of bytes, plain or gzipped (told by its content, not its name).
 
         bytes 0-1: 0; byte 2: type, 8 for uint8; byte 3: number of axes;
@@ -43,6 +43,7 @@ def read_idx(path: Path) -> Tensor:
 
     Source: yann.lecun.com/exdb/mnist, "The IDX file format".
     """
+    path = Path(path)
     with path.open("rb") as file:
         is_zipped = file.read(2) == _GZIP
     limit = size_limit(path) if is_zipped else path.stat().st_size

@@ -19,7 +19,7 @@ _EVENT_BYTES = 5
 _OVERFLOW_ROW, _OVERFLOW_US = 240, 2**13
 
 
-def read_n_mnist_events(path: Path) -> Events:
+def read_n_mnist_events(path: str | Path) -> Events:
     """Read a recording of N-MNIST, in 40-bit address events.
 
         bits 39-32: x;  31-24: y;  23: polarity, 1 is ON;  22-0: time in microseconds
@@ -42,7 +42,7 @@ def read_n_mnist_events(path: Path) -> Events:
     Source: Orchard et al. 2015, "Converting static image datasets to spiking neuromorphic datasets
     using saccades"; the overflow row: their Read_Ndataset.m.
     """
-    content = path.read_bytes()
+    content = Path(path).read_bytes()
     if len(content) % _EVENT_BYTES or not content:
         raise ValueError(
             f"{path}: {len(content)} bytes came, expected a multiple of {_EVENT_BYTES} (an event), "
@@ -55,7 +55,7 @@ def read_n_mnist_events(path: Path) -> Events:
     return Events(*torch.from_numpy(columns))
 
 
-def load_n_mnist(folder: Path, num_timesteps: int = 5) -> DataSets:
+def load_n_mnist(folder: str | Path, num_timesteps: int = 5) -> DataSets:
     """N-MNIST in its own layout: `Train/0/00002.bin` and so on, a folder a digit.
 
     Hidden files (`._00002.bin`) and folders are passed over. Frames are `t 2 34 34`. Samples come in the order of their file names, which is MNIST's.
@@ -78,7 +78,7 @@ def load_n_mnist(folder: Path, num_timesteps: int = 5) -> DataSets:
         >>> frames.shape, label
         (torch.Size([5, 2, 34, 34]), 3)
     """
-    return DataSets(*(_half(folder / name, num_timesteps) for name in ("Train", "Test")))
+    return DataSets(*(_half(Path(folder) / name, num_timesteps) for name in ("Train", "Test")))
 
 
 class _Files:

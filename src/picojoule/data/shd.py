@@ -26,7 +26,7 @@ _FINITE = "expected a finite time; the file is damaged, fetch it again"
 
 
 def load_shd(
-    folder: Path, num_timesteps: int = 5, *, window_us: tuple[int, int] = _WINDOW_US
+    folder: str | Path, num_timesteps: int = 5, *, window_us: tuple[int, int] = _WINDOW_US
 ) -> DataSets:
     """Spiking Heidelberg Digits from its two HDF5 files; needs `picojoule[events]`.
 
@@ -56,7 +56,7 @@ def load_shd(
     Source: Cramer et al. 2020, "The Heidelberg spiking data sets for the systematic evaluation of
     spiking neural networks".
     """
-    halves = (_Utterances(folder / name) for name in ("shd_train.h5", "shd_test.h5"))
+    halves = (_Utterances(Path(folder) / name) for name in ("shd_train.h5", "shd_test.h5"))
     return DataSets(
         *(
             EventFrames(
