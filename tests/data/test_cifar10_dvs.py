@@ -15,7 +15,7 @@ HEADER = b"#!AER-DAT2.0\r\n# This is a raw AE data file\r\n#End Of ASCII Header\
 
 
 def dvs128(events: Events) -> bytes:
-    """As the camera on its side sent them: column 127 - y, row 127 - x, bit 0 set for OFF."""
+    """As the camera sent them: column 127 - y, row 127 - x, bit 0 set for OFF."""
     rows = zip(*(column.tolist() for column in events), strict=True)
     return HEADER + b"".join(
         struct.pack(">II", (127 - x) << 8 | (127 - y) << 1 | (1 - p), t % 2**32)

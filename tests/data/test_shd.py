@@ -178,7 +178,7 @@ def test_channels_as_whole_floats_are_read_and_a_fraction_is_named(tmp_path: Pat
         load_shd(tmp_path).train[0]
 
 
-@pytest.mark.parametrize("time_s", [1e300, -1e300, -0.1])
+@pytest.mark.parametrize("time_s", [1e300, 1e308, -1e300, -0.1])
 def test_a_time_beyond_all_clocks_is_named(tmp_path: Path, time_s: float) -> None:
     write_shd(tmp_path)
     write_rows(tmp_path / "shd_train.h5", "spikes/times", [[0, time_s, 1], [0], []], np.float64)

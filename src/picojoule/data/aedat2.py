@@ -24,8 +24,8 @@ def read_aedat2(path: Path) -> Events:
         address, bit 0: polarity, 0 is ON;  1-7: a;  8-14: b;   x = 127 - b, y = 127 - a
         time, in microseconds modulo 2^32
 
-    The camera stood on its side for CIFAR10-DVS: its columns `a` are rows, and the images stand upright
-    so. Bit 15 marks a pulse on the camera's plug, which is no event.
+    Columns and rows change places, as in other readers of CIFAR10-DVS: its images stand upright so. Bit 15
+    marks a pulse on the camera's plug, which is no event.
 
     Args:
         path: a file such as `airplane/cifar10_airplane_0.aedat`.
@@ -41,7 +41,7 @@ def read_aedat2(path: Path) -> Events:
         >>> read_aedat2(path)
         Events(t_us=tensor([9]), x=tensor([124]), y=tensor([125]), p=tensor([0]))
 
-    Source: jAER, DVS128 and AEDAT 2.0; Li et al. 2017, whose dat2mat.m turns the axes.
+    Source: jAER's DVS128 (address, polarity) and AEDAT 2.0; SpikingJelly's `CIFAR10DVS` (axes).
     """
     content = path.read_bytes()
     if not content.startswith(_VERSION):

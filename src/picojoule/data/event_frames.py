@@ -117,7 +117,8 @@ class EventFrames(Labelled):
         try:
             return events_to_frames(events, self.num_timesteps, self.size, window_us=self.window_us)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{self._where(index)}: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{self._where(index)}: {error}") from error
 
     def _keep(self, index: int, frames: Tensor) -> None:
         kept = frames.to(torch.uint8 if frames.max() <= 255 else torch.int32)

@@ -49,12 +49,12 @@ def read_idx(path: str | Path) -> Tensor:
     limit = size_limit(path) if is_zipped else path.stat().st_size
     try:
         with gzip.open(path) if is_zipped else path.open("rb") as file:
-            return _read(cast("BinaryIO", file), path, limit)
+            return _read(cast("BinaryIO", file), path, limit, is_zipped)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: the gzip file is damaged ({error}); fetch it again.") from error
 
 
-def _read(file: BinaryIO, path: Path, limit: int) -> Tensor:
+def _read(file: BinaryIO, path: Path, limit: int, is_zipped: bool) -> Tensor:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] != _UINT8 or start[3] > _MOST_AXES:
         raise ValueError(
@@ -70,8 +70,10 @@ def _read(file: BinaryIO, path: Path, limit: int) -> Tensor:
     announced = math.prod(shape)
     announces = f"{path}: the header announces {' x '.join(map(str, shape))} = {announced} bytes"
     if announced > limit or math.prod(side or 1 for side in shape) > _MOST_PLACES:
+        way_on = " Unpack it yourself if it is really that large." if is_zipped else ""
         raise ValueError(
-            f"{announces}, and a file of this size may hold {limit:,}. The file is damaged; fetch it again."
+            f"{announces}, and a file of this size may hold {limit:,}. The file is damaged; fetch it "
+            f"again.{way_on}"
         )
     content = file.read(announced + 1)  # one more shows whether more follows
     if len(content) != announced:

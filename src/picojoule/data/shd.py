@@ -39,7 +39,7 @@ def load_shd(
         folder: holds `shd_train.h5` and `shd_test.h5`, each with `spikes/times` (seconds),
             `spikes/units` (channels 0 to 699) and `labels` (0 to 19).
         num_timesteps: frames an utterance, of (stop - start) / num_timesteps microseconds.
-        window_us: `(start, stop)`; a spike outside is an error, not lost.
+        window_us: `(start, stop)`, integers; a spike outside is an error, not lost.
 
     Raises:
         ImportError: h5py is missing.
@@ -47,6 +47,7 @@ def load_shd(
         ValueError: a file is damaged, lacks a part, keeps its data elsewhere or declares more than it
             can hold; a label is out of range; or (when the utterance is asked for) a time is not
             finite, a channel no whole number, or a spike outside the channels or the window.
+        TypeError: the window is not of integers.
 
     Example:
         >>> load_shd(Path("nowhere"))
@@ -129,7 +130,9 @@ class _Utterances:
                 "many."
             )
         where = self.name(index)
-        t_us = whole_numbers(np.rint(times_s * 1e6), f"{where}: in microseconds, time", _FINITE)
+        with np.errstate(over="ignore"):
+            times_us = np.rint(times_s * 1e6)
+        t_us = whole_numbers(times_us, f"{where}: in microseconds, time", _FINITE)
         channels = whole_numbers(units, f"{where}: unit")
         none = np.zeros_like(t_us)
         return Events(*map(torch.from_numpy, (t_us, channels, none, none)))

@@ -138,7 +138,8 @@ class _TonicRecordings:
 
     def _times_us(self, times: _Array, index: int) -> _Array:
         if self.time_unit_s is not None:
-            times = np.rint(times.astype(np.float64) * (self.time_unit_s * 1e6))
+            with np.errstate(over="ignore"):
+                times = np.rint(times.astype(np.float64) * (self.time_unit_s * 1e6))
         advice = (
             "expected whole microseconds; pass time_unit_s=1.0 for seconds, 1e-3 for milliseconds, "
             "or 1e-6 to round microseconds"
@@ -167,7 +168,7 @@ def _labels(dataset: TonicDataset) -> list[int]:
     if len(listed) != len(dataset) or not all(map(_is_integer, listed)):
         listed = [dataset[index][1] for index in range(len(dataset))]
     for index, label in enumerate(listed):
-        if not _is_integer(label):
+        if not _is_integer(label) or not -(2**63) <= label < 2**63:
             raise TypeError(
                 f"from_tonic: the label of recording {index} is {label!r}, expected an integer. "
                 "Give the data set a target_transform that makes it one."
