@@ -239,6 +239,11 @@ def test_unsigned_times_are_not_taken_for_negative_ones() -> None:
         events_to_frames(Events(t_us, x, y, p), 2, (1,))
 
 
+def test_a_column_that_is_no_tensor_is_named() -> None:
+    with pytest.raises(TypeError, match="recording 0: events_to_frames: x is of type list"):
+        EventFrames([FULL._replace(x=[0])], LABELS[:1], 2, (2, 1, 2))[0]  # type: ignore[list-item]
+
+
 def test_a_recording_with_times_in_seconds_is_named() -> None:
     seconds = Events(torch.tensor([0.1, 0.4]), *events_of((0, 0, 0, 0), (0, 0, 0, 0))[1:])
     with pytest.raises(TypeError, match=r"recording 1: .*t_us is torch.float32, .*microseconds"):

@@ -127,6 +127,10 @@ def _span(t_us: Tensor, num_timesteps: int) -> tuple[int, int]:
 
 
 def _integers(events: Events) -> Events:
+    for name, column in events._asdict().items():
+        if not isinstance(column, Tensor):
+            kind = type(column).__name__
+            raise TypeError(f"events_to_frames: {name} is of type {kind}, expected a tensor.")
     shapes = [tuple(column.shape) for column in events]
     if len(set(shapes)) > 1 or len(shapes[0]) != 1:
         raise ValueError(
