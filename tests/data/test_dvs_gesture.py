@@ -144,6 +144,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ("class,startTime_usec,endTime_usec\n12,0,5\n", "has class 12 .* expected a class of 1 to"),
         ("class,startTime_usec,endTime_usec\n0,0,5\n", "has class 0"),
         ("class,startTime_usec,endTime_usec\n1,9,5\n", "from 9 to 5 us"),
+        ("class,startTime_usec,endTime_usec\n", "expected a line for each gesture, found none"),
     ],
 )
 def test_damaged_labels_are_named(tmp_path: Path, content: str, text: str) -> None:

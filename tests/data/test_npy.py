@@ -1,5 +1,6 @@
 """NumPy's own files: whole numbers stay whole, and what a header declares is checked first."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,15 @@ def test_a_hostile_header_is_refused(tmp_path: Path, text: str, reason: str) -> 
 def test_a_number_beyond_int64_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"number 1 is {2**64 - 1}"):
         read_npy(saved(tmp_path / "a.npy", np.array([1, 2**64 - 1], np.uint64)))
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0), (126, 1)])
+def test_a_long_header_takes_no_memory(tmp_path: Path, version: tuple[int, int]) -> None:
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY" + bytes(version) + b"\xff\xff\xff\x2f{'descr': '<f4'")
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"a\.npy: no \.npy file, or its header is damaged"):
+        read_npy(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20

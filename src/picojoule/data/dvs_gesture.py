@@ -87,11 +87,9 @@ def _half(folder: Path, name: str, num_timesteps: int) -> EventFrames:
                 f"{folder / name}: it lists {line[:80]!r}, expected the name of a file beside it, once."
             )
         seen.add(line)
+    if not lines:
+        raise ValueError(f"{folder / name}: expected names of recordings, found none.")
     trials = [trial for line in lines for trial in _trials(folder / line)]
-    if not trials:
-        raise ValueError(
-            f"{folder / name}: expected names of recordings with gestures, found none."
-        )
     recordings = _Trials(trials)
     return EventFrames(
         recordings,
@@ -115,6 +113,8 @@ def _trials(path: Path) -> list[_Trial]:
             f"{labels_at}: its first line is {','.join(rows[0]) if rows else ''!r}, expected "
             f"{','.join(_COLUMNS)!r}."
         )
+    if len(rows) < 2:
+        raise ValueError(f"{labels_at}: expected a line for each gesture, found none.")
     return [_trial(_existing(path), labels_at, row) for row in rows[1:]]
 
 

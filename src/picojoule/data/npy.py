@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,11 @@ from picojoule.data.whole_numbers import whole_numbers
 _Array = np.ndarray[Any, Any]
 
 _MOST_AXES, _MOST_PLACES = 32, 2**62
+_LONGEST_HEADER = 2**16
+_READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def read_npy(path: Path) -> Tensor:
@@ -53,18 +59,18 @@ def read_npy(path: Path) -> Tensor:
 
 
 def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """What is announced; the file is left where the values begin."""
+    start = io.BytesIO(
+        file.read(_LONGEST_HEADER)
+    )  # NumPy takes the memory that a length in it names
     try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        else:
-            shape, is_fortran, dtype = np.lib.format.read_array_header_2_0(file)
-    except (
-        Exception
-    ) as error:  # the header is Python's text, and a damaged one raises nearly anything
+        version = np.lib.format.read_magic(start)
+        shape, is_fortran, dtype = _READ_HEADER[version](start)
+    except Exception as error:  # it is Python's text: a damaged one raises nearly anything
         raise ValueError(
             f"{path}: no .npy file, or its header is damaged ({type(error).__name__}: {error})."
         ) from error
+    file.seek(start.tell())
     if dtype.kind not in "biuf" or dtype.itemsize == 0:
         raise ValueError(f"{path}: holds {dtype}, expected numbers.")
     possible = len(shape) <= _MOST_AXES and all(side >= 0 for side in shape)
