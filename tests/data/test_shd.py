@@ -1,7 +1,5 @@
 """Spiking Heidelberg Digits in its own files."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import h5py
@@ -184,50 +182,6 @@ def test_a_time_beyond_all_clocks_is_named(tmp_path: Path, time_s: float) -> Non
     write_rows(tmp_path / "shd_train.h5", "spikes/times", [[0, time_s, 1], [0], []], np.float64)
     with pytest.raises(ValueError, match=r"shd_train\.h5: utterance 0: .*event 1|time 1"):
         load_shd(tmp_path).train[0]
-
-
-STORED: list[dict[str, object]] = [
-    *({}, {"chunks": (2,)}, {"chunks": (2,), "compression": "gzip"}),
-    {"chunks": (2,), "compression": "gzip", "shuffle": True},
-]
-
-
-@pytest.mark.parametrize("options", STORED)
-def test_rows_are_read_however_they_are_stored(tmp_path: Path, options: dict[str, object]) -> None:
-    write_shd(tmp_path)
-    write_rows(tmp_path / "shd_train.h5", "spikes/units", UNITS, np.uint16, **options)
-    assert load_shd(tmp_path, 7).train[0][0].nonzero().tolist() == [[0, 0], [1, 699], [6, 3]]
-
-
-LONG = struct.pack("<I", 2**31)  # the first word of a row's reference, of 16 bytes, is its length
-
-
-def test_a_row_longer_than_the_file_is_refused_unread(tmp_path: Path) -> None:
-    write_shd(tmp_path)
-    path = tmp_path / "shd_train.h5"
-    with h5py.File(path) as file:
-        at = file["spikes/units"].id.get_offset() + 16
-    content = bytearray(path.read_bytes())
-    content[at : at + 4] = LONG
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"shd_train\.h5: spikes/units: row 1 declares {2**31}"):
-        load_shd(tmp_path)
-
-
-@pytest.mark.parametrize("options", STORED[1:])
-def test_a_long_row_in_a_compressed_chunk_is_found(
-    tmp_path: Path, options: dict[str, object]
-) -> None:
-    write_shd(tmp_path)
-    path = tmp_path / "shd_train.h5"
-    write_rows(path, "spikes/units", UNITS, np.uint16, **options)
-    chunk = np.frombuffer(LONG + bytes(28), np.uint8).reshape(2, 16)
-    stored = (chunk.T if "shuffle" in options else chunk).tobytes()
-    with h5py.File(path, "a") as file:
-        part = file["spikes/units"]
-        part.id.write_direct_chunk((2,), zlib.compress(stored) if part.compression else stored)
-    with pytest.raises(ValueError, match=rf"shd_train\.h5: spikes/units: row 2 declares {2**31}"):
-        load_shd(tmp_path)
 
 
 def test_a_file_that_keeps_its_data_elsewhere_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from picojoule.data.event_frames import EventFrames
 from picojoule.data.events import Events
 from picojoule.data.labelled import DataSets
-from picojoule.data.ragged import check_ragged
+from picojoule.data.ragged import RaggedRows
 from picojoule.data.whole_numbers import whole_numbers
 from picojoule.extras import extra
 from picojoule.hdf5 import refuse_foreign_storage
@@ -75,7 +75,7 @@ def load_shd(
 
 
 class _Utterances:
-    """The spikes of each utterance; the file is opened for each, so that workers can share it."""
+    """The spikes of each utterance, read when it is asked for."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -91,11 +91,11 @@ class _Utterances:
                 self._check_part(name, part)
             with self._reading("labels"):
                 labels = parts["labels"][()]
-            num_times, num_units = (len(parts[name]) for name in _PARTS[:2])
-        if not num_times == num_units == len(labels) > 0:
+            self._times_s, self._units = (RaggedRows(path, parts[name]) for name in _PARTS[:2])
+        if not len(self._times_s) == len(self._units) == len(labels) > 0:
             raise ValueError(
-                f"{path}: labels, spikes/times and spikes/units have {len(labels)}, {num_times} and "
-                f"{num_units} entries; expected as many, >= 1."
+                f"{path}: labels, spikes/times and spikes/units have {len(labels)}, "
+                f"{len(self._times_s)} and {len(self._units)} entries; expected as many, >= 1."
             )
         outside = (labels < 0) | (labels >= _NUM_CLASSES)
         if outside.any():
@@ -114,16 +114,12 @@ class _Utterances:
             )
         if name == "labels" and part.dtype.kind not in "iu":
             raise ValueError(f"{self.path}: labels is {part.dtype}, expected whole numbers.")
-        if name != "labels":
-            check_ragged(self.path, part)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: int, /) -> Events:
-        with self._opened() as file, self._reading(f"utterance {index}"):
-            times_s = np.asarray(file["spikes/times"][index], np.float64)
-            units = np.asarray(file["spikes/units"][index])
+        times_s, units = self._times_s[index].astype(np.float64), self._units[index]
         if times_s.shape != units.shape:
             raise ValueError(
                 f"{self.name(index)} has {times_s.size} times and {units.size} units; expected as "
