@@ -38,6 +38,10 @@ def huge_chunk(file, elsewhere):
     file["node"].create_dataset("weight", (3,), "f4", chunks=(2**28,), maxshape=(None,))
 
 
+def text_within_values(file, elsewhere):
+    file["node"].create_dataset("weight", (2,), np.dtype([("a", h5py.string_dtype()), ("b", "f4")]))
+
+
 def many_small_ones(file, elsewhere):
     for i in range(4):
         file["node"].create_dataset(f"weight{i}", (100 * 2**18,), "f4", chunks=(1024,))
@@ -71,6 +75,7 @@ HOSTILE = [
         virtual_data_set,
         fill_value,
         huge_chunk,
+        text_within_values,
     ),
     *(many_small_ones, wide_elements, cycle, doubling, deep),
 ]
@@ -113,3 +118,66 @@ def test_size_limit_grows_with_the_file(tmp_path):
         file.truncate(2**30)
     assert size_limit(small) == 256 * 2**20
     assert size_limit(str(large)) == 16 * 2**30
+
+
+TEXT = np.array([["LIF", "a longer name"], ["", "Input"], ["x" * 50, "Output"]], object)
+
+
+def write_text(path, **options):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("node/weight", data=TEXT, dtype=h5py.string_dtype(), **options)
+        file["node/name"] = "Conv2d"
+        file.create_dataset("node/twin", (2,), h5py.ref_dtype)[0] = file["node"].ref
+
+
+def check(path):
+    with h5py.File(path, "r") as file:
+        refuse_foreign_storage(file)
+
+
+STORED = [{}, {"chunks": (2, 1)}, {"chunks": (2, 2), "compression": "gzip", "shuffle": True}]
+
+
+@pytest.mark.parametrize("options", STORED)
+def test_text_passes_however_it_is_stored(tmp_path, options):
+    write_text(tmp_path / "text.h5", **options)
+    check(tmp_path / "text.h5")
+
+
+def test_text_that_declares_more_than_the_file_is_refused(tmp_path):
+    path = tmp_path / "text.h5"
+    write_text(path)
+    with h5py.File(path) as file:
+        at = file["node/weight"].id.get_offset()
+    content = bytearray(path.read_bytes())
+    content[at + 48 : at + 52] = (2**31).to_bytes(4, "little")  # the length of the fourth
+    path.write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"text\.h5: '/node/weight' declares an entry of 2,147,483,648"
+    ):
+        check(path)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        *((8, 0), (8, 8), (8, 2**40)),  # the size of the heap
+        *(
+            (16, 2),
+            (16, 0),
+        ),  # the index of its first object: that of the second, and that of free space
+        *((24, 0), (24, 24), (24, 2**40), (24, 2**64 - 16)),  # the size of the first object
+    ],
+)
+def test_a_heap_whose_sizes_do_not_add_up_is_refused(tmp_path, at, value):
+    path = tmp_path / "text.h5"
+    write_text(path)
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    size = 2 if at == 16 else 8
+    content[heap + at : heap + at + size] = value.to_bytes(size, "little")
+    path.write_bytes(content)
+    with pytest.raises(
+        ValueError, match=rf"text\.h5: the heap of text and rows at byte {heap} is damaged"
+    ):
+        check(path)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from picojoule.hdf5_heaps import damaged_heap, longest_entry
+
 _FLOOR_BYTES = 256 * 2**20
 _TIMES_ITS_SIZE = 16
 _DEEPEST = 64
@@ -24,8 +26,8 @@ def size_limit(path: str | Path) -> int:
 def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
     """Raise unless everything in the file is stored in it, once, and no larger than the limit.
 
-    Only headers are read, no data. Elements of variable length (strings, ragged arrays) count 8 bytes
-    each: each is at most as long as the file, so read them one by one where there are many.
+    Only headers and references are read, no data. Elements of variable length (strings, ragged arrays)
+    count 8 bytes each: each is at most as long as the file, so read them one by one where there are many.
 
     Args:
         file: an open `h5py.File`.
@@ -33,11 +35,11 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
 
     Raises:
         ValueError: a link leads elsewhere, a data set lies in other files, the declared sizes exceed
-            the limit, groups contain one another, or a header is damaged. The message names the file
-            and the place in it.
+            the limit, groups contain one another, an entry is longer than the file, or a header or a
+            heap is damaged. The message names the file and the place in it.
     """
     limit = size_limit(file.filename) if limit is None else limit
-    declared = 0
+    declared, has_heaps = 0, False
     for place, part in _parts(file):
         if not hasattr(part, "dtype"):
             continue
@@ -50,6 +52,9 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
             raise _damaged(file, place, error) from error
         if elsewhere:
             raise _refusal(file, place, "keeps its data in other files", "Store them in this file.")
+        if part.dtype.hasobject:
+            has_heaps = True
+            _refuse_long_entries(file, place, part)
         if declared > limit:
             raise _refusal(
                 file,
@@ -57,6 +62,44 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
                 f"brings the declared size to {declared:,} bytes, and the file may unfold to {limit:,}",
                 "Store the data without compression if they are really that large.",
             )
+    if has_heaps and (at := _damaged_heap(file)) is not None:
+        raise ValueError(
+            f"{file.filename}: the heap of text and rows at byte {at} is damaged; fetch the file again."
+        )
+
+
+def _refuse_long_entries(file: Any, place: str, part: Any) -> None:
+    from h5py import check_ref_dtype, check_string_dtype, check_vlen_dtype
+
+    if check_ref_dtype(part.dtype):
+        return
+    if check_string_dtype(part.dtype) is None and check_vlen_dtype(part.dtype) is None:
+        raise _refusal(
+            file,
+            place,
+            "has text or rows within other values",
+            "Store each in a data set of its own.",
+        )
+    path = Path(file.filename)
+    try:
+        longest = longest_entry(path, part)
+    except Exception as error:
+        raise _damaged(file, place, error) from error
+    if longest > path.stat().st_size:
+        raise _refusal(
+            file,
+            place,
+            f"declares an entry of {longest:,}, longer than the file",
+            "Fetch it again.",
+        )
+
+
+def _damaged_heap(file: Any) -> int | None:
+    try:
+        _, size_bytes = file.id.get_create_plist().get_sizes()
+        return damaged_heap(Path(file.filename), size_bytes)
+    except Exception as error:
+        raise _damaged(file, "/", error) from error
 
 
 def _parts(file: Any) -> Iterator[tuple[str, Any]]:

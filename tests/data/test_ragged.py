@@ -80,8 +80,12 @@ def spoil(path: Path, at: int, content: bytes) -> None:
     [
         (0, LONG, r"row 2 declares 2147483647 numbers of uint16, but 6 bytes"),
         (0, struct.pack("<I", 2), r"row 2 declares 2 numbers of uint16, but 6 bytes"),
-        (4, bytes(8), "row 2 is not where it is said to be, in a heap at byte 0"),
-        (4, b"\xff" * 8, f"row 2 is not where it is said to be, in a heap at byte {2**64 - 1}"),
+        (4, bytes(8), "row 2 is not where it is said to be, in a sound heap at byte 0"),
+        (
+            4,
+            b"\xff" * 8,
+            f"row 2 is not where it is said to be, in a sound heap at byte {2**64 - 1}",
+        ),
         (12, LONG, "row 2 is not where it is said to be"),
         (12, bytes(4), "row 2 is not where it is said to be"),
     ],
