@@ -52,9 +52,6 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
             raise _damaged(file, place, error) from error
         if elsewhere:
             raise _refusal(file, place, "keeps its data in other files", "Store them in this file.")
-        if part.dtype.hasobject:
-            has_heaps = True
-            _refuse_long_entries(file, place, part)
         if declared > limit:
             raise _refusal(
                 file,
@@ -62,6 +59,9 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
                 f"brings the declared size to {declared:,} bytes, and the file may unfold to {limit:,}",
                 "Store the data without compression if they are really that large.",
             )
+        if part.dtype.hasobject:
+            has_heaps = True
+            _refuse_long_entries(file, place, part)
     if has_heaps and (at := _damaged_heap(file)) is not None:
         raise ValueError(
             f"{file.filename}: the heap of text and rows at byte {at} is damaged; fetch the file again."

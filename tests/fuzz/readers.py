@@ -75,7 +75,7 @@ class Reader:
     Attributes:
         name: of the format.
         write: writes sound files into a folder.
-        victims: names of the files that are damaged, one at a time.
+        victims: names of the files that are damaged, one at a time; all if there are none.
         damaged: a file's content, damaged.
         read: reads the folder.
         errors: how it refuses, as documented.
@@ -174,11 +174,10 @@ start_from: null
 
 
 def read_config(folder: Path) -> None:
-    from picojoule.training.settings import resolved
-    from picojoule.training.yaml_file import read_yaml
+    """As `picojoule train --config` does."""
+    from picojoule.cli.train import _asked
 
-    path = folder / "run.yaml"
-    resolved(read_yaml(path), f"{path}: ")
+    _asked(folder / "run.yaml", {}, {}, resume=False)
 
 
 def write_sweep(folder: Path) -> None:
@@ -314,10 +313,6 @@ READERS = (
         read_sweep,
         tells=("a sweep with other settings",),
     ),
-    Reader(
-        "checkpoint", write_checkpoint, ("checkpoint.safetensors",), in_json_header, read_checkpoint
-    ),
-    Reader(
-        "weights", write_weights, ("checkpoint.safetensors", "weights.pt"), in_bytes, read_weights
-    ),
+    Reader("checkpoint", write_checkpoint, (), in_json_header, read_checkpoint),
+    Reader("weights", write_weights, (), in_bytes, read_weights),
 )

@@ -32,12 +32,13 @@ class Place:
         folder.mkdir()
         reader.write(folder)
         reader.read(folder)  # the files are sound, and whatever is imported at first use is there
-        self.sound = {name: (folder / name).read_bytes() for name in reader.victims}
+        written = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+        self.sound = {n: (folder / n).read_bytes() for n in reader.victims or written}
 
     def show(self, seed: int) -> str:
         """How the reader takes the damaged file of a seed."""
         draws = Random(f"{self.reader.name} {seed}")
-        victim = draws.choice(self.reader.victims)
+        victim = draws.choice(list(self.sound))
         content = self.reader.damaged(self.sound[victim], draws)
         (self.folder / victim).write_bytes(content)
         try:
