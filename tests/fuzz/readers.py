@@ -1,12 +1,10 @@
 """The readers that are shown damaged files: what they read when it is sound, and how they may refuse."""
 
-import gzip
 import json
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -19,53 +17,15 @@ from tests.data.test_dvs_gesture import write_gestures
 from tests.data.test_idx import write_mnist
 from tests.data.test_n_mnist import write_n_mnist
 from tests.data.test_shd import write_shd
-from tests.fuzz import damage
-
-Content = Callable[[bytes, Random], bytes]
-
-
-def in_bytes(content: bytes, draws: Random) -> bytes:
-    return _damaged(content, draws, damage.BYTES)
-
-
-def in_text(content: bytes, draws: Random) -> bytes:
-    return _damaged(content, draws, damage.TEXT)
-
-
-def _damaged(content: bytes, draws: Random, ways: tuple[damage.Damage, ...]) -> bytes:
-    for _ in range(draws.choice((1, 1, 1, 2, 3))):
-        content = draws.choice(ways)(content or b"\0", draws)
-    return content
-
-
-def within_gzip(content: bytes, draws: Random) -> bytes:
-    """Half of the time in what the file packs, and then it is packed well."""
-    if draws.random() < 0.5:
-        return in_bytes(content, draws)
-    return gzip.compress(in_bytes(gzip.decompress(content), draws), mtime=0)
-
-
-def in_npy_header(content: bytes, draws: Random) -> bytes:
-    """Half of the time in the text of an .npy file's header."""
-    if draws.random() < 0.5:
-        return in_bytes(content, draws)
-    return content[:10] + in_text(content[10:128], draws) + content[128:]
-
-
-def in_json_header(content: bytes, draws: Random) -> bytes:
-    """Half of the time in the JSON of a safetensors file, whose length is then right."""
-    if draws.random() < 0.5:
-        return in_bytes(content, draws)
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = in_text(content[8:end], draws)
-    return len(header).to_bytes(8, "little") + header + content[end:]
-
-
-def within_hdf5(content: bytes, draws: Random) -> bytes:
-    """Half of the time as an edit of what the file contains."""
-    if draws.random() < 0.5:
-        return in_bytes(content, draws)
-    return damage.edited_hdf5(content, draws)
+from tests.fuzz.damage import (
+    Damage,
+    in_bytes,
+    in_json_header,
+    in_npy_header,
+    in_text,
+    within_gzip,
+)
+from tests.fuzz.damage_hdf5 import within_hdf5
 
 
 @dataclass(frozen=True)
@@ -85,7 +45,7 @@ class Reader:
     name: str
     write: Callable[[Path], object]
     victims: tuple[str, ...]
-    damaged: Content
+    damaged: Damage
     read: Callable[[Path], object]
     errors: tuple[type[Exception], ...] = (ValueError,)
     tells: tuple[str, ...] = ()
