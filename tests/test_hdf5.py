@@ -153,7 +153,7 @@ def test_text_that_declares_more_than_the_file_is_refused(tmp_path):
     content[at + 48 : at + 52] = (2**31).to_bytes(4, "little")  # the length of the fourth
     path.write_bytes(content)
     with pytest.raises(
-        ValueError, match=r"text\.h5: '/node/weight' declares an entry of 2,147,483,648"
+        ValueError, match=r"text\.h5: '/node/weight' declares .* up to 2,147,483,648 long"
     ):
         check(path)
 
@@ -178,6 +178,38 @@ def test_a_heap_whose_sizes_do_not_add_up_is_refused(tmp_path, at, value):
     content[heap + at : heap + at + size] = value.to_bytes(size, "little")
     path.write_bytes(content)
     with pytest.raises(
-        ValueError, match=rf"text\.h5: the heap of text and rows at byte {heap} is damaged"
+        ValueError, match=rf"text\.h5: '/' has a damaged heap of strings at byte {heap}"
     ):
+        check(path)
+
+
+@pytest.mark.parametrize("length", [0, 8, 2**40, 2**64 - 8])
+def test_a_heap_that_leads_nowhere_is_refused(length, tmp_path):
+    """The library would follow free space of length 0 for ever."""
+    path = tmp_path / "heap.h5"
+    with h5py.File(path, "w") as file:
+        file["name"] = "a string"
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    first = heap + 16
+    free = first + 16 + 8  # behind the one string, of 8 letters
+    assert data[free : free + 2] == b"\0\0"
+    data[free + 8 : free + 16] = length.to_bytes(8, "little")
+    path.write_bytes(data)
+    with h5py.File(path, "r") as file, pytest.raises(ValueError, match="a damaged heap of strings"):
+        refuse_foreign_storage(file)
+
+
+@pytest.mark.parametrize("kind", [2, 15])
+def test_entries_of_an_unknown_kind_are_refused(kind, tmp_path):
+    """They end the library, and with it the process."""
+    path = tmp_path / "text.h5"
+    with h5py.File(path, "w") as file:
+        file["node/weight"] = "LIF"
+    data = bytearray(path.read_bytes())
+    message = bytes([0x19, 1, 1, 0, 16])  # variable length, version 1; text; in UTF-8; 16 bytes
+    assert data.count(message) == 1
+    data[data.index(message) + 1] = kind
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"'/node/weight' declares entries of kind {kind}"):
         check(path)

@@ -16,6 +16,7 @@ from picojoule.hdf5_heaps import damaged_heap, longest_entry
 _FLOOR_BYTES = 256 * 2**20
 _TIMES_ITS_SIZE = 16
 _DEEPEST = 64
+_PLACE_OF_KIND, _KINDS = 3, (0, 1)  # rows and text; the library is ended by other kinds
 
 
 def size_limit(path: str | Path) -> int:
@@ -39,7 +40,8 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
             heap is damaged. The message names the file and the place in it.
     """
     limit = size_limit(file.filename) if limit is None else limit
-    declared, has_heaps = 0, False
+    _refuse_damaged_heaps(file)
+    declared = 0
     for place, part in _parts(file):
         if not hasattr(part, "dtype"):
             continue
@@ -60,11 +62,18 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
                 "Store the data without compression if they are really that large.",
             )
         if part.dtype.hasobject:
-            has_heaps = True
             _refuse_long_entries(file, place, part)
-    if has_heaps and (at := _damaged_heap(file)) is not None:
-        raise ValueError(
-            f"{file.filename}: the heap of text and rows at byte {at} is damaged; fetch the file again."
+
+
+def _refuse_damaged_heaps(file: Any) -> None:
+    try:
+        _, size_bytes = file.id.get_create_plist().get_sizes()
+        at = damaged_heap(Path(file.filename), size_bytes)
+    except Exception as error:
+        raise _damaged(file, "/", error) from error
+    if at is not None:
+        raise _refusal(
+            file, "/", f"has a damaged heap of strings at byte {at}", "Fetch the file again."
         )
 
 
@@ -73,7 +82,8 @@ def _refuse_long_entries(file: Any, place: str, part: Any) -> None:
 
     if check_ref_dtype(part.dtype):
         return
-    if check_string_dtype(part.dtype) is None and check_vlen_dtype(part.dtype) is None:
+    row = check_vlen_dtype(part.dtype)
+    if (row is None and check_string_dtype(part.dtype) is None) or getattr(row, "hasobject", False):
         raise _refusal(
             file,
             place,
@@ -82,24 +92,17 @@ def _refuse_long_entries(file: Any, place: str, part: Any) -> None:
         )
     path = Path(file.filename)
     try:
+        kind = part.id.get_type().encode()[_PLACE_OF_KIND] & 15
         longest = longest_entry(path, part)
     except Exception as error:
         raise _damaged(file, place, error) from error
-    if longest > path.stat().st_size:
+    if kind not in _KINDS or longest > path.stat().st_size:
         raise _refusal(
             file,
             place,
-            f"declares an entry of {longest:,}, longer than the file",
+            f"declares entries of kind {kind} that are up to {longest:,} long, as no sound file does",
             "Fetch it again.",
         )
-
-
-def _damaged_heap(file: Any) -> int | None:
-    try:
-        _, size_bytes = file.id.get_create_plist().get_sizes()
-        return damaged_heap(Path(file.filename), size_bytes)
-    except Exception as error:
-        raise _damaged(file, "/", error) from error
 
 
 def _parts(file: Any) -> Iterator[tuple[str, Any]]:
