@@ -86,8 +86,12 @@ def _spoil_values(part: Any, draws: Random) -> None:
         part[...] = values
     elif isinstance(values, np.ndarray) and values.dtype == object and values.size:
         row = draws.choice((np.zeros(0), np.array([np.nan]), np.arange(9), np.full(3, 60_000)))
-        with np.errstate(all="ignore"):
-            part[draws.randrange(len(values))] = row.astype(part.dtype.metadata["vlen"])
+        vlen = part.dtype.metadata["vlen"]
+        if vlen is str:  # the edges of a graph
+            part[draws.randrange(len(values)), 0] = draws.choice(("input", "0", "nowhere", ""))
+        else:
+            with np.errstate(all="ignore"):
+                part[draws.randrange(len(values))] = row.astype(vlen)
     elif isinstance(values, bytes):
         part[()] = draws.choice((b"LIF", b"", b"\xff\xfe", b"NIRGraph", b"Conv2d", b"Input"))
 
