@@ -74,11 +74,11 @@ def write_plain_cifar10(folder: Path) -> None:
     (folder / NAMES[2]).write_bytes(pickle.dumps({b"data": pixels, b"labels": [1, 2]}, protocol=4))
 
 
-def read_npy(folder: Path) -> None:
-    from picojoule.cli.model_input import model_input
+def both_npy(folder: Path) -> None:
+    from picojoule.data.npy import read_npy
 
     for name in ("tokens.npy", "spikes.npy"):
-        model_input(str(folder / name), rate=0.1, dense=False, seed=0)
+        read_npy(folder / name)
 
 
 def write_npy(folder: Path) -> None:
@@ -219,7 +219,7 @@ READERS = (
         in_bytes,
         images,
     ),
-    Reader(".npy", write_npy, ("tokens.npy", "spikes.npy"), in_npy_header, read_npy),
+    Reader(".npy", write_npy, ("tokens.npy", "spikes.npy"), in_npy_header, both_npy),
     Reader(
         "N-MNIST", write_n_mnist, ("Train/9/00001.bin", "Test/8/00002.bin"), in_bytes, every_sample
     ),

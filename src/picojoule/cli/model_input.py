@@ -7,10 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
-
-from picojoule.data.npy import read_npy
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,7 @@ def model_input(given: str, rate: float, dense: bool, seed: int) -> ModelInput:
     """The input that a user names.
 
     Args:
-        given: a shape, "1,50,2,34,34" or "1x50x2x34x34"; or an `.npy` file, whose integers stay
-            integers (token ids, for instance).
+        given: a shape, "1,50,2,34,34" or "1x50x2x34x34"; or an `.npy` file.
         rate: share of ones among random spikes, 0 to 1.
         dense: draw values between 0 and 1 instead of spikes.
         seed: of the random numbers.
@@ -65,8 +63,11 @@ def _shape(given: str) -> tuple[int, ...]:
 
 
 def _read(file: Path) -> ModelInput:
-    values = read_npy(file)
-    if values.dtype == torch.bool:
-        values = values.float()
+    try:
+        values = np.load(file, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{file} is not a file of numbers ({error}).") from error
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+        raise ValueError(f"{file} is not a file of numbers.")
     shape = ",".join(map(str, values.shape))
-    return ModelInput(values, f"{file}, of shape {shape}")
+    return ModelInput(torch.from_numpy(values).float(), f"{file}, of shape {shape}")
