@@ -3,6 +3,7 @@
 import os
 import pickle
 import struct
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -205,3 +206,40 @@ def test_a_missing_batch_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).unlink()
     with pytest.raises(FileNotFoundError, match=f"{name} is missing"):
         load_data(tmp_path)
+
+
+def nested(times: int) -> bytes:
+    """A tuple that holds a tuple twice, and so on: its hash, as a key, takes 2^times steps."""
+    return b")" + b"".join(b"q%c" % i + b"h%c" % i + b"\x86" for i in range(times))
+
+
+def declared(code: bytes, size: bytes) -> bytes:
+    return code + size + b"abc."
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        b"}" + b"r" + struct.pack("<I", 2**31 - 1) + b".",  # a place in the memo
+        declared(b"B", struct.pack("<I", 2**32 - 1)),  # BINBYTES
+        declared(b"\x8e", struct.pack("<Q", 2**40)),  # BINBYTES8
+        declared(b"\x96", struct.pack("<Q", 2**40)),  # BYTEARRAY8
+        declared(b"X", struct.pack("<I", 2**32 - 1)),  # BINUNICODE
+        declared(b"\x8b", struct.pack("<i", 2**31 - 1)),  # LONG4
+        declared(b"\x95", struct.pack("<Q", 2**40)),  # FRAME
+        declared(b"T", struct.pack("<i", -1)),  # BINSTRING of a negative length
+        b"}" + nested(60) + b"Ns.",
+        b"}(" + nested(60) + b"Nu.",
+        b"(" + nested(60) + b"Nd.",
+        b"I" + b"9" * 10_000 + b"\n.",
+    ],
+)
+def test_what_a_pickle_declares_is_not_believed(tmp_path: Path, attack: bytes) -> None:
+    write_cifar10(tmp_path)
+    (tmp_path / "data_batch_1").write_bytes(b"\x80\x04" + attack)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="data_batch_1: "):
+        load_cifar10(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20

@@ -144,6 +144,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ("class,startTime_usec,endTime_usec\n12,0,5\n", "has class 12 .* expected a class of 1 to"),
         ("class,startTime_usec,endTime_usec\n0,0,5\n", "has class 0"),
         ("class,startTime_usec,endTime_usec\n1,9,5\n", "from 9 to 5 us"),
+        ("class,startTime_usec,endTime_usec\n", "expected a line for each gesture, found none"),
     ],
 )
 def test_damaged_labels_are_named(tmp_path: Path, content: str, text: str) -> None:
@@ -184,3 +185,30 @@ def test_an_event_outside_the_sensor_names_file_and_gesture(tmp_path: Path) -> N
     (tmp_path / "user01_fluorescent.aedat").write_bytes(HEADER + packet(outside))
     with pytest.raises(ValueError, match=r"fluorescent\.aedat from 0 to 10000 us: .* is 128"):
         load_data(tmp_path).train[0]
+
+
+@pytest.mark.parametrize(
+    "line", ["../user01_led.aedat", "/etc/hostname", "a/b.aedat", "x" * 300, "user02_led.aedat"]
+)
+def test_a_list_names_files_beside_it_once(tmp_path: Path, line: str) -> None:
+    write_gestures(tmp_path)
+    with (tmp_path / "trials_to_train.txt").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(ValueError, match=r"trials_to_train\.txt: it lists '.*expected the name"):
+        load_data(tmp_path)
+
+
+@pytest.mark.parametrize("row", ["1,-5,10", f"1,0,{2**62}", f"1,{10**30},{10**31}", "1,9,8"])
+def test_times_that_no_recording_has_are_refused(tmp_path: Path, row: str) -> None:
+    write_gestures(tmp_path)
+    with (tmp_path / "user02_led_labels.csv").open("a") as file:
+        file.write(row + "\n")
+    with pytest.raises(ValueError, match=rf"user02_led_labels\.csv: the line '{row}'"):
+        load_data(tmp_path)
+
+
+def test_labels_that_are_no_table_are_named(tmp_path: Path) -> None:
+    write_gestures(tmp_path)
+    (tmp_path / "user02_led_labels.csv").write_text("a" * 200_000)
+    with pytest.raises(ValueError, match=r"user02_led_labels\.csv: it is no table"):
+        load_data(tmp_path)

@@ -187,3 +187,64 @@ def test_recordings_and_labels_are_as_many() -> None:
         EventFrames([FULL], LABELS, 2, (2, 1, 2))
     with pytest.raises(ValueError, match="EventFrames: num_timesteps is 0"):
         EventFrames([FULL, FULL], LABELS, 0, (2, 1, 2))
+
+
+def test_events_in_any_order_give_the_same_frames() -> None:
+    rows = [(90, 0, 0, 0), (10, 1, 0, 1), (50, 0, 0, 1), (50, 0, 0, 1)]
+    frames = events_to_frames(events_of(*rows), 3, (2, 1, 2))
+    assert torch.equal(frames, events_to_frames(events_of(*sorted(rows)), 3, (2, 1, 2)))
+    assert frames[:, 1, 0].tolist() == [[0, 1], [2, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    "t_us", [[-(2**63), 0, 2**62], [0, 5, 2**61], [-(2**62), 0, 2**62], [0, 1, 2**63 - 1]]
+)
+def test_a_span_that_int64_cannot_count_names_both_ends(t_us: list[int]) -> None:
+    events = events_of(*((t, 0, 0, 0) for t in t_us))
+    with pytest.raises(ValueError, match=rf"from {t_us[0]} at event 0 to {t_us[2]} at event 2"):
+        events_to_frames(events, 4, (1, 1, 1))
+
+
+def test_the_longest_span_is_counted_right() -> None:
+    last = (2**63 - 1) // 4 - 1
+    for shift in (0, -(2**63), 2**62):
+        events = events_of(*((t + shift, 0, 0, 0) for t in (0, last // 2, last)))
+        assert events_to_frames(events, 4, (1,)).flatten().tolist() == [1, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("window_us", "error", "text"),
+    [
+        ((0.0, 1.4), TypeError, r"window_us is \(0.0, 1.4\), expected two integers"),
+        ((0, float("nan")), TypeError, "expected two integers"),
+        ((0, 1, 2), TypeError, "expected two integers"),
+        ((0, 2**63), ValueError, "can span at most"),
+        ((-(2**64), -(2**64) + 5), ValueError, "can span at most"),
+        ((0, 2**62), ValueError, "can span at most"),
+    ],
+)
+def test_a_window_is_two_integers_that_can_be_counted(
+    window_us: tuple[int, int], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        events_to_frames(events_of((0, 0, 0, 0)), 4, (1,), window_us=window_us)
+    with pytest.raises(error, match=text):
+        EventFrames([FULL, FULL], LABELS, 4, (2, 1, 2), window_us=window_us)
+
+
+def test_unsigned_times_are_not_taken_for_negative_ones() -> None:
+    _, x, y, p = events_of((0, 0, 0, 0), (0, 0, 0, 0))
+    t_us = torch.tensor([7, 2**63 + 9], dtype=torch.uint64)
+    with pytest.raises(ValueError, match=f"t_us of event 1 is {2**63 + 9}"):
+        events_to_frames(Events(t_us, x, y, p), 2, (1,))
+
+
+def test_a_column_that_is_no_tensor_is_named() -> None:
+    with pytest.raises(TypeError, match="recording 0: events_to_frames: x is of type list"):
+        EventFrames([FULL._replace(x=[0])], LABELS[:1], 2, (2, 1, 2))[0]  # type: ignore[list-item]
+
+
+def test_a_recording_with_times_in_seconds_is_named() -> None:
+    seconds = Events(torch.tensor([0.1, 0.4]), *events_of((0, 0, 0, 0), (0, 0, 0, 0))[1:])
+    with pytest.raises(TypeError, match=r"recording 1: .*t_us is torch.float32, .*microseconds"):
+        EventFrames([FULL, seconds], LABELS, 2, (2, 1, 2))[1]

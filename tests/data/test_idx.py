@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,7 @@ def test_a_file_cut_within_its_header_is_named(tmp_path: Path, keep: int) -> Non
 def test_a_file_with_bytes_left_over_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "labels"
     path.write_bytes(idx_bytes(torch.zeros(4, dtype=torch.uint8)) + b"\0")
-    with pytest.raises(ValueError, match="but 5 follow"):
+    with pytest.raises(ValueError, match="but more than 4 follow"):
         read_idx(path)
 
 
@@ -126,3 +128,39 @@ def test_an_empty_data_set_is_refused(tmp_path: Path) -> None:
     write_mnist(tmp_path, test=0)
     with pytest.raises(ValueError, match="n >= 1"):
         load_images(tmp_path)
+
+
+def bomb(header: bytes, zeros: int) -> bytes:
+    """A gzip file of a header and zeros, a thousandth as long."""
+    packed = zlib.compressobj(9, wbits=31)
+    mebibyte = bytes(2**20)
+    parts = [packed.compress(header), *(packed.compress(mebibyte) for _ in range(zeros >> 20))]
+    return b"".join([*parts, packed.flush()])
+
+
+def test_a_file_that_unfolds_too_far_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "images.gz"
+    sides = (2**20).to_bytes(4, "big") + (257).to_bytes(4, "big")
+    path.write_bytes(bomb(b"\0\0\x08\2" + sides, 2**20))
+    with pytest.raises(ValueError, match=r"images\.gz: .* 1048576 x 257 .*may hold 268,435,456"):
+        read_idx(path)
+
+
+def test_more_than_announced_is_not_unfolded(tmp_path: Path) -> None:
+    path = tmp_path / "labels.gz"
+    path.write_bytes(bomb(b"\0\0\x08\1" + (5).to_bytes(4, "big"), 64 * 2**20))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"labels\.gz: .* = 5 bytes, but more than 5 follow"):
+        read_idx(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+@pytest.mark.parametrize("sides", [[2**32 - 1] * 8, [0, *[2**32 - 1] * 3], [2**31], [1] * 9])
+def test_sides_that_no_file_has_are_refused(tmp_path: Path, sides: list[int]) -> None:
+    path = tmp_path / "images"
+    header = bytes([0, 0, 8, len(sides)]) + b"".join(side.to_bytes(4, "big") for side in sides)
+    path.write_bytes(header + b"\0")
+    with pytest.raises(ValueError, match="images: "):
+        read_idx(path)

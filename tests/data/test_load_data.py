@@ -6,10 +6,24 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from picojoule.data import DataSets, load_data
+from picojoule.data import (
+    DataSets,
+    load_cifar10,
+    load_cifar10_dvs,
+    load_data,
+    load_dvs_gesture,
+    load_images,
+    load_n_mnist,
+    load_shd,
+    read_idx,
+    read_n_mnist_events,
+)
 from tests.data.test_cifar10 import write_cifar10
+from tests.data.test_cifar10_dvs import write_cifar10_dvs
+from tests.data.test_dvs_gesture import write_gestures
 from tests.data.test_idx import write_mnist
 from tests.data.test_n_mnist import write_n_mnist
+from tests.data.test_shd import write_shd
 
 
 def test_the_bundled_images_are_the_default() -> None:
@@ -123,3 +137,32 @@ def test_a_users_data_set_needs_len_and_items_only() -> None:
         frames, labels = next(iter(DataLoader(DataSets(data, data).train, batch_size=3)))
         assert frames.shape == (3, *wanted)
         assert labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize(
+    "name", ["Train/0/._00001.bin", "._Train/0/00001.bin", "airplane/._cifar10_airplane_0.aedat"]
+)
+def test_hidden_files_do_not_tell_a_layout(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).touch()
+    with pytest.raises(FileNotFoundError, match="has no known layout"):
+        load_data(tmp_path)
+
+
+def test_a_path_as_text_is_as_good_as_a_path(tmp_path: Path) -> None:
+    for folder, write, load in (
+        ("idx", write_mnist, load_images),
+        ("cifar10", write_cifar10, load_cifar10),
+        ("n_mnist", write_n_mnist, load_n_mnist),
+        ("gesture", write_gestures, load_dvs_gesture),
+        ("cifar10_dvs", write_cifar10_dvs, load_cifar10_dvs),
+        ("shd", write_shd, load_shd),
+    ):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder)
+        as_text, as_path = load(str(tmp_path / folder)), load(tmp_path / folder)
+        assert torch.equal(as_text.train.labels, as_path.train.labels)
+    labels = str(tmp_path / "idx" / "t10k-labels-idx1-ubyte")
+    assert torch.equal(read_idx(labels), read_idx(Path(labels)))
+    recording = str(tmp_path / "n_mnist" / "Train" / "9" / "00001.bin")
+    assert len(read_n_mnist_events(recording).t_us) == 200

@@ -105,3 +105,13 @@ def test_a_half_without_recordings_is_named(tmp_path: Path) -> None:
     (tmp_path / "Test").mkdir()
     with pytest.raises(FileNotFoundError, match=r"Test: expected recordings such as 0/00002\.bin"):
         load_data(tmp_path)
+
+
+def test_hidden_files_and_folders_are_no_recordings(tmp_path: Path) -> None:
+    write_n_mnist(tmp_path)
+    for name in ("Train/9/._00001.bin", "Train/.checkpoints/00009.bin", "._Train/0/00001.bin"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"Mac OS X")
+    (tmp_path / "Train" / "9" / "00007.bin").mkdir()
+    assert load_data(tmp_path).train.labels.tolist() == [9, 8, 7]

@@ -123,7 +123,9 @@ def test_parts_of_another_kind_are_named(tmp_path: Path) -> None:
 def test_a_time_that_is_not_finite_is_named(tmp_path: Path, time_s: float) -> None:
     write_shd(tmp_path)
     write_half(tmp_path / "shd_train.h5", [[0.1, time_s]], [[0, 0]], [1])
-    with pytest.raises(ValueError, match=r"shd_train\.h5: utterance 0: .* is not finite"):
+    with pytest.raises(
+        ValueError, match=r"shd_train\.h5: utterance 0: .* time 1 is .* a finite time"
+    ):
         load_data(tmp_path).train[0]
 
 
@@ -146,3 +148,90 @@ def test_missing_parts_and_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "shd_test.h5").unlink()
     with pytest.raises(FileNotFoundError, match=r"shd_test\.h5 is missing"):
         load_data(tmp_path)
+
+
+def write_rows(path: Path, name: str, rows: list[object], dtype: object, **options: object) -> None:
+    """A sound half, one of whose parts has rows of another kind."""
+    write_half(path)
+    with h5py.File(path, "a") as file:
+        del file[name]
+        part = file.create_dataset(
+            name, (len(rows),), dtype=h5py.vlen_dtype(np.dtype(dtype)), **options
+        )
+        for i, row in enumerate(rows):
+            part[i] = np.array(row, dtype)
+
+
+def test_channels_as_whole_floats_are_read_and_a_fraction_is_named(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    path = tmp_path / "shd_train.h5"
+    write_rows(path, "spikes/units", [[0.0, 699.0, 3.0], [7.0], []], np.float64)
+    assert load_shd(tmp_path, 7).train[0][0].nonzero().tolist() == [[0, 0], [1, 699], [6, 3]]
+    for unit in (2.7, float("nan"), float("inf"), 1e300):
+        write_rows(path, "spikes/units", [[0.0, unit, 3.0], [7.0], []], np.float64)
+        with pytest.raises(ValueError, match=r"shd_train\.h5: utterance 0: unit 1 is"):
+            load_shd(tmp_path).train[0]
+    write_rows(path, "spikes/units", [[0, 2**64 - 1, 3], [7], []], np.uint64)
+    with pytest.raises(ValueError, match=f"utterance 0: unit 1 is {2**64 - 1}"):
+        load_shd(tmp_path).train[0]
+
+
+@pytest.mark.parametrize("time_s", [1e300, 1e308, -1e300, -0.1])
+def test_a_time_beyond_all_clocks_is_named(tmp_path: Path, time_s: float) -> None:
+    write_shd(tmp_path)
+    write_rows(tmp_path / "shd_train.h5", "spikes/times", [[0, time_s, 1], [0], []], np.float64)
+    with pytest.raises(ValueError, match=r"shd_train\.h5: utterance 0: .*event 1|time 1"):
+        load_shd(tmp_path).train[0]
+
+
+def test_a_file_that_keeps_its_data_elsewhere_is_refused(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    path, secret = tmp_path / "shd_train.h5", tmp_path / "secret"
+    secret.write_bytes(bytes([1, 0, 2, 0, 3, 0]))
+    with h5py.File(path, "a") as file:
+        del file["labels"]
+        file.create_dataset("labels", (3,), np.uint16, external=[(str(secret), 0, 6)])
+    with pytest.raises(ValueError, match=r"shd_train\.h5: '/labels' keeps its data in other files"):
+        load_shd(tmp_path)
+    with h5py.File(path, "a") as file:
+        del file["labels"]
+        file["labels"] = h5py.ExternalLink("shd_test.h5", "/labels")
+    with pytest.raises(ValueError, match=r"shd_train\.h5: '/labels' is a link"):
+        load_shd(tmp_path)
+
+
+def test_labels_that_declare_more_than_they_hold_are_refused(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    with h5py.File(tmp_path / "shd_train.h5", "a") as file:
+        del file["labels"]
+        file.create_dataset("labels", (2**40,), np.uint8, chunks=(1024,))
+    with pytest.raises(ValueError, match=r"shd_train\.h5: '/labels' brings the declared size"):
+        load_shd(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.array([0.5, 1.0, 1.5]), "spikes/times is float64, expected a ragged row"),
+        (np.array(["a", "b", "c"], "S1"), r"spikes/times is \|S1, expected a ragged row"),
+        (h5py.Empty("f4"), "spikes/times has shape None"),
+    ],
+)
+def test_rows_that_are_no_rows_of_numbers_are_named(
+    tmp_path: Path, value: object, text: str
+) -> None:
+    write_shd(tmp_path)
+    with h5py.File(tmp_path / "shd_train.h5", "a") as file:
+        del file["spikes/times"]
+        file["spikes/times"] = value
+    with pytest.raises(ValueError, match=rf"shd_train\.h5: {text}"):
+        load_shd(tmp_path)
+
+
+def test_rows_of_text_are_named(tmp_path: Path) -> None:
+    write_shd(tmp_path)
+    with h5py.File(tmp_path / "shd_train.h5", "a") as file:
+        del file["spikes/times"]
+        file.create_dataset("spikes/times", (3,), h5py.string_dtype())
+    with pytest.raises(ValueError, match=r"shd_train\.h5: spikes/times is .*expected a ragged row"):
+        load_shd(tmp_path)

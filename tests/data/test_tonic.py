@@ -88,8 +88,9 @@ def test_two_workers_give_what_none_gives() -> None:
 
 
 def test_a_label_that_is_no_integer_is_named() -> None:
-    with pytest.raises(TypeError, match="recording 1 is 'cat', expected an integer"):
-        from_tonic(Listed([0, "cat"]), 2)
+    for label in ("cat", 1.0, float("nan"), True, 2**63):
+        with pytest.raises(TypeError, match=f"recording 1 is {label!r}, expected an integer"):
+            from_tonic(Listed([0, label]), 2)
 
 
 def test_a_data_set_with_a_transform_is_refused() -> None:
@@ -121,3 +122,83 @@ def test_tonic_is_not_imported() -> None:
     code = "import sys, picojoule.data; print('tonic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def recording(t: object, x: object = (0, 1, 2), dtype: object = np.float64, **more: object) -> Taps:
+    """A data set of one recording, on three channels."""
+
+    class One(Taps):
+        sensor_size = (3, 1, 1)
+
+        def __getitem__(self, index: int) -> tuple[object, object]:
+            x_values = np.asarray(x)
+            events = np.zeros(len(x_values), [("t", dtype), ("x", x_values.dtype), ("p", np.int8)])
+            events["t"], events["x"] = t, x_values
+            return events, 0
+
+    return One([0])
+
+
+def frames_of(dataset: Taps, num_timesteps: int = 4, **more: object) -> list[list[float]]:
+    frames: list[list[float]] = from_tonic(dataset, num_timesteps, **more)[0][0].tolist()
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("t", "time_unit_s"),
+    [([0.05, 0.3, 0.4], 1.0), ([50, 300, 400], 1e-3), ([50_000.2, 299_999.8, 4e5], 1e-6)],
+)
+def test_times_in_another_unit_are_refused_or_converted(t: list[float], time_unit_s: float) -> None:
+    wanted = [[1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]]  # steps of 87.5 ms from 50 ms on
+    assert frames_of(recording([50_000, 300_000, 400_000])) == wanted
+    assert frames_of(recording(t), time_unit_s=time_unit_s) == wanted
+    if any(value % 1 for value in t):
+        with pytest.raises(
+            ValueError, match=r"recording 0 of One: t of event 0 is .*time_unit_s=1"
+        ):
+            frames_of(recording(t))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30, 1e308, 2.0**63])
+@pytest.mark.parametrize("time_unit_s", [None, 1.0])
+def test_a_time_that_is_no_number_of_microseconds_is_named(
+    value: float, time_unit_s: float | None
+) -> None:
+    with pytest.raises(ValueError, match="recording 0 of One: t of event 1 is"):
+        frames_of(recording([0, value, 9]), time_unit_s=time_unit_s)
+
+
+def test_integer_times_stay_exact_and_none_wraps() -> None:
+    late = 2**60  # where floats have steps of 256
+    assert frames_of(recording([late, late + 1, late + 3], dtype=np.int64)) == [
+        *([1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1])
+    ]
+    with pytest.raises(ValueError, match=f"t of event 2 is {2**63 + 1}"):
+        frames_of(recording([0, 1, 2**63 + 1], dtype=np.uint64))
+    assert frames_of(recording([-300, -250, 0], dtype=np.int16), 3) == [
+        [1, 1, 0],
+        [0] * 3,
+        [0, 0, 1],
+    ]
+
+
+@pytest.mark.parametrize("x", [[0, 1.5, 2], [0, float("nan"), 2]])
+def test_a_place_with_a_fraction_is_named(x: list[float]) -> None:
+    with pytest.raises(ValueError, match="recording 0 of One: x of event 1 is"):
+        frames_of(recording([0, 1, 2], x))
+
+
+@pytest.mark.parametrize("dtype", ["U3", object, "M8[us]", np.complex64, (np.int64, (2,))])
+def test_a_column_that_is_no_number_is_named(dtype: object) -> None:
+    class Odd(Taps):
+        def __getitem__(self, index: int) -> tuple[object, object]:
+            return np.zeros(3, [("t", dtype), *FIELDS[1:]]), 0
+
+    with pytest.raises(TypeError, match=r"recording 0 of Odd: t is .*expected a number an event"):
+        from_tonic(Odd([0]), 2)[0]
+
+
+@pytest.mark.parametrize("unit", [0, -1.0, float("nan"), float("inf")])
+def test_a_unit_of_time_is_positive(unit: float) -> None:
+    with pytest.raises(ValueError, match="time_unit_s is"):
+        from_tonic(Taps([0]), 2, time_unit_s=unit)

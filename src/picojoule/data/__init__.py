@@ -1,6 +1,7 @@
 """Data that trains out of the box, and readers for the standard files."""
 
 from picojoule.data.cifar10 import load_cifar10
+from picojoule.data.cifar10_dvs import load_cifar10_dvs
 from picojoule.data.dvs_gesture import load_dvs_gesture
 from picojoule.data.encoding import rate_code
 from picojoule.data.event_frames import EventFrames
@@ -26,6 +27,7 @@ __all__ = [
     "events_to_frames",
     "from_tonic",
     "load_cifar10",
+    "load_cifar10_dvs",
     "load_data",
     "load_dvs_gesture",
     "load_images",

@@ -15,6 +15,8 @@ from picojoule.data.labelled import DataSets
 
 _SIZE = (2, 128, 128)
 _NUM_CLASSES = 11
+_LAST_US = 2**62  # overflows * 2^31 + time of AEDAT 3.1 end there
+_LONGEST_NAME = 200
 _COLUMNS = ["class", "startTime_usec", "endTime_usec"]
 
 
@@ -25,7 +27,7 @@ class _Trial(NamedTuple):
     stop_us: int
 
 
-def load_dvs_gesture(folder: Path, num_timesteps: int = 5) -> DataSets:
+def load_dvs_gesture(folder: str | Path, num_timesteps: int = 5) -> DataSets:
     """DVS128 Gesture in its own layout.
 
     `trials_to_train.txt` and `trials_to_test.txt` list recordings such as
@@ -41,8 +43,8 @@ def load_dvs_gesture(folder: Path, num_timesteps: int = 5) -> DataSets:
 
     Raises:
         FileNotFoundError: a list, or a recording or its labels that a list names, is missing.
-        ValueError: a list is empty; labels are damaged or out of range; a recording is damaged
-            (when it is asked for).
+        ValueError: a list is empty, or names something else than files beside it, once each; labels
+            are damaged or out of range; a recording is damaged (when it is asked for).
 
     Example:
         >>> load_dvs_gesture(Path("nowhere"))
@@ -52,7 +54,7 @@ def load_dvs_gesture(folder: Path, num_timesteps: int = 5) -> DataSets:
     Source: Amir et al. 2017, "A low power, fully event-based gesture recognition system".
     """
     lists = ("trials_to_train.txt", "trials_to_test.txt")
-    return DataSets(*(_half(folder, name, num_timesteps) for name in lists))
+    return DataSets(*(_half(Path(folder), name, num_timesteps) for name in lists))
 
 
 class _Trials:
@@ -78,11 +80,16 @@ class _Trials:
 
 def _half(folder: Path, name: str, num_timesteps: int) -> EventFrames:
     lines = _text(folder / name).split()
+    seen: set[str] = set()
+    for line in lines:
+        if Path(line).name != line or len(line) > _LONGEST_NAME or line in seen:
+            raise ValueError(
+                f"{folder / name}: it lists {line[:80]!r}, expected the name of a file beside it, once."
+            )
+        seen.add(line)
+    if not lines:
+        raise ValueError(f"{folder / name}: expected names of recordings, found none.")
     trials = [trial for line in lines for trial in _trials(folder / line)]
-    if not trials:
-        raise ValueError(
-            f"{folder / name}: expected names of recordings with gestures, found none."
-        )
     recordings = _Trials(trials)
     return EventFrames(
         recordings,
@@ -96,12 +103,18 @@ def _half(folder: Path, name: str, num_timesteps: int) -> EventFrames:
 
 def _trials(path: Path) -> list[_Trial]:
     labels_at = path.with_name(f"{path.stem}_labels.csv")
-    rows = [row for row in csv.reader(_text(labels_at).splitlines()) if row]
+    text = _text(labels_at)
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if row]
+    except csv.Error as error:
+        raise ValueError(f"{labels_at}: it is no table ({error}); fetch it again.") from error
     if not rows or [name.strip() for name in rows[0]] != _COLUMNS:
         raise ValueError(
             f"{labels_at}: its first line is {','.join(rows[0]) if rows else ''!r}, expected "
             f"{','.join(_COLUMNS)!r}."
         )
+    if len(rows) < 2:
+        raise ValueError(f"{labels_at}: expected a line for each gesture, found none.")
     return [_trial(_existing(path), labels_at, row) for row in rows[1:]]
 
 
@@ -113,10 +126,11 @@ def _trial(path: Path, labels_at: Path, row: list[str]) -> _Trial:
             f"{labels_at}: the line {','.join(row)!r} is not three whole numbers: a class and two "
             "times in microseconds."
         ) from error
-    if not 1 <= gesture <= _NUM_CLASSES or start_us > last_us:
+    if not 1 <= gesture <= _NUM_CLASSES or not 0 <= start_us <= last_us < _LAST_US:
         raise ValueError(
             f"{labels_at}: the line {','.join(row)!r} has class {gesture} from {start_us} to "
-            f"{last_us} us; expected a class of 1 to {_NUM_CLASSES} and a start before the end."
+            f"{last_us} us; expected a class of 1 to {_NUM_CLASSES}, a start from 0 on before the end, "
+            f"and an end before {_LAST_US}."
         )
     return _Trial(path, gesture - 1, start_us, last_us + 1)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from picojoule.data.events import Events, events_to_frames
+from picojoule.data.events import Events, checked_window, events_to_frames
 from picojoule.data.labelled import Labelled
 
 
@@ -40,7 +40,7 @@ class EventFrames(Labelled):
         labels: the class of each, any integer dtype, `n`.
         num_timesteps: frames a recording, >= 1.
         size: `(p, h, w)` of the sensor, or `(n,)` of one with channels only.
-        window_us: `(start, stop)` of every recording; from its first to its last event if omitted.
+        window_us: `(start, stop)` of every recording, integers; from its first to its last event if omitted.
         num_classes: labels are 0 to num_classes - 1; one more than the highest if omitted.
         cache_bytes: memory that kept frames may take; 0 keeps none.
         where: what messages call recording i.
@@ -50,6 +50,7 @@ class EventFrames(Labelled):
     Raises:
         ValueError: a number is out of its range, or (when the sample is asked for) a recording is
             damaged or has events outside the sensor.
+        TypeError: the window, or (when the sample is asked for) a column of events, is not of integers.
 
     Example:
         >>> recording = Events(*torch.tensor([[0, 50, 99], [0, 1, 1], [0, 0, 0], [1, 0, 1]]))
@@ -79,6 +80,8 @@ class EventFrames(Labelled):
             )
         if num_timesteps < 1:
             raise ValueError(f"EventFrames: num_timesteps is {num_timesteps}, expected >= 1.")
+        if window_us is not None:
+            window_us = checked_window(window_us, num_timesteps)
         self.recordings, self.num_timesteps, self.size = recordings, num_timesteps, size
         self.window_us, self.cache_bytes, self._where = window_us, cache_bytes, where
         self._kept: dict[int, Tensor] = {}
@@ -113,8 +116,9 @@ class EventFrames(Labelled):
     def _count(self, index: int, events: Events) -> Tensor:
         try:
             return events_to_frames(events, self.num_timesteps, self.size, window_us=self.window_us)
-        except ValueError as error:
-            raise ValueError(f"{self._where(index)}: {error}") from error
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{self._where(index)}: {error}") from error
 
     def _keep(self, index: int, frames: Tensor) -> None:
         kept = frames.to(torch.uint8 if frames.max() <= 255 else torch.int32)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+_LARGEST = 2**63 - 1  # of an int64
 
 
 class Events(NamedTuple):
@@ -45,16 +48,16 @@ def events_to_frames(
         events: of one recording, in any order, integers `n`; none give frames of zeros.
         num_timesteps: number of frames, >= 1.
         size: `(p, h, w)` of the sensor, or `(n,)` of one with channels only, whose y and p are 0.
-        window_us: `(start, stop)`, stop excluded. If omitted: the first event's time, and the last
-            event's plus one microsecond, so that the last event falls into the last frame.
+        window_us: `(start, stop)`, whole numbers, stop excluded. If omitted: the first event's time,
+            and the last event's plus one microsecond, so that the last event falls into the last frame.
 
     Returns:
         Counts, float32, `t p h w` or `t n`.
 
     Raises:
-        ValueError: an event lies outside the sensor or the window, a number is out of its range, or the
-            columns are not `n` each.
-        TypeError: a column is not of integers.
+        ValueError: an event lies outside the sensor or the window, a number is out of its range, the
+            events or the window span more than int64 can count, or the columns are not `n` each.
+        TypeError: a column or the window is not of integers (times in seconds, for instance).
 
     Example:
         >>> events = Events(*torch.tensor([[0, 49, 50, 99], [0, 0, 1, 1], [0] * 4, [1] * 4]))
@@ -74,30 +77,79 @@ def events_to_frames(
         ("p", events.p, num_polarities),
     ):
         _check_within(name, values, 0, limit)
-    start, stop = _window(events.t_us) if window_us is None else window_us
-    if stop <= start:
-        raise ValueError(f"events_to_frames: window_us is {window_us}, expected start < stop.")
-    _check_within("t_us", events.t_us, start, stop)
+    if window_us is None:
+        start, stop = _span(events.t_us, num_timesteps)
+    else:
+        start, stop = checked_window(window_us, num_timesteps)
+        _check_within("t_us", events.t_us, start, stop)
     step = (events.t_us - start) * num_timesteps // (stop - start)
     place = ((step * num_polarities + events.p) * height + events.y) * width + events.x
     counts = torch.bincount(place, minlength=num_timesteps * math.prod(size))
     return counts.float().reshape(num_timesteps, *size)
 
 
+def checked_window(window_us: tuple[int, int], num_timesteps: int) -> tuple[int, int]:
+    """The start and the stop of a window that `num_timesteps` frames can be counted in.
+
+    Raises:
+        TypeError: they are not two integers.
+        ValueError: the stop is not after the start, or int64 cannot count so far.
+    """
+    try:
+        start, stop = map(operator.index, window_us)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"events_to_frames: window_us is {window_us}, expected two integers, in microseconds."
+        ) from error
+    if stop <= start:
+        raise ValueError(f"events_to_frames: window_us is {window_us}, expected start < stop.")
+    if start < -_LARGEST or stop > _LARGEST or (stop - start) * num_timesteps > _LARGEST:
+        raise ValueError(
+            f"events_to_frames: window_us is {window_us}; {num_timesteps} frames can span at most "
+            f"{_LARGEST // num_timesteps} us."
+        )
+    return start, stop
+
+
+def _span(t_us: Tensor, num_timesteps: int) -> tuple[int, int]:
+    """From the first event to one microsecond after the last."""
+    if len(t_us) == 0:
+        return 0, 1
+    first, last = int(t_us.argmin()), int(t_us.argmax())
+    start, stop = int(t_us[first]), int(t_us[last]) + 1
+    if (stop - start) * num_timesteps > _LARGEST:
+        raise ValueError(
+            f"events_to_frames: t_us goes from {start} at event {first} to {stop - 1} at event {last}; "
+            f"{num_timesteps} frames can span at most {_LARGEST // num_timesteps} us. One of them is "
+            "damaged, or not in microseconds."
+        )
+    return start, stop
+
+
 def _integers(events: Events) -> Events:
+    for name, column in events._asdict().items():
+        if not isinstance(column, Tensor):
+            kind = type(column).__name__
+            raise TypeError(f"events_to_frames: {name} is of type {kind}, expected a tensor.")
     shapes = [tuple(column.shape) for column in events]
     if len(set(shapes)) > 1 or len(shapes[0]) != 1:
         raise ValueError(
             f"events_to_frames: the events have columns of shape {', '.join(map(str, shapes))}; expected (n,) each."
         )
-    for name, column in events._asdict().items():
-        if column.is_floating_point() or column.is_complex() or column.dtype == torch.bool:
-            raise TypeError(f"events_to_frames: {name} is {column.dtype}, expected integers.")
-    return Events(*(column.to(torch.int64) for column in events))
+    return Events(*(_integer(name, column) for name, column in events._asdict().items()))
 
 
-def _window(t_us: Tensor) -> tuple[int, int]:
-    return (int(t_us.min()), int(t_us.max()) + 1) if len(t_us) else (0, 1)
+def _integer(name: str, column: Tensor) -> Tensor:
+    if column.is_floating_point() or column.is_complex() or column.dtype == torch.bool:
+        unit = " of microseconds" if name == "t_us" else ""
+        raise TypeError(f"events_to_frames: {name} is {column.dtype}, expected integers{unit}.")
+    wide = column.to(torch.int64)
+    if column.dtype == torch.uint64 and bool((wide < 0).any()):
+        at = int((wide < 0).nonzero()[0])
+        raise ValueError(
+            f"events_to_frames: {name} of event {at} is {int(wide[at]) + 2**64}, expected at most {_LARGEST}."
+        )
+    return wide
 
 
 def _check_within(name: str, values: Tensor, start: int, stop: int) -> None:

@@ -6,15 +6,20 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from picojoule.hdf5 import size_limit
+
 _UINT8 = 8
+_MOST_AXES, _MOST_PLACES = 8, 2**62
+_GZIP = b"\x1f\x8b"
 
 
-def read_idx(path: Path) -> Tensor:
+def read_idx(path: str | Path) -> Tensor:
     """Read an IDX file of bytes, plain or gzipped (told by its content, not its name).
 
         bytes 0-1: 0; byte 2: type, 8 for uint8; byte 3: number of axes;
@@ -28,7 +33,8 @@ def read_idx(path: Path) -> Tensor:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not an IDX file of bytes, or is shorter or longer than its header says.
+        ValueError: it is not an IDX file of bytes, has more than 8 axes, is shorter or longer than its
+            header says, or would unfold to more than 16 times its size and 256 MiB.
 
     Example:
         >>> from picojoule.data import BUNDLED
@@ -37,28 +43,40 @@ def read_idx(path: Path) -> Tensor:
 
     Source: yann.lecun.com/exdb/mnist, "The IDX file format".
     """
-    content = _unpacked(path)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UINT8:
-        raise ValueError(
-            f"{path}: not an IDX file of bytes; it starts with {content[:4].hex(' ') or 'nothing'}, expected "
-            "00 00 08 and the number of axes."
-        )
-    header_bytes = 4 + 4 * content[3]
-    shape = [int.from_bytes(content[at : at + 4], "big") for at in range(4, header_bytes, 4)]
-    if len(content) != header_bytes + math.prod(shape):
-        raise ValueError(
-            f"{path}: the header announces {' x '.join(map(str, shape))} = {math.prod(shape)} bytes, but "
-            f"{max(len(content) - header_bytes, 0)} follow. The file is damaged; fetch it again."
-        )
-    values = np.frombuffer(content, np.uint8, offset=header_bytes)
-    return torch.from_numpy(values.reshape(shape).copy())
-
-
-def _unpacked(path: Path) -> bytes:
-    content = path.read_bytes()
-    if content[:2] != b"\x1f\x8b":
-        return content
+    path = Path(path)
+    with path.open("rb") as file:
+        is_zipped = file.read(2) == _GZIP
+    limit = size_limit(path) if is_zipped else path.stat().st_size
     try:
-        return gzip.decompress(content)
+        with gzip.open(path) if is_zipped else path.open("rb") as file:
+            return _read(cast("BinaryIO", file), path, limit, is_zipped)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: the gzip file is damaged ({error}); fetch it again.") from error
+
+
+def _read(file: BinaryIO, path: Path, limit: int, is_zipped: bool) -> Tensor:
+    start = file.read(4)
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] != _UINT8 or start[3] > _MOST_AXES:
+        raise ValueError(
+            f"{path}: not an IDX file of bytes; it starts with {start.hex(' ') or 'nothing'}, expected "
+            f"00 00 08 and the number of axes, at most {_MOST_AXES}."
+        )
+    sides = file.read(4 * start[3])
+    if len(sides) < 4 * start[3]:
+        raise ValueError(
+            f"{path}: it ends within its header, of {start[3]} axes. The file is cut short; fetch it again."
+        )
+    shape = [int.from_bytes(sides[at : at + 4], "big") for at in range(0, 4 * start[3], 4)]
+    announced = math.prod(shape)
+    announces = f"{path}: the header announces {' x '.join(map(str, shape))} = {announced} bytes"
+    if announced > limit or math.prod(side or 1 for side in shape) > _MOST_PLACES:
+        way_on = " Unpack it yourself if it is really that large." if is_zipped else ""
+        raise ValueError(
+            f"{announces}, and a file of this size may hold {limit:,}. The file is damaged; fetch it "
+            f"again.{way_on}"
+        )
+    content = file.read(announced + 1)  # one more shows whether more follows
+    if len(content) != announced:
+        follow = len(content) if len(content) <= announced else f"more than {announced}"
+        raise ValueError(f"{announces}, but {follow} follow. The file is damaged; fetch it again.")
+    return torch.from_numpy(np.frombuffer(content, np.uint8).reshape(shape).copy())

@@ -26,7 +26,7 @@ class ImageData(NamedTuple):
     test: Split
 
 
-def load_images(folder: Path | None = None) -> ImageData:
+def load_images(folder: str | Path | None = None) -> ImageData:
     """Read MNIST, Fashion-MNIST or another data set from the four standard IDX files.
 
     Args:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from picojoule.data.cifar10 import load_cifar10
+from picojoule.data.cifar10_dvs import CLASSES, load_cifar10_dvs
 from picojoule.data.dvs_gesture import load_dvs_gesture
+from picojoule.data.folders import visible_files
 from picojoule.data.images import ImageData, load_images
 from picojoule.data.labelled import DataSets
 from picojoule.data.n_mnist import load_n_mnist
@@ -22,7 +24,7 @@ class Layout:
     Attributes:
         name: as people say it.
         files: what it consists of, for messages.
-        signs: patterns; a folder that has a file of any of them has this layout.
+        signs: patterns; a folder that has a file of any of them, not a hidden one, has this layout.
     """
 
     name: str
@@ -31,7 +33,7 @@ class Layout:
 
     def fits(self, folder: Path) -> bool:
         """Whether a folder has this layout."""
-        return any(True for sign in self.signs for _ in folder.glob(sign))
+        return any(True for sign in self.signs for _ in visible_files(folder, sign))
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,12 @@ EVENT_LAYOUTS = (
         "user01_fluorescent_labels.csv and so on",
         ("trials_to_train.txt", "trials_to_test.txt"),
         load_dvs_gesture,
+    ),
+    EventLayout(
+        "CIFAR10-DVS",
+        "airplane/cifar10_airplane_0.aedat and so on, ten classes to truck/cifar10_truck_999.aedat",
+        tuple(f"{name}/cifar10_{name}_*.aedat" for name in CLASSES),
+        load_cifar10_dvs,
     ),
     EventLayout(
         "Spiking Heidelberg Digits",

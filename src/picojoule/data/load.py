@@ -30,6 +30,7 @@ def load_data(
     | CIFAR-10, Python or binary version | `data_batch_1` | `t 3 32 32`, rate-coded |
     | N-MNIST | `Train/0/00002.bin` | `t 2 34 34`, counts |
     | DVS128 Gesture | `trials_to_train.txt` | `t 2 128 128`, counts |
+    | CIFAR10-DVS | `airplane/cifar10_airplane_0.aedat` | `t 2 128 128`, counts |
     | Spiking Heidelberg Digits | `shd_train.h5` | `t 700`, counts |
     | images, as `saccade:FOLDER` | as above | `t 2 h+6 w+6`, counts |
 

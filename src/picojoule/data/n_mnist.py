@@ -10,6 +10,7 @@ import torch
 
 from picojoule.data.event_frames import EventFrames
 from picojoule.data.events import Events
+from picojoule.data.folders import visible_files
 from picojoule.data.labelled import DataSets
 
 _SIZE = (2, 34, 34)
@@ -18,7 +19,7 @@ _EVENT_BYTES = 5
 _OVERFLOW_ROW, _OVERFLOW_US = 240, 2**13
 
 
-def read_n_mnist_events(path: Path) -> Events:
+def read_n_mnist_events(path: str | Path) -> Events:
     """Read a recording of N-MNIST, in 40-bit address events.
 
         bits 39-32: x;  31-24: y;  23: polarity, 1 is ON;  22-0: time in microseconds
@@ -41,7 +42,7 @@ def read_n_mnist_events(path: Path) -> Events:
     Source: Orchard et al. 2015, "Converting static image datasets to spiking neuromorphic datasets
     using saccades"; the overflow row: their Read_Ndataset.m.
     """
-    content = path.read_bytes()
+    content = Path(path).read_bytes()
     if len(content) % _EVENT_BYTES or not content:
         raise ValueError(
             f"{path}: {len(content)} bytes came, expected a multiple of {_EVENT_BYTES} (an event), "
@@ -54,10 +55,10 @@ def read_n_mnist_events(path: Path) -> Events:
     return Events(*torch.from_numpy(columns))
 
 
-def load_n_mnist(folder: Path, num_timesteps: int = 5) -> DataSets:
+def load_n_mnist(folder: str | Path, num_timesteps: int = 5) -> DataSets:
     """N-MNIST in its own layout: `Train/0/00002.bin` and so on, a folder a digit.
 
-    Frames are `t 2 34 34`. Samples come in the order of their file names, which is MNIST's.
+    Hidden files (`._00002.bin`) and folders are passed over. Frames are `t 2 34 34`. Samples come in the order of their file names, which is MNIST's.
     Recordings are read when first asked for: see `EventFrames`.
 
     Args:
@@ -77,7 +78,7 @@ def load_n_mnist(folder: Path, num_timesteps: int = 5) -> DataSets:
         >>> frames.shape, label
         (torch.Size([5, 2, 34, 34]), 3)
     """
-    return DataSets(*(_half(folder / name, num_timesteps) for name in ("Train", "Test")))
+    return DataSets(*(_half(Path(folder) / name, num_timesteps) for name in ("Train", "Test")))
 
 
 class _Files:
@@ -97,7 +98,7 @@ class _Files:
 
 
 def _half(folder: Path, num_timesteps: int) -> EventFrames:
-    paths = sorted(folder.glob("*/*.bin"), key=lambda path: (path.name, path.parent.name))
+    paths = sorted(visible_files(folder, "*/*.bin"), key=lambda path: (path.name, path.parent.name))
     if not paths:
         raise FileNotFoundError(f"{folder}: expected recordings such as 0/00002.bin, found none.")
     digits = [str(digit) for digit in range(_NUM_CLASSES)]
