@@ -2,6 +2,7 @@
 
 from picojoule.activation.quantize import Quantize, StochasticRounding
 from picojoule.activation.reset_mechanism import (
+    MembraneHold,
     MembraneReset,
     MembraneSubtract,
     NeuronState,
@@ -26,6 +27,7 @@ __all__ = [
     "Gaussian",
     "Heaviside",
     "MaxSpike",
+    "MembraneHold",
     "MembraneReset",
     "MembraneSubtract",
     "MultiGaussian",

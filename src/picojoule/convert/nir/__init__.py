@@ -93,8 +93,12 @@ def from_nir(
 
     | written by | pass |
     |---|---|
-    | snnTorch, `reset_mechanism="zero"` | nothing |
-    | snnTorch, "subtract" (its default) | `reset_fn=MembraneSubtract(threshold / beta)`: it takes the threshold off a step later |
+    | snnTorch, `reset_mechanism="subtract"` (its default) | `reset_fn=MembraneSubtract(threshold / beta)`: it takes the threshold off a step later |
+    | ..., with `reset_delay=False` | `reset_fn=MembraneSubtract()`: right while no potential reaches two thresholds |
+    | snnTorch, "zero", `Leaky` | nothing, whatever its `reset_delay` |
+    | ..., `Synaptic`, `RLeaky`, `RSynaptic` | `reset_fn=MembraneHold()`, as by default, with a warning: they stay at zero for a step |
+    | ..., with `reset_delay=False` | `reset_fn=MembraneReset()` |
+    | snnTorch, "none" | `reset_fn=MembraneSubtract(0.0)` |
     | SpikingJelly | `fires_at_threshold=True`, and the `dt` of its export if you gave one |
     | Norse, `to_nir(..., dt=dt)` | `dt=1e-3 * dt`, so 1e-6 for its default: it multiplies its time constants by dt |
     | Norse, LIFCell | also set `w_in = tau_syn / dt` (this dt) on the node: its export leaves it 1 |
@@ -115,8 +119,12 @@ def from_nir(
         fires_at_threshold: whether a potential equal to the threshold fires.
 
     Raises:
-        NotImplementedError: a node has no layer here; the message names it and its type.
-        ValueError: a time constant is not longer than `dt`.
+        ValueError: the file or graph is damaged or hostile (a field is missing, of the wrong shape or not finite, an
+            edge leads nowhere, metadata are no metadata, data lie in other files or unfold beyond a limit, ...), or a
+            time constant is not longer than `dt`; the message names file, node and field.
+        NotImplementedError: the graph is sound, but a node or a cycle has no layer here; the message names it.
+        FileNotFoundError: there is no such file.
+        TypeError: it is no graph, node or path.
         ImportError: nir is not installed.
 
     Example:
@@ -130,14 +138,16 @@ def from_nir(
         )
     """
     with extra("nir"):
-        from picojoule.convert.nir.read import module_of, read_graph, step_of
+        from picojoule.convert.nir.read import module_of, read_graph, source_of, step_of
         from picojoule.convert.nir.read_neuron import Reading
+    source = source_of(node_or_path)
     graph = read_graph(node_or_path)
     reading = Reading(
-        step_of(graph, dt, discretisation),
+        step_of(graph, dt, discretisation, source),
         {"batch_size": batch_size, "num_timesteps": num_timesteps},
         spike_fn,
         reset_fn,
         fires_at_threshold,
+        source,
     )
     return module_of(graph, reading)
