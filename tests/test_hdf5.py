@@ -101,3 +101,20 @@ def test_size_limit_grows_with_the_file(tmp_path):
         file.truncate(2**30)
     assert size_limit(small) == 256 * 2**20
     assert size_limit(str(large)) == 16 * 2**30
+
+
+@pytest.mark.parametrize("length", [0, 8, 2**40, 2**64 - 8])
+def test_a_heap_that_leads_nowhere_is_refused(length, tmp_path):
+    """The library would follow free space of length 0 for ever."""
+    path = tmp_path / "heap.h5"
+    with h5py.File(path, "w") as file:
+        file["name"] = "a string"
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    first = heap + 16
+    free = first + 16 + 8  # behind the one string, of 8 letters
+    assert data[free : free + 2] == b"\0\0"
+    data[free + 8 : free + 16] = length.to_bytes(8, "little")
+    path.write_bytes(data)
+    with h5py.File(path, "r") as file, pytest.raises(ValueError, match="a damaged heap of strings"):
+        refuse_foreign_storage(file)

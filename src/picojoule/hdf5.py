@@ -1,11 +1,14 @@
 """HDF5 files by strangers: what a file declares is checked before any of it is read.
 
 A file of a kilobyte can name other files to read (external storage, links, virtual data sets) and can
-declare gigabytes (compression, fill values). Readers call :func:`refuse_foreign_storage` first.
+declare gigabytes (compression, fill values). The HDF5 library trusts the heaps that hold strings, and loops
+for ever where one leads nowhere. Readers call :func:`refuse_foreign_storage` first.
 """
 
 from __future__ import annotations
 
+import mmap
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 _FLOOR_BYTES = 256 * 2**20
 _TIMES_ITS_SIZE = 16
 _DEEPEST = 64
+_HEAP = b"GCOL\x01\0\0\0"
 
 
 def size_limit(path: str | Path) -> int:
@@ -23,7 +27,7 @@ def size_limit(path: str | Path) -> int:
 def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
     """Raise unless everything in the file is stored in it, once, and no larger than the limit.
 
-    Only headers are read, no data. Elements of variable length (strings, ragged arrays) count 8 bytes
+    Only headers and the frame of the heaps are read, no data. Elements of variable length (strings, ragged arrays) count 8 bytes
     each: each is at most as long as the file, so read them one by one where there are many.
 
     Args:
@@ -32,10 +36,11 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
 
     Raises:
         ValueError: a link leads elsewhere, a data set lies in other files, the declared sizes exceed
-            the limit, groups contain one another, or a header is damaged. The message names the file
+            the limit, groups contain one another, or a header or heap is damaged. The message names the file
             and the place in it.
     """
     limit = size_limit(file.filename) if limit is None else limit
+    _check_heaps(file)
     declared = 0
     for place, part in _parts(file):
         if not hasattr(part, "dtype"):
@@ -54,6 +59,29 @@ def refuse_foreign_storage(file: Any, limit: int | None = None) -> None:
                 f"brings the declared size to {declared:,} bytes, and the file may unfold to {limit:,}",
                 "Store the data without compression if they are really that large.",
             )
+
+
+def _check_heaps(file: Any) -> None:
+    """Follow each heap from object to object, as the library will: every step must lead on, and stay inside."""
+    if file.id.get_create_plist().get_sizes() != (8, 8):
+        raise _refusal(file, "/", "has addresses or lengths that are not 8 bytes", "Write it anew.")
+    path = Path(file.filename)
+    with path.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = data.find(_HEAP)
+        while start >= 0:
+            (size,) = struct.unpack_from("<Q", data[start + 8 : start + 16].ljust(8, b"\0"))
+            end, place = start + size, start + 16
+            while 16 <= end - place:
+                index, length = struct.unpack_from(
+                    "<H6xQ", data[place : place + 16].ljust(16, b"\0")
+                )
+                step = (
+                    16 + (length + 7) // 8 * 8 if index else length
+                )  # free space counts its header
+                if step < 16 or place + step > end or end > len(data):
+                    raise _refusal(file, "/", "has a damaged heap of strings", "Fetch it again.")
+                place += step
+            start = data.find(_HEAP, max(end, start + 1))
 
 
 def _parts(file: Any) -> Iterator[tuple[str, Any]]:

@@ -52,11 +52,13 @@ class _Reader:
 
     def node(self, name: str, group: Any) -> nir.NIRNode:
         kind = self._value(name, "type", group)
+        if not isinstance(kind, str):
+            raise unreadable(self._where(name, None), "has a 'type' that is no text")
         where = self._where(name, kind)
         if kind == "NIRGraph":
             return self._graph(name, where, group)
-        if not hasattr(nir, str(kind)) or not isinstance(kind, str):
-            raise unreadable(where, "has no type of NIR's")
+        if not hasattr(nir, kind):
+            raise unreadable(where, "has a 'type' that is none of NIR's")
         if kind not in KINDS:
             raise NotImplementedError(
                 f"from_nir: {self._path}: node {name!r} has type {kind}, which no layer here can stand for."

@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 import nir
 
 from picojoule.convert.nir.fields import unreadable
-from picojoule.convert.nir.shapes import check_edges
+from picojoule.convert.nir.shapes import check_shapes
 
 NEURONS = ("IF", "LIF", "CubaLIF", "LI", "CubaLI")
 FEEDBACK = ("Linear", "Affine")
@@ -58,7 +58,7 @@ def plan_of(graph: nir.NIRGraph, source: str = "") -> Plan:
             "Linear or Affine from its output back to it can be read."
         ) from error
     _check_connected(source, folded, sources)
-    check_edges(source, folded, edges)
+    check_shapes(source, folded, sources)
     return Plan({name: folded[name] for name in order}, sources)
 
 
@@ -66,18 +66,17 @@ def _check_connected(
     source: str, nodes: Mapping[str, nir.NIRNode | Recurrent], sources: dict[str, list[str]]
 ) -> None:
     used = {before for names in sources.values() for before in names}
-    for name, node in nodes.items():
-        kind = type(node).__name__
-        if kind != "Input" and not sources[name]:
-            raise unreadable(
-                f"{source}node {name!r} ({kind})", "gets no input", "The graph lacks an edge to it."
-            )
-        if kind != "Output" and name not in used:
-            raise unreadable(
-                f"{source}node {name!r} ({kind})",
-                "gives its output to nobody",
-                "The graph lacks an edge from it.",
-            )
+    deaf = [name for name, node in nodes.items() if not sources[name] and not _is(node, "Input")]
+    mute = [name for name, node in nodes.items() if name not in used and not _is(node, "Output")]
+    faults = {"gets no input": (deaf, "to"), "gives its output to nobody": (mute, "from")}
+    for fault, (names, way) in faults.items():
+        for name in names:
+            where = f"{source}node {name!r} ({type(nodes[name]).__name__})"
+            raise unreadable(where, fault, f"The graph lacks an edge {way} it.")
+
+
+def _is(node: nir.NIRNode | Recurrent, kind: str) -> bool:
+    return type(node).__name__ == kind
 
 
 def _without_subgraphs(
