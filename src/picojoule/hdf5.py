@@ -71,7 +71,7 @@ def _check_heaps(file: Any) -> None:
         while start >= 0:
             (size,) = struct.unpack_from("<Q", data[start + 8 : start + 16].ljust(8, b"\0"))
             end, place = start + size, start + 16
-            while 16 <= end - place:
+            while end - place >= 16:
                 index, length = struct.unpack_from(
                     "<H6xQ", data[place : place + 16].ljust(16, b"\0")
                 )

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def test_names_are_data(tmp_path: Path) -> None:
     chain |= {name: nir.Scale(np.array([2.0, 1.0])) for name in hostile}
     chain |= {"out": nir.Output({"output": np.array([2])})}
     names = list(chain)
-    edges = [*zip(names[:-1], names[1:], strict=True), ("in", hostile[1])]
+    edges = [*pairwise(names), ("in", hostile[1])]
     model = picojoule.from_nir(nir.NIRGraph(chain, edges, type_check=False))
     # all factors of 2 for the input, and from the second on for the input that skips the first
     assert model(torch.ones(1, 1, 2)).flatten().tolist() == [2.0**7 + 2.0**6, 2.0]
