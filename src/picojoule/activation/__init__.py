@@ -7,6 +7,7 @@ from picojoule.activation.reset_mechanism import (
     MembraneSubtract,
     NeuronState,
     ResetFunction,
+    WholeStates,
 )
 from picojoule.activation.spike_generation import (
     MaxSpike,
@@ -41,4 +42,5 @@ __all__ = [
     "SpikeFunction",
     "StochasticRounding",
     "SurrogateGradient",
+    "WholeStates",
 ]

@@ -101,3 +101,27 @@ class MembraneHold:
         mark = torch.finfo(v_mem.dtype).min / 4
         held = torch.where(v_mem < -math.sqrt(-mark), self.reset_value, v_mem)
         return {**state, "v_mem": torch.where(spikes != 0, mark, held)}
+
+
+@dataclass(frozen=True)
+class WholeStates:
+    """A reset after which the potential and the synaptic current are cut to whole numbers, towards zero.
+
+    So that a leaking neuron keeps to whole numbers as chips do. The gradient passes as if nothing was cut.
+
+    Args:
+        reset: what a spike does before.
+
+    Example:
+        >>> reset = WholeStates(MembraneSubtract())
+        >>> reset(torch.tensor([1.0, 0.0]), {"v_mem": torch.tensor([12.7, -3.9])}, 10.0)
+        {'v_mem': tensor([ 2., -3.])}
+    """
+
+    reset: ResetFunction = MembraneSubtract()
+
+    def __call__(
+        self, spikes: Tensor, state: NeuronState, spike_threshold: Tensor | float
+    ) -> NeuronState:
+        after = self.reset(spikes, state, spike_threshold)
+        return {name: x + (x.trunc() - x).detach() for name, x in after.items()}

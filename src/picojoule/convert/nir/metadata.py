@@ -40,12 +40,16 @@ def unpacked(metadata: object) -> dict[str, Any] | None:
 
 
 def plain(value: Any) -> Any:
-    """A tensor as nested lists, anything else as it is."""
-    return value.detach().cpu().tolist() if isinstance(value, Tensor) else value
+    """A tensor as nested lists, a part in a part by its description, anything else as it is."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().tolist()
+    return described(value) if dataclasses.is_dataclass(value) else value
 
 
 def tensor(value: Any) -> Any:
-    """Nested lists as a tensor, anything else as it is."""
+    """What `plain` made plain."""
+    if isinstance(value, dict):
+        return built(value)
     return torch.tensor(value) if isinstance(value, list) else value
 
 

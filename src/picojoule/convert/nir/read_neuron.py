@@ -18,6 +18,7 @@ from picojoule.activation import (
     ResetFunction,
     SingleSpike,
     SpikeFunction,
+    WholeStates,
 )
 from picojoule.convert.nir.arrays import Array
 from picojoule.convert.nir.metadata import built, tensor, unpacked
@@ -219,8 +220,8 @@ def _layer(
     if squeezed:
         arguments |= reading.squeeze
     layer: LIF = plain_or_squeezed[squeezed](**arguments)
-    if isinstance(layer.reset_fn, MembraneHold):
-        layer.impl = "reference"  # no kernel knows this reset
+    if isinstance(layer.reset_fn, MembraneHold | WholeStates):
+        layer.impl = "reference"  # no kernel knows these resets
     _set_exactly(layer, lost if as_alpha else {}, shapes)
     return layer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
+from picojoule.convert.settled import settled
 from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime, reset_states
 
 INPUT, OUTPUT = "input", "output"
@@ -79,7 +79,7 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
     Raises:
         NotImplementedError: the module computes with something other than layers and sums.
     """
-    root = copy.deepcopy(module).eval()
+    root = settled(module).eval()
     if _Tracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
     graph = _traced(root)
