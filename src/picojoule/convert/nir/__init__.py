@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from picojoule.activation import ResetFunction, SpikeFunction
-from picojoule.convert.nir.time_step import Discretisation, TimeStep
+from picojoule.convert.nir.time_step import Discretisation
 from picojoule.extras import extra
 
 if TYPE_CHECKING:
     import nir
+
+    from picojoule.convert.nir.targets import TargetName
 
 __all__ = ["from_nir", "to_nir"]
 
@@ -22,8 +24,9 @@ def to_nir(
     sample_data: Tensor,
     model_name: str = "model",
     *,
-    dt: float = 1e-4,
-    discretisation: Discretisation = "euler",
+    dt: float | None = None,
+    discretisation: Discretisation | None = None,
+    target: TargetName | None = None,
 ) -> nir.NIRGraph:
     r"""The NIR graph of a network; `nir.write(path, graph)` makes a file of it.
 
@@ -50,11 +53,21 @@ def to_nir(
         module: the network; it and its states stay as they are.
         sample_data: an input for it, which gives the shapes.
         model_name: name of the node if `module` is a single layer.
-        dt: length of a time step in seconds.
-        discretisation: how a reader turns time constants into steps.
+        dt: length of a time step in seconds; 1e-4, or what the target takes for given.
+        discretisation: how a reader turns time constants into steps; "euler", or as the target does.
+        target: a program whose reader turns the graph into the same spikes, or else the layer that it cannot read
+            so is named. Picojoule reads such a graph as any foreign one: see the table of `from_nir`.
+
+            | target | reads |
+            |---|---|
+            | "norse" | `norse.torch.from_nir(graph, dt=1e-3)` |
+            | "sinabs" | `sinabs.from_nir(graph, batch_size)`; several spikes a step, subtraction |
+            | "snntorch" | `snntorch.import_nir.import_from_nir(graph)` |
+            | "spikingjelly" | `spikingjelly.activation_based.nir_exchange.import_from_nir(graph, dt=1e-4)` |
 
     Raises:
-        NotImplementedError: NIR cannot carry it; the message names the layer and the attribute.
+        NotImplementedError: NIR, or the target, cannot carry it; the message names the layer and the attribute.
+        ValueError: there is no such target, or it takes other time steps.
         ImportError: nir is not installed.
 
     Example:
@@ -69,8 +82,11 @@ def to_nir(
     Source: Pedersen et al. 2024, Neuromorphic intermediate representation, Nature Communications 15.
     """
     with extra("nir"):
+        from picojoule.convert.nir.targets import step_for, target_called
         from picojoule.convert.nir.write import graph_of
-    return graph_of(module, sample_data, model_name, TimeStep(dt, discretisation))
+    reader = None if target is None else target_called(target)
+    step = step_for(reader, dt, discretisation)
+    return graph_of(module, sample_data, model_name, step, reader)
 
 
 def from_nir(

@@ -10,6 +10,7 @@ from picojoule.convert.nir.metadata import packed
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
 from picojoule.convert.nir.simplify import bridged
+from picojoule.convert.nir.targets import Target, node_for
 from picojoule.convert.nir.time_step import TimeStep
 from picojoule.convert.nir.trace import INPUT, OUTPUT, Call, Trace, trace
 from picojoule.convert.nir.write_layer import layer_node
@@ -27,7 +28,11 @@ NEURON_AXES = {
 
 
 def graph_of(
-    module: nn.Module, sample_data: Tensor, model_name: str, step: TimeStep
+    module: nn.Module,
+    sample_data: Tensor,
+    model_name: str,
+    step: TimeStep,
+    target: Target | None = None,
 ) -> nir.NIRGraph:
     """The NIR graph; `picojoule.to_nir` says the rest."""
     traced = trace(module, sample_data, model_name)
@@ -46,6 +51,9 @@ def graph_of(
         )
     given = traced.calls[first].input_shape[leading[first] :]
     result = traced.calls[last].output_shape[leading[last] :]
+    if target is not None:
+        for name, call in traced.calls.items():
+            nodes[name] = node_for(target, call.path, call.module, nodes[name], step)
     edges = traced.edges
     for name in shifts:
         if (nodes[name].scale == 1).all():
@@ -58,7 +66,7 @@ def graph_of(
             OUTPUT: nir.Output({"output": np.array(result)}),
         },
         edges=edges,
-        metadata=packed(dt=step.dt, discretisation=step.discretisation),
+        metadata={} if target else packed(dt=step.dt, discretisation=step.discretisation),
         # NIR takes the channels of a grouped convolution from its weight, and finds a mismatch
         type_check=all(getattr(call.module, "groups", 1) == 1 for call in traced.calls.values()),
     )
@@ -112,9 +120,19 @@ def _leading_axes(traced: Trace) -> dict[str, int]:
 
 
 def _of_neighbours(name: str, traced: Trace, known: dict[str, int]) -> int | None:
-    before = [known[a] for a, b in traced.edges if b == name and a in known]
-    after = [known[b] for a, b in traced.edges if a == name and b in known]
-    return next(iter((*before, *after)), None)
+    """What is left of the axes once those of the neurons, which a neighbour knows, are counted.
+
+    Inside a Repeat, batch and time are one axis, and two outside.
+    """
+    call = traced.calls[name]
+    for a, b in traced.edges:
+        if b == name and a in known:
+            neurons = len(traced.calls[a].output_shape) - known[a]
+            return len(call.input_shape) - neurons
+        if a == name and b in known:
+            neurons = len(traced.calls[b].input_shape) - known[b]
+            return len(call.output_shape) - neurons
+    return None
 
 
 def _own_axes(call: Call) -> int | None:
