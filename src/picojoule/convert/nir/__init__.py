@@ -56,7 +56,7 @@ def to_nir(
         dt: length of a time step in seconds; 1e-4, or what the target takes for given.
         discretisation: how a reader turns time constants into steps; "euler", or as the target does.
         target: a program whose reader turns the graph into the same spikes, or else the layer that it cannot read
-            so is named. Picojoule reads such a graph as any foreign one: see the table of `from_nir`.
+            so is named. Picojoule reads such a graph, too.
 
             | target | reads |
             |---|---|

@@ -57,7 +57,7 @@ TARGETS = {
     target.name: target
     for target in (
         Target("norse", 1e-3, _COMMON | {"CubaLIF", "SumPool2d"}, above=True),
-        Target("sinabs", 1.0, _COMMON | {"LI", "SumPool2d"}, True, "exponential", multi=True),
+        Target("sinabs", 1.0, _COMMON | {"SumPool2d"}, True, "exponential", multi=True),
         Target(
             "snntorch",
             1e-4,
@@ -183,13 +183,11 @@ def _neuron(
 ) -> nir.NIRNode:
     kind = type(node).__name__
     gain: Array | float = 1.0  # of the input, in the layer over in the reader
-    if kind == "LI" and layer.norm_input:
-        raise _cannot(target, where, layer, "norm_input=True", "Scale the output in its place.")
-    if kind in ("LIF", "LI"):
+    if kind == "LIF":
         lost = step.lost(node.tau, where)
-        gain, node.r = node.r * lost, _read_gain(target, node.tau, step)
-        if target.name == "norse":
-            gain = gain / lost
+        unit = target.name == "norse"  # it reads every r as 1, others an input of 1 as adding 1
+        gain = node.r if unit else node.r * lost
+        node.r = np.ones_like(lost) if unit else 1 / lost
     if kind == "CubaLIF":
         lost, lost_syn = step.lost(node.tau_mem, where), step.lost(node.tau_syn, where)
         gain = node.r * lost * node.w_in * lost_syn
@@ -207,12 +205,6 @@ def _neuron(
     if target.uniform and any(tau is not None and np.unique(tau).size > 1 for tau in taus):
         raise _cannot(target, where, layer, "different time constants", "Use one a layer.")
     return node
-
-
-def _read_gain(target: Target, tau: Array, step: TimeStep) -> Array:
-    """The `r` that the reader takes for an input of 1 adding 1 (in Norse: adding its share lost)."""
-    unit = target.name in ("norse", "sinabs")
-    return np.ones_like(tau) if unit else np.asarray(tau / step.dt)
 
 
 def _integrator(target: Target, node: nir.NIRNode, step: TimeStep) -> nir.NIRNode:

@@ -66,7 +66,7 @@ def graph_of(
             OUTPUT: nir.Output({"output": np.array(result)}),
         },
         edges=edges,
-        metadata={} if target else packed(dt=step.dt, discretisation=step.discretisation),
+        metadata=packed(dt=step.dt, discretisation=step.discretisation),
         # NIR takes the channels of a grouped convolution from its weight, and finds a mismatch
         type_check=all(getattr(call.module, "groups", 1) == 1 for call in traced.calls.values()),
     )
