@@ -200,7 +200,7 @@ def test_truncated_and_foreign_files(sound: Path, tmp_path: Path) -> None:
     whole = sound.read_bytes()
     for damaged in (b"", b"not HDF5", whole[: len(whole) // 2], whole[:-1]):
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=f"from_nir: {path} is no HDF5 file"):
+        with pytest.raises(ValueError, match=f"from_nir: {path} is no NIR file, or a damaged one"):
             picojoule.from_nir(path)
     with h5py.File(path, "w") as file:
         file["other"] = 1.0

@@ -31,7 +31,7 @@ def read_file(path: Path) -> nir.NIRNode:
         file = h5py.File(path, "r")
     except Exception as error:
         raise ValueError(
-            f"from_nir: {path} is no HDF5 file, or a damaged one ({error}). Fetch it again."
+            f"from_nir: {path} is no NIR file, or a damaged one ({error}). Fetch it again."
         ) from error
     with file:
         refuse_foreign_storage(file)
