@@ -8,16 +8,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
+import picojoule
 from picojoule.activation import MembraneReset, MembraneSubtract, SingleSpike
+from picojoule.budget import SynopsLimit
 from picojoule.convert import discretize, plan_discretization
 from picojoule.layers import (
+    ALIF,
     IAF,
     LIF,
     ExpLeak,
     FlattenTime,
     IAFRecurrent,
     IAFSqueeze,
+    LIFRecurrent,
     Merge,
     Repeat,
     SumPool2d,
@@ -253,9 +258,9 @@ def test_the_original_stays() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: [linear([[1.0]]), LIF(tau_mem=5.0)], r"'1' \(LIF\) has potentials or currents that decay"),
-        (lambda: [linear([[1.0]]), IAF(tau_syn=5.0)], r"'1' \(IAF\) has potentials or currents that decay"),
-        (lambda: [linear([[1.0]]), ExpLeak(tau_mem=5.0)], r"'1' \(ExpLeak\) has potentials"),
+        (lambda: [linear([[1.0]]), ALIF(5.0, 5.0)], r"'1' \(ALIF\) is no IAF or LIF"),
+        (lambda: [linear([[1.0]]), LIF(torch.tensor([5.0, 6.0]))], "neurons of different tau_mem"),
+        (lambda: [linear([[1.0]]), ExpLeak(tau_mem=5.0)], r"'1' \(ExpLeak\) does not spike"),
         (lambda: [linear([[1.0]]), IAF(spike_fn=None)], r"'1' \(IAF\) does not spike"),
         (lambda: [linear([[1.0]]), IAF(reset_fn=lambda s, state, th: state)], "whose units are unknown"),
         (lambda: [IAF()], r"'0' \(IAF\) has no weighted layer of its own"),
@@ -293,11 +298,100 @@ def test_numbers_out_of_range_are_named() -> None:
         ValueError, match=r"torch.float16 does not hold .*state_bits=16; call model.float"
     ):
         discretize(nn.Sequential(linear([[1.0]]), IAF()).half())
-    with pytest.raises(ValueError, match="weight of '0' is computed"):
-        discretize(nn.Sequential(nn.utils.parametrizations.weight_norm(linear([[1.0]])), IAF()))
     with pytest.raises(ValueError, match="threshold of '1' would be rounded to 0"):
         discretize(nn.Sequential(linear([[1000.0]]), IAF()))
     with pytest.raises(ValueError, match="weights of '0' are all zero"):
         discretize(nn.Sequential(linear([[0.0]]), IAF()))
     with pytest.raises(ValueError, match="weights of a layer are not finite"):
         discretize(nn.Sequential(linear([[float("nan")]]), IAF()))
+
+
+LEAKING = {
+    "norm_input": lambda: LIF(4.0),
+    "no norm_input": lambda: LIF(torch.tensor([3.0, 8.0]), norm_input=False),
+    "synapses": lambda: LIF(4.0, tau_syn=2.0, min_v_mem=-0.5),
+    "one spike, to zero": lambda: LIF(4.0, spike_fn=SingleSpike, reset_fn=MembraneReset(-0.1)),
+    "recurrent": lambda: LIFRecurrent(4.0, linear([[0.1, -0.3], [0.2, 0.1]], [0.1, 0.0])),
+    "IAF with synapses": lambda: IAF(tau_syn=2.0),
+}
+
+
+@pytest.mark.parametrize("name", LEAKING)
+def test_a_leaking_neuron_keeps_to_whole_numbers_and_to_its_spikes(name: str) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        linear([[1.5, -0.25, 2.0], [0.75, 2.5, -1.0]], [0.2, 0.1]), LEAKING[name]()
+    )
+    data = spikes(2, 200, 3)
+    model(data[:, :7])  # potentials to begin with
+    whole = discretize(model, 16, 22, 16)
+    expected, got = model(data), whole(data)
+    assert expected.any()
+    assert (expected != got).float().mean() < 0.05  # but for rounding, which an IAF adds up
+    for state in whole[1].states().values():
+        assert torch.equal(state, state.round())
+    threshold = whole[1].spike_threshold
+    assert torch.equal(threshold, threshold.round())
+    # a step by hand: weights in, leak, cut
+    alpha, before = whole[1].alpha_mem_calculated, whole[1].v_mem
+    if name == "no norm_input":
+        v = alpha * before + whole[0](data[:, 0])
+        fired = torch.div(v, threshold, rounding_mode="floor").clamp(min=0)
+        assert torch.equal(whole(data[:, :1])[:, 0], fired)
+        assert torch.equal(whole[1].v_mem, (v - fired * threshold).trunc())
+
+
+def test_a_discretised_leaking_neuron_goes_through_nir() -> None:
+    torch.manual_seed(0)
+    model = discretize(nn.Sequential(nn.Linear(3, 2), LIF(4.0, spike_threshold=0.2)), 6, 12, 6)
+    data = spikes(2, 50, 3) * 3
+    again = picojoule.from_nir(picojoule.to_nir(model, data))
+    picojoule.reset_states(model)
+    expected = model(data)
+    assert expected.any()
+    assert torch.equal(again(data), expected)
+
+
+def pruned_by_mask(layer: nn.Linear) -> nn.Linear:
+    prune.l1_unstructured(layer, "weight", amount=4)
+    return prune.l1_unstructured(layer, "bias", amount=1)
+
+
+COMPUTED = {
+    "pruned": pruned_by_mask,
+    "weight_norm": nn.utils.parametrizations.weight_norm,
+    "orthogonal": nn.utils.parametrizations.orthogonal,
+}
+
+
+@pytest.mark.parametrize("how", COMPUTED)
+def test_computed_weights_need_no_detour(how: str) -> None:
+    model = nn.Sequential(
+        COMPUTED[how](nn.Linear(3, 3)), IAF(spike_threshold=0.3), nn.Linear(3, 2), IAF()
+    )
+    data = spikes(1, 50, 3)
+    model(data).sum().backward()  # after which deepcopy of a pruned layer fails
+    with torch.no_grad():
+        plain = nn.Sequential(linear(model[0].weight.tolist(), model[0].bias.tolist()), *model[1:])
+    picojoule.reset_states(model)
+    whole, expected = discretize(model), discretize(plain)
+    assert type(whole[0]) is nn.Linear
+    assert torch.equal(whole[0].weight, expected[0].weight)
+    assert torch.equal(whole[0].weight == 0, model[0].weight == 0) or how != "pruned"
+    again = picojoule.from_nir(picojoule.to_nir(model, data))
+    assert torch.equal(again(data), model(data))
+    assert "weight" not in model[0]._parameters  # the model stays as it was
+
+
+def test_what_the_budget_pruned_needs_no_detour() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 50), IAF(), nn.Linear(50, 2), IAF())
+    monitor = picojoule.Monitor(model, weights="nonzero", detail=("channel",)).attach()
+    data = torch.ones(1, 10, 20)
+    picojoule.budget.prune(monitor, lambda: model(data), SynopsLimit(bound=500.0))
+    monitor.detach()
+    picojoule.reset_states(model)
+    whole = discretize(model)
+    assert (whole[0].weight == 0).sum() >= (model[0].weight == 0).sum() > 0
+    again = picojoule.from_nir(picojoule.to_nir(model, data))
+    assert torch.equal(again(data), model(data))

@@ -254,7 +254,6 @@ def double_spikes(spikes: Tensor, state: dict[str, Tensor], threshold: Any) -> d
             (5, 1, 4, 4),
             ["'0' (Conv2d)", "padding_mode='circular'"],
         ),
-        (nn.Conv2d(1, 1, 2, padding="same"), (5, 1, 4, 4), ["'0' (Conv2d)", "padding='same'"]),
         (SumPool2d(2, ceil_mode=True), (5, 1, 5, 5), ["'0' (SumPool2d)", "ceil_mode"]),
         (nn.AvgPool2d(2, ceil_mode=True), (5, 1, 5, 5), ["'0' (AvgPool2d)", "ceil_mode"]),
         (

@@ -95,7 +95,7 @@ def test_graphs_that_cannot_be_ordered_are_refused() -> None:
 
     with pytest.raises(NotImplementedError, match="form a cycle"):
         picojoule.from_nir(graph(("in", "a"), ("a", "b"), ("b", "a"), ("b", "out")))
-    with pytest.raises(ValueError, match="nothing arrives at node 'b'"):
+    with pytest.raises(ValueError, match=r"node .b. \(Linear\) gets no input"):
         picojoule.from_nir(graph(("in", "a"), ("a", "out"), ("b", "out")))
     nodes["in2"] = nodes["in"]
     with pytest.raises(NotImplementedError, match=r"Input nodes \['in', 'in2'\]"):
@@ -103,10 +103,10 @@ def test_graphs_that_cannot_be_ordered_are_refused() -> None:
 
 
 def test_what_has_no_layer_is_named() -> None:
-    with pytest.raises(NotImplementedError, match="node 'threshold' has type Threshold"):
+    with pytest.raises(NotImplementedError, match=r"node .threshold. \(Threshold\) has type"):
         picojoule.from_nir(graph_of(nir.Threshold(threshold=np.ones(2))))
     tau, r, leak, threshold = arrays(1e-4, 1.0, 0.0, 1.0)
-    with pytest.raises(ValueError, match="lif has a time constant"):
+    with pytest.raises(ValueError, match=r"node .lif. \(LIF\) has a time constant"):
         picojoule.from_nir(graph_of(nir.LIF(tau=tau, r=r, v_leak=leak, v_threshold=threshold)))
     node = nir.IF(r=np.ones(2), v_threshold=np.ones(2), v_reset=np.array([0.0, 0.5]))
     with pytest.raises(NotImplementedError, match="different v_reset"):

@@ -138,7 +138,7 @@ class Calls(nn.Module):
         (Calls(lambda x: x.amax(-1)), "amax"),
         (Calls(lambda x: torch.maximum(x, -x)), "maximum"),
         (Calls(lambda x: F.threshold(x, 0.0, 0.0)), "threshold"),
-        (Calls(lambda x: torch.where(x > 0, x, 0.0)), "where"),
+        (Calls(lambda x: torch.where(x > 0, x, 0.0)), "gt"),
         (Calls(abs), "abs"),
     ],
 )

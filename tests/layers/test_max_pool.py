@@ -180,3 +180,30 @@ def test_inputs_that_do_not_fit_are_named(data: Tensor, error: type, text: str) 
 def test_sizes_out_of_range_are_named(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="expected sizes >= 1 and four paddings"):
         SpikingMaxPooling2dLayer(**arguments)
+
+
+def test_exact_output_has_fired_as_often_as_the_foremost_input_at_any_time() -> None:
+    data = torch.randint(0, 3, (2, 20, 3, 5, 6)).float()
+    layer = SpikingMaxPooling2dLayer((3, 2), strides=(2, 1), padding=(1, 1, 1, 0), exact=True)
+    whole = layer(data)
+    counts = torch.nn.functional.pad(data.cumsum(1).flatten(0, 1), (1, 1, 1, 0))
+    expected = torch.nn.functional.max_pool2d(counts, (3, 2), (2, 1)).unflatten(0, (2, 20))
+    assert torch.equal(whole.cumsum(1), expected)
+    assert (whole >= 0).all()
+    layer.reset_states()
+    halves = torch.cat([layer(data[:, :7]), layer(data[:, 7:])], 1)
+    assert torch.equal(halves, whole)
+
+
+def test_exact_pools_currents_of_either_sign_and_a_border_never_wins() -> None:
+    data = -torch.rand(1, 4, 1, 2, 2)
+    layer = SpikingMaxPooling2dLayer(2, padding=(1, 1, 1, 1), exact=True)
+    torch.testing.assert_close(layer(data), data)
+
+
+def test_exact_gradients_flow_through_the_counts() -> None:
+    # the left input is foremost in the end: every of its spikes counts, no other
+    data = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]).reshape(1, 3, 1, 1, 2)
+    data.requires_grad_()
+    SpikingMaxPooling2dLayer((1, 2), exact=True)(data).sum().backward()
+    assert data.grad.flatten().tolist() == [1, 0, 1, 0, 1, 0]

@@ -11,7 +11,13 @@ import torch
 from torch import Tensor, nn
 
 import picojoule
-from picojoule.activation import MembraneReset, MembraneSubtract, MultiSpike, SingleSpike
+from picojoule.activation import (
+    MembraneHold,
+    MembraneReset,
+    MembraneSubtract,
+    MultiSpike,
+    SingleSpike,
+)
 from picojoule.layers import LIF
 
 with warnings.catch_warnings():
@@ -54,8 +60,8 @@ def read(graph: nir.NIRGraph, tmp_path: Path, data: Tensor, **options: Any) -> T
 def snn_cell(kind: str, reset: str, **options: Any) -> nn.Module:
     recurrent = {"all_to_all": True, "linear_features": N} if kind.startswith("R") else {}
     decays = {"beta": 0.9 if recurrent else torch.full((N,), 0.9)}
-    if kind == "Synaptic":
-        decays["alpha"] = torch.full((N,), 0.7)
+    if kind.endswith("Synaptic"):
+        decays["alpha"] = 0.7 if recurrent else torch.full((N,), 0.7)
     return getattr(snntorch, kind)(
         **decays,
         **recurrent,
@@ -66,21 +72,42 @@ def snn_cell(kind: str, reset: str, **options: Any) -> nn.Module:
     )
 
 
-@pytest.mark.parametrize("kind", ["Leaky", "Synaptic", "RLeaky"])
-def test_snntorch_with_reset_to_zero(kind: str, tmp_path: Path, data: Tensor) -> None:
-    net = nn.Sequential(nn.Linear(N, N), snn_cell(kind, "zero", reset_delay=False))
+SNN_RESETS = {
+    ("zero", True): MembraneHold(),
+    ("zero", False): MembraneReset(),
+    ("subtract", True): MembraneSubtract(0.8 / 0.9),
+    ("subtract", False): MembraneSubtract(),
+    ("none", True): MembraneSubtract(0.0),
+    ("none", False): MembraneSubtract(0.0),
+}
+
+
+SNN_CELLS = [
+    (kind, *reset)
+    for kind in ("Leaky", "Synaptic", "RLeaky", "RSynaptic")
+    for reset in SNN_RESETS
+    # its own forward fails; potentials reach two thresholds
+    if not (kind == "RSynaptic" and not reset[1])
+    and not (kind != "Leaky" and reset == ("subtract", False))
+]
+
+
+@pytest.mark.parametrize(("kind", "reset", "delay"), SNN_CELLS)
+def test_snntorch_with_each_reset(
+    kind: str, reset: str, delay: bool, tmp_path: Path, data: Tensor
+) -> None:
+    net = nn.Sequential(nn.Linear(N, N), snn_cell(kind, reset, reset_delay=delay))
+    with torch.no_grad():
+        net[0].weight.mul_(0.3)  # no potential reaches two thresholds
     expected = stepwise(net, data)  # first: the export leaves its sample in the states
     graph = snntorch_export.export_to_nir(net, data[:, 0], ignore_dims=[0])
-    assert torch.equal(read(graph, tmp_path, data), expected)
-
-
-@pytest.mark.parametrize("kind", ["Leaky", "RLeaky"])
-def test_snntorchs_delayed_subtraction(kind: str, tmp_path: Path, data: Tensor) -> None:
-    net = nn.Sequential(nn.Linear(N, N), snn_cell(kind, "subtract"))
-    expected = stepwise(net, data)
-    graph = snntorch_export.export_to_nir(net, data[:, 0], ignore_dims=[0])
-    spikes = read(graph, tmp_path, data, reset_fn=MembraneSubtract(0.8 / 0.9))
+    holds = (reset, delay) == ("zero", True) and kind != "Leaky"
+    told = {} if (reset, delay) == ("zero", True) else {"reset_fn": SNN_RESETS[reset, delay]}
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        spikes = read(graph, tmp_path, data, **told)
     assert torch.equal(spikes, expected)
+    assert holds == any("how a neuron resets" in str(note.message) for note in notes)
 
 
 def norse_net(cell: nn.Module) -> nn.Module:

@@ -2,10 +2,12 @@
 
 from picojoule.activation.quantize import Quantize, StochasticRounding
 from picojoule.activation.reset_mechanism import (
+    MembraneHold,
     MembraneReset,
     MembraneSubtract,
     NeuronState,
     ResetFunction,
+    WholeStates,
 )
 from picojoule.activation.spike_generation import (
     MaxSpike,
@@ -26,6 +28,7 @@ __all__ = [
     "Gaussian",
     "Heaviside",
     "MaxSpike",
+    "MembraneHold",
     "MembraneReset",
     "MembraneSubtract",
     "MultiGaussian",
@@ -39,4 +42,5 @@ __all__ = [
     "SpikeFunction",
     "StochasticRounding",
     "SurrogateGradient",
+    "WholeStates",
 ]

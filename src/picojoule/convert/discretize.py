@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from picojoule.activation import MembraneReset, MembraneSubtract
+from picojoule.activation import MembraneReset, MembraneSubtract, WholeStates
 from picojoule.convert.discretize_plan import Bits, LayerScale, plan_discretization
 from picojoule.convert.graph import replace_everywhere
+from picojoule.convert.layer_pairs import leaks
+from picojoule.convert.settled import settled
 from picojoule.layers import SumPool2d
 
 
@@ -27,12 +28,15 @@ def discretize(
 
         W' = round(scale * W);  the same for biases, threshold, lower bound, reset and potential
 
-    with one scale for a weighted layer and the integrate-and-fire layer behind it, so that the layer's
+    with one scale for a weighted layer and the spiking layer behind it, so that the layer's
     spikes are those of the original but for rounding. :func:`plan_discretization` tells the scales.
     Numbers stay in the model's floating-point type. Whole numbers come in (spikes) and go out.
 
     - A neuron without a lower bound stays without, or gets the lowest number of its width,
       `-2^(state_bits - 1)`, with `saturate=True`, as sinabs does it and chips do.
+    - A LIF leaks as it did, and cuts its states to whole numbers, towards zero, at the end of each step
+      (:class:`picojoule.activation.WholeStates`). `norm_input` goes into the weights in front of it.
+    - Weights that are computed (pruned, normalised, parametrised) become plain parameters; zeros stay zeros.
     - The threshold, and with it `MembraneSubtract()`, is rounded; `subtract_value` and `reset_value` too.
     - A plain `AvgPool2d` becomes a `SumPool2d`; the window's size goes into the next weights
       or thresholds, before rounding.
@@ -50,9 +54,9 @@ def discretize(
 
     Raises:
         ValueError: a width is out of range or exceeds what the model's dtype holds exactly; weights are
-            shared, computed or all zero; or a threshold would become 0.
-        NotImplementedError: a layer cannot be carried over (leaking neurons, activations other than
-            ReLU, two weighted layers in a row, padded average poolings); the message names it.
+            shared or all zero; or a threshold would become 0.
+        NotImplementedError: a layer cannot be carried over (neurons that adapt or do not fire, activations other
+            than ReLU, two weighted layers in a row, padded average poolings); the message names it.
 
     Warns:
         UserWarning: something other than the weights sets a scale, and they lose a bit or more.
@@ -69,7 +73,7 @@ def discretize(
     poolings.
     """
     plan = plan_discretization(model, weight_bits, state_bits, bias_bits)
-    whole = copy.deepcopy(model)
+    whole = settled(model)
     for item in plan.scales:
         _round_pair(whole, item, plan.bits)
         if saturate and item.pair.neuron is not None:
@@ -88,10 +92,11 @@ def _round_pair(model: nn.Module, item: LayerScale, bits: Bits) -> None:
             _round_in_place(layer.bias, item.scale * part.bias_gain, bits.biases)
     if item.pair.neuron is not None:
         neuron = model.get_submodule(item.pair.neuron)
-        _round_neuron(neuron, item.scale * item.pair.state_gain, bits.states)
+        scale = item.scale * item.pair.state_gain
+        _round_neuron(neuron, scale, scale * item.pair.input_gain, bits.states)
 
 
-def _round_neuron(neuron: Any, scale: float, bits: int) -> None:
+def _round_neuron(neuron: Any, scale: float, input_scale: float, bits: int) -> None:
     _round_in_place(neuron.spike_threshold, scale, bits)
     if neuron.min_v_mem is not None:
         _round_in_place(neuron.min_v_mem, scale, bits)
@@ -103,7 +108,12 @@ def _round_neuron(neuron: Any, scale: float, bits: int) -> None:
         value = _rounded(reset.subtract_value, scale, bits)
         neuron.reset_fn = dataclasses.replace(reset, subtract_value=value)
     for name, state in neuron.states().items():
-        setattr(neuron, name, _rounded(state, scale, bits))
+        of_input = name in ("i_syn", "i_rec")
+        setattr(neuron, name, _rounded(state, input_scale if of_input else scale, bits))
+    if leaks(neuron):
+        neuron.norm_input = False  # it is in the weights
+        neuron.reset_fn = WholeStates(neuron.reset_fn)
+        neuron.impl = "reference"  # no kernel knows this reset
 
 
 def _bound(neuron: Any, bits: int) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from picojoule.activation import MembraneReset, MembraneSubtract
 from picojoule.convert.graph import check_own_weights
 from picojoule.convert.layer_pairs import Pair, layer_pairs
+from picojoule.convert.settled import settled
 
 
 class Bits(NamedTuple):
@@ -79,6 +80,7 @@ def plan_discretization(
     """
     bits = Bits(weight_bits, bias_bits, state_bits)
     _check_widths(model, bits)
+    model = settled(model)
     check_own_weights("discretize", model)
     pairs, pools = layer_pairs(model)
     modules = dict(model.named_modules())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,9 +19,16 @@ from picojoule.activation import (
     SurrogateGradient,
 )
 from picojoule.convert.graph import AFFINE
+from picojoule.convert.max_pooling import MaxPooling
 from picojoule.convert.network import Network
 from picojoule.convert.spiking import one_call_each, with_neurons, with_spiking_output
-from picojoule.layers import IAFSqueeze, SqueezeMixin, StatefulLayer
+from picojoule.layers import (
+    IAFSqueeze,
+    SpikingMaxPooling2dLayer,
+    SpikingMaxPooling2dLayerSqueeze,
+    SqueezeMixin,
+    StatefulLayer,
+)
 from picojoule.layers.neuron import Value
 
 
@@ -40,6 +48,7 @@ def from_model(
     spike_layer_class: type[StatefulLayer] = IAFSqueeze,
     backend: str | None = None,
     kwargs_backend: dict[str, Any] | None = None,
+    max_pooling: MaxPooling = None,
 ) -> Network:
     """Convert a network of ReLUs into one of spiking neurons, whose rates stand for the activations.
 
@@ -47,8 +56,9 @@ def from_model(
 
     Every `nn.ReLU` and `NeuromorphicReLU` (subclasses included), and every call of `relu()` or
     `clamp(min=0)` that torch.fx finds, becomes a neuron of its own; a ReLU that is called twice
-    becomes two. A softmax at the end, identity and dropout stay. Modes, hooks, frozen parameters, device and
-    dtype of the other layers stay; the model and the arguments are left as they are.
+    becomes two. What is known to be affine, a softmax at the end and dropout stay, and everything else is
+    refused, for its mean over time is not its value for a mean input. Modes, hooks, frozen parameters, device
+    and dtype of the other layers stay; the model and the arguments are left as they are.
 
     Args:
         model: the ANN, BatchNorm folded (:func:`picojoule.convert.fold_batch_norm`).
@@ -67,15 +77,19 @@ def from_model(
         spike_layer_class: the neuron's class.
         backend: deprecated in sinabs; use `spike_layer_class`.
         kwargs_backend: further arguments of the neuron's class.
+        max_pooling: "spiking" puts a :class:`picojoule.layers.SpikingMaxPooling2dLayer` (or its `Squeeze` form), with
+            `exact`, in the place of every `nn.MaxPool2d` and `max_pool2d()`; "each_step" leaves these, so that they
+            take the maximum of each time step's spikes, as in sinabs, which is more than the largest rate. By
+            default they are refused.
 
     Returns:
         A :class:`Network` with the ANN as `analog_model` and the SNN as `spiking_model`.
 
     Raises:
-        NotImplementedError: the model has an activation without a spiking counterpart (ReLU6, LeakyReLU,
-            sigmoid, max pooling, ...), is called twice in a forward pass that torch.fx cannot follow, or
+        NotImplementedError: the model calls something without a spiking counterpart (GELU, sigmoid,
+            LayerNorm, max pooling, ...), calls a ReLU twice in a forward pass that torch.fx cannot follow, or
             has hooks that a rewritten network would not call; the message names it.
-        ValueError: `bias_rescaling` is not > 0, or the backend is unknown.
+        ValueError: `bias_rescaling` is not > 0, or the backend or `max_pooling` is unknown.
         TypeError: a squeezing layer is given neither `batch_size` nor `num_timesteps`.
 
     Example:
@@ -88,6 +102,10 @@ def from_model(
     """
     if not bias_rescaling > 0:
         raise ValueError(f"from_model: bias_rescaling is {bias_rescaling}, expected a number > 0.")
+    if max_pooling not in (None, "spiking", "each_step"):
+        raise ValueError(
+            f"from_model: max_pooling is {max_pooling!r}, expected 'spiking', 'each_step' or None."
+        )
     if backend is not None:
         spike_layer_class = _class_of_backend(backend)
     arguments = {
@@ -98,15 +116,18 @@ def from_model(
         "min_v_mem": min_v_mem,
         **(kwargs_backend or {}),
     }
+    pool: Any = SpikingMaxPooling2dLayer
+    sizes: dict[str, int | None] = {}
     if issubclass(spike_layer_class, SqueezeMixin):
-        arguments |= {"batch_size": batch_size, "num_timesteps": num_timesteps}
+        pool = SpikingMaxPooling2dLayerSqueeze
+        sizes = {"batch_size": batch_size, "num_timesteps": num_timesteps}
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
 
     def make_neuron() -> StatefulLayer:
         neuron: Any = spike_layer_class
-        return neuron(**arguments).to(device=like.device, dtype=like.dtype)  # type: ignore[no-any-return]
+        return neuron(**arguments, **sizes).to(device=like.device, dtype=like.dtype)  # type: ignore[no-any-return]
 
-    spiking = with_neurons(model, make_neuron)
+    spiking = with_neurons(model, make_neuron, max_pooling, partial(pool, **sizes))
     if add_spiking_output:
         spiking = with_spiking_output(spiking, make_neuron)
     _divide_biases(spiking, bias_rescaling)

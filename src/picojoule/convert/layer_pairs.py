@@ -15,6 +15,7 @@ from picojoule.activation import MembraneReset, MembraneSubtract
 from picojoule.convert.graph import AFFINE, call_graph
 from picojoule.layers import (
     IAF,
+    LIF,
     ChannelShift,
     Cropping2dLayer,
     FlattenTime,
@@ -48,6 +49,7 @@ class Pair(NamedTuple):
     weighted: tuple[Weighted, ...]
     neuron: str | None  # None where the network ends in the weighted layer
     state_gain: float  # what the neuron's potentials are multiplied by, the scale apart
+    input_gain: float = 1.0  # what its synaptic current is multiplied by besides: `norm_input`
 
 
 @dataclass
@@ -137,22 +139,21 @@ def _through_neuron(name: str, module: StatefulLayer, signal: _Signal, plan: _Pl
     )
     if fault or weighted is None:
         raise NotImplementedError(f"discretize: {name!r} ({type(module).__name__}) {fault}.")
+    share = _input_share(name, module)
+    weighted = Weighted(weighted.name, weighted.weight_gain * share, weighted.bias_gain * share)
     recurrent = [
-        Weighted(f"{name}.{part}", signal.gain, signal.gain)
+        Weighted(f"{name}.{part}", signal.gain * share, signal.gain * share)
         for part, inner in module.named_modules()
         if isinstance(inner, AFFINE)
     ]
-    plan.pairs.append(Pair((weighted, *recurrent), name, signal.gain))
+    plan.pairs.append(Pair((weighted, *recurrent), name, signal.gain, share))
     return _Signal()
 
 
 def _fault(neuron: Any) -> str | None:
     """Why a neuron's potential would not stay a whole number, if so."""
-    if not isinstance(neuron, IAF) or neuron.tau_syn is not None or neuron.alpha_syn is not None:
-        return (
-            "has potentials or currents that decay by a fraction; only integrate-and-fire layers without "
-            "tau_syn keep to whole numbers"
-        )
+    if not isinstance(neuron, LIF):
+        return "is no IAF or LIF, whose states could be whole numbers"
     if not neuron.does_spike or neuron.spike_threshold is None:
         return "does not spike"
     if not isinstance(neuron.reset_fn, MembraneSubtract | MembraneReset):
@@ -166,6 +167,24 @@ def _fault(neuron: Any) -> str | None:
     ):
         return "has a recurrent connection that is not one convolution or linear layer"
     return None
+
+
+def leaks(neuron: Any) -> bool:
+    """Whether a state decays by a fraction."""
+    return not isinstance(neuron, IAF) or neuron.alpha_syn_calculated is not None
+
+
+def _input_share(name: str, neuron: Any) -> float:
+    """What `norm_input` multiplies the input by: 1 - alpha, which has to be one number to go into the weights."""
+    if isinstance(neuron, IAF) or not neuron.norm_input:
+        return 1.0
+    shares = torch.unique(1 - neuron.alpha_mem_calculated.detach())
+    if shares.numel() != 1:
+        raise NotImplementedError(
+            f"discretize: {name!r} ({type(neuron).__name__}) has norm_input=True and neurons of different tau_mem, which "
+            "the weights in front of it cannot take on. Use norm_input=False, or one tau_mem a layer."
+        )
+    return float(shares.item())
 
 
 def _through_average(name: str, pool: Any, signal: _Signal, plan: _Plan) -> _Signal:

@@ -12,14 +12,22 @@ from torch import fx, nn
 
 from picojoule.convert.activations import (
     CONVERTIBLE,
-    check_convertible,
-    check_readouts,
+    check_all_layers,
+    check_called_layers,
+    check_calls,
     is_in_place,
     relu_calls,
 )
 from picojoule.convert.graph import call_graph
+from picojoule.convert.max_pooling import (
+    MakePool,
+    MaxPooling,
+    max_pool_calls,
+    spiking_pool_of_call,
+    spiking_pool_of_layer,
+)
 from picojoule.convert.mode import dropouts_by_mode
-from picojoule.convert.replace import replace_module
+from picojoule.convert.replace import replace_module, replace_module_
 from picojoule.layers import HookHandles, Repeat, StatefulLayer
 
 MakeNeuron = Callable[[], StatefulLayer]
@@ -36,24 +44,28 @@ _HOOKS = (
 )
 
 
-def with_neurons(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
+def with_neurons(
+    model: nn.Module, make_neuron: MakeNeuron, max_pooling: MaxPooling, make_pool: MakePool
+) -> nn.Module:
     """A copy of the model with a neuron of its own for every ReLU that its forward pass calls.
 
     A layer keeps its place and name. Where one neuron would be called twice, or a function rectifies,
     the copy is a `torch.fx.GraphModule` with the model's layers under their names.
 
     Raises:
-        NotImplementedError: an activation has no spiking counterpart, or a model to be rewritten differs by
+        NotImplementedError: something does not commute with rates, or a model to be rewritten differs by
             mode in more than dropout; the message names it.
 
     Warns:
         UserWarning: torch.fx cannot follow the forward pass, so that functions in it go unseen.
     """
-    check_convertible(model)
     spiking = replace_module(model, CONVERTIBLE, lambda relu: make_neuron().train(relu.training))
+    if max_pooling == "spiking":
+        spiking = _with_spiking_pools(spiking, make_pool)
     try:
         graph = call_graph("from_model", spiking)
     except NotImplementedError as error:
+        check_all_layers(spiking, max_pooling)
         warnings.warn(
             f"{error} The ReLU layers were converted; whether it calls one of them twice, or rectifies by a "
             "function, could not be seen.",
@@ -61,14 +73,33 @@ def with_neurons(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
         )
         return spiking
     modules = dict(spiking.named_modules(remove_duplicate=False))
-    check_readouts(graph, modules)
-    functions = relu_calls(graph)
-    repeated = _repeated_calls(graph, modules)
+    check_called_layers(graph, modules, max_pooling)
+    pools = max_pool_calls(graph) if max_pooling else []
+    check_calls(graph, [*relu_calls(graph), *pools])
     unusual = _by_value(graph, dict(model.named_modules(remove_duplicate=False)))
-    if not (functions or repeated or unusual):
+    new: dict[str, nn.Module] = {}
+    for node in relu_calls(graph):
+        new[node.name] = make_neuron().train(model.training)
+    for node in pools if max_pooling == "spiking" else []:
+        new[node.name] = spiking_pool_of_call(node, make_pool).train(model.training)
+    repeated = _repeated_calls(graph, modules)
+    if not (new or repeated or unusual):
         return spiking
     dropouts = dropouts_by_mode(spiking, call_graph("from_model", spiking))
-    return _rewritten(spiking, graph, functions, repeated, dropouts, make_neuron)
+    return _rewritten(spiking, graph, repeated, new | dropouts)
+
+
+def _with_spiking_pools(model: nn.Module, make_pool: MakePool) -> nn.Module:
+    """The model, a copy of ours, with a spiking maximum for every `nn.MaxPool2d`."""
+    names = {id(module): name for name, module in model.named_modules()}
+
+    def spiking_pool(pool: nn.Module) -> nn.Module:
+        return spiking_pool_of_layer(names[id(pool)], pool, make_pool)
+
+    if isinstance(model, nn.MaxPool2d):
+        return spiking_pool(model)
+    replace_module_(model, nn.MaxPool2d, spiking_pool)
+    return model
 
 
 def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
@@ -97,7 +128,7 @@ def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
         model.add_module(OUTPUT, neuron)
         return model
     dropouts = dropouts_by_mode(model, graph)
-    rewritten = _rewritten(model, graph, [], [], dropouts, make_neuron)
+    rewritten = _rewritten(model, graph, [], dropouts)
     (output,) = (node for node in rewritten.graph.nodes if node.op == "output")
     _call_after(rewritten, output.args[0], OUTPUT, neuron)
     rewritten.recompile()
@@ -169,21 +200,15 @@ def _by_value(graph: fx.Graph, originals: dict[str, nn.Module]) -> bool:
 
 
 def _rewritten(
-    model: nn.Module,
-    graph: fx.Graph,
-    functions: list[fx.Node],
-    repeated: list[fx.Node],
-    dropouts: dict[str, nn.Module],
-    make_neuron: MakeNeuron,
+    model: nn.Module, graph: fx.Graph, repeated: list[fx.Node], layers: dict[str, nn.Module]
 ) -> fx.GraphModule:
+    """The model as its calls: each repeated one with a layer of its own, others with those given by node name."""
     rewritten = _graph_module(model, graph)
     for node in repeated:
         name = _free_name(rewritten, str(node.target).replace(".", "_"))
         same = _same_node(rewritten, node)
-        mode = rewritten.get_submodule(str(node.target)).training
-        rewritten.add_submodule(name, make_neuron().train(mode))
+        rewritten.add_submodule(name, copy.deepcopy(rewritten.get_submodule(str(node.target))))
         same.target = name
-    layers = {node.name: make_neuron().train(model.training) for node in functions} | dropouts
     for same in [node for node in rewritten.graph.nodes if node.name in layers]:
         (before,) = same.all_input_nodes
         name = _free_name(rewritten, same.name)

@@ -18,6 +18,7 @@ class SpikingMaxPooling2dLayer(StatefulLayer):
         n[t] = n[t-1] + x[t]                        spikes of each input up to now
         y[t] = max of x[t] in the window            if an input that spikes at t has the window's
                                                     highest n[t]; else 0
+        y[t] = max of n[t] - max of n[t-1]          with `exact`
 
     Input `b t c h w`, output `b t c h' w'`; an input `t c h w` is one sample, as in sinabs. The
     counts `n` are kept for each sample in `spike_count`, `b c h w`, until they are reset, so that
@@ -25,10 +26,15 @@ class SpikingMaxPooling2dLayer(StatefulLayer):
     on from one sample of a folded batch to the next; for a folded batch take
     :class:`SpikingMaxPooling2dLayerSqueeze`.) Gradients flow through the maximum, not the counts.
 
+    Inputs that are level speak in turn, so that of k equal rates the output has the sum. With `exact` the
+    output has fired as often as the foremost input, at any time: its rate is the largest rate, also where
+    currents of either sign are pooled. Gradients then flow through the counts.
+
     Args:
         pool_size: window, (height, width) or one number for both.
         strides: step between windows, (vertical, horizontal); the window's size if omitted.
         padding: zeros around the input, (left, right, top, bottom).
+        exact: give the rise of the window's highest count.
 
     Raises:
         TypeError: from the forward pass, if the input is not floating point.
@@ -40,17 +46,23 @@ class SpikingMaxPooling2dLayer(StatefulLayer):
         >>> spikes = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
         >>> layer(spikes.reshape(1, 4, 1, 1, 2)).flatten()  # the right input wins once it is level
         tensor([1., 1., 0., 1.])
+        >>> exact = SpikingMaxPooling2dLayer(pool_size=(1, 2), exact=True)
+        >>> exact(spikes.reshape(1, 4, 1, 1, 2)).flatten()
+        tensor([1., 1., 0., 0.])
     """
 
     spike_count: Tensor
+    exact = False  # of layers that were pickled without it
 
     def __init__(
         self,
         pool_size: Sequence[int] | int,
         strides: Sequence[int] | int | None = None,
         padding: Sequence[int] = (0, 0, 0, 0),
+        exact: bool = False,
     ) -> None:
         super().__init__(["spike_count"])
+        self.exact = exact
         self.pool_size = _pair(pool_size)
         self.strides = self.pool_size if strides is None else _pair(strides)
         self.padding = tuple(int(n) for n in padding)
@@ -66,14 +78,22 @@ class SpikingMaxPooling2dLayer(StatefulLayer):
         self._check(data)
         batched = data if data.ndim == 5 else data.unsqueeze(0)
         states = self._carried_states((batched.shape[0], *batched.shape[2:]))
-        counted = batched.detach().to(torch.promote_types(data.dtype, torch.float32))
+        given = batched if self.exact else batched.detach()
+        counted = given.to(torch.promote_types(data.dtype, torch.float32))
         count, total = counted.cumsum(1), counted.sum(1)
-        if states is not None:
-            before = states["spike_count"].to(counted)
-            count, total = count + before.unsqueeze(1), total + before
-        wins = self._pool(count * (batched > 0)) >= self._pool(count)
-        output = self._commit(self._pool(batched) * wins, {"spike_count": total}, {})
+        before = torch.zeros_like(total) if states is None else states["spike_count"].to(counted)
+        count, total = count + before.unsqueeze(1), total + before
+        if self.exact:
+            pooled = self._rises(before, count).to(data.dtype)
+        else:
+            wins = self._pool(count * (batched > 0)) >= self._pool(count)
+            pooled = self._pool(batched) * wins
+        output = self._commit(pooled, {"spike_count": total}, {})
         return output if data.ndim == 5 else output.squeeze(0)
+
+    def _rises(self, before: Tensor, count: Tensor) -> Tensor:
+        lowest = torch.finfo(count.dtype).min
+        return self._pool(torch.cat([before.unsqueeze(1), count], 1), lowest).diff(dim=1)
 
     def get_output_shape(self, input_shape: Sequence[int]) -> tuple[int, ...]:
         """Shape `*n h' w'` of the output for an input `*n h w`, such as (channels, height, width)."""
@@ -91,9 +111,9 @@ class SpikingMaxPooling2dLayer(StatefulLayer):
             )
         return (*others, *windows)
 
-    def _pool(self, data: Tensor) -> Tensor:
+    def _pool(self, data: Tensor, beyond: float = 0.0) -> Tensor:
         flat = data.flatten(0, 1)
-        padded = F.pad(flat, self.padding) if any(self.padding) else flat
+        padded = F.pad(flat, self.padding, value=beyond) if any(self.padding) else flat
         pooled = F.max_pool2d(padded, self.pool_size, self.strides)
         return pooled.reshape(*data.shape[:2], *pooled.shape[1:])
 
@@ -112,7 +132,8 @@ class SpikingMaxPooling2dLayer(StatefulLayer):
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""
-        return f"pool_size={self.pool_size}, strides={self.strides}, padding={self.padding}"
+        exact = ", exact=True" if self.exact else ""
+        return f"pool_size={self.pool_size}, strides={self.strides}, padding={self.padding}{exact}"
 
 
 class SpikingMaxPooling2dLayerSqueeze(SqueezeMixin, SpikingMaxPooling2dLayer):

@@ -23,7 +23,7 @@ from picojoule.compat.sinabs.revive import (
     complete_revived_layers,
     take_revived_layers_as_they_are,
 )
-from picojoule.compat.sinabs.table import MODULES, SIGNED_SYNOPS
+from picojoule.compat.sinabs.table import EXODUS, MODULES, SIGNED_SYNOPS
 
 __all__ = ["install", "uninstall"]
 
@@ -52,7 +52,8 @@ def install(*, signed_synops: bool = False) -> None:
     """
     global _finder
     if _finder is None:
-        _finder = SinabsFinder({**MODULES, **SIGNED_SYNOPS} if signed_synops else MODULES)
+        signed = SIGNED_SYNOPS if signed_synops else {}
+        _finder = SinabsFinder({**MODULES, **EXODUS, **signed})
         sys.meta_path.insert(0, _finder)
         _taken_away.update(take_away({}))
         complete_revived_layers()

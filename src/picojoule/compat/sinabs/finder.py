@@ -9,8 +9,10 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-HARDWARE = "sinabs.backend"
+from picojoule.compat.sinabs.exodus import note
 
+HARDWARE = "sinabs.backend"
+EXODUS = "sinabs.exodus"
 
 Table = dict[str, dict[str, str]]
 
@@ -26,11 +28,14 @@ class _Loader:
 
     def exec_module(self, module: ModuleType) -> None:
         path = module.__name__
+        if path == EXODUS:
+            note()
         module.__doc__ = f"{path}, by Picojoule (docs/compat.md)."
         for name, place in self._table[path].items():
             setattr(module, name, resolve(place))
         for inner in self._table:
-            if inner.rpartition(".")[0] == path:
+            # a package of its own, which `import sinabs` does not bring along
+            if inner.rpartition(".")[0] == path and inner != EXODUS:
                 importlib.import_module(inner)
 
 
@@ -53,6 +58,12 @@ class SinabsFinder:
                 f"{fullname}: Picojoule stands for sinabs here and has no hardware backend: those modules "
                 "drive SynSense's chips through samna, which is closed. Run this script with sinabs "
                 "itself; picojoule.to_nir(model, data) carries a network there.",
+                name=fullname,
+            )
+        if fullname.startswith(EXODUS + ".") and fullname not in self._table:
+            raise ModuleNotFoundError(
+                f"{fullname}: Picojoule stands for sinabs-exodus here and has its layers and conversions, not its "
+                "CUDA kernels. Call picojoule.ops.lif, or a layer, in its place.",
                 name=fullname,
             )
         if fullname not in self._table:

@@ -49,7 +49,7 @@ _WHOLE_MODEL = _from("picojoule.layers", "reset_states", "set_batch_size", "zero
 _SPECK = _from(f"{_HERE}.speck_memory", "validate_memory_mapping_speck")
 _SPECK_LAYER = _from(f"{_HERE}.speck_memory", "ValidateMapping")
 _CONVERSION = _from("picojoule.convert", "replace_module", "replace_module_")
-_FROM_MODEL = _from("picojoule.convert", "from_model")
+_FROM_MODEL = _from(f"{_HERE}.from_torch", "from_model")
 _NETWORK = _from("picojoule.convert", "Network")
 _NIR = _from(f"{_HERE}.nir", "from_nir", "to_nir")
 
@@ -152,6 +152,19 @@ MODULES: dict[str, dict[str, str]] = {
     },
     "sinabs.validate_memory_speck": _SPECK_LAYER,
 }
+
+_EXODUS_LAYERS = {**_IAF, **_LIF, **_EXP_LEAK}
+EXODUS: dict[str, dict[str, str]] = {
+    "sinabs.exodus": {"__version__": f"{_HERE}.exodus:VERSION"},
+    "sinabs.exodus.conversion": _from(
+        f"{_HERE}.exodus", "exodus_to_sinabs", "module_map", "sinabs_to_exodus"
+    ),
+    "sinabs.exodus.layers": _EXODUS_LAYERS,
+    "sinabs.exodus.layers.exp_leak": _EXP_LEAK,
+    "sinabs.exodus.layers.iaf": _IAF,
+    "sinabs.exodus.layers.lif": _LIF,
+}
+"""The modules of sinabs-exodus, a package of its own, that scripts import."""
 
 SIGNED_SYNOPS: dict[str, dict[str, str]] = {
     "sinabs.hooks": {

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from picojoule.activation import ResetFunction, SpikeFunction
-from picojoule.convert.nir.time_step import Discretisation, TimeStep
+from picojoule.convert.nir.time_step import Discretisation
 from picojoule.extras import extra
 
 if TYPE_CHECKING:
     import nir
+
+    from picojoule.convert.nir.targets import TargetName
 
 __all__ = ["from_nir", "to_nir"]
 
@@ -22,8 +24,9 @@ def to_nir(
     sample_data: Tensor,
     model_name: str = "model",
     *,
-    dt: float = 1e-4,
-    discretisation: Discretisation = "euler",
+    dt: float | None = None,
+    discretisation: Discretisation | None = None,
+    target: TargetName | None = None,
 ) -> nir.NIRGraph:
     r"""The NIR graph of a network; `nir.write(path, graph)` makes a file of it.
 
@@ -50,11 +53,21 @@ def to_nir(
         module: the network; it and its states stay as they are.
         sample_data: an input for it, which gives the shapes.
         model_name: name of the node if `module` is a single layer.
-        dt: length of a time step in seconds.
-        discretisation: how a reader turns time constants into steps.
+        dt: length of a time step in seconds; 1e-4, or what the target takes for given.
+        discretisation: how a reader turns time constants into steps; "euler", or as the target does.
+        target: a program whose reader turns the graph into the same spikes, or else the layer that it cannot read
+            so is named. Picojoule reads such a graph, too.
+
+            | target | reads |
+            |---|---|
+            | "norse" | `norse.torch.from_nir(graph, dt=1e-3)` |
+            | "sinabs" | `sinabs.from_nir(graph, batch_size)`; several spikes a step, subtraction |
+            | "snntorch" | `snntorch.import_nir.import_from_nir(graph)` |
+            | "spikingjelly" | `spikingjelly.activation_based.nir_exchange.import_from_nir(graph, dt=1e-4)` |
 
     Raises:
-        NotImplementedError: NIR cannot carry it; the message names the layer and the attribute.
+        NotImplementedError: NIR, or the target, cannot carry it; the message names the layer and the attribute.
+        ValueError: there is no such target, or it takes other time steps.
         ImportError: nir is not installed.
 
     Example:
@@ -69,8 +82,11 @@ def to_nir(
     Source: Pedersen et al. 2024, Neuromorphic intermediate representation, Nature Communications 15.
     """
     with extra("nir"):
+        from picojoule.convert.nir.targets import step_for, target_called
         from picojoule.convert.nir.write import graph_of
-    return graph_of(module, sample_data, model_name, TimeStep(dt, discretisation))
+    reader = None if target is None else target_called(target)
+    step = step_for(reader, dt, discretisation)
+    return graph_of(module, sample_data, model_name, step, reader)
 
 
 def from_nir(
@@ -93,8 +109,12 @@ def from_nir(
 
     | written by | pass |
     |---|---|
-    | snnTorch, `reset_mechanism="zero"` | nothing |
-    | snnTorch, "subtract" (its default) | `reset_fn=MembraneSubtract(threshold / beta)`: it takes the threshold off a step later |
+    | snnTorch, `reset_mechanism="subtract"` (its default) | `reset_fn=MembraneSubtract(threshold / beta)`: it takes the threshold off a step later |
+    | ..., with `reset_delay=False` | `reset_fn=MembraneSubtract()`: right while no potential reaches two thresholds |
+    | snnTorch, "zero", `Leaky` | nothing, whatever its `reset_delay` |
+    | ..., `Synaptic`, `RLeaky`, `RSynaptic` | `reset_fn=MembraneHold()`, as by default, with a warning: they stay at zero for a step |
+    | ..., with `reset_delay=False` | `reset_fn=MembraneReset()` |
+    | snnTorch, "none" | `reset_fn=MembraneSubtract(0.0)` |
     | SpikingJelly | `fires_at_threshold=True`, and the `dt` of its export if you gave one |
     | Norse, `to_nir(..., dt=dt)` | `dt=1e-3 * dt`, so 1e-6 for its default: it multiplies its time constants by dt |
     | Norse, LIFCell | also set `w_in = tau_syn / dt` (this dt) on the node: its export leaves it 1 |
@@ -115,8 +135,12 @@ def from_nir(
         fires_at_threshold: whether a potential equal to the threshold fires.
 
     Raises:
-        NotImplementedError: a node has no layer here; the message names it and its type.
-        ValueError: a time constant is not longer than `dt`.
+        ValueError: the file or graph is damaged or hostile (a field is missing, of the wrong shape or not finite, an
+            edge leads nowhere, metadata are no metadata, data lie in other files or unfold beyond a limit, ...), or a
+            time constant is not longer than `dt`; the message names file, node and field.
+        NotImplementedError: the graph is sound, but a node or a cycle has no layer here; the message names it.
+        FileNotFoundError: there is no such file.
+        TypeError: it is no graph, node or path.
         ImportError: nir is not installed.
 
     Example:
@@ -130,14 +154,16 @@ def from_nir(
         )
     """
     with extra("nir"):
-        from picojoule.convert.nir.read import module_of, read_graph, step_of
+        from picojoule.convert.nir.read import module_of, read_graph, source_of, step_of
         from picojoule.convert.nir.read_neuron import Reading
+    source = source_of(node_or_path)
     graph = read_graph(node_or_path)
     reading = Reading(
-        step_of(graph, dt, discretisation),
+        step_of(graph, dt, discretisation, source),
         {"batch_size": batch_size, "num_timesteps": num_timesteps},
         spike_fn,
         reset_fn,
         fires_at_threshold,
+        source,
     )
     return module_of(graph, reading)

@@ -20,21 +20,36 @@ def packed(**values: Any) -> dict[str, str]:
 
 
 def unpacked(metadata: object) -> dict[str, Any] | None:
-    """The values in a node's metadata; None if Picojoule did not write it."""
+    """The values in a node's metadata; None if Picojoule did not write it.
+
+    Raises:
+        ValueError: they are there, but damaged.
+    """
     text = metadata.get(KEY) if isinstance(metadata, dict) else None
     if text is None:
         return None
-    values: dict[str, Any] = json.loads(text.decode() if isinstance(text, bytes) else text)
+    try:
+        values = json.loads(text.decode() if isinstance(text, bytes) else text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"its metadata {KEY!r} are no JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"its metadata {KEY!r} are {type(values).__name__}, expected names and values"
+        )
     return values
 
 
 def plain(value: Any) -> Any:
-    """A tensor as nested lists, anything else as it is."""
-    return value.detach().cpu().tolist() if isinstance(value, Tensor) else value
+    """A tensor as nested lists, a part in a part by its description, anything else as it is."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().tolist()
+    return described(value) if dataclasses.is_dataclass(value) else value
 
 
 def tensor(value: Any) -> Any:
-    """Nested lists as a tensor, anything else as it is."""
+    """What `plain` made plain."""
+    if isinstance(value, dict):
+        return built(value)
     return torch.tensor(value) if isinstance(value, list) else value
 
 
@@ -59,6 +74,6 @@ def built(description: dict[str, Any]) -> Any:
     fields = {name: tensor(value) for name, value in description.items() if name != "name"}
     if description["name"] not in activation.__all__:
         raise ValueError(
-            f"from_nir: the file names {description['name']!r}, which picojoule.activation does not have."
+            f"its metadata name {description['name']!r}, which picojoule.activation does not have."
         )
     return getattr(activation, description["name"])(**fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections import OrderedDict
 from functools import reduce
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import nir
 from torch import fx, nn
 
+from picojoule.convert.nir.check import check_graph
+from picojoule.convert.nir.fields import unreadable
+from picojoule.convert.nir.file import read_file
 from picojoule.convert.nir.metadata import unpacked
 from picojoule.convert.nir.read_layer import layer
 from picojoule.convert.nir.read_neuron import Reading, neuron
@@ -18,56 +22,65 @@ from picojoule.convert.nir.time_step import TimeStep
 
 
 def read_graph(node_or_path: nir.NIRNode | str | Path) -> nir.NIRGraph:
-    """The graph in a file, or a graph as it is, or one around a single node.
+    """The graph in a file, or a graph as it is, or one around a single node; checked.
 
     Raises:
         TypeError: it is neither.
         FileNotFoundError: there is no such file.
-        ValueError: it is no NIR file.
+        ValueError: the file, or a field of the graph, is damaged; the message names file, node and field.
+        NotImplementedError: a node has a type without a layer here.
     """
+    source = source_of(node_or_path)
     if isinstance(node_or_path, str | Path):
-        # other programs leave shapes open, which the check would not forgive
-        node_or_path = _read(Path(node_or_path))
+        node_or_path = read_file(Path(node_or_path))
     if not isinstance(node_or_path, nir.NIRNode):
         raise TypeError(
             f"from_nir: got {type(node_or_path).__name__}, expected a NIR graph, a node, or the path of a "
             ".nir file."
         )
     if isinstance(node_or_path, nir.NIRGraph):
+        check_graph(source, node_or_path)
         return node_or_path
+    check_graph(source, nir.NIRGraph({"0": node_or_path}, [], type_check=False))
     nodes = {
-        "input": nir.Input({"input": node_or_path.input_type["input"]}),
+        "input": nir.Input({"input": (node_or_path.input_type or {}).get("input")}),
         "0": node_or_path,
-        "output": nir.Output({"output": node_or_path.output_type["output"]}),
+        "output": nir.Output({"output": (node_or_path.output_type or {}).get("output")}),
     }
     return nir.NIRGraph(nodes, [("input", "0"), ("0", "output")], type_check=False)
 
 
-def _read(path: Path) -> nir.NIRNode:
-    if not path.is_file():
-        raise FileNotFoundError(f"from_nir: there is no file {path}.")
-    try:
-        return nir.read(path, type_check=False)
-    except (OSError, KeyError) as error:
-        raise ValueError(f"from_nir: {path} is no NIR file, or a damaged one ({error}).") from error
+def source_of(node_or_path: object) -> str:
+    """What messages put in front: the file, if it is one."""
+    return f"{node_or_path}: " if isinstance(node_or_path, str | Path) else ""
 
 
-def step_of(graph: nir.NIRGraph, dt: float | None, discretisation: str | None) -> TimeStep:
+def step_of(
+    graph: nir.NIRGraph, dt: float | None, discretisation: str | None, source: str = ""
+) -> TimeStep:
     """The time step asked for, else the one the file was written with, else the default."""
-    chosen = unpacked(graph.metadata) or {}
     asked = {"dt": dt, "discretisation": discretisation}
-    chosen |= {name: value for name, value in asked.items() if value is not None}
-    return TimeStep(**chosen)
+    asked = {name: value for name, value in asked.items() if value is not None}
+    given = TimeStep(**asked)  # type: ignore[arg-type]
+    try:
+        return TimeStep(**{**(unpacked(graph.metadata) or {}), **asked})
+    except (TypeError, ValueError) as error:
+        if len(asked) == 2:
+            return given
+        raise unreadable(
+            f"{source}the graph", f"has 'metadata' that give no time step ({error})", "Pass dt=."
+        ) from error
 
 
 def module_of(graph: nir.NIRGraph, reading: Reading) -> nn.Module:
     """The module; `picojoule.from_nir` says the rest."""
-    plan = plan_of(graph)
+    plan = plan_of(graph, reading.source)
     modules: dict[str, list[tuple[str, nn.Module]]] = {}
-    taken: set[str] = set()
+    taken = set(dir(nn.Module()))
     for name, node in plan.nodes.items():
+        base = re.sub(r"\W", "_", name.removesuffix(".lif")) or "_"
         modules[name] = [
-            (_free_name(name.removesuffix(".lif").replace(".", "_") + suffix, taken), module)
+            (_free_name(base + suffix, taken), module)
             for suffix, module in _modules(name, node, reading)
         ]
     branches = any(len(sources) > 1 for sources in plan.sources.values())
@@ -80,14 +93,23 @@ def module_of(graph: nir.NIRGraph, reading: Reading) -> nn.Module:
 def _modules(
     name: str, node: nir.NIRNode | Recurrent, reading: Reading
 ) -> list[tuple[str, nn.Module]]:
-    kind = type(node).__name__
+    held = node.neuron if isinstance(node, Recurrent) else node
+    kind = type(held).__name__
     if kind in ("Input", "Output"):
         return []
-    if isinstance(node, Recurrent) or kind in NEURONS:
-        *scale, cell = neuron(name, node, reading)
-        return [*(("_input", module) for module in scale), ("", cell)]
-    folded = any(n is not None for n in reading.squeeze.values())
-    return [("", layer(name, node, folded=folded))]
+    where = f"{reading.source}node {name!r} ({kind})"
+    try:
+        if isinstance(node, Recurrent) or kind in NEURONS:
+            *scale, cell = neuron(where, node, reading)
+            return [*(("_input", module) for module in scale), ("", cell)]
+        folded = any(n is not None for n in reading.squeeze.values())
+        return [("", layer(where, node, folded=folded))]
+    except NotImplementedError:
+        raise
+    except Exception as error:  # what layers, and the readers of metadata, find
+        if str(error).startswith("from_nir: "):
+            raise
+        raise unreadable(where, f"cannot become a layer ({error})") from error
 
 
 def _graph_module(plan: Plan, modules: dict[str, list[tuple[str, nn.Module]]]) -> fx.GraphModule:
@@ -96,7 +118,7 @@ def _graph_module(plan: Plan, modules: dict[str, list[tuple[str, nn.Module]]]) -
     for name, node in plan.nodes.items():
         arrived = [values[source] for source in plan.sources[name]]
         kind = type(node).__name__
-        value = graph.placeholder("data") if kind == "Input" else _sum(graph, name, arrived)
+        value = graph.placeholder("data") if kind == "Input" else _sum(graph, arrived)
         for module_name, _ in modules[name]:
             value = graph.call_module(module_name, (value,))
         if kind == "Output":
@@ -106,11 +128,7 @@ def _graph_module(plan: Plan, modules: dict[str, list[tuple[str, nn.Module]]]) -
     return fx.GraphModule(root, graph)
 
 
-def _sum(graph: fx.Graph, name: str, arrived: list[fx.Node]) -> fx.Node:
-    if not arrived:
-        raise ValueError(
-            f"from_nir: nothing arrives at node {name!r}; the graph lacks an edge to it."
-        )
+def _sum(graph: fx.Graph, arrived: list[fx.Node]) -> fx.Node:
     return reduce(lambda a, b: graph.call_function(operator.add, (a, b)), arrived)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from picojoule.convert.nir.metadata import unpacked
+from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
 from picojoule.layers import Repeat, SumPool2d
 
@@ -27,7 +28,7 @@ def layer(where: str, node: nir.NIRNode, *, folded: bool) -> nn.Module:
         return Scale(np.asarray(node.scale))
     if kind not in READERS:
         raise NotImplementedError(
-            f"from_nir: node {where!r} has type {kind}, which no layer here can stand for."
+            f"from_nir: {where} has type {kind}, which no layer here can stand for."
         )
     module: nn.Module = READERS[kind](node)
     return module if folded else Repeat(module)
@@ -46,15 +47,15 @@ def _convolution(node: nir.NIRNode) -> nn.Module:
     ours = unpacked(node.metadata)
     bias = None if ours is not None and not ours["bias"] else node.bias
     weight = _tensor(node.weight)
-    groups = int(node.groups)
+    axes, groups = weight.ndim - 2, int(np.asarray(node.groups).item())
     kind: type[nn.Conv1d | nn.Conv2d] = nn.Conv1d if weight.ndim == 3 else nn.Conv2d
     module = kind(
         weight.shape[1] * groups,
         weight.shape[0],
         kernel_size=tuple(weight.shape[2:]),  # type: ignore[arg-type]
-        stride=_sizes(node.stride),
-        padding=_sizes(node.padding),
-        dilation=_sizes(node.dilation),
+        stride=_sizes(node.stride, axes),
+        padding=_sizes(node.padding, axes),
+        dilation=_sizes(node.dilation, axes),
         groups=groups,
         bias=bias is not None,
     )
@@ -65,20 +66,17 @@ def _convolution(node: nir.NIRNode) -> nn.Module:
 def _sum_pool(node: nir.NIRNode) -> nn.Module:
     ours = unpacked(node.metadata) or {"silent_gradient": False}
     pool = SumPool2d(
-        _sizes(node.kernel_size), _sizes(node.stride), silent_gradient=ours["silent_gradient"]
+        _sizes(node.kernel_size, 2), _sizes(node.stride, 2), silent_gradient=ours["silent_gradient"]
     )
-    if not np.any(node.padding):
-        return pool
-    height, width = np.broadcast_to(node.padding, 2).tolist()
-    return nn.Sequential(nn.ZeroPad2d((width, width, height, height)), pool)
+    return PaddedSumPool2d(pool, _sizes(node.padding, 2)) if np.any(node.padding) else pool
 
 
 def _avg_pool(node: nir.NIRNode) -> nn.Module:
-    return nn.AvgPool2d(_sizes(node.kernel_size), _sizes(node.stride), _sizes(node.padding))
+    return nn.AvgPool2d(*(_sizes(n, 2) for n in (node.kernel_size, node.stride, node.padding)))
 
 
 def _flatten(node: nir.NIRNode) -> nn.Module:
-    start, end = int(node.start_dim), int(node.end_dim)
+    start, end = (int(np.asarray(n).item()) for n in (node.start_dim, node.end_dim))
     return nn.Flatten(start + 1 if start >= 0 else start, end + 1 if end >= 0 else end)
 
 
@@ -102,9 +100,8 @@ def _tensor(value: Any) -> torch.Tensor:
     return torch.as_tensor(np.array(value))
 
 
-def _sizes(value: Any) -> Any:
-    """A number, a tuple of numbers, or a word such as "same"."""
+def _sizes(value: Any, axes: int) -> Any:
+    """A tuple of a number an axis, or a word such as "same"."""
     if isinstance(value, str | bytes):
         return value if isinstance(value, str) else value.decode()
-    array = np.asarray(value)
-    return int(array) if array.ndim == 0 else tuple(int(n) for n in array)
+    return tuple(int(n) for n in np.broadcast_to(np.asarray(value), axes))

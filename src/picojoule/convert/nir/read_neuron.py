@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from picojoule.activation import MembraneReset, ResetFunction, SingleSpike, SpikeFunction
+from picojoule.activation import (
+    MembraneHold,
+    MembraneReset,
+    ResetFunction,
+    SingleSpike,
+    SpikeFunction,
+    WholeStates,
+)
 from picojoule.convert.nir.arrays import Array
 from picojoule.convert.nir.metadata import built, tensor, unpacked
 from picojoule.convert.nir.read_layer import linear
@@ -50,6 +58,7 @@ class Reading:
     spike_fn: SpikeFunction | type[SpikeFunction] | None = None
     reset_fn: ResetFunction | None = None
     fires_at_threshold: bool | None = None
+    source: str = ""  # what messages put in front of the node
 
 
 def neuron(where: str, node: nir.NIRNode | Recurrent, reading: Reading) -> list[nn.Module]:
@@ -59,9 +68,13 @@ def neuron(where: str, node: nir.NIRNode | Recurrent, reading: Reading) -> list[
     ours = unpacked(cell.metadata)
     lost, scale, norm_input = _input_path(where, cell, reading.step)
     arguments = _firing(where, cell, ours, reading)
+    told = reading.reset_fn is not None or reading.fires_at_threshold  # which snnTorch does not
+    if ours is None and not told and _holds(node):
+        arguments["reset_fn"] = _held(where, arguments["reset_fn"])
     shift: Array | float = 0.0
     if isinstance(node, Recurrent):
-        connect, shift = _feedback(node.feedback, scale, delayed_bias=ours is not None)
+        delayed = ours is not None and not ours.get("bias_from_start", False)
+        connect, shift = _feedback(node.feedback, scale, delayed_bias=delayed)
         arguments["rec_connect"] = connect
     if kind != "IF":
         arguments["norm_input"] = norm_input
@@ -97,12 +110,19 @@ def _firing(
     if not hasattr(cell, "v_threshold"):
         if leak.any():
             raise NotImplementedError(
-                f"from_nir: node {where!r} ({type(cell).__name__}) has v_leak != 0, which a leaky integrator "
+                f"from_nir: {where} has v_leak != 0, which a leaky integrator "
                 "here cannot rest at. Take v_leak off its input and add it to its output."
             )
         return {}
     # potentials count from v_leak, where neurons start
     threshold = np.asarray(cell.v_threshold - leak)
+    if not (threshold > 0).all():
+        at = np.broadcast_to(threshold <= 0, threshold.shape)
+        raise NotImplementedError(
+            f"from_nir: {where} has v_leak {np.broadcast_to(leak, at.shape)[at].flat[0]:.4g}, not below its "
+            f"v_threshold {np.asarray(cell.v_threshold)[at].flat[0]:.4g}, so that it fires without input; the threshold of a layer "
+            "here lies above its rest. Lower v_leak and add the difference to the neuron's input, as a bias."
+        )
     at_threshold = reading.fires_at_threshold
     if at_threshold is None:
         at_threshold = ours is not None
@@ -124,10 +144,34 @@ def _reset(where: str, cell: nir.NIRNode, leak: Array) -> MembraneReset:
     value = np.unique(np.asarray(cell.v_reset - leak))
     if value.size != 1:
         raise NotImplementedError(
-            f"from_nir: node {where!r} ({type(cell).__name__}) has neurons with different v_reset, from "
+            f"from_nir: {where} has neurons with different v_reset, from "
             f"{value.min():.4g} to {value.max():.4g}; a layer here resets to one value."
         )
     return MembraneReset(float(value[0]))
+
+
+def _holds(node: nir.NIRNode | Recurrent) -> bool:
+    """Whether it is a `Synaptic`, `RLeaky` or `RSynaptic` of snnTorch: an input of 1 adds 1 for its dt of 1e-4."""
+    cell = node.neuron if isinstance(node, Recurrent) else node
+    cuba = type(cell).__name__ == "CubaLIF"
+    if not cuba and not (isinstance(node, Recurrent) and type(cell).__name__ == "LIF"):
+        return False
+    times = {"r": cell.tau_mem, "w_in": cell.tau_syn} if cuba else {"r": cell.tau}
+    return all(
+        np.allclose(np.asarray(getattr(cell, name)) * 1e-4, np.asarray(tau), rtol=1e-4)
+        for name, tau in times.items()
+    )
+
+
+def _held(where: str, reset: MembraneReset) -> MembraneHold:
+    warnings.warn(
+        f"{where} is written as snnTorch does, whose files do not say how a neuron resets; it is read with "
+        'reset_mechanism="zero" and reset_delay=True. Pass reset_fn=MembraneHold() if that is right, MembraneReset() for '
+        '"zero" with reset_delay=False, MembraneSubtract(threshold / beta) for "subtract".',
+        UserWarning,
+        stacklevel=6,
+    )
+    return MembraneHold(reset.reset_value)
 
 
 def _feedback(
@@ -176,6 +220,8 @@ def _layer(
     if squeezed:
         arguments |= reading.squeeze
     layer: LIF = plain_or_squeezed[squeezed](**arguments)
+    if isinstance(layer.reset_fn, MembraneHold | WholeStates):
+        layer.impl = "reference"  # no kernel knows these resets
     _set_exactly(layer, lost if as_alpha else {}, shapes)
     return layer
 

@@ -29,7 +29,7 @@ class TimeStep:
     discretisation: Discretisation = "euler"
 
     def __post_init__(self) -> None:
-        if not self.dt > 0:
+        if not 0 < self.dt < float("inf"):
             raise ValueError(f"NIR: dt is {self.dt}, expected seconds, > 0.")
         if self.discretisation not in ("euler", "exponential"):
             raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -11,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
+from picojoule.convert.settled import settled
 from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime, reset_states
 
 INPUT, OUTPUT = "input", "output"
@@ -45,12 +46,19 @@ class Trace:
             )
         self.edges += [(source, target) for source in sources]
 
+    def source_of(self, name: str) -> str:
+        """The one node that a node hears; "" if there are several."""
+        sources = [a for a, b in self.edges if b == name]
+        return sources[0] if len(sources) == 1 else ""
+
 
 class _Tracer(fx.Tracer):
     """Stops at layers that NIR could know; time folding and what does nothing leave no trace."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        ours = isinstance(m, Scale) or type(m).__module__.startswith("picojoule.layers")
+        ours = isinstance(m, Scale | PaddedSumPool2d) or type(m).__module__.startswith(
+            "picojoule.layers"
+        )
         return ours or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(
@@ -71,7 +79,7 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
     Raises:
         NotImplementedError: the module computes with something other than layers and sums.
     """
-    root = copy.deepcopy(module).eval()
+    root = settled(module).eval()
     if _Tracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
     graph = _traced(root)

@@ -10,14 +10,18 @@ from torch import nn
 
 from picojoule.convert.nir.arrays import Array, array
 from picojoule.convert.nir.metadata import packed
+from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.refusal import not_carried
 from picojoule.convert.nir.scale import Scale
 from picojoule.convert.nir.trace import Call
 from picojoule.layers import SumPool2d
 
 
-def layer_node(where: str, call: Call, leading: int) -> nir.NIRNode:
-    """The NIR node for a layer that sees `leading` axes of batch and time before `*n`."""
+def layer_node(where: str, call: Call, leading: int, *, shifted: bool) -> nir.NIRNode:
+    """The NIR node for a layer that sees `leading` axes of batch and time before `*n`.
+
+    A Scale that is `shifted` has a shift that is written elsewhere.
+    """
     module = call.module
     if isinstance(module, nn.Linear):
         return _linear(where, module, call, leading)
@@ -25,10 +29,16 @@ def layer_node(where: str, call: Call, leading: int) -> nir.NIRNode:
         return _convolution(where, module, call)
     if isinstance(module, SumPool2d | nn.AvgPool2d):
         return _pool(where, module)
+    if isinstance(module, PaddedSumPool2d):
+        return _pool(where, module.pool, padding=module.zeros)
     if isinstance(module, nn.Flatten):
         return _flatten(where, module, call, leading)
     if isinstance(module, Scale):
-        return _scale(where, module, call.input_shape[leading:])
+        if bool(module.shift.any()) and not shifted:
+            raise not_carried(
+                where, module, "a shift", "Put it into the bias of the Linear or Conv before it."
+            )
+        return nir.Scale(np.broadcast_to(array(module.scale), call.input_shape[leading:]).copy())
     advice = (
         "Fold it into the layer before it first."
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
@@ -65,12 +75,12 @@ def _convolution(where: str, module: nn.Conv1d | nn.Conv2d, call: Call) -> nir.N
         "groups": module.groups,
         "metadata": packed(bias=module.bias is not None),
     }
-    padding = _padding(where, module)
+    padding = _padding(module)
     if isinstance(module, nn.Conv1d):
         return nir.Conv1d(
             input_shape=call.input_shape[-1],
             stride=module.stride[0],
-            padding=padding[0],
+            padding=padding if isinstance(padding, str) else padding[0],
             dilation=module.dilation[0],
             **common,
         )
@@ -83,35 +93,31 @@ def _convolution(where: str, module: nn.Conv1d | nn.Conv2d, call: Call) -> nir.N
     )
 
 
-def _padding(where: str, module: nn.Conv1d | nn.Conv2d) -> tuple[int, ...]:
+def _padding(module: nn.Conv1d | nn.Conv2d) -> tuple[int, ...] | str:
+    """Rows and columns of zeros; "same" where it is one more on one side than on the other."""
     if not isinstance(module.padding, str):
         return tuple(module.padding)
     if module.padding == "valid":
         return (0,) * len(module.kernel_size)
     total = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-    if any(n % 2 for n in total):
-        raise not_carried(
-            where,
-            module,
-            f"padding='same' with kernel_size={module.kernel_size}",
-            "It pads one side more than the other; use an odd kernel.",
-        )
-    return tuple(n // 2 for n in total)
+    return "same" if any(n % 2 for n in total) else tuple(n // 2 for n in total)
 
 
-def _pool(where: str, module: SumPool2d | nn.AvgPool2d) -> nir.NIRNode:
+def _pool(
+    where: str, module: SumPool2d | nn.AvgPool2d, padding: tuple[int, int] = (0, 0)
+) -> nir.NIRNode:
     if module.ceil_mode:
         raise not_carried(where, module, "ceil_mode=True", "Use ceil_mode=False.")
     window = {"kernel_size": _pair(module.kernel_size), "stride": _pair(module.stride)}
     if isinstance(module, SumPool2d):
         metadata = packed(silent_gradient=module.silent_gradient)
-        return nir.SumPool2d(**window, padding=np.array([0, 0]), metadata=metadata)
-    padding = _pair(module.padding)
-    if padding.any() and not module.count_include_pad:
+        return nir.SumPool2d(**window, padding=np.array(padding), metadata=metadata)
+    zeros = _pair(module.padding)
+    if zeros.any() and not module.count_include_pad:
         raise not_carried(where, module, "count_include_pad=False", "Use padding=0.")
     if module.divisor_override is not None:
         raise not_carried(where, module, "divisor_override", "Put the factor into the weights.")
-    return nir.AvgPool2d(**window, padding=padding)
+    return nir.AvgPool2d(**window, padding=zeros)
 
 
 def _flatten(where: str, module: nn.Flatten, call: Call, leading: int) -> nir.NIRNode:
@@ -129,14 +135,6 @@ def _flatten(where: str, module: nn.Flatten, call: Call, leading: int) -> nir.NI
         start_dim=start,
         end_dim=-1 if end == ndim - leading - 1 else end,
     )
-
-
-def _scale(where: str, module: Scale, shape: tuple[int, ...]) -> nir.NIRNode:
-    if bool(module.shift.any()):
-        raise not_carried(
-            where, module, "a shift", "Put it into the bias of the Linear or Conv before it."
-        )
-    return nir.Scale(scale=np.broadcast_to(array(module.scale), shape).copy())
 
 
 def _pair(value: Any) -> Array:

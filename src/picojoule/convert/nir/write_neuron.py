@@ -6,7 +6,7 @@ from typing import Any
 
 import nir
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from picojoule.convert.nir.arrays import Array, array
 from picojoule.convert.nir.metadata import described, packed, plain
@@ -15,8 +15,13 @@ from picojoule.convert.nir.time_step import TimeStep, per_step
 from picojoule.layers import LIF
 
 
-def neuron_node(where: str, layer: LIF, shape: tuple[int, ...], step: TimeStep) -> nir.NIRNode:
+def neuron_node(
+    where: str, layer: LIF, shape: tuple[int, ...], step: TimeStep, bias: Tensor | None = None
+) -> nir.NIRNode:
     """The NIR node for a neuron layer whose state has the shape `*n`.
+
+    A `bias` is added to its feedback in every step, the first included, as NIR's are; the bias of a
+    connection of ours comes with the first feedback.
 
     With a share `lost` per step, our `v = (1 - lost) * v + x` has R = 1 / lost, and with `norm_input` R = 1.
     Our synaptic current decays in the step in which the input arrives: w_in = (1 - lost) / lost.
@@ -24,19 +29,19 @@ def neuron_node(where: str, layer: LIF, shape: tuple[int, ...], step: TimeStep) 
     recurrent = layer._modules.get("rec_connect")
     if recurrent is None:
         return _node(where, layer, shape, step)
-    neuron = _node(where, layer, shape, step)
+    neuron = _node(where, layer, shape, step, bias_from_start=bias is not None)
     return nir.NIRGraph(
         nodes={
             "input": nir.Input({"input": np.array(shape)}),
             "lif": neuron,
-            "w_rec": _feedback(where, layer, recurrent),
+            "w_rec": _feedback(where, layer, recurrent, bias),
             "output": nir.Output({"output": np.array(shape)}),
         },
         edges=[("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")],
     )
 
 
-def _feedback(where: str, layer: LIF, connect: nn.Module) -> nir.NIRNode:
+def _feedback(where: str, layer: LIF, connect: nn.Module, bias: Tensor | None) -> nir.NIRNode:
     while isinstance(connect, nn.Sequential) and len(connect) == 1:
         connect = connect[0]
     if type(connect) is not nn.Linear:
@@ -47,16 +52,24 @@ def _feedback(where: str, layer: LIF, connect: nn.Module) -> nir.NIRNode:
             "Only nn.Linear has a NIR node that neurons can feed back through.",
         )
     weight = array(connect.weight)
-    if connect.bias is None:
+    bias = connect.bias if bias is None else bias
+    if bias is None:
         return nir.Linear(weight=weight)
-    return nir.Affine(weight=weight, bias=array(connect.bias))
+    return nir.Affine(weight=weight, bias=np.broadcast_to(array(bias), weight.shape[:1]).copy())
 
 
-def _node(where: str, layer: LIF, shape: tuple[int, ...], step: TimeStep) -> nir.NIRNode:
+def _node(
+    where: str,
+    layer: LIF,
+    shape: tuple[int, ...],
+    step: TimeStep,
+    *,
+    bias_from_start: bool = False,
+) -> nir.NIRNode:
     _raise_if_not_carried(where, layer, shape)
     mem = _lost(where, layer, "mem", shape)
     syn = _lost(where, layer, "syn", shape)
-    fields: dict[str, Any] = {"metadata": _metadata(layer)}
+    fields: dict[str, Any] = {"metadata": _metadata(layer, bias_from_start)}
     if layer.does_spike:
         assert layer.spike_threshold is not None
         threshold = np.broadcast_to(array(layer.spike_threshold), shape).copy()
@@ -71,7 +84,7 @@ def _node(where: str, layer: LIF, shape: tuple[int, ...], step: TimeStep) -> nir
     return (nir.CubaLIF if layer.does_spike else nir.CubaLI)(**fields)
 
 
-def _metadata(layer: LIF) -> dict[str, str]:
+def _metadata(layer: LIF, bias_from_start: bool) -> dict[str, str]:
     names = [*layer._parameters]
     shapes = {name: list(p.shape) for name in names if (p := layer._parameters[name]) is not None}
     return packed(
@@ -81,6 +94,7 @@ def _metadata(layer: LIF) -> dict[str, str]:
         min_v_mem=plain(layer.min_v_mem),
         train_alphas=layer.train_alphas,
         shapes=shapes,
+        **({"bias_from_start": True} if bias_from_start else {}),
     )
 
 

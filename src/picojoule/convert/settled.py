@@ -1,0 +1,44 @@
+"""A copy of a model in which every computed weight (pruned, normalised, parametrised) is a plain parameter."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize, prune
+from torch.nn.utils.spectral_norm import SpectralNorm, remove_spectral_norm
+from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
+
+
+@torch.no_grad()
+def settled(model: nn.Module) -> nn.Module:
+    """The copy; the model stays as it is, and may have run under autograd, which `deepcopy` does not forgive."""
+    computed = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    double = copy.deepcopy(model, dict(computed))
+    for module in double.modules():
+        for hook in list(module._forward_pre_hooks.values()):
+            if isinstance(hook, prune.BasePruningMethod):
+                prune.remove(module, hook._tensor_name)  # type: ignore[no-untyped-call]
+            elif isinstance(hook, WeightNorm):
+                remove_weight_norm(module, hook.name)
+            elif isinstance(hook, SpectralNorm):
+                remove_spectral_norm(module, hook.name)
+        if parametrize.is_parametrized(module):
+            _settle_parametrized(module)
+    return double
+
+
+def _settle_parametrized(module: nn.Module) -> None:
+    """As `remove_parametrizations`, which takes the property off the class, that copies share."""
+    values = {name: getattr(module, name) for name in module.parametrizations}  # type: ignore[union-attr]
+    trained = any(p.requires_grad for p in module.parametrizations.parameters())  # type: ignore[union-attr]
+    del module._modules["parametrizations"]
+    module.__class__ = type(module).__mro__[1]
+    for name, value in values.items():
+        module.register_parameter(name, nn.Parameter(value.detach().clone(), trained))
