@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
-    figure.savefig(path, dpi=120, format="png")
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG, atomically."""
+    write_atomically(path, as_png(figure))
 
 
 def as_png(figure: Figure) -> bytes:

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
 from picojoule.layers import stateful_layers
-from picojoule.training.atomic_write import write_atomically
 from picojoule.training.packing import packed, unpacked
 
 _MODEL, _OPTIMIZER, _STATE = "model.", "optimizer.", "state"

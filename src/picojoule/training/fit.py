@@ -169,4 +169,10 @@ class _Epochs:
         self._write(lambda: save_checkpoint(path, trainer.model, trainer.optimizer, state))
 
     def _write(self, action: Any) -> None:
-        on_first(self.trainer.fabric, action)
+        try:
+            on_first(self.trainer.fabric, action)
+        except OSError as error:
+            if not (self.folder / CHECKPOINT).exists():
+                raise
+            then = f"{error.strerror} Make room and go on with --resume."
+            raise OSError(error.errno, then, error.filename) from error

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 import picojoule
-from picojoule.training.atomic_write import write_json
+from picojoule.atomic_write import write_json
 from picojoule.training.config import TrainConfig
 from picojoule.training.fit import fit, rehearse
 from picojoule.training.history import Fit, Progress, Quiet

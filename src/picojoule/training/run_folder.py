@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from picojoule.atomic_write import remove_partial
 from picojoule.training.config import TrainConfig
 from picojoule.training.only_process import only_process
 from picojoule.training.yaml_file import read_yaml, write_yaml
@@ -44,6 +45,8 @@ def run_folder(
     with only_process(folder, taken):
         if overwrite:
             _remove_run(folder)
+        for place in (folder, folder / PLAIN):
+            remove_partial(place)
         if not (folder / CONFIG).exists():
             write_yaml(folder / CONFIG, config.to_dict())
         try:
@@ -90,8 +93,7 @@ def _saved_config(folder: Path) -> dict[str, Any]:
 def _remove_run(folder: Path) -> None:
     for name in (CHECKPOINT, BEST, REPORT, *PICTURES, CONFIG):
         (folder / name).unlink(missing_ok=True)
-    for partial in folder.glob(".*.partial"):
-        partial.unlink()
+    remove_partial(folder)
     for name in (PLAIN, TENSORBOARD):
         if (folder / name).exists():
             shutil.rmtree(folder / name)

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
-from picojoule.training.atomic_write import write_atomically
 
 _NUMBER = r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"
 

@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from picojoule.atomic_write import write_json
 from picojoule.training import Outcome, Progress, Quiet, SweepConfig, TrainConfig, sweep
-from picojoule.training.atomic_write import write_json
 from picojoule.training.sweeping import storage
 
 PAUSE_S = float(os.environ.get("PRETEND_PAUSE_S", "0"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from picojoule.training.atomic_write import write_json
+from picojoule.atomic_write import write_json
 from picojoule.training.only_process import only_process
 from picojoule.training.sweeping.config import SweepConfig
 

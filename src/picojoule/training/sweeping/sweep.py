@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from picojoule.training.atomic_write import write_json
+from picojoule.atomic_write import write_json
 from picojoule.training.history import Progress
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.folder import FRONTIER, sweep_folder
