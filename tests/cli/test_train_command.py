@@ -64,10 +64,13 @@ def test_a_run_prints_its_tables_and_leaves_its_files(tmp_path: Path, small: lis
 def test_the_printed_counts_are_those_of_the_report(tmp_path: Path, small: list[object]) -> None:
     done = picojoule("train", *small, "--no-compare", "--out", tmp_path / "run")
     trained = json.loads((tmp_path / "run/report.json").read_text())["trained"]
-    rows = [line.replace("│", " ").split() for line in done.output.splitlines()]
-    printed = {row[0]: row[2] for row in rows if len(row) > 2 and row[0] in ("1", "4", "7", "10")}
-    counts = trained["synops_per_timestep"]
-    assert printed == {layer: f"{count:,.0f}" for layer, count in counts.items()}
+    table = done.output.partition("total")[0]
+    rows = [line.strip("│ ").split("│") for line in table.splitlines() if line.startswith("│")]
+    printed = {cells[0].strip(): cells[2].strip() for cells in rows}
+    assert printed == {
+        f"{layer} {'Linear' if layer == '10' else 'Conv2d'}": f"{count:,.0f}"
+        for layer, count in trained["synops_per_timestep"].items()
+    }
     assert "without budget" not in done.output
 
 

@@ -15,7 +15,7 @@ def print_frontier(frontier: Frontier, within: float, console: Console | None = 
     """Print what each budget came to, and the cheapest network within some points of the best."""
     console = console or Console()
     console.print(_table(frontier))
-    console.print(_choice(frontier, within), highlight=False, soft_wrap=True)
+    console.print(_choice(frontier, within), highlight=False, markup=False, soft_wrap=True)
 
 
 def draw_frontier(frontier: Frontier, path: Path) -> None:

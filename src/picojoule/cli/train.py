@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from picojoule.cli.failure import explained
+from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.tables import print_run
 from picojoule.cli.train_flags import FILES, stated_by, with_flags
@@ -79,6 +80,9 @@ def train(
         asked = _asked(config, of_the_run, stated_by(settings), resume)
     with explained("picojoule train", lambda: _how_to_go_on(asked)):
         with ProgressBar() as progress:
+            no_pictures = why_no_pictures()
+            if no_pictures is not None and is_first_process():
+                progress.note(no_pictures)
             run = run_training(
                 asked.config,
                 asked.out,
@@ -90,8 +94,10 @@ def train(
             )
         if is_first_process():
             print_run(run)
-            _draw(run, asked.out)
-            typer.echo(f"Figures, pictures and weights are in {asked.out}")
+            if no_pictures is None:
+                _draw(run, asked.out)
+            drawn = ", pictures" if no_pictures is None else ""
+            typer.echo(f"Figures{drawn} and weights are in {asked.out}")
 
 
 def _asked(
@@ -128,10 +134,12 @@ def _how_to_go_on(asked: Asked) -> str:
 def _draw(run: Run, out: Path) -> None:
     fit = run.budget
     floor = run.config.min_rate if isinstance(run.config.min_rate, float) else None
-    plot_firing_rates(fit.untrained.rates, fit.trained.rates, out / "firing_rates.png", floor)
+    if fit.trained.rates:
+        plot_firing_rates(fit.untrained.rates, fit.trained.rates, out / "firing_rates.png", floor)
     fixed = set(fit.trained.synops_per_timestep) - set(fit.trained.trainable)
     limit = _one_limit_a_layer(run.config)
-    plot_synops(fit.history.synops_per_timestep, limit, out / "synops.png", fixed)
+    if fit.history.synops_per_timestep:
+        plot_synops(fit.history.synops_per_timestep, limit, out / "synops.png", fixed)
 
 
 def _one_limit_a_layer(config: TrainConfig) -> float | None:

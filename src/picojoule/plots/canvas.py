@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
+from picojoule.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +42,7 @@ def as_png(figure: Figure) -> bytes:
 
 def plain(name: str) -> str:
     """A layer's name as text: a dollar sign would begin a formula, and that of a model alone is empty."""
-    return (name or "(model)").replace("$", r"\$")
+    return printable(name or "(model)").replace("$", r"\$")
 
 
 def title_of(name: str, words: str) -> str:

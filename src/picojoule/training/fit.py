@@ -60,7 +60,7 @@ def fit(
 def rehearse(config: TrainConfig, data: RunData, fabric: Any, progress: Progress) -> None:
     """Find out whether data, model and budget fit one another, without training.
 
-    What of the budget no training can meet is told to `progress`.
+    What stands out on the first batch, and what of the budget no training can meet, is told to `progress`.
 
     Raises:
         ValueError: they do not.
@@ -69,7 +69,7 @@ def rehearse(config: TrainConfig, data: RunData, fabric: Any, progress: Progress
         trainer = _trainer(config, data, fabric)
         try:
             trainer.begin()
-            for sentence in trainer.impossible.values():
+            for sentence in (*trainer.remarks, *trainer.impossible.values()):
                 progress.note(sentence)
         finally:
             trainer.close()
@@ -117,6 +117,7 @@ class _Epochs:
             self.history,
             dict(budget.unreachable) if budget else {},
             dict(budget.infeasible) if budget else {},
+            {name: type(layer).__name__ for name, layer in self.trainer.model.named_modules()},
         )
 
     def _on_step(self, loss: float, synops: dict[str, float], where: str) -> None:
