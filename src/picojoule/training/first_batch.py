@@ -32,7 +32,7 @@ def remarks(model: nn.Module, rates: Mapping[str, Tensor], frames: Tensor) -> li
         >>> model = nn.Sequential(nn.Linear(2, 3), LIF(10.0))
         >>> (sentence,) = remarks(model, {"1": torch.zeros(3)}, torch.ones(1, 5, 2))
         >>> sentence[:58]
-        "on the first batch no neuron of layer '1' (LIF) fires, nor"
+        "on the first batch no neuron of layer '1' (LIF) fires: eve"
     """
     if not rates:
         return [_NO_SPIKES]
