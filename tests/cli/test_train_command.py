@@ -57,8 +57,8 @@ def test_a_run_prints_its_tables_and_leaves_its_files(tmp_path: Path, small: lis
     for name in ("firing_rates.png", "synops.png"):
         assert (run / name).read_bytes().startswith(b"\x89PNG")
     assert json.loads((run / "report.json").read_text())["config"]["epochs"] == 2
-    assert "model.1.weight" in load_file(run / "checkpoint.safetensors")
-    assert "model.1.weight" in load_file(run / "plain/checkpoint.safetensors")
+    assert "1.weight" in load_file(run / "checkpoint.safetensors")
+    assert "1.weight" in load_file(run / "plain/checkpoint.safetensors")
 
 
 def test_the_printed_counts_are_those_of_the_report(tmp_path: Path, small: list[object]) -> None:
@@ -110,7 +110,7 @@ def test_images_of_another_size_and_number_of_classes_train(tmp_path: Path) -> N
     done = picojoule("train", "--data", data, *arguments)
     assert done.exit_code == 0, done.output
     weights = load_file(tmp_path / "run/checkpoint.safetensors")
-    assert weights["model.10.weight"].shape == (21, 480)
+    assert weights["10.weight"].shape == (21, 480)
 
 
 def test_a_folder_with_a_run_asks_what_to_do(tmp_path: Path, small: list[object]) -> None:

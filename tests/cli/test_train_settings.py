@@ -140,4 +140,4 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, file: 
     assert process.returncode == 130
     assert "Traceback" not in said
     assert f"Go on with picojoule train --out {run} --no-compare --resume" in said
-    assert "model.0.weight" in load_file(run / "checkpoint.safetensors")
+    assert "0.weight" in load_file(run / "checkpoint.safetensors")

@@ -4,6 +4,7 @@ from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import Fit, History, Progress, Quiet
 from picojoule.training.lenet import lenet
+from picojoule.training.loading import LoadedRun, load
 from picojoule.training.measure import Measurement
 from picojoule.training.recurrent_net import recurrent_net
 from picojoule.training.run import Run, train
@@ -26,6 +27,7 @@ __all__ = [
     "Frontier",
     "FrontierPoint",
     "History",
+    "LoadedRun",
     "Measurement",
     "Outcome",
     "Progress",
@@ -39,6 +41,7 @@ __all__ = [
     "TrainConfig",
     "cheapest_within",
     "lenet",
+    "load",
     "load_checkpoint",
     "pareto_front",
     "recurrent_net",

@@ -79,7 +79,7 @@ def _trainer(config: TrainConfig, data: RunData, fabric: Any) -> Trainer:
     torch.manual_seed(derived_seed(config.seed, Stream.WEIGHTS))
     model = build_model(config.model, data.shape, data.num_classes, config.batch_size)
     if config.start_from is not None:
-        load_weights(model, Path(config.start_from))
+        load_weights(model, config.start_from)
     return Trainer(config, data, fabric, model)
 
 
@@ -153,7 +153,7 @@ class _Epochs:
             self._save()
             return
         saved = load_checkpoint(path, self.trainer.model, self.trainer.optimizer)
-        budget, precision = saved.pop("budget"), saved.pop("precision")
+        budget, precision, _ = (saved.pop(name) for name in ("budget", "precision", "sample"))
         if self.trainer.budget is not None:
             self.trainer.budget.load_state_dict(budget)
         self.trainer.fabric.strategy.precision.load_state_dict(precision)
@@ -165,6 +165,7 @@ class _Epochs:
             **vars(self.history),
             "budget": trainer.budget.state_dict() if trainer.budget else {},
             "precision": trainer.fabric.strategy.precision.state_dict(),
+            "sample": {"shape": self.data.shape, "num_classes": self.data.num_classes},
         }
         path = self.folder / CHECKPOINT
         self._write(lambda: save_checkpoint(path, trainer.model, trainer.optimizer, state))

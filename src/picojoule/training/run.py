@@ -65,7 +65,7 @@ class Run:
 
 def train(
     config: TrainConfig,
-    folder: Path,
+    folder: str | Path,
     progress: Progress,
     *,
     compare: bool = True,
@@ -100,6 +100,7 @@ def train(
         FloatingPointError: the loss is not finite; the last checkpoint is kept.
         ConnectionError: another process of the run has ended; the last checkpoint is kept.
     """
+    folder = Path(folder)
     data = load_run_data(config)
     fabric = launched(config)
     if not fabric.is_global_zero:

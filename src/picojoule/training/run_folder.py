@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from picojoule.atomic_write import remove_partial
+from picojoule.training.checkpoint_files import files_beside
 from picojoule.training.config import TrainConfig
 from picojoule.training.only_process import only_process
 from picojoule.training.yaml_file import read_yaml, write_yaml
@@ -93,6 +94,8 @@ def _saved_config(folder: Path) -> dict[str, Any]:
 def _remove_run(folder: Path) -> None:
     for name in (CHECKPOINT, BEST, REPORT, *PICTURES, CONFIG):
         (folder / name).unlink(missing_ok=True)
+    for beside in files_beside(folder / CHECKPOINT):
+        beside.unlink()
     remove_partial(folder)
     for name in (PLAIN, TENSORBOARD):
         if (folder / name).exists():

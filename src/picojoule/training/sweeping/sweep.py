@@ -30,7 +30,7 @@ class SweepError(Exception):
 
 def sweep(
     config: SweepConfig,
-    folder: Path,
+    folder: str | Path,
     progress: Progress,
     *,
     jobs: int = 1,
@@ -77,6 +77,7 @@ def sweep(
         >>> [point.spent.mean for point in frontier.points]
         [400000.0, 200000.0, 100000.0]
     """
+    folder = Path(folder)
     if jobs < 1:
         raise ValueError(f"sweep: jobs is {jobs}, expected a whole number >= 1.")
     with (
