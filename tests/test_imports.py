@@ -1,7 +1,9 @@
 """Cold imports: light, and clear about what is missing."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,10 @@ HEAVY = [
     "tensorboard",
     "typer",
     "triton",
+]
+EXTRAS = [
+    *("h5py", "lightning_fabric", "matplotlib", "nir", "optuna", "psycopg"),
+    *("safetensors", "sqlalchemy", "tensorboard", "yaml"),
 ]
 
 
@@ -66,13 +72,55 @@ def test_the_package_works_without_each_extra(module: str) -> None:
             "picojoule[events]",
         ),
         ("nir", "import picojoule as p; p.from_nir('x.nir')", "picojoule[nir]"),
-        ("typer", "from picojoule.cli import main; main()", "picojoule[train,plot]"),
     ],
 )
 def test_a_missing_extra_says_how_to_get_it(module: str, code: str, extra: str) -> None:
     done = blocking(module, code)
     assert done.returncode != 0
     assert f"pip install '{extra}'" in done.stderr
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`picojoule` in an interpreter in which no extra can be imported."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))\n"
+        f"sys.argv = {['picojoule', *arguments]}\n"
+        "from picojoule.cli import main; main()"
+    )
+    return run(code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--version"], "picojoule 0."),
+        (["--help"], "sweep"),
+        (["info"], "reference"),
+        (["count", "tests.training.networks:model", "--input", "2,4,6"], "total"),
+    ],
+)
+def test_a_base_install_has_the_commands_that_need_no_extra(
+    arguments: list[str], words: str
+) -> None:
+    done = command(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "--config", "run.yaml"], ["train"], ["sweep", "--budgets", "0.5"]]
+)
+def test_training_in_a_base_install_names_the_extra_and_leaves_nothing(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), *sys.path]))
+    monkeypatch.chdir(tmp_path)
+    Path("run.yaml").write_text("epochs: 1\n")
+    done = command(*arguments)
+    assert done.returncode == 1
+    assert "pip install 'picojoule[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
 
 
 def test_a_layers_first_call_loads_no_compiler() -> None:

@@ -28,16 +28,25 @@ def sweep_folder(folder: Path, config: SweepConfig, *, alone: bool) -> Iterator[
         ValueError: the sweep there has other settings.
         BlockingIOError: another process works in the folder.
     """
-    _check(folder, config)
+    check_folder(folder, config)
     folder.mkdir(parents=True, exist_ok=True)
     taken = f"another process works on the sweep in {folder}; wait for it, or let several share a --storage"
     with only_process(folder, taken) if alone else nullcontext():
-        if not (folder / CONFIG).exists():
+        began = (folder / CONFIG).exists()
+        if not began:
             write_json(folder / CONFIG, config.to_dict())
-        yield folder
+        try:
+            yield folder
+        except BaseException:
+            if alone and not began and not any(folder.glob("seed*")):
+                (
+                    folder / CONFIG
+                ).unlink()  # no run has begun: another sweep shall find the place free
+            raise
 
 
-def _check(folder: Path, config: SweepConfig) -> None:
+def check_folder(folder: Path, config: SweepConfig) -> None:
+    """Raise what :func:`sweep_folder` would of a folder that cannot be a sweep's; makes nothing."""
     if not folder.exists():
         return
     if not folder.is_dir():
