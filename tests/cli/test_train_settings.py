@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
 from picojoule.cli.app import app
-from picojoule.training.yaml_file import read_yaml
+from picojoule.training.yaml_file import read_settings
 
 NETWORKS = Path(__file__).parents[1] / "training/networks.py"
 
@@ -40,7 +40,7 @@ def file(tmp_path: Path) -> Path:
 def test_flags_override_the_file_and_what_was_resolved_is_kept(tmp_path: Path, file: Path) -> None:
     done = picojoule("train", "--config", file, "--epochs", 1, "--min-rate", "1=0.02,3=0.01")
     assert done.exit_code == 0, done.output
-    saved = read_yaml(tmp_path / "run/config.yaml")
+    saved = read_settings(tmp_path / "run/config.yaml").values
     assert saved["epochs"] == 1
     assert saved["batch_size"] == 8
     assert saved["synops_per_timestep"] == {"2": 50.0, "4": 20.0}
@@ -57,7 +57,7 @@ def test_flags_override_the_file_and_what_was_resolved_is_kept(tmp_path: Path, f
         tmp_path / "again",
     )
     assert again.exit_code == 0
-    assert read_yaml(tmp_path / "again/config.yaml") == saved
+    assert read_settings(tmp_path / "again/config.yaml").values == saved
     one, other = (
         load_file(tmp_path / name / "checkpoint.safetensors") for name in ("run", "again")
     )
@@ -80,15 +80,15 @@ def test_without_a_budget_there_is_nothing_to_keep(tmp_path: Path, file: Path) -
     done = picojoule("train", "--config", file, "--no-budget")
     assert done.exit_code == 0, done.output
     assert "kept" not in done.output
-    saved = read_yaml(tmp_path / "run/config.yaml")
+    saved = read_settings(tmp_path / "run/config.yaml").values
     assert saved["synops_per_timestep"] is saved["min_rate"] is None
 
 
 @pytest.mark.parametrize(
     ("line", "arguments", "message"),
     [
-        ("epoch: 3", [], "run.yaml: there is no setting 'epoch'. Did you mean 'epochs'?"),
-        ("compare: maybe", [], "compare is 'maybe', expected true or false"),
+        ("epoch: 3", [], "run.yaml, line 1: there is no setting 'epoch'. Did you mean 'epochs'?"),
+        ("compare: maybe", [], "run.yaml, line 1: compare is 'maybe', expected true or false"),
         ("", ["--synops-per-timestep", "lots"], "--synops-per-timestep: 'lots' is neither"),
         ("", ["--no-budget", "--min-rate", "1"], "--no-budget and --min-rate contradict"),
         ("", ["--synops-per-timestep", "nowhere=5"], "has no module 'nowhere'. Did you mean"),

@@ -18,7 +18,7 @@ from picojoule.training import Frontier, SweepConfig, SweepError
 from picojoule.training import sweep as run_sweep
 from picojoule.training.settings import resolved
 from picojoule.training.sweeping import LIMITS, Unit
-from picojoule.training.yaml_file import read_yaml
+from picojoule.training.yaml_file import Settings, read_settings
 
 _PICTURE = "frontier.png"
 _SWEEP = "Sweep"
@@ -109,14 +109,14 @@ def sweep(
         if not within >= 0:
             raise ValueError(f"--within is {within}, expected a number of points >= 0.")
         unlimited = dict.fromkeys((*LIMITS, "min_rate"))
-        stated = unlimited | ({} if config is None else read_yaml(config))
+        from_file, places = Settings({}, {}) if config is None else read_settings(config)
+        stated = stated_by(settings)
+        places = {name: place for name, place in places.items() if name not in stated}
         asked = SweepConfig(
             budgets=_numbers(budgets),
             unit=unit,
             seeds=seeds,
-            training=resolved(
-                stated | stated_by(settings), "" if config is None else f"{config}: "
-            ),
+            training=resolved(unlimited | from_file | stated, places),
         )
         try:
             no_pictures = why_no_pictures()

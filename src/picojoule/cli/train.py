@@ -15,10 +15,11 @@ from picojoule.cli.train_flags import FILES, stated_by, with_flags
 from picojoule.plots import plot_firing_rates, plot_synops
 from picojoule.training import Run, TrainConfig
 from picojoule.training import train as run_training
+from picojoule.training.config_error import ConfigError
 from picojoule.training.processes import is_first_process
 from picojoule.training.run_folder import CONFIG
 from picojoule.training.settings import resolved
-from picojoule.training.yaml_file import read_yaml
+from picojoule.training.yaml_file import Settings, read_settings
 
 _RUN = {"out": (str, "a folder"), "compare": (bool, "true or false"), "tensorboard": (bool, "true or false")}  # fmt: skip
 
@@ -104,19 +105,20 @@ def _asked(
     file: Path | None, of_the_run: dict[str, Any], stated: dict[str, Any], resume: bool
 ) -> Asked:
     """File and flags together; of a run that is resumed, its own settings where nothing is stated."""
-    from_file = {} if file is None else read_yaml(file)
+    from_file, places = Settings({}, {}) if file is None else read_settings(file)
     run = {name: value for name, value in from_file.items() if name in _RUN}
     for name, value in run.items():
         kind, words = _RUN[name]
         if not isinstance(value, kind):
-            raise TypeError(f"{file}: {name} is {value!r}, expected {words}.")
+            raise ConfigError(f"{places[name]}{name} is {value!r}, expected {words}.", name)
     run |= {name: value for name, value in of_the_run.items() if value is not None}
     out = Path(run.get("out", "runs/train"))
     settings = {name: value for name, value in from_file.items() if name not in _RUN} | stated
     if resume and (out / CONFIG).exists():
-        settings = read_yaml(out / CONFIG) | settings
-    where = f"{file}: " if file is not None else ""
-    config = resolved(settings, where)
+        kept = read_settings(out / CONFIG)
+        settings, places = kept.values | settings, kept.places | places
+    said = {name: place for name, place in places.items() if name not in stated}
+    config = resolved(settings, said)
     return Asked(config, out, run.get("compare", True), run.get("tensorboard", False))
 
 

@@ -2,6 +2,7 @@
 
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.config import TrainConfig
+from picojoule.training.config_error import ConfigError
 from picojoule.training.history import Fit, History, Progress, Quiet
 from picojoule.training.lenet import lenet
 from picojoule.training.loading import LoadedRun, load
@@ -23,6 +24,7 @@ from picojoule.training.sweeping import (
 )
 
 __all__ = [
+    "ConfigError",
     "Fit",
     "Frontier",
     "FrontierPoint",

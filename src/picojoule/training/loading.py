@@ -18,7 +18,7 @@ from picojoule.training.models import build_model
 from picojoule.training.run_folder import BEST, CHECKPOINT, CONFIG, REPORT
 from picojoule.training.settings import resolved
 from picojoule.training.weights import load_weights
-from picojoule.training.yaml_file import read_yaml
+from picojoule.training.yaml_file import read_settings
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     """
     folder = Path(folder)
     _check_is_run(folder)
-    config = resolved(read_yaml(folder / CONFIG), f"{folder / CONFIG}: ")
+    config = resolved(*read_settings(folder / CONFIG))
     saved = read_checkpoint(folder / CHECKPOINT)
     network = _built(config, saved) if model is None else model
     chosen = saved.progress.get("chosen_epoch") is not None

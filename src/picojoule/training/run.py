@@ -18,7 +18,7 @@ from picojoule.training.history import Fit, Progress, Quiet
 from picojoule.training.logs import Log, NoLog, tensorboard_log
 from picojoule.training.processes import launched, losing_others_explained, on_first
 from picojoule.training.run_data import load_run_data
-from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, run_folder
+from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,15 @@ def train(
 
     Raises:
         FileNotFoundError, ValueError: the data are missing, damaged or do not fit the model, or the
-            budget does not.
+            budget does not; or there is no run to resume.
         FileExistsError, BlockingIOError: the folder is not free.
         OSError: a file could not be written; the previous one is kept.
         FloatingPointError: the loss is not finite; the last checkpoint is kept.
         ConnectionError: another process of the run has ended; the last checkpoint is kept.
     """
     folder = Path(folder)
+    if resume:
+        check_begun(folder)
     data = load_run_data(config)
     fabric = launched(config)
     if not fabric.is_global_zero:
