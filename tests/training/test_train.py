@@ -155,7 +155,7 @@ def test_weights_that_the_last_step_broke_do_not_replace_the_checkpoint(
     config: TrainConfig, silence: Progress, tmp_path: Path
 ) -> None:
     # one step an epoch: the loss is finite, the weights behind it are not
-    wild = replace(config, batch_size=100, learning_rate=1e300)
+    wild = replace(config, batch_size=100, learning_rate=float("inf"))
     with pytest.raises(
         FloatingPointError, match=r"weights '1\.weight' are not finite after epoch 1"
     ):

@@ -94,7 +94,7 @@ class TrainConfig:
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
         for name in ("seed", "workers"):
             self._expect(name, getattr(self, name) >= 0, "a whole number >= 0")
-        self._expect("learning_rate", 0 < self.learning_rate < float("inf"), "a number > 0")
+        self._expect("learning_rate", self.learning_rate > 0, "a number > 0")
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
         for name in ("validation_share", "margin"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
