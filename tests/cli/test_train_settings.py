@@ -74,6 +74,19 @@ def test_a_run_goes_on_with_its_own_settings(tmp_path: Path, file: Path) -> None
     assert "epochs is 9 here and 2 there" in other.output
 
 
+def test_layers_share_a_limit_in_a_group(tmp_path: Path, file: Path) -> None:
+    flags = ["--group", "tail=2,4", "--synops-per-timestep", "tail=60"]
+    done = picojoule("train", "--config", file, "--epochs", 1, "--min-rate", "1e-6", *flags)
+    assert done.exit_code == 0, done.output
+    saved = read_settings(tmp_path / "run/config.yaml").values
+    assert saved["groups"] == {"tail": ["2", "4"]}
+    assert saved["synops_per_timestep"] == {"tail": 60.0}
+    again = picojoule("train", "--out", tmp_path / "run", "--no-compare", "--resume")
+    assert again.exit_code == 0, again.output
+    other = picojoule("train", "--config", file, "--group", "tail=9", *flags[2:], "--overwrite")
+    assert "the model has no module '9'" in other.output
+
+
 def test_without_a_budget_there_is_nothing_to_keep(tmp_path: Path, file: Path) -> None:
     text = file.read_text().replace("synops_per_timestep: {2: 50, 4: 2e1}", "")
     file.write_text(text)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from picojoule.training import ConfigError, TrainConfig
-from picojoule.training.settings import parsed_bound, resolved
+from picojoule.training.settings import parsed_bound, parsed_groups, resolved
 from picojoule.training.yaml_file import read_settings, write_yaml
 
 
@@ -92,6 +92,18 @@ def test_the_default_budget_steps_back_for_a_stated_one() -> None:
 def test_a_flag_that_is_no_bound_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="neither a number nor layers with numbers"):
         parsed_bound(text)
+
+
+@pytest.mark.parametrize("text", ["", "tail", "tail=", "=4", "tail=4,,7", "tail=4,"])
+def test_a_flag_that_is_no_group_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match="is no name with layers, such as tail=4,7"):
+        parsed_groups([text])
+
+
+@pytest.mark.parametrize("texts", [["tail=4,4"], ["tail=4", "tail=7"]])
+def test_a_group_or_a_layer_that_comes_twice_is_named(texts: list[str]) -> None:
+    with pytest.raises(ValueError, match=f"{texts[-1]!r} names a group or a layer for the second"):
+        parsed_groups(texts)
 
 
 def test_a_layer_that_a_flag_names_twice() -> None:

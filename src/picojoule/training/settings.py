@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -82,6 +82,28 @@ def parsed_bound(text: str) -> float | dict[str, float]:
     if len(bounds) < len(pairs):
         raise ValueError(f"{text!r} names a layer twice.")
     return bounds
+
+
+def parsed_groups(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Groups of layers as flags state them, each as `name=layer,layer`.
+
+    Raises:
+        ValueError: one has another form, or a name or a layer comes twice.
+
+    Example:
+        >>> parsed_groups(["tail=4,7", "head=1.10"])
+        {'tail': ['4', '7'], 'head': ['1.10']}
+    """
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        name, _, listed = (part.strip() for part in text.partition("="))
+        layers = [layer.strip() for layer in listed.split(",")]
+        if not name or not all(layers):
+            raise ValueError(f"--group: {text!r} is no name with layers, such as tail=4,7.")
+        if name in groups or len(set(layers)) < len(layers):
+            raise ValueError(f"--group: {text!r} names a group or a layer for the second time.")
+        groups[name] = layers
+    return groups
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
