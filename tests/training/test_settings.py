@@ -88,6 +88,12 @@ def test_the_default_budget_steps_back_for_a_stated_one() -> None:
     assert resolved({"synops_per_timestep": None, "min_rate": None}) == TrainConfig()
 
 
+def test_a_path_is_as_good_as_its_text() -> None:
+    named = TrainConfig(model="a.nir", data="images", start_from="w.safetensors")
+    paths = {"model": Path("a.nir"), "data": Path("images"), "start_from": Path("w.safetensors")}
+    assert TrainConfig(**paths) == named  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("text", ["", "much", "4=", "4=1,7", "=,"])
 def test_a_flag_that_is_no_bound_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="neither a number nor layers with numbers"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from picojoule.budget import Budget
@@ -90,6 +91,7 @@ class TrainConfig:
     check_finite: bool = True
 
     def __post_init__(self) -> None:
+        self._take_paths_as_text()
         for name in ("epochs", "batch_size", "num_timesteps", "accumulate", "devices"):
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
         for name in ("seed", "workers"):
@@ -114,6 +116,11 @@ class TrainConfig:
                 raise ConfigError(str(error), "profile") from error
         if self.energy_j is not None:
             self._expect("profile", self.profile is not None, "whose joules energy_j is in")
+
+    def _take_paths_as_text(self) -> None:
+        for name in ("model", "data", "start_from"):
+            if isinstance(getattr(self, name), Path):
+                object.__setattr__(self, name, str(getattr(self, name)))
 
     def _expect(self, name: str, good: bool, expected: str) -> None:
         if not good:
