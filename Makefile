@@ -42,8 +42,9 @@ test: $(VENV)/dev
 
 check: test
 
+# the slow cases too, three quarters of an hour alone on two cores; that of PostgreSQL wants Debian's package, else it is skipped
 test-all: test
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --durations=25
 
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py

@@ -63,7 +63,10 @@ def _sync(folder: Path) -> None:
     """The new name shall outlast a power cut, as the content does; some file systems cannot promise it."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows
         return
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # a folder to write into, but not to look at
+        return
     try:
         os.fsync(opened)
     except OSError as error:

@@ -174,7 +174,7 @@ class _Epochs:
         try:
             on_first(self.trainer.fabric, action)
         except OSError as error:
-            if not (self.folder / CHECKPOINT).exists():
+            if error.strerror is None or not (self.folder / CHECKPOINT).exists():
                 raise
             then = f"{error.strerror} Make room and go on with --resume."
             raise OSError(error.errno, then, error.filename) from error

@@ -75,7 +75,8 @@ def train(
 ) -> Run:
     """Train a network to its budget and write what came of it to a folder.
 
-    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each),
+    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each; what is not weights in a file
+    beside it),
     `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
     `compare` the same of the network without a budget under `plain/`.
 

@@ -11,7 +11,7 @@ from picojoule.atomic_write import write_json
 from picojoule.training.only_process import only_process
 from picojoule.training.sweeping.config import SweepConfig
 
-CONFIG, FRONTIER = "sweep.json", "frontier.json"
+CONFIG, FRONTIER, DATABASE = "sweep.json", "frontier.json", "study.db"
 
 
 @contextmanager
@@ -32,16 +32,18 @@ def sweep_folder(folder: Path, config: SweepConfig, *, alone: bool) -> Iterator[
     folder.mkdir(parents=True, exist_ok=True)
     taken = f"another process works on the sweep in {folder}; wait for it, or let several share a --storage"
     with only_process(folder, taken) if alone else nullcontext():
-        began = (folder / CONFIG).exists()
-        if not began:
+        begun = (folder / CONFIG).exists()
+        if not begun:
             write_json(folder / CONFIG, config.to_dict())
         try:
             yield folder
         except BaseException:
-            if alone and not began and not any(folder.glob("seed*")):
-                (
-                    folder / CONFIG
-                ).unlink()  # no run has begun: another sweep shall find the place free
+            if alone and not begun and not any(folder.glob("seed*")):
+                for name in (
+                    CONFIG,
+                    DATABASE,
+                ):  # no run has begun: other sweeps find the place free
+                    (folder / name).unlink(missing_ok=True)
             raise
 
 

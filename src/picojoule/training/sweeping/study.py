@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from picojoule.extras import extra
 from picojoule.training.sweeping.config import SweepConfig
+from picojoule.training.sweeping.folder import DATABASE
 from picojoule.training.sweeping.ledger import Ledger
 from picojoule.training.sweeping.storage import kept_in_reach, open_storage, quiet
 from picojoule.training.sweeping.storage_url import sqlite_url
@@ -16,7 +17,6 @@ from picojoule.training.sweeping.storage_url import sqlite_url
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-DATABASE = "study.db"
 _CONFIG, _FOLDER = "sweep", "folder"
 
 
