@@ -63,6 +63,11 @@ def test_what_scales_no_input_is_not_blamed_for_it(layer: nn.Module) -> None:
     assert "every answer is 0" in sentence
 
 
+def test_a_name_that_is_no_modules_is_told_without_a_type() -> None:
+    (sentence,) = of({"1 (2nd call)": SILENT, "3": FIRES})
+    assert "no neuron of layer '1 (2nd call)' fires: nothing reaches" in sentence
+
+
 def test_an_adaptive_neuron_scales_its_input_too() -> None:
     (sentence,) = of({"0": SILENT}, nn.Sequential(ALIF(10.0, 5.0)))
     assert "norm_input=False" in sentence

@@ -45,18 +45,19 @@ def remarks(model: nn.Module, rates: Mapping[str, Tensor], frames: Tensor) -> li
 
 
 def _silence(model: nn.Module, silent: Sequence[str], order: Sequence[str]) -> str:
-    layer = model.get_submodule(silent[0])
+    layer = dict(model.named_modules()).get(silent[0])  # None of a name that is a call's
+    kind = f" ({type(layer).__name__})" if layer is not None else ""
     behind = (
         "nothing reaches the layers behind it" if silent[0] != order[-1] else "every answer is 0"
     )
     others = f" (nor in {len(silent) - 1} of the others)" if len(silent) > 1 else ""
     return (
-        f"on the first batch no neuron of layer {silent[0]!r} ({type(layer).__name__}) fires{others}: {behind}, and "
+        f"on the first batch no neuron of layer {silent[0]!r}{kind} fires{others}: {behind}, and "
         f"there may be nothing to learn from. {_way_out(layer)}"
     )
 
 
-def _way_out(layer: nn.Module) -> str:
+def _way_out(layer: nn.Module | None) -> str:
     threshold = getattr(layer, "spike_threshold", None)
     lower = "a lower threshold"
     if isinstance(threshold, Tensor) and threshold.numel() == 1:
