@@ -42,7 +42,7 @@ test: $(VENV)/dev
 
 check: test
 
-# the slow cases too, three quarters of an hour alone on two cores; that of PostgreSQL wants Debian's package, else it is skipped
+# the slow cases too (their slowest are told); that of PostgreSQL wants `apt-get install postgresql`, else it is skipped
 test-all: test
 	$(BIN)/pytest -m slow --durations=25
 
