@@ -42,8 +42,9 @@ test: $(VENV)/dev
 
 check: test
 
+# the slow cases too (their slowest are told); that of PostgreSQL wants `apt-get install postgresql`, else it is skipped
 test-all: test
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --durations=25
 
 bench: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py

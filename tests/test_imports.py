@@ -1,7 +1,9 @@
 """Cold imports: light, and clear about what is missing."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,10 @@ HEAVY = [
     "tensorboard",
     "typer",
     "triton",
+]
+EXTRAS = [
+    *("h5py", "lightning_fabric", "matplotlib", "nir", "optuna", "psycopg"),
+    *("safetensors", "sqlalchemy", "tensorboard", "yaml"),
 ]
 
 
@@ -66,13 +72,46 @@ def test_the_package_works_without_each_extra(module: str) -> None:
             "picojoule[events]",
         ),
         ("nir", "import picojoule as p; p.from_nir('x.nir')", "picojoule[nir]"),
-        ("typer", "from picojoule.cli import main; main()", "picojoule[train,plot]"),
     ],
 )
 def test_a_missing_extra_says_how_to_get_it(module: str, code: str, extra: str) -> None:
     done = blocking(module, code)
     assert done.returncode != 0
     assert f"pip install '{extra}'" in done.stderr
+
+
+def commands(*each: list[str]) -> list[tuple[int, str]]:
+    """Status and output of `picojoule` commands in an interpreter in which no extra can be imported."""
+    code = (
+        f"import json, sys; sys.modules.update(dict.fromkeys({EXTRAS}))\n"
+        "from typer.testing import CliRunner\n"
+        "from picojoule.cli.app import app\n"
+        f"done = [CliRunner().invoke(app, each) for each in {each}]\n"
+        "print(json.dumps([(each.exit_code, each.output) for each in done]))"
+    )
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+    return [(status, output) for status, output in json.loads(done.stdout)]
+
+
+def test_a_base_install_has_the_commands_that_need_no_extra() -> None:
+    count = ["count", "tests.training.networks:model", "--input", "2,4,6"]
+    done = commands(["--version"], ["--help"], ["info"], count)
+    for (status, output), words in zip(
+        done, ("picojoule 0.", "sweep", "reference", "total"), strict=True
+    ):
+        assert status == 0, output
+        assert words in output
+
+
+def test_training_in_a_base_install_names_the_extra_and_leaves_nothing(tmp_path: Path) -> None:
+    out, file = ["--out", str(tmp_path / "run")], tmp_path / "run.yaml"
+    file.write_text("epochs: 1")
+    train, sweep = ["train", *out], ["sweep", "--budgets", "0.5", *out]
+    for status, output in commands(train, [*train, "--config", str(file)], sweep):
+        assert status == 1
+        assert "pip install 'picojoule[train]'" in output
+    assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
 
 
 def test_a_layers_first_call_loads_no_compiler() -> None:

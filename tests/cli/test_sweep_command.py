@@ -2,14 +2,18 @@
 
 import json
 from functools import partial
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from picojoule.cli import sweep as command
 from picojoule.cli.app import app
-from picojoule.training import Outcome, Progress, TrainConfig, sweep
+from picojoule.cli.frontier_table import print_frontier
+from picojoule.training import Frontier, Outcome, Progress, SweepConfig, TrainConfig, sweep
+from picojoule.training.sweeping import Unit
 from tests.training.sweeping.pretend import pretend
 
 
@@ -50,7 +54,10 @@ def test_several_seeds_show_how_far_they_scatter(tmp_path: Path) -> None:
         "sweep", "--budgets", 0.5, "--seeds", 2, "--within", 0, "--out", tmp_path / "a"
     )
     assert "over 2 seeds" in done.output
-    assert "396,002 ± 1" in done.output
+    assert ["none", "", "396,002", "", "94.50%", "10.0%", "", "*"] in [
+        cells(line) for line in done.output.splitlines()
+    ]
+    assert "± 1 " in done.output
     assert "within 0 points of the best (94.50%): no budget" in done.output
 
 
@@ -58,7 +65,7 @@ def test_several_seeds_show_how_far_they_scatter(tmp_path: Path) -> None:
 def test_absolute_budgets_are_the_whole_networks(tmp_path: Path) -> None:
     out = ["--out", tmp_path / "a"]
     done = picojoule("sweep", "--budgets", "3e5", "--unit", "synops_per_timestep", *out)
-    row = next(cells(line) for line in done.output.splitlines() if line.startswith("│ 300000"))
+    row = next(cells(line) for line in done.output.splitlines() if line.startswith("│300000"))
     assert row[1:4] == ["300,000", "397,001", "32.3%"]  # what pretend spends, and 1e5 in layer 1
     assert row[6] == "no"
 
@@ -94,6 +101,35 @@ def test_a_run_that_fails_leaves_the_table_of_the_others(
     assert "396,001" in done.output
     assert "seed1/budget-0.5: the loss became nan" in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("unit", ["share", "synops_per_timestep", "synops_per_sample", "energy_j"])
+@pytest.mark.parametrize("size", [1.0, 12_345.0, 12_345_678.0, 1.2345678e10])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_figure_is_cut_off_in_80_columns(unit: Unit, size: float, seeds: int) -> None:
+    budgets = (0.5, 0.125) if unit == "share" else (size * 1.2345, size * 0.9)
+    training = TrainConfig(profile="loihi")
+    asked = SweepConfig(budgets=budgets, unit=unit, seeds=seeds, training=training)
+    made = {
+        step: Outcome(
+            1 - 0.01 * step.seed, {"4": size * step.seed}, ("4",), 0.125, 1.0, size * step.seed, 0.0
+        )
+        for seed in asked.all_seeds
+        for step in asked.steps(seed)
+    }
+    frontier = Frontier.of(asked, made)
+    wide, narrow = StringIO(), StringIO()
+    print_frontier(frontier, 1.0, Console(file=wide, width=200))
+    print_frontier(frontier, 1.0, Console(file=narrow, width=80))
+
+    def rows(text: str) -> list[list[str]]:
+        return [cells(line) for line in text.splitlines() if line.startswith("│")]
+
+    assert rows(narrow.getvalue()) == rows(wide.getvalue())
+    assert len(rows(narrow.getvalue())) >= 3
+    assert "…" not in narrow.getvalue()
+    table = narrow.getvalue().partition("error:")[0]
+    assert max(map(len, table.splitlines())) <= 80
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

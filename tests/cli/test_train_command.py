@@ -57,17 +57,20 @@ def test_a_run_prints_its_tables_and_leaves_its_files(tmp_path: Path, small: lis
     for name in ("firing_rates.png", "synops.png"):
         assert (run / name).read_bytes().startswith(b"\x89PNG")
     assert json.loads((run / "report.json").read_text())["config"]["epochs"] == 2
-    assert "model.1.weight" in load_file(run / "checkpoint.safetensors")
-    assert "model.1.weight" in load_file(run / "plain/checkpoint.safetensors")
+    assert "1.weight" in load_file(run / "checkpoint.safetensors")
+    assert "1.weight" in load_file(run / "plain/checkpoint.safetensors")
 
 
 def test_the_printed_counts_are_those_of_the_report(tmp_path: Path, small: list[object]) -> None:
     done = picojoule("train", *small, "--no-compare", "--out", tmp_path / "run")
     trained = json.loads((tmp_path / "run/report.json").read_text())["trained"]
-    rows = [line.replace("│", " ").split() for line in done.output.splitlines()]
-    printed = {row[0]: row[2] for row in rows if len(row) > 2 and row[0] in ("1", "4", "7", "10")}
-    counts = trained["synops_per_timestep"]
-    assert printed == {layer: f"{count:,.0f}" for layer, count in counts.items()}
+    table = done.output.partition("total")[0]
+    rows = [line.strip("│ ").split("│") for line in table.splitlines() if line.startswith("│")]
+    printed = {cells[0].strip(): cells[2].strip() for cells in rows if len(cells) > 2}
+    assert printed == {
+        f"{layer} {'Linear' if layer == '10' else 'Conv2d'}": f"{count:,.0f}"
+        for layer, count in trained["synops_per_timestep"].items()
+    }
     assert "without budget" not in done.output
 
 
@@ -107,7 +110,7 @@ def test_images_of_another_size_and_number_of_classes_train(tmp_path: Path) -> N
     done = picojoule("train", "--data", data, *arguments)
     assert done.exit_code == 0, done.output
     weights = load_file(tmp_path / "run/checkpoint.safetensors")
-    assert weights["model.10.weight"].shape == (21, 480)
+    assert weights["10.weight"].shape == (21, 480)
 
 
 def test_a_folder_with_a_run_asks_what_to_do(tmp_path: Path, small: list[object]) -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
 from picojoule.cli.app import app
-from picojoule.training.yaml_file import read_yaml
+from picojoule.training.yaml_file import read_settings
 
 NETWORKS = Path(__file__).parents[1] / "training/networks.py"
 
@@ -40,7 +40,7 @@ def file(tmp_path: Path) -> Path:
 def test_flags_override_the_file_and_what_was_resolved_is_kept(tmp_path: Path, file: Path) -> None:
     done = picojoule("train", "--config", file, "--epochs", 1, "--min-rate", "1=0.02,3=0.01")
     assert done.exit_code == 0, done.output
-    saved = read_yaml(tmp_path / "run/config.yaml")
+    saved = read_settings(tmp_path / "run/config.yaml").values
     assert saved["epochs"] == 1
     assert saved["batch_size"] == 8
     assert saved["synops_per_timestep"] == {"2": 50.0, "4": 20.0}
@@ -57,7 +57,7 @@ def test_flags_override_the_file_and_what_was_resolved_is_kept(tmp_path: Path, f
         tmp_path / "again",
     )
     assert again.exit_code == 0
-    assert read_yaml(tmp_path / "again/config.yaml") == saved
+    assert read_settings(tmp_path / "again/config.yaml").values == saved
     one, other = (
         load_file(tmp_path / name / "checkpoint.safetensors") for name in ("run", "again")
     )
@@ -74,21 +74,34 @@ def test_a_run_goes_on_with_its_own_settings(tmp_path: Path, file: Path) -> None
     assert "epochs is 9 here and 2 there" in other.output
 
 
+def test_layers_share_a_limit_in_a_group(tmp_path: Path, file: Path) -> None:
+    flags = ["--group", "tail=2,4", "--synops-per-timestep", "tail=60"]
+    done = picojoule("train", "--config", file, "--epochs", 1, "--min-rate", "1e-6", *flags)
+    assert done.exit_code == 0, done.output
+    saved = read_settings(tmp_path / "run/config.yaml").values
+    assert saved["groups"] == {"tail": ["2", "4"]}
+    assert saved["synops_per_timestep"] == {"tail": 60.0}
+    again = picojoule("train", "--out", tmp_path / "run", "--no-compare", "--resume")
+    assert again.exit_code == 0, again.output
+    other = picojoule("train", "--config", file, "--group", "tail=9", *flags[2:], "--overwrite")
+    assert "the model has no module '9'" in other.output
+
+
 def test_without_a_budget_there_is_nothing_to_keep(tmp_path: Path, file: Path) -> None:
     text = file.read_text().replace("synops_per_timestep: {2: 50, 4: 2e1}", "")
     file.write_text(text)
     done = picojoule("train", "--config", file, "--no-budget")
     assert done.exit_code == 0, done.output
     assert "kept" not in done.output
-    saved = read_yaml(tmp_path / "run/config.yaml")
+    saved = read_settings(tmp_path / "run/config.yaml").values
     assert saved["synops_per_timestep"] is saved["min_rate"] is None
 
 
 @pytest.mark.parametrize(
     ("line", "arguments", "message"),
     [
-        ("epoch: 3", [], "run.yaml: there is no setting 'epoch'. Did you mean 'epochs'?"),
-        ("compare: maybe", [], "compare is 'maybe', expected true or false"),
+        ("epoch: 3", [], "run.yaml, line 1: there is no setting 'epoch'. Did you mean 'epochs'?"),
+        ("compare: maybe", [], "run.yaml, line 1: compare is 'maybe', expected true or false"),
         ("", ["--synops-per-timestep", "lots"], "--synops-per-timestep: 'lots' is neither"),
         ("", ["--no-budget", "--min-rate", "1"], "--no-budget and --min-rate contradict"),
         ("", ["--synops-per-timestep", "nowhere=5"], "has no module 'nowhere'. Did you mean"),
@@ -140,4 +153,4 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, file: 
     assert process.returncode == 130
     assert "Traceback" not in said
     assert f"Go on with picojoule train --out {run} --no-compare --resume" in said
-    assert "model.0.weight" in load_file(run / "checkpoint.safetensors")
+    assert "0.weight" in load_file(run / "checkpoint.safetensors")

@@ -31,3 +31,9 @@ def test_each_budget_is_drawn_and_named(tmp_path: Path) -> None:
 def test_a_picture_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no marks"):
         plot_frontier([])
+
+
+def test_networks_that_spend_nothing_have_their_place(tmp_path: Path) -> None:
+    marks = [FrontierMark("none", 0.0, 0.2, True), FrontierMark("50%", 10.0, 0.3, True)]
+    figure = plot_frontier(marks, tmp_path / "frontier.png")
+    assert figure.axes[0].get_xscale() == "linear"

@@ -37,7 +37,9 @@ def run(
 
 
 def checkpoint(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "checkpoint.safetensors")
+    """All tensors: the weights, and those of the file beside them."""
+    beside = folder.glob("checkpoint.training-*.safetensors")
+    return load_file(folder / "checkpoint.safetensors") | load_file(next(beside))
 
 
 def assert_close(one: Path, other: Path, tolerance: float) -> None:

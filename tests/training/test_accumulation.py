@@ -104,4 +104,4 @@ def test_half_precision_trains_and_resumes_to_the_same_weights(
     assert resumed.to_dict() == whole.to_dict()
     exact = train(replace(mixed, precision="32-true"), tmp_path / "exact", silence, compare=False)
     assert whole.budget.history.loss != exact.budget.history.loss
-    assert checkpoint(tmp_path / "whole")["model.0.weight"].dtype == torch.float32
+    assert checkpoint(tmp_path / "whole")["0.weight"].dtype == torch.float32

@@ -1,15 +1,21 @@
 """Checkpoints: whole or not at all, and only into the model they are of."""
 
+import copy
+import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save
 from torch import nn
 
 from picojoule.layers import IAF, LIF
 from picojoule.training import load_checkpoint, save_checkpoint
+from picojoule.training.weights import load_weights
 
 
 def small_model(width: int = 4) -> nn.Sequential:
@@ -41,6 +47,111 @@ def test_weights_optimiser_and_progress_come_back(tmp_path: Path) -> None:
     mine, theirs = optimizer.state_dict()["state"], other_optimizer.state_dict()["state"]
     assert mine.keys() == theirs.keys()
     assert all(torch.equal(mine[i]["exp_avg_sq"], theirs[i]["exp_avg_sq"]) for i in mine)
+
+
+def test_plain_pytorch_loads_the_weights_by_their_own_names(tmp_path: Path) -> None:
+    model = small_model()
+    save_checkpoint(tmp_path / "c", model, trained(model), {"average": torch.ones(2)})
+    other = small_model()
+    other.load_state_dict(load_file(tmp_path / "c"))  # strict: all keys, and no other
+    for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert other.load_state_dict(load_file(tmp_path / "c"), strict=False).unexpected_keys == []
+
+
+def test_of_several_checkpoints_the_last_one_is_left(tmp_path: Path) -> None:
+    model = small_model()
+    (tmp_path / "c.training-notes.txt").touch()
+    for steps in range(1, 4):
+        save_checkpoint(tmp_path / "c", model, trained(model, steps), {"epochs": steps})
+    assert load_checkpoint(tmp_path / "c", model) == {"epochs": 3}
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names > {"c", "c.training-notes.txt"}
+    assert len(names) == 3
+
+
+def test_weights_without_what_belongs_beside_them_are_told_apart(tmp_path: Path) -> None:
+    model = small_model()
+    save_checkpoint(tmp_path / "c", model, trained(model), {})
+    (beside,) = tmp_path.glob("c.training-*")
+    content = beside.read_bytes()
+    beside.write_bytes(content[:-1] + b"!")
+    with pytest.raises(ValueError, match=r"training-.* is damaged: its content does not fit"):
+        load_checkpoint(tmp_path / "c", small_model())
+    beside.unlink()
+    with pytest.raises(ValueError, match=r"only weights: c\.training-.*, is missing.*start_from"):
+        load_checkpoint(tmp_path / "c", small_model())
+    renamed = (tmp_path / "c").rename(tmp_path / "c.safetensors")
+    other = small_model()
+    load_weights(other, renamed)
+    assert torch.equal(other[0].weight, model[0].weight)
+
+
+def test_the_file_beside_is_looked_for_in_the_folder_alone(tmp_path: Path) -> None:
+    header = json.dumps({"training": "../secret.safetensors", "progress": {}})
+    weights = small_model().state_dict()
+    (tmp_path / "c").write_bytes(save(dict(weights), metadata={"picojoule": header}))
+    with pytest.raises(ValueError, match="not a checkpoint of picojoule, or damaged"):
+        load_checkpoint(tmp_path / "c", small_model())
+
+
+class KilledError(BaseException):
+    """Nothing is caught, and nothing is done any more."""
+
+
+def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the n-th call that changes the disk on, the process is no more."""
+    calls = iter(range(10_000))
+
+    def mortal(action: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **named: object) -> object:
+            if next(calls) >= moment:
+                raise KilledError
+            return action(*arguments, **named)
+
+        return call
+
+    monkeypatch.setattr(os, "open", mortal(os.open))
+    monkeypatch.setattr(os, "fsync", mortal(os.fsync))
+    monkeypatch.setattr(Path, "replace", mortal(Path.replace))
+    monkeypatch.setattr(Path, "unlink", mortal(Path.unlink))
+
+
+def test_killed_at_any_moment_the_checkpoint_is_the_old_or_the_new_one_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_model()
+    states = []
+    for steps in (1, 2):
+        optimizer = trained(model, steps)
+        states.append((copy.deepcopy(model.state_dict()), copy.deepcopy(optimizer.state_dict())))
+    seen = []
+    for moment in range(100):
+        path = tmp_path / str(moment) / "c"
+        path.parent.mkdir()
+        for epoch, (weights, state) in enumerate(states):
+            model.load_state_dict(weights)
+            optimizer.load_state_dict(state)
+            with monkeypatch.context() as patch:
+                if epoch == 1:
+                    killed_at(moment, patch)
+                try:
+                    save_checkpoint(path, model, optimizer, {"epoch": epoch, "mean": torch.ones(2)})
+                    survived = epoch == 1
+                except KilledError:
+                    survived = False
+        other = small_model()
+        its_optimizer = torch.optim.Adam(other.parameters(), lr=0.1)
+        epoch = load_checkpoint(path, other, its_optimizer)["epoch"]
+        assert torch.equal(other[0].weight, states[epoch][0]["0.weight"])
+        average = its_optimizer.state_dict()["state"][0]["exp_avg"]
+        assert torch.equal(average, states[epoch][1]["state"][0]["exp_avg"])
+        seen.append(epoch)
+        if survived:
+            break
+    assert seen == sorted(seen)
+    assert set(seen) == {0, 1}
+    assert len(seen) > 8  # two files: opened, flushed, renamed, their folder flushed; one removed
 
 
 def test_neuron_states_are_not_kept(tmp_path: Path) -> None:

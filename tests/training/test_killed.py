@@ -42,7 +42,8 @@ def test_kills_at_random_moments_cost_an_epoch_at_most(tmp_path: Path) -> None:
     killed, unbroken = tmp_path / "killed", tmp_path / "unbroken"
     draw, progress = random.Random(0), [0]
     for _ in range(KILLS):
-        again = command(killed, *arguments, "--resume")
+        begun = (killed / "config.yaml").exists()
+        again = command(killed, *arguments, *(["--resume"] if begun else []))
         process = subprocess.Popen(again, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         kill_at_random(process, killed, draw)
         progress.append(epochs_done(killed))

@@ -1,5 +1,6 @@
 """Models and data sets that users name, and what they hear where the two do not fit."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from picojoule.training import Progress, TrainConfig, train
 from picojoule.training.classifier import summed_over_time
 from picojoule.training.factories import load_datasets, load_model
 from picojoule.training.models import build_model
+from picojoule.training.run_data import _num_classes as num_classes
 from tests.training.commands import NETWORKS
 from tests.training.networks import CLASSES, INPUTS, TIME, Noise
 
@@ -101,13 +103,60 @@ def empty() -> tuple[Plain, Plain]:
     return Plain(0), Plain(6)
 
 
+class Labelled(Plain):
+    """Its labels are made of the class by a function of one's own."""
+
+    def __init__(self, samples: int, made: Callable[[int], object]) -> None:
+        super().__init__(samples)
+        self.made = made
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, object]:  # type: ignore[override]
+        frames, label = super().__getitem__(index)
+        return frames, self.made(label)
+
+
+def one_hot() -> tuple[Plain, Plain]:
+    return Labelled(9, lambda label: torch.eye(CLASSES)[label]), Plain(6)
+
+
+def one_hot_test() -> tuple[Plain, Plain]:
+    return Plain(9), Labelled(6, lambda label: [int(label == k) for k in range(CLASSES)])
+
+
+def words() -> tuple[Plain, Plain]:
+    return Labelled(9, lambda label: f"class {label}"), Plain(6)
+
+
+def halves() -> tuple[Plain, Plain]:
+    return Labelled(9, lambda label: label + 0.5), Plain(6)
+
+
+def late() -> tuple[Plain, Plain]:
+    """The first label is right."""
+    return Labelled(9, lambda label: label if label == 0 else torch.eye(CLASSES)[label]), Plain(6)
+
+
+def arrays() -> tuple[Plain, Plain]:
+    return Labelled(9, lambda label: np.array([label])), Labelled(6, np.uint8)
+
+
 def one_set() -> Plain:
     return Plain(3)
 
 
-@pytest.mark.parametrize("model", ["instance", "folded", "with_batch_norm"])
-def test_a_users_model_and_data_train(model: str, silence: Progress, tmp_path: Path) -> None:
-    named = replace(TINY, model=f"{HERE}:{model}", data=f"{HERE}:plain")
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        ("instance", "plain"),
+        ("folded", "plain"),
+        ("with_batch_norm", "plain"),
+        ("instance", "arrays"),
+    ],
+)
+def test_a_users_model_and_data_train(
+    model: str, data: str, silence: Progress, tmp_path: Path
+) -> None:
+    named = replace(TINY, model=f"{HERE}:{model}", data=f"{HERE}:{data}")
     run = train(named, tmp_path, silence)
     assert run.plain is not None
     assert run.plain.untrained.accuracy == run.budget.untrained.accuracy  # the same at the start
@@ -133,6 +182,15 @@ def test_a_users_model_and_data_train(model: str, silence: Progress, tmp_path: P
             "other_features",
             "the training samples have shape 4 x 6, those of the test set 4 x 99",
         ),
+        (
+            "instance",
+            "one_hot",
+            r"first sample of the train data set: a label is a tensor of shape \(3,\), one-hot, .*argmax",
+        ),
+        ("instance", "one_hot_test", r"of the test data set: .* one-hot"),
+        ("instance", "words", "a label is 'class 0', a str, expected the number of a class"),
+        ("instance", "halves", r"a label is 0\.5, expected the number of a class"),
+        ("instance", "late", r"a label is a tensor of shape \(3,\)"),
         ("instance", "empty", "the train data set is empty"),
         (
             "instance",
@@ -193,6 +251,24 @@ def test_the_recurrent_net_learns_a_little(silence: Progress, tmp_path: Path) ->
     run = train(config, tmp_path, silence, compare=False)
     losses = run.budget.history.loss
     assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        ([0, 4, 2], 5),
+        (torch.tensor([1]), 2),
+        (["zero", "one"], None),
+        (torch.eye(3), None),
+        ([], None),
+    ],
+)
+def test_the_number_of_classes_is_taken_from_labels_that_are_numbers(
+    labels: object, classes: int | None
+) -> None:
+    named = Plain(3)
+    named.labels = labels  # type: ignore[attr-defined]
+    assert num_classes(named, Plain(3)) == classes
 
 
 def test_models_are_made_anew_from_an_instance() -> None:

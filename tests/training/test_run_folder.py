@@ -37,9 +37,14 @@ def test_a_run_resumes_with_its_own_settings_only(tmp_path: Path) -> None:
         pass
 
 
-def test_resuming_where_nothing_is_starts_afresh(tmp_path: Path) -> None:
-    with run_folder(tmp_path / "new", CONFIG, resume=True):
-        assert (tmp_path / "new/config.yaml").exists()
+@pytest.mark.parametrize("name", [".", "nowhere"])
+def test_resuming_where_no_run_is_says_so_and_makes_nothing(tmp_path: Path, name: str) -> None:
+    with (
+        pytest.raises(FileNotFoundError, match=r"no run in .* to go on with; leave --resume out"),
+        run_folder(tmp_path / name, CONFIG, resume=True),
+    ):
+        pass
+    assert not [*tmp_path.iterdir()]
 
 
 def test_overwriting_removes_the_run_and_nothing_else(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
+from picojoule.printable import printable
 from picojoule.training.processes import is_first_process
 
 _EXPLAINED = (ValueError, TypeError, OSError, FloatingPointError, NotImplementedError, ImportError)
@@ -39,7 +40,7 @@ def explained(command: str, stopped: Callable[[], str] = lambda: "stopped") -> I
 
 def _tell(sentence: str) -> None:
     if is_first_process():
-        typer.echo(sentence, err=True)
+        typer.echo(printable(sentence), err=True)
 
 
 def _sentence(error: BaseException) -> str:

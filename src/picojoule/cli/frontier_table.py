@@ -6,16 +6,19 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from picojoule.plots import FrontierMark, plot_frontier
 from picojoule.training import Frontier, FrontierPoint, Spread
+
+_LARGE = 1e8  # SynOps; from here on rounded, for want of room
 
 
 def print_frontier(frontier: Frontier, within: float, console: Console | None = None) -> None:
     """Print what each budget came to, and the cheapest network within some points of the best."""
     console = console or Console()
     console.print(_table(frontier))
-    console.print(_choice(frontier, within), highlight=False, soft_wrap=True)
+    console.print(_choice(frontier, within), highlight=False, markup=False, soft_wrap=True)
 
 
 def draw_frontier(frontier: Frontier, path: Path) -> None:
@@ -38,10 +41,11 @@ def draw_frontier(frontier: Frontier, path: Path) -> None:
 def _table(frontier: Frontier) -> Table:
     seeds = frontier.config.seeds
     over = f"; mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
-    table = Table(title=f"Accuracy and {frontier.unit}, on the test set{over}")
-    table.add_column("budget")
-    for name in ("allowed", "reached", "error", "accuracy", "silent", "met", "front"):
-        table.add_column(name, justify="right")
+    title = Text(f"Accuracy and {frontier.unit}, on the test set{over}")
+    table = Table(title=title, pad_edge=False, collapse_padding=True)  # for 80 columns
+    table.add_column("budget", overflow="fold")
+    for name in ("allowed", "reached", "error", "accuracy", "silent", "met", "*"):
+        table.add_column(name, justify="right", overflow="fold")  # a figure is never cut off
     front = frontier.front()
     for point in frontier.points:
         table.add_row(
@@ -68,7 +72,7 @@ def _choice(frontier: Frontier, within: float) -> str:
         budget = "no budget" if chosen.budget is None else f"budget {_budget(frontier, chosen)}"
         lines.append(
             f"Cheapest within {within:g} points of the best ({best.accuracy.mean:.2%}): {budget}, "
-            f"{chosen.accuracy.mean:.2%} ({behind:.2f} points less) at {_amount(frontier, chosen.spent)}. Weights: "
+            f"{chosen.accuracy.mean:.2%} ({behind:.2f} points less) at {_amount(frontier, chosen.spent, ' ')}. Weights: "
             f"{chosen.best.folder}."
         )
     return "\n".join(lines)
@@ -79,17 +83,19 @@ def _budget(frontier: Frontier, point: FrontierPoint) -> str:
         return "none"
     if frontier.config.unit == "share":
         return f"{100 * point.budget:.4g}%"
-    return f"{point.budget:.6g}"
+    return f"{point.budget:.4g}" if point.budget >= _LARGE else f"{point.budget:.6g}"
 
 
-def _amount(frontier: Frontier, amount: Spread | None) -> str:
-    return _text(amount, ".4g" if frontier.config.unit == "energy_j" else ",.0f")
+def _amount(frontier: Frontier, amount: Spread | None, between: str = "\n") -> str:
+    large = amount is not None and amount.mean >= _LARGE
+    form = ",.0f" if frontier.config.unit != "energy_j" and not large else ".4g"
+    return _text(amount, form, between)
 
 
-def _text(value: Spread | None, form: str) -> str:
+def _text(value: Spread | None, form: str, between: str = "\n") -> str:
     if value is None:
         return ""
-    spread = "" if value.spread is None else f" ± {value.spread:{form}}"
+    spread = "" if value.spread is None else f"{between}± {value.spread:{form}}"
     return f"{value.mean:{form}}{spread}"
 
 

@@ -14,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from picojoule.printable import printable
+
 
 class ProgressBar:
     """Shows how far a run is; a :class:`picojoule.training.Progress`."""
@@ -21,11 +23,11 @@ class ProgressBar:
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.fields[status]}", markup=False),
             console=self._console,
             disable=not self._console.is_terminal,
         )
@@ -34,8 +36,8 @@ class ProgressBar:
     def start(self, what: str, total: int, done: int) -> None:
         """A stretch of `total` steps begins, `done` of them behind us."""
         if not self._console.is_terminal:
-            self._console.print(what)
-        self._task = self._bars.add_task(what, total=total, completed=done, status="")
+            self._console.print(printable(what), highlight=False, markup=False)
+        self._task = self._bars.add_task(printable(what), total=total, completed=done, status="")
 
     def advance(self, status: str) -> None:
         """One step is done."""
@@ -44,7 +46,7 @@ class ProgressBar:
 
     def note(self, sentence: str) -> None:
         """Something that the user should know at once, above the bar."""
-        self._console.print(f"note: {sentence}", highlight=False, markup=False)
+        self._console.print(f"note: {printable(sentence)}", highlight=False, markup=False)
 
     def __enter__(self) -> ProgressBar:
         self._bars.start()

@@ -10,13 +10,15 @@ import typer
 
 from picojoule.cli.failure import explained
 from picojoule.cli.frontier_table import draw_frontier, print_frontier
+from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.train_flags import FILES, stated_by, with_flags
+from picojoule.printable import printable
 from picojoule.training import Frontier, SweepConfig, SweepError
 from picojoule.training import sweep as run_sweep
 from picojoule.training.settings import resolved
 from picojoule.training.sweeping import LIMITS, Unit
-from picojoule.training.yaml_file import read_yaml
+from picojoule.training.yaml_file import Settings, read_settings
 
 _PICTURE = "frontier.png"
 _SWEEP = "Sweep"
@@ -107,30 +109,35 @@ def sweep(
         if not within >= 0:
             raise ValueError(f"--within is {within}, expected a number of points >= 0.")
         unlimited = dict.fromkeys((*LIMITS, "min_rate"))
-        stated = unlimited | ({} if config is None else read_yaml(config))
+        from_file, places = Settings({}, {}) if config is None else read_settings(config)
+        stated = stated_by(settings)
+        places = {name: place for name, place in places.items() if name not in stated}
         asked = SweepConfig(
             budgets=_numbers(budgets),
             unit=unit,
             seeds=seeds,
-            training=resolved(
-                stated | stated_by(settings), "" if config is None else f"{config}: "
-            ),
+            training=resolved(unlimited | from_file | stated, places),
         )
         try:
+            no_pictures = why_no_pictures()
             with ProgressBar() as progress:
+                if no_pictures is not None:
+                    progress.note(no_pictures)
                 frontier = run_sweep(asked, out, progress, jobs=jobs, storage=storage, study=study)
         except SweepError as error:
             if error.frontier.points:
-                _show(error.frontier, out, within)
-            typer.echo(f"picojoule sweep: {error}", err=True)
+                _show(error.frontier, out, within, no_pictures)
+            typer.echo(f"picojoule sweep: {printable(str(error))}", err=True)
             raise typer.Exit(1) from None
-        _show(frontier, out, within)
+        _show(frontier, out, within, no_pictures)
 
 
-def _show(frontier: Frontier, out: Path, within: float) -> None:
+def _show(frontier: Frontier, out: Path, within: float, no_pictures: str | None) -> None:
     print_frontier(frontier, within)
-    draw_frontier(frontier, out / _PICTURE)
-    typer.echo(f"Figures, the picture and all weights are in {out}")
+    if no_pictures is None:
+        draw_frontier(frontier, out / _PICTURE)
+    drawn = ", the picture" if no_pictures is None else ""
+    typer.echo(f"Figures{drawn} and all weights are in {out}")
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+from picojoule.cli.names import layer_name
+from picojoule.printable import printable
 from picojoule.training import Measurement, Run
 
 
@@ -14,8 +16,9 @@ def print_run(run: Run, console: Console | None = None) -> None:
     """Print what each layer spends, how it fires, and what that costs in accuracy."""
     console = console or Console()
     console.print(_synops_table(run))
-    console.print(_firing_table(run))
-    console.print(_verdict(run), highlight=False, soft_wrap=True)
+    if run.budget.trained.rates:
+        console.print(_firing_table(run))
+    console.print(printable(_verdict(run)), highlight=False, markup=False, soft_wrap=True)
 
 
 def _stages(run: Run) -> dict[str, Measurement]:
@@ -37,12 +40,13 @@ def _synops_table(run: Run) -> Table:
     for name, spent in trained.synops_per_timestep.items():
         counts = [f"{stage.synops_per_timestep[name]:,.0f}" for stage in stages.values()]
         limit = _limit(run, name)
+        shown = layer_name(name, run.budget.layer_types.get(name, ""))
         if name not in trained.trainable:
-            table.add_row(name, *counts, "", "set by the input")
+            table.add_row(shown, *counts, "", "set by the input")
         elif limit is None:
-            table.add_row(name, *counts, "", "")
+            table.add_row(shown, *counts, "", "")
         else:
-            table.add_row(name, *counts, f"{limit:,.0f}", "over" if spent > limit else "kept")
+            table.add_row(shown, *counts, f"{limit:,.0f}", "over" if spent > limit else "kept")
     totals = [f"{stage.total_synops_per_timestep:,.0f}" for stage in stages.values()]
     table.add_section()
     table.add_row("total", *totals, "", "")
@@ -68,7 +72,7 @@ def _firing_table(run: Run) -> Table:
         cells = []
         for measured in stages.values():
             cells += [f"{measured.mean_rate(name):.4f}", f"{measured.silent_share(name):.2%}"]
-        table.add_row(name, *cells)
+        table.add_row(layer_name(name, run.budget.layer_types.get(name, "")), *cells)
     return table
 
 
@@ -78,13 +82,17 @@ def _verdict(run: Run) -> str:
     cost = run.accuracy_cost()
     if cost is not None and run.plain is not None:
         own, other = run.budget.trained, run.plain.trained
-        changeable = own.synops_of(own.trainable) / other.synops_of(own.trainable) - 1
-        total = own.total_synops_per_timestep / other.total_synops_per_timestep - 1
+        changeable = _change(own.synops_of(own.trainable), other.synops_of(own.trainable))
+        total = _change(own.total_synops_per_timestep, other.total_synops_per_timestep)
         lines.append(
-            f"With the budget: {-cost * 100:+.2f} points of accuracy, {changeable:+.0%} SynOps in "
-            f"the layers that training can change ({total:+.0%} in all)."
+            f"With the budget: {0.0 - cost * 100:+.2f} points of accuracy, {changeable} SynOps in "
+            f"the layers that training can change ({total} in all)."
         )
     return "\n".join([*lines, *_choice(run), *_kept(run)])
+
+
+def _change(own: float, other: float) -> str:
+    return f"{own / other - 1:+.0%}" if other else f"{own:,.0f} after {other:,.0f}"
 
 
 def _choice(run: Run) -> list[str]:

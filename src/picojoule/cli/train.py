@@ -8,16 +8,18 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from picojoule.cli.failure import explained
+from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.tables import print_run
 from picojoule.cli.train_flags import FILES, stated_by, with_flags
 from picojoule.plots import plot_firing_rates, plot_synops
 from picojoule.training import Run, TrainConfig
 from picojoule.training import train as run_training
+from picojoule.training.config_error import ConfigError
 from picojoule.training.processes import is_first_process
 from picojoule.training.run_folder import CONFIG
 from picojoule.training.settings import resolved
-from picojoule.training.yaml_file import read_yaml
+from picojoule.training.yaml_file import Settings, read_settings
 
 _RUN = {"out": (str, "a folder"), "compare": (bool, "true or false"), "tensorboard": (bool, "true or false")}  # fmt: skip
 
@@ -79,6 +81,9 @@ def train(
         asked = _asked(config, of_the_run, stated_by(settings), resume)
     with explained("picojoule train", lambda: _how_to_go_on(asked)):
         with ProgressBar() as progress:
+            no_pictures = why_no_pictures()
+            if no_pictures is not None and is_first_process():
+                progress.note(no_pictures)
             run = run_training(
                 asked.config,
                 asked.out,
@@ -90,27 +95,30 @@ def train(
             )
         if is_first_process():
             print_run(run)
-            _draw(run, asked.out)
-            typer.echo(f"Figures, pictures and weights are in {asked.out}")
+            if no_pictures is None:
+                _draw(run, asked.out)
+            drawn = ", pictures" if no_pictures is None else ""
+            typer.echo(f"Figures{drawn} and weights are in {asked.out}")
 
 
 def _asked(
     file: Path | None, of_the_run: dict[str, Any], stated: dict[str, Any], resume: bool
 ) -> Asked:
     """File and flags together; of a run that is resumed, its own settings where nothing is stated."""
-    from_file = {} if file is None else read_yaml(file)
+    from_file, places = Settings({}, {}) if file is None else read_settings(file)
     run = {name: value for name, value in from_file.items() if name in _RUN}
     for name, value in run.items():
         kind, words = _RUN[name]
         if not isinstance(value, kind):
-            raise TypeError(f"{file}: {name} is {value!r}, expected {words}.")
+            raise ConfigError(f"{places[name]}{name} is {value!r}, expected {words}.", name)
     run |= {name: value for name, value in of_the_run.items() if value is not None}
     out = Path(run.get("out", "runs/train"))
     settings = {name: value for name, value in from_file.items() if name not in _RUN} | stated
     if resume and (out / CONFIG).exists():
-        settings = read_yaml(out / CONFIG) | settings
-    where = f"{file}: " if file is not None else ""
-    config = resolved(settings, where)
+        kept = read_settings(out / CONFIG)
+        settings, places = kept.values | settings, kept.places | places
+    said = {name: place for name, place in places.items() if name not in stated}
+    config = resolved(settings, said)
     return Asked(config, out, run.get("compare", True), run.get("tensorboard", False))
 
 
@@ -128,10 +136,12 @@ def _how_to_go_on(asked: Asked) -> str:
 def _draw(run: Run, out: Path) -> None:
     fit = run.budget
     floor = run.config.min_rate if isinstance(run.config.min_rate, float) else None
-    plot_firing_rates(fit.untrained.rates, fit.trained.rates, out / "firing_rates.png", floor)
+    if fit.trained.rates:
+        plot_firing_rates(fit.untrained.rates, fit.trained.rates, out / "firing_rates.png", floor)
     fixed = set(fit.trained.synops_per_timestep) - set(fit.trained.trainable)
     limit = _one_limit_a_layer(run.config)
-    plot_synops(fit.history.synops_per_timestep, limit, out / "synops.png", fixed)
+    if fit.history.synops_per_timestep:
+        plot_synops(fit.history.synops_per_timestep, limit, out / "synops.png", fixed)
 
 
 def _one_limit_a_layer(config: TrainConfig) -> float | None:

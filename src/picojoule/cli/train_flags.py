@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from picojoule.training.config import TrainConfig
-from picojoule.training.settings import parsed_bound
+from picojoule.training.settings import parsed_bound, parsed_groups
 
 FILES = "Run and files"
 _MODEL, _TRAINING, _BUDGET, _MACHINE = "Model and data", "Training", "Budget", "Machine"
@@ -83,14 +83,14 @@ FLAGS = (
     Flag("devices", int, _MACHINE, "Processes with a device each; torchrun works, too."),
     Flag("workers", int, _MACHINE, "Processes that load data, for each of those."),
 )
-_NO_BUDGET = "no_budget"
+_NO_BUDGET, _GROUP = "no_budget", "group"
 
 
 def with_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command that takes `**settings` a flag for each setting."""
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    parameters = [*own, *(_parameter(flag) for flag in FLAGS), _no_budget()]
+    parameters = [*own, *(_parameter(flag) for flag in FLAGS), _group(), _no_budget()]
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return command
 
@@ -99,9 +99,12 @@ def stated_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that flags state.
 
     Raises:
-        ValueError: a limit is no number, or limits come with `--no-budget`.
+        ValueError: a limit is no number, a group no layers, or limits come with `--no-budget`.
     """
     stated = {name: value for name, value in settings.items() if value is not None}
+    groups = stated.pop(_GROUP, None)
+    if groups:
+        stated["groups"] = parsed_groups(groups)
     without = stated.pop(_NO_BUDGET, False)
     bounds = [flag.name for flag in FLAGS if flag.kind is None and flag.name in stated]
     if without:
@@ -129,6 +132,17 @@ def _parameter(flag: Flag) -> inspect.Parameter:
         rich_help_panel=flag.panel,
     )
     return _keyword(flag.name, Annotated[(flag.kind or str) | None, option])
+
+
+def _group() -> inspect.Parameter:
+    option = typer.Option(
+        help="Layers that share a limit, under a name that limits can state; may be repeated, as in --group "
+        "tail=4,7 --synops-per-timestep tail=6e4.",
+        metavar="NAME=LAYER,...",
+        show_default=False,
+        rich_help_panel=_BUDGET,
+    )
+    return _keyword(_GROUP, Annotated[list[str] | None, option])
 
 
 def _no_budget() -> inspect.Parameter:

@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
 from picojoule.printable import printable
 
@@ -28,8 +29,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG."""
-    figure.savefig(path, dpi=120, format="png")
+    """Write a figure as PNG, atomically."""
+    write_atomically(path, as_png(figure))
 
 
 def as_png(figure: Figure) -> bytes:

@@ -70,7 +70,8 @@ def plot_frontier(
     _draw_networks(axes, [mark for mark in marks if len(mark.networks) > 1])
     for mark in marks:
         _draw_mark(axes, mark)
-    axes.set_xscale("log")
+    if all(mark.spent > 0 for mark in marks):
+        axes.set_xscale("log")
     axes.margins(x=0.12, y=0.15)
     axes.set(title="What accuracy costs", xlabel=unit, ylabel="Test accuracy (%)")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -2,8 +2,10 @@
 
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.config import TrainConfig
+from picojoule.training.config_error import ConfigError
 from picojoule.training.history import Fit, History, Progress, Quiet
 from picojoule.training.lenet import lenet
+from picojoule.training.loading import LoadedRun, load
 from picojoule.training.measure import Measurement
 from picojoule.training.recurrent_net import recurrent_net
 from picojoule.training.run import Run, train
@@ -22,10 +24,12 @@ from picojoule.training.sweeping import (
 )
 
 __all__ = [
+    "ConfigError",
     "Fit",
     "Frontier",
     "FrontierPoint",
     "History",
+    "LoadedRun",
     "Measurement",
     "Outcome",
     "Progress",
@@ -39,6 +43,7 @@ __all__ = [
     "TrainConfig",
     "cheapest_within",
     "lenet",
+    "load",
     "load_checkpoint",
     "pareto_front",
     "recurrent_net",

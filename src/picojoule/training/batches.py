@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from picojoule.training.labels import class_number
 from picojoule.training.randomness import Stream, generator
 
 
@@ -107,7 +108,7 @@ def loaded(
         drawn: seeds the workers, for what a user's data set draws in them.
 
     Raises:
-        ValueError: frames of one batch differ in shape.
+        ValueError: frames of one batch differ in shape, or a label is not the number of a class.
     """
     yield from DataLoader(
         dataset,
@@ -127,4 +128,4 @@ def _stacked(samples: list[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
             f"the samples of one batch have frames of shapes {', '.join(map(str, shapes[:3]))}; expected one shape. "
             "Cut or pad the samples to one number of time steps."
         )
-    return torch.stack(frames), torch.tensor([int(sample[1]) for sample in samples])
+    return torch.stack(frames), torch.tensor([class_number(sample[1]) for sample in samples])

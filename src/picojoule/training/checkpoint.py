@@ -1,8 +1,7 @@
-"""The state of a run in one safetensors file: weights, optimiser, budget and what was measured so far."""
+"""The state of a run on the disk: weights, optimiser, budget and what was measured so far."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from picojoule.extras import extra
 from picojoule.layers import stateful_layers
-from picojoule.training.atomic_write import write_atomically
-from picojoule.training.packing import packed, unpacked
+from picojoule.training.checkpoint_files import Saved, read_checkpoint, write_checkpoint
 
-_MODEL, _OPTIMIZER, _STATE = "model.", "optimizer.", "state"
+_OPTIMIZER = "optimizer."
 
 
 def save_checkpoint(
-    path: Path,
+    path: str | Path,
     model: nn.Module,
     optimizer: torch.optim.Optimizer | None = None,
     progress: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write weights, optimiser state and `progress` to `path`, atomically.
+    """Write weights, optimiser state and `progress`, so that the checkpoint before survives until this one is whole.
 
-    Neuron states are left out: they belong to the last batch, not to what was learned.
+    The file at `path` holds the weights under the model's own names and nothing else, so
+    `model.load_state_dict(safetensors.torch.load_file(path))` takes it. The other tensors lie in a file beside it,
+    `NAME.training-DIGEST.safetensors`. Neuron states are left out: they belong to the last batch, not to what was
+    learned.
 
     Args:
         path: the file.
@@ -45,19 +45,14 @@ def save_checkpoint(
         >>> load_checkpoint(file, nn.Linear(2, 3))
         {'epochs': 3, 'average': tensor([1., 1.])}
     """
-    with extra("train"):
-        from safetensors.torch import save
-    tensors = {_MODEL + name: value for name, value in learned_tensors(model).items()}
+    tensors: dict[str, Tensor] = {}
     for index, state in optimizer.state_dict()["state"].items() if optimizer else ():
         tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in state.items()}
-    skeleton = json.dumps(packed(progress or {}, _STATE, tensors))
-    # copies: safetensors refuses two names for one memory
-    own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    write_atomically(path, save(own, metadata={"progress": skeleton}))
+    write_checkpoint(Path(path), Saved(learned_tensors(model), tensors, dict(progress or {})))
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None
+    path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None
 ) -> dict[str, Any]:
     """Load what :func:`save_checkpoint` wrote, and return its `progress`.
 
@@ -68,34 +63,22 @@ def load_checkpoint(
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or of another model; nothing is loaded then.
+        ValueError: a file is damaged, missing beside the weights, or of another model; nothing is loaded then.
 
     Example: see :func:`save_checkpoint`.
     """
-    with extra("train"):
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-    try:
-        # read once: safe_open opens the file twice, and a run may put a newer one in its place between
-        content = path.read_bytes()
-        tensors: dict[str, Tensor] = load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        skeleton = json.loads(header["__metadata__"]["progress"])
-        progress: dict[str, Any] = unpacked(skeleton, tensors)
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: not a checkpoint of picojoule, or damaged ({error}).") from error
-    weights = _part(tensors, _MODEL)
-    own = learned_tensors(model)
-    check_same_model(path, weights, own)
-    model.load_state_dict(weights, strict=False)  # states of neurons are left
+    path = Path(path)
+    saved = read_checkpoint(path)
+    check_same_model(path, saved.weights, learned_tensors(model))
+    model.load_state_dict(saved.weights, strict=False)  # states of neurons are left
     if optimizer is not None:
         state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _part(tensors, _OPTIMIZER).items():
-            index, name = key.split(".", 1)
+        for key, value in saved.optimizer.items():
+            index, name = key.removeprefix(_OPTIMIZER).split(".", 1)
             state.setdefault(int(index), {})[name] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
-    return progress
+    return saved.progress
 
 
 def learned_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -121,11 +104,3 @@ def check_same_model(path: Path, saved: Mapping[str, Tensor], own: Mapping[str, 
         raise ValueError(
             f"{path}: the checkpoint is of another model; nothing was loaded. {'; '.join(sorted(faults)[:5])}."
         )
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from picojoule.budget import Budget
 from picojoule.energy import energy_j
 from picojoule.synops.monitor import Monitor
+from picojoule.training.config_error import ConfigError
 
 Scope = Literal["layer", "group", "model", "sample"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"]
@@ -55,7 +57,7 @@ class TrainConfig:
         check_finite: stop at the first NaN or infinite input of a layer and name it.
 
     Raises:
-        ValueError: a setting is out of its range, or the profile has no joules.
+        ConfigError: a setting is out of its range, or the profile has no joules; a ValueError.
 
     Example:
         >>> config = TrainConfig(synops_per_timestep=6e4, min_rate=0.01)
@@ -89,6 +91,7 @@ class TrainConfig:
     check_finite: bool = True
 
     def __post_init__(self) -> None:
+        self._take_paths_as_text()
         for name in ("epochs", "batch_size", "num_timesteps", "accumulate", "devices"):
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
         for name in ("seed", "workers"):
@@ -105,13 +108,24 @@ class TrainConfig:
             good = all(number is None or 0 < number < float("inf") for number in numbers)
             self._expect(name, good, "a number > 0")
         if self.profile is not None:
-            energy_j(self.profile, synops=0)  # before anything runs: it is there, and has joules
+            try:
+                energy_j(
+                    self.profile, synops=0
+                )  # before anything runs: it is there, and has joules
+            except ValueError as error:
+                raise ConfigError(str(error), "profile") from error
         if self.energy_j is not None:
             self._expect("profile", self.profile is not None, "whose joules energy_j is in")
 
+    def _take_paths_as_text(self) -> None:
+        for name in ("model", "data", "start_from"):
+            if isinstance(getattr(self, name), Path):
+                object.__setattr__(self, name, str(getattr(self, name)))
+
     def _expect(self, name: str, good: bool, expected: str) -> None:
         if not good:
-            raise ValueError(f"training: {name} is {getattr(self, name)}, expected {expected}.")
+            came = getattr(self, name)
+            raise ConfigError(f"training: {name} is {came}, expected {expected}.", name)
 
     @property
     def has_limit(self) -> bool:

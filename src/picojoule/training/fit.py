@@ -60,7 +60,7 @@ def fit(
 def rehearse(config: TrainConfig, data: RunData, fabric: Any, progress: Progress) -> None:
     """Find out whether data, model and budget fit one another, without training.
 
-    What of the budget no training can meet is told to `progress`.
+    What stands out on the first batch, and what of the budget no training can meet, is told to `progress`.
 
     Raises:
         ValueError: they do not.
@@ -69,7 +69,7 @@ def rehearse(config: TrainConfig, data: RunData, fabric: Any, progress: Progress
         trainer = _trainer(config, data, fabric)
         try:
             trainer.begin()
-            for sentence in trainer.impossible.values():
+            for sentence in (*trainer.remarks, *trainer.impossible.values()):
                 progress.note(sentence)
         finally:
             trainer.close()
@@ -79,7 +79,7 @@ def _trainer(config: TrainConfig, data: RunData, fabric: Any) -> Trainer:
     torch.manual_seed(derived_seed(config.seed, Stream.WEIGHTS))
     model = build_model(config.model, data.shape, data.num_classes, config.batch_size)
     if config.start_from is not None:
-        load_weights(model, Path(config.start_from))
+        load_weights(model, config.start_from)
     return Trainer(config, data, fabric, model)
 
 
@@ -117,6 +117,7 @@ class _Epochs:
             self.history,
             dict(budget.unreachable) if budget else {},
             dict(budget.infeasible) if budget else {},
+            {name: type(layer).__name__ for name, layer in self.trainer.model.named_modules()},
         )
 
     def _on_step(self, loss: float, synops: dict[str, float], where: str) -> None:
@@ -152,7 +153,7 @@ class _Epochs:
             self._save()
             return
         saved = load_checkpoint(path, self.trainer.model, self.trainer.optimizer)
-        budget, precision = saved.pop("budget"), saved.pop("precision")
+        budget, precision, _ = (saved.pop(name) for name in ("budget", "precision", "sample"))
         if self.trainer.budget is not None:
             self.trainer.budget.load_state_dict(budget)
         self.trainer.fabric.strategy.precision.load_state_dict(precision)
@@ -164,9 +165,16 @@ class _Epochs:
             **vars(self.history),
             "budget": trainer.budget.state_dict() if trainer.budget else {},
             "precision": trainer.fabric.strategy.precision.state_dict(),
+            "sample": {"shape": self.data.shape, "num_classes": self.data.num_classes},
         }
         path = self.folder / CHECKPOINT
         self._write(lambda: save_checkpoint(path, trainer.model, trainer.optimizer, state))
 
     def _write(self, action: Any) -> None:
-        on_first(self.trainer.fabric, action)
+        try:
+            on_first(self.trainer.fabric, action)
+        except OSError as error:
+            if error.strerror is None or not (self.folder / CHECKPOINT).exists():
+                raise
+            then = f"{error.strerror} Make room and go on with --resume."
+            raise OSError(error.errno, then, error.filename) from error

@@ -86,6 +86,7 @@ class Fit:
         history: on the way.
         unreachable: what training cannot change, a sentence for each constraint.
         infeasible: floors that a limit cannot afford, in the same way.
+        layer_types: class of each layer, by its name.
     """
 
     untrained: Measurement
@@ -93,3 +94,4 @@ class Fit:
     history: History
     unreachable: dict[str, str] = field(default_factory=dict)
     infeasible: dict[str, str] = field(default_factory=dict)
+    layer_types: dict[str, str] = field(default_factory=dict)

@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 import picojoule
-from picojoule.training.atomic_write import write_json
+from picojoule.atomic_write import write_json
 from picojoule.training.config import TrainConfig
 from picojoule.training.fit import fit, rehearse
 from picojoule.training.history import Fit, Progress, Quiet
 from picojoule.training.logs import Log, NoLog, tensorboard_log
 from picojoule.training.processes import launched, losing_others_explained, on_first
 from picojoule.training.run_data import load_run_data
-from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, run_folder
+from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Run:
 
 def train(
     config: TrainConfig,
-    folder: Path,
+    folder: str | Path,
     progress: Progress,
     *,
     compare: bool = True,
@@ -75,7 +75,8 @@ def train(
 ) -> Run:
     """Train a network to its budget and write what came of it to a folder.
 
-    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each),
+    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each; what is not weights in a file
+    beside it),
     `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
     `compare` the same of the network without a budget under `plain/`.
 
@@ -94,12 +95,15 @@ def train(
 
     Raises:
         FileNotFoundError, ValueError: the data are missing, damaged or do not fit the model, or the
-            budget does not.
+            budget does not; or there is no run to resume.
         FileExistsError, BlockingIOError: the folder is not free.
         OSError: a file could not be written; the previous one is kept.
         FloatingPointError: the loss is not finite; the last checkpoint is kept.
         ConnectionError: another process of the run has ended; the last checkpoint is kept.
     """
+    folder = Path(folder)
+    if resume:
+        check_begun(folder)
     data = load_run_data(config)
     fabric = launched(config)
     if not fabric.is_global_zero:

@@ -13,6 +13,7 @@ from torch import Tensor
 from picojoule.data import load_data
 from picojoule.training.config import TrainConfig
 from picojoule.training.factories import load_datasets
+from picojoule.training.labels import class_number
 from picojoule.training.randomness import Stream, generator
 
 _SACCADE = "saccade"
@@ -51,8 +52,8 @@ def load_run_data(config: TrainConfig) -> RunData:
         ((5, 1, 28, 28), 10, 5400, 600)
     """
     train, test = _datasets(config)
-    shape = _shape("train", train)
-    others = _shape("test", test)
+    shape = _checked_shape("train", train)
+    others = _checked_shape("test", test)
     if shape[1:] != others[1:]:
         raise ValueError(
             f"the training samples have shape {_shown(shape)}, those of the test set {_shown(others)}; "
@@ -82,7 +83,7 @@ def _datasets(config: TrainConfig) -> Sequence[Any]:
     )
 
 
-def _shape(name: str, dataset: Any) -> tuple[int, ...]:
+def _checked_shape(name: str, dataset: Any) -> tuple[int, ...]:
     if len(dataset) == 0:
         raise ValueError(f"the {name} data set is empty.")
     sample = dataset[0]
@@ -90,6 +91,10 @@ def _shape(name: str, dataset: Any) -> tuple[int, ...]:
         raise ValueError(
             f"the {name} data set gives a {type(sample).__name__} as its first sample, expected (frames, label)."
         )
+    try:
+        class_number(sample[1])
+    except ValueError as error:
+        raise ValueError(f"the first sample of the {name} data set: {error}") from None
     shape = tuple(torch.as_tensor(sample[0]).shape)
     if len(shape) < 2:
         raise ValueError(
@@ -121,6 +126,10 @@ def _classes_of(dataset: Any) -> int | None:
     if hasattr(dataset, "num_classes"):
         return int(dataset.num_classes)
     for name in ("labels", "targets"):
-        if hasattr(dataset, name):
-            return int(torch.as_tensor(getattr(dataset, name)).max()) + 1
+        try:
+            labels = torch.as_tensor(getattr(dataset, name, ()))
+        except (TypeError, ValueError, RuntimeError):  # such as the names of the classes
+            continue
+        if labels.ndim == 1 and len(labels) and not labels.is_floating_point():
+            return int(labels.max()) + 1
     return None

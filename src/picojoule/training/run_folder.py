@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from picojoule.atomic_write import remove_partial
+from picojoule.training.checkpoint_files import files_beside
 from picojoule.training.config import TrainConfig
 from picojoule.training.only_process import only_process
-from picojoule.training.yaml_file import read_yaml, write_yaml
+from picojoule.training.yaml_file import read_settings, write_yaml
 
 CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.safetensors"
@@ -30,11 +32,12 @@ def run_folder(
     Args:
         folder: where the run's files go.
         config: what the run is to do; kept as `config.yaml`.
-        resume: go on with the run in the folder, if there is one.
+        resume: go on with the run in the folder.
         overwrite: remove the run in the folder, if there is one, and start afresh.
 
     Raises:
         FileExistsError: the folder holds another run, or files that are no run's.
+        FileNotFoundError: `resume`, but there is no run.
         ValueError: `resume`, but the run there has another configuration.
         BlockingIOError: another process works in the folder.
     """
@@ -44,6 +47,8 @@ def run_folder(
     with only_process(folder, taken):
         if overwrite:
             _remove_run(folder)
+        for place in (folder, folder / PLAIN):
+            remove_partial(place)
         if not (folder / CONFIG).exists():
             write_yaml(folder / CONFIG, config.to_dict())
         try:
@@ -54,7 +59,17 @@ def run_folder(
             raise
 
 
+def check_begun(folder: Path) -> None:
+    """Raise FileNotFoundError if there is no run in the folder."""
+    if not (folder / CONFIG).exists():
+        raise FileNotFoundError(
+            f"there is no run in {folder} to go on with; leave --resume out to begin one."
+        )
+
+
 def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool) -> None:
+    if resume:
+        check_begun(folder)
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -82,7 +97,7 @@ def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: b
 
 def _saved_config(folder: Path) -> dict[str, Any]:
     try:
-        return read_yaml(folder / CONFIG)
+        return read_settings(folder / CONFIG).values
     except ValueError as error:
         raise ValueError(f"{error} Replace the run by --overwrite.") from error
 
@@ -90,8 +105,9 @@ def _saved_config(folder: Path) -> dict[str, Any]:
 def _remove_run(folder: Path) -> None:
     for name in (CHECKPOINT, BEST, REPORT, *PICTURES, CONFIG):
         (folder / name).unlink(missing_ok=True)
-    for partial in folder.glob(".*.partial"):
-        partial.unlink()
+    for beside in files_beside(folder / CHECKPOINT):
+        beside.unlink()
+    remove_partial(folder)
     for name in (PLAIN, TENSORBOARD):
         if (folder / name).exists():
             shutil.rmtree(folder / name)

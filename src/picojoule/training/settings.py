@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from picojoule.training.config import TrainConfig
+from picojoule.training.config_error import ConfigError
 
 _DEFAULT_LIMIT = {"synops_per_timestep": 6e4}
 _DEFAULT_FLOOR = {"min_rate": 0.01}
+_SHOWN = 200  # letters of a value in a message
 _LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
 
 
-def resolved(stated: Mapping[str, Any], where: str = "") -> TrainConfig:
+def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None) -> TrainConfig:
     """A configuration from what a user states.
 
     Where no limit is stated, not even as nothing (`null`), a layer may spend 60,000 SynOps a time step; where
@@ -23,11 +25,10 @@ def resolved(stated: Mapping[str, Any], where: str = "") -> TrainConfig:
 
     Args:
         stated: values by the names of :class:`TrainConfig`.
-        where: they were stated; begins a message about an unknown name.
+        places: where they were stated, by name, to begin a message with.
 
     Raises:
-        ValueError: a name is unknown, or a value out of its range.
-        TypeError: a value has the wrong type.
+        ConfigError: a name is unknown, or a value of the wrong type or out of its range.
 
     Example:
         >>> config = resolved({"epochs": 2})
@@ -37,22 +38,26 @@ def resolved(stated: Mapping[str, Any], where: str = "") -> TrainConfig:
         True
         >>> resolved({"epoch": 2})
         Traceback (most recent call last):
-        ValueError: there is no setting 'epoch'. Did you mean 'epochs'?
+        picojoule.training.config_error.ConfigError: there is no setting 'epoch'. Did you mean 'epochs'?
     """
     hints = get_type_hints(TrainConfig)
-    _check_names(stated, [field.name for field in fields(TrainConfig)], where)
-    values = {name: _typed(name, value, hints[name]) for name, value in stated.items()}
-    if not any(name in values for name in _LIMITS):
-        values = _DEFAULT_LIMIT | values
-    return TrainConfig(**(_DEFAULT_FLOOR | values))
+    try:
+        _check_names(stated, [field.name for field in fields(TrainConfig)])
+        values = {name: _typed(name, value, hints[name]) for name, value in stated.items()}
+        if not any(name in values for name in _LIMITS):
+            values = _DEFAULT_LIMIT | values
+        return TrainConfig(**(_DEFAULT_FLOOR | values))
+    except ConfigError as error:
+        place = (places or {}).get(error.setting, "")
+        raise ConfigError(f"{place}{error}", error.setting) from None
 
 
-def _check_names(stated: Mapping[Any, Any], known: list[str], where: str) -> None:
+def _check_names(stated: Mapping[str, Any], known: list[str]) -> None:
     for name in stated:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(known)}."
-            raise ValueError(f"{where}there is no setting {name!r}.{hint}")
+            raise ConfigError(f"there is no setting {name!r}.{hint}", name)
 
 
 def parsed_bound(text: str) -> float | dict[str, float]:
@@ -79,6 +84,28 @@ def parsed_bound(text: str) -> float | dict[str, float]:
     return bounds
 
 
+def parsed_groups(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Groups of layers as flags state them, each as `name=layer,layer`.
+
+    Raises:
+        ValueError: one has another form, or a name or a layer comes twice.
+
+    Example:
+        >>> parsed_groups(["tail=4,7", "head=1.10"])
+        {'tail': ['4', '7'], 'head': ['1.10']}
+    """
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        name, _, listed = (part.strip() for part in text.partition("="))
+        layers = [layer.strip() for layer in listed.split(",")]
+        if not name or not all(layers):
+            raise ValueError(f"--group: {text!r} is no name with layers, such as tail=4,7.")
+        if name in groups or len(set(layers)) < len(layers):
+            raise ValueError(f"--group: {text!r} names a group or a layer for the second time.")
+        groups[name] = layers
+    return groups
+
+
 def _typed(name: str, value: Any, hint: Any) -> Any:
     if value is None and type(None) in _kinds(hint):
         return None
@@ -87,7 +114,12 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         if converted is not None:
             return converted
     expected = " or ".join(_WORDS[kind] for kind in _kinds(hint))
-    raise TypeError(f"training: {name} is {value!r}, expected {expected}.")
+    raise ConfigError(f"training: {name} is {_brief(value)}, expected {expected}.", name)
+
+
+def _brief(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
 def _kinds(hint: Any) -> list[Any]:
@@ -102,10 +134,20 @@ def _kinds(hint: Any) -> list[Any]:
     return [list] if origin is not None else [hint]
 
 
+def _truth(value: Any) -> bool | None:
+    return (
+        value
+        if isinstance(value, bool)
+        else _ANSWERS.get(value)
+        if isinstance(value, str)
+        else None
+    )
+
+
 def _whole(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if float(value).is_integer() else None
+    return int(value) if isinstance(value, int) or value.is_integer() else None
 
 
 def _number(value: Any) -> float | None:
@@ -127,8 +169,9 @@ def _groups(value: Any) -> dict[str, list[str]] | None:
     return {str(name): [str(layer) for layer in layers] for name, layers in value.items()}
 
 
+_ANSWERS = {"yes": True, "on": True, "no": False, "off": False}  # words in YAML 1.2
 _CONVERSIONS: dict[Any, Callable[[Any], Any]] = {
-    bool: lambda value: value if isinstance(value, bool) else None,
+    bool: _truth,
     int: _whole,
     float: _number,
     str: lambda value: value if isinstance(value, str) else None,

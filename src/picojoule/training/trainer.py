@@ -19,6 +19,7 @@ from picojoule.training.batches import Step, loaded, steps_of_epoch
 from picojoule.training.checkpoint import learned_tensors
 from picojoule.training.classifier import Classifier, check_labels, fits
 from picojoule.training.config import TrainConfig
+from picojoule.training.first_batch import remarks
 from picojoule.training.not_finite import broken_weights, first_not_finite
 from picojoule.training.processes import process_of
 from picojoule.training.randomness import Stream, derived_seed, generator
@@ -52,6 +53,7 @@ class Trainer:
         self.monitor = Monitor(model).attach()
         self.budget = config.budget(self.monitor)
         self.trainable: tuple[str, ...] = ()
+        self.remarks: list[str] = []
         self._num_outputs = 0
 
     def close(self) -> None:
@@ -78,6 +80,7 @@ class Trainer:
         self._num_outputs = answers.shape[1]
         counts = self.monitor.synops
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
+        self.remarks = remarks(self.model, self.monitor.rates, frames)
         self._begin_budget()
         self.model.load_state_dict(before, strict=False)
 

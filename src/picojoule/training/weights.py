@@ -15,7 +15,7 @@ from picojoule.training.checkpoint import check_same_model, learned_tensors
 _NESTED = ("state_dict", "model_state_dict", "model")
 
 
-def load_weights(model: nn.Module, file: Path) -> None:
+def load_weights(model: nn.Module, file: str | Path) -> None:
     """Load a checkpoint of `state_dict` into the model; the states of neurons are left out.
 
     Args:
@@ -33,6 +33,7 @@ def load_weights(model: nn.Module, file: Path) -> None:
         >>> torch.save(nn.Linear(2, 3).state_dict(), file)
         >>> load_weights(nn.Linear(2, 3), file)
     """
+    file = Path(file)
     saved = _safetensors(file) if file.suffix == ".safetensors" else _pickled(file)
     own = learned_tensors(model)
     states = model.state_dict().keys() - own.keys()
@@ -48,13 +49,9 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
         raise FileNotFoundError(2, "No such file", str(file))
     try:
         with safe_open(file, framework="pt") as opened:
-            saved = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            of_a_run = "progress" in (opened.metadata() or {})
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{file} is not a safetensors file, or damaged ({error}).") from error
-    if of_a_run or any(name.startswith("optimizer.") for name in saved):
-        return {n.removeprefix("model."): x for n, x in saved.items() if n.startswith("model.")}
-    return saved
 
 
 def _pickled(file: Path) -> dict[str, Tensor]:

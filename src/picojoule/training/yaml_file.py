@@ -2,49 +2,59 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
-from picojoule.training.atomic_write import write_atomically
+from picojoule.training.config_error import ConfigError
+from picojoule.training.yaml_values import dumper, read_mapping
 
-_NUMBER = r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"
+_MOST_BYTES = 128 * 1024
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The names and values in a file. `6e4` is a number, which YAML 1.1 would take for a word.
+class Settings(NamedTuple):
+    """What a file states.
+
+    Args:
+        values: by name.
+        places: file and line of each name, to begin a message with.
+    """
+
+    values: dict[str, Any]
+    places: dict[str, str]
+
+
+def read_settings(path: str | Path) -> Settings:
+    """The names and values in a file, and where they are; see :mod:`picojoule.training.yaml_values`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, or holds no names with values.
+        ConfigError: it is damaged or too large, holds no names with values, or names one twice.
 
     Example:
         >>> import tempfile
         >>> file = Path(tempfile.mkdtemp()) / "run.yaml"
         >>> _ = file.write_text("synops_per_timestep: {4: 6e4}")
-        >>> read_yaml(file)
-        {'synops_per_timestep': {4: 60000.0}}
+        >>> read_settings(file).values
+        {'synops_per_timestep': {'4': 60000.0}}
     """
-    with extra("train"):
-        import yaml
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())  # noqa: S506  (a safe one)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise ValueError(f"{path}{line}: no YAML, or damaged ({_first_line(error)}).") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ValueError(
-            f"{path} holds a {type(values).__name__}, expected lines of `name: value`."
+    with Path(path).open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ConfigError(
+            f"{path} is larger than {_MOST_BYTES // 1024} kB, too large for settings."
         )
-    return values
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}, line {line}: no text in UTF-8 ({error.reason}).") from error
+    values, lines = read_mapping(text, str(path))
+    return Settings(values, {name: f"{path}, line {line}: " for name, line in lines.items()})
 
 
-def write_yaml(path: Path, values: dict[str, Any]) -> None:
+def write_yaml(path: str | Path, values: dict[str, Any]) -> None:
     """Write plain values by name, atomically.
 
     Raises:
@@ -52,21 +62,4 @@ def write_yaml(path: Path, values: dict[str, Any]) -> None:
     """
     with extra("train"):
         import yaml
-    write_atomically(path, yaml.safe_dump(values, sort_keys=False).encode())
-
-
-def _first_line(error: Exception) -> str:
-    return getattr(error, "problem", None) or str(error).splitlines()[0]
-
-
-@cache
-def _loader() -> Any:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """SafeLoader that knows numbers as JSON writes them."""
-
-    Loader.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(f"^{_NUMBER}$"), list("-+.0123456789")
-    )
-    return Loader
+    write_atomically(path, yaml.dump(values, Dumper=dumper(), sort_keys=False).encode())

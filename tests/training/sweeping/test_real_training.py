@@ -92,8 +92,8 @@ def test_a_run_starts_from_the_weights_of_the_next_looser_one(
     by_hand = load_file(tmp_path / "by_hand/checkpoint.safetensors")
     assert all(torch.equal(mine[name], by_hand[name]) for name in mine | by_hand)
     plain = load_file(tmp_path / "seed1/unconstrained/checkpoint.safetensors")
-    assert not torch.equal(mine["model.1.weight"], plain["model.1.weight"])
-    assert not torch.equal(plain["model.1.weight"], lenet(1)[1].weight)
+    assert not torch.equal(mine["1.weight"], plain["1.weight"])
+    assert not torch.equal(plain["1.weight"], lenet(1)[1].weight)
 
 
 class StopAt:

@@ -1,16 +1,20 @@
 """Many machines on one study: deaths, mistaken deaths and doubles, without waiting for any of them."""
 
-import sqlite3
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages._heartbeat import HeartbeatThread
 
 from picojoule.training import Frontier, Outcome, Progress, Quiet, SweepConfig, TrainConfig, sweep
 from picojoule.training.sweeping import storage as database
-from tests.training.sweeping.pretend import pretend
+from picojoule.training.sweeping.ledger import Ledger
+from picojoule.training.sweeping.storage_url import storage_url
+from tests.training.sweeping.pretend import make_old, pretend
 
 CONFIG = SweepConfig(budgets=(0.5,), seeds=2, training=TrainConfig(epochs=1))
 
@@ -60,23 +64,98 @@ def test_one_that_was_taken_for_dead_loses_nothing(
     assert trained_once(tmp_path / "a")
 
 
-def test_one_killed_before_its_first_sign_of_life_is_replaced(
+class KilledError(BaseException):
+    """As kill -9 does: nothing is written down any more."""
+
+
+def killed(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    raise KilledError
+
+
+@pytest.fixture
+def starved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine so busy that Optuna's thread for signs of life does not get its turn."""
+    monkeypatch.setattr(HeartbeatThread, "_record_heartbeat", staticmethod(lambda *_: None))
+
+
+@contextmanager
+def machine(
+    tmp_path: Path, shared: str, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Ledger]:
+    """Another machine that looks at the study of `run`."""
+    url = storage_url(shared)
+    with database.quiet():
+        opened = database.open_storage(url, heartbeat=True)
+        mine = optuna.load_study(study_name="sweep", storage=opened)
+        yield Ledger(mine, opened, CONFIG, alone=False, clock=clock)
+        opened.remove_session()
+        opened.engine.dispose()
+
+
+def test_those_that_died_at_once_are_replaced_at_one_look_after_one_grace(
+    tmp_path: Path, shared: str, run: Callable[..., Frontier], unbroken: Frontier, starved: None
+) -> None:
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            run(killed)
+    assert states(shared) == Counter(RUNNING=2)
+    with machine(tmp_path, shared) as third:
+        make_old(tmp_path / "shared.db", database.GRACE_S - 10)
+        assert third.enqueue_ready()
+        assert states(shared) == Counter(RUNNING=2)  # perhaps they are slow
+        make_old(tmp_path / "shared.db", 11)
+        assert third.enqueue_ready()
+        assert states(shared) == Counter(FAIL=2, WAITING=2)
+    assert run() == unbroken
+    assert states(shared) == Counter(FAIL=2, COMPLETE=4)
+
+
+@pytest.mark.parametrize("died_in", ["suggest_categorical", "set_user_attr"])
+def test_those_that_died_before_any_sign_of_life_are_replaced_after_one_grace_by_our_clock(
     tmp_path: Path,
     shared: str,
     run: Callable[..., Frontier],
     unbroken: Frontier,
+    starved: None,
+    died_in: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run()
-    with sqlite3.connect(tmp_path / "shared.db") as rows:
-        rows.execute("update trials set state = 'RUNNING' where number = 2")
-        rows.execute("delete from trial_heartbeats")
-        rows.execute("delete from trial_user_attributes where key in ('host', 'outcome')")
-        rows.execute("update trials set state = 'FAIL' where state = 'COMPLETE'")
-    monkeypatch.setattr(database, "GRACE_S", 1)
+    def dies(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Trial, died_in, dies)
+        for _ in range(2):
+            with pytest.raises(KilledError):
+                run()
+    now = [1000.0]
+    with machine(tmp_path, shared, clock=lambda: now[0]) as third:
+        assert third.enqueue_ready()
+        now[0] += database.GRACE_S
+        make_old(tmp_path / "shared.db", database.GRACE_S - 10)
+        assert third.enqueue_ready()
+        assert states(shared) == Counter(RUNNING=2)
+        now[0] += 1
+        make_old(tmp_path / "shared.db", 11)
+        assert third.enqueue_ready()
+        assert states(shared) == Counter(FAIL=2, WAITING=2)
     assert run() == unbroken
-    assert states(shared) == Counter(COMPLETE=4, FAIL=4)
-    assert trained_once(tmp_path / "a")
+
+
+def test_a_slow_one_that_gives_signs_of_life_is_never_replaced(
+    tmp_path: Path, shared: str, run: Callable[..., Frontier]
+) -> None:
+    now = [1000.0]
+
+    def slow(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        with machine(tmp_path, shared, clock=lambda: now[0]) as other:
+            for _ in range(5):
+                assert other.enqueue_ready()
+                now[0] += 10 * database.GRACE_S
+        return pretend(config, folder, progress)
+
+    run(slow)
+    assert states(shared) == Counter(COMPLETE=4)
 
 
 def test_of_doubles_one_is_run_and_what_is_no_run_is_passed_over(

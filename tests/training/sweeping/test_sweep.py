@@ -21,6 +21,7 @@ from picojoule.training import (
     sweep,
 )
 from picojoule.training.sweeping.study import open_ledger
+from tests.training.sweeping import pretend as pretend_module
 from tests.training.sweeping.pretend import pretend
 
 CONFIG = SweepConfig(budgets=(0.5, 0.25), seeds=2, training=TrainConfig(epochs=3))
@@ -51,6 +52,40 @@ def test_every_run_is_one_complete_trial(tmp_path: Path, unbroken: Frontier) -> 
     assert {tuple(t.values) for t in study.best_trials} <= {
         (m.spent, m.outcome.accuracy) for p in unbroken.points for m in p.models
     }
+
+
+class KilledError(BaseException):
+    """As kill -9 does: nothing is written down any more."""
+
+
+def test_a_sweep_killed_at_every_third_epoch_loses_nothing(
+    tmp_path: Path, unbroken: Frontier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs = [0]
+
+    def killed(_: float) -> None:
+        epochs[0] += 1
+        if epochs[0] == 3:
+            raise KilledError
+
+    kills = 0
+    monkeypatch.setattr(pretend_module.time, "sleep", killed)
+    for _ in range(40):
+        epochs[0] = 0
+        try:
+            frontier = run(str(tmp_path / "killed"))  # type: ignore[arg-type]
+        except KilledError:
+            kills += 1
+        else:
+            break
+    assert frontier == unbroken
+    assert kills >= 5
+    complete = {
+        step: n for (step, state), n in trials(tmp_path / "killed").items() if state == "COMPLETE"
+    }
+    assert complete == dict.fromkeys(ALL, 1)
+    for log in (tmp_path / "killed").glob("*/*/epochs.log"):
+        assert sorted(set(log.read_text().split())) == ["0", "1", "2"]
 
 
 def test_each_run_starts_from_the_next_looser_one(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from picojoule.training.atomic_write import write_json
+from picojoule.atomic_write import write_json
 from picojoule.training.only_process import only_process
 from picojoule.training.sweeping.config import SweepConfig
 
-CONFIG, FRONTIER = "sweep.json", "frontier.json"
+CONFIG, FRONTIER, DATABASE = "sweep.json", "frontier.json", "study.db"
 
 
 @contextmanager
@@ -28,16 +28,27 @@ def sweep_folder(folder: Path, config: SweepConfig, *, alone: bool) -> Iterator[
         ValueError: the sweep there has other settings.
         BlockingIOError: another process works in the folder.
     """
-    _check(folder, config)
+    check_folder(folder, config)
     folder.mkdir(parents=True, exist_ok=True)
     taken = f"another process works on the sweep in {folder}; wait for it, or let several share a --storage"
     with only_process(folder, taken) if alone else nullcontext():
-        if not (folder / CONFIG).exists():
+        begun = (folder / CONFIG).exists()
+        if not begun:
             write_json(folder / CONFIG, config.to_dict())
-        yield folder
+        try:
+            yield folder
+        except BaseException:
+            if alone and not begun and not any(folder.glob("seed*")):
+                for name in (
+                    CONFIG,
+                    DATABASE,
+                ):  # no run has begun: other sweeps find the place free
+                    (folder / name).unlink(missing_ok=True)
+            raise
 
 
-def _check(folder: Path, config: SweepConfig) -> None:
+def check_folder(folder: Path, config: SweepConfig) -> None:
+    """Raise what :func:`sweep_folder` would of a folder that cannot be a sweep's; makes nothing."""
     if not folder.exists():
         return
     if not folder.is_dir():

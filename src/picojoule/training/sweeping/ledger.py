@@ -14,12 +14,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from picojoule.extras import extra
-from picojoule.training.sweeping import storage as database
+from picojoule.training.sweeping import storage
 from picojoule.training.sweeping.config import SweepConfig, SweepStep
 from picojoule.training.sweeping.outcome import Outcome
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 _STEP, _OUTCOME, _ERROR, _HOST = "step", "outcome", "error", "host"
@@ -34,12 +35,23 @@ class Ledger:
 
     Args:
         study: holds them.
+        database: holds the study.
         config: the sweep.
         alone: whether no other process works on the study, so that a trial found running is a dead one.
+        clock: seconds, of this machine alone; those of others may differ.
     """
 
-    def __init__(self, study: Study, config: SweepConfig, *, alone: bool) -> None:
-        self._study, self._config, self._alone = study, config, alone
+    def __init__(
+        self,
+        study: Study,
+        database: RDBStorage,
+        config: SweepConfig,
+        *,
+        alone: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._study, self._database, self._config = study, database, config
+        self._alone, self._clock = alone, clock
         self._steps = {step.name: step for seed in config.all_seeds for step in config.steps(seed)}
         self._first_seen: dict[int, float] = {}
         trials = self._trials()
@@ -128,6 +140,9 @@ class Ledger:
     def _do(
         self, trial: Trial, step: SweepStep, run: Callable[[SweepStep], Outcome]
     ) -> tuple[float, float]:
+        if not self._alone:
+            # the first sign of life, now: Optuna's comes from a thread, and who dies before it is never missed
+            self._database.record_heartbeat(trial._trial_id)
         trial.set_user_attr(_HOST, platform.node())
         trial.suggest_categorical("seed", list(self._config.all_seeds))
         trial.suggest_categorical("budget", [None, *self._config.budgets])
@@ -140,17 +155,20 @@ class Ledger:
         return any(t.number < number and t.user_attrs.get(_STEP) == step.name for t in live)
 
     def _bury_the_dead(self) -> None:
-        """Give up trials of processes that were killed."""
+        """Give up trials of processes that were killed, all at one look, a grace after their last sign of life.
+
+        A trial with a host has given such a sign, in the database and by its clock. One without was taken a moment
+        ago, or its process died in that moment: it is given as long by our clock.
+        """
         if self._alone:
             return
         with extra("train"):
             from optuna.storages import fail_stale_trials
         fail_stale_trials(self._study)
-        # killed before the first heartbeat, which Optuna never misses then; our clock alone, theirs may differ
-        now = time.monotonic()
+        now = self._clock()
         silent = [t for t in self._trials("RUNNING") if _HOST not in t.user_attrs]
         self._first_seen = {t.number: self._first_seen.get(t.number, now) for t in silent}
-        self._fail(t for t in silent if now - self._first_seen[t.number] > database.GRACE_S)
+        self._fail(t for t in silent if now - self._first_seen[t.number] > storage.GRACE_S)
 
     def _fail(self, trials: Iterable[FrozenTrial]) -> None:
         from optuna.trial import TrialState

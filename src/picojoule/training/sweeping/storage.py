@@ -6,80 +6,87 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from picojoule.extras import extra
+from picojoule.training.sweeping.storage_url import shown
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
 
 HEARTBEAT_S, GRACE_S = 30, 120
-_SQLITE_WAITS_S = 60
+_SQLITE_WAITS_S, _SERVER_WAITS_S = 60, 15
 _ATTEMPTS = 3
 
 
-def sqlite_url(path: Path) -> str:
-    """The URL of an SQLite file; Optuna takes it for a format string.
-
-    Example:
-        >>> sqlite_url(Path("/runs/study.db"))
-        'sqlite:////runs/study.db'
-    """
-    with extra("train"):
-        from sqlalchemy import URL
-    url = URL.create("sqlite", database=str(path)).render_as_string()
-    return url.replace("{", "{{").replace("}", "}}")
-
-
-def open_storage(url: str, *, heartbeat: bool) -> RDBStorage:
+def open_storage(url: URL, *, heartbeat: bool) -> RDBStorage:
     """Connect, and make the tables if there are none.
 
     Args:
-        url: of the database, as SQLAlchemy wants it.
+        url: of the database, as :func:`picojoule.training.sweeping.storage_url.storage_url` gives it.
         heartbeat: whether running trials give signs of life, so that others notice a machine that died.
 
     Raises:
         ConnectionError: the database cannot be reached.
-        ValueError: that is no database URL, or its tables are of another version of Optuna.
-        ImportError: the package for that kind of database is missing.
+        ValueError: its tables are of another version of Optuna, or it is of no use otherwise.
     """
     with extra("train"):
-        from sqlalchemy import make_url
-        from sqlalchemy.exc import ArgumentError, DBAPIError
-    try:
-        parsed = make_url(url.replace("{{", "{").replace("}}", "}"))
-    except ArgumentError:
-        raise ValueError(
-            f"sweep: the storage {url!r} is no database URL; expected one such as "
-            "postgresql://user:password@host/database or sqlite:///file.db."
-        ) from None
-    shown = parsed.render_as_string(hide_password=True)
-    sqlite = parsed.get_backend_name() == "sqlite"
+        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
     for attempt in range(_ATTEMPTS):
         try:
-            storage = _connect(url, heartbeat=heartbeat, sqlite=sqlite)
+            storage = _connect(url, heartbeat=heartbeat)
         except DBAPIError as error:
             # of two machines that make the tables at once, one finds them half made
             if attempt + 1 < _ATTEMPTS:
                 time.sleep(1)
                 continue
             raise ConnectionError(
-                f"sweep: the storage {shown} cannot be reached: {str(error.orig).strip()}."
+                f"sweep: the storage {shown(url)} cannot be reached: {' '.join(str(error.orig).split())}."
             ) from error
-        except (ArgumentError, RuntimeError) as error:
-            raise ValueError(f"sweep: the storage {shown} is of no use: {error}") from error
+        except (SQLAlchemyError, RuntimeError) as error:
+            raise ValueError(f"sweep: the storage {shown(url)} is of no use: {error}") from error
         break
     return storage
 
 
-def _connect(url: str, *, heartbeat: bool, sqlite: bool) -> RDBStorage:
+@contextmanager
+def kept_in_reach(url: URL) -> Iterator[None]:
+    """Turn what is said when a database is lost in the middle of a sweep into a sentence.
+
+    Raises:
+        ConnectionError: it was lost.
+    """
+    with extra("train"):
+        from optuna.exceptions import StorageInternalError
+        from sqlalchemy.exc import SQLAlchemyError
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError, AssertionError) as error:
+        cause: BaseException = error
+        if isinstance(error, AssertionError):  # Optuna's own, on top of what was lost
+            if not isinstance(error.__context__, StorageInternalError | SQLAlchemyError):
+                raise
+            cause = error.__context__
+        cause = cause.__cause__ or cause
+        reason = " ".join(str(getattr(cause, "orig", None) or cause).split())
+        raise ConnectionError(
+            f"sweep: the storage {shown(url)} was lost: {reason}. Nothing that was trained is; the same command goes on."
+        ) from error
+
+
+def _connect(url: URL, *, heartbeat: bool) -> RDBStorage:
     with extra("train"):
         from optuna.storages import RDBStorage
+    sqlite = url.get_backend_name() == "sqlite"
+    waits: dict[str, Any] = {"timeout": _SQLITE_WAITS_S}
+    if not sqlite:
+        waits = {"connect_timeout": _SERVER_WAITS_S} if "psycopg" in url.drivername else {}
+    literal = url.render_as_string(hide_password=False)
     storage = RDBStorage(
-        url,
-        engine_kwargs={"connect_args": {"timeout": _SQLITE_WAITS_S}} if sqlite else {},
+        literal.replace("{", "{{").replace("}", "}}"),  # which Optuna takes for a format
+        # runs last for hours, and what lies between may close a connection that is idle
+        engine_kwargs={"connect_args": waits, "pool_pre_ping": not sqlite},
         heartbeat_interval=HEARTBEAT_S if heartbeat else None,
         grace_period=GRACE_S if heartbeat else None,
     )

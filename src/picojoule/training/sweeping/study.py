@@ -5,38 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from picojoule.extras import extra
 from picojoule.training.sweeping.config import SweepConfig
+from picojoule.training.sweeping.folder import DATABASE
 from picojoule.training.sweeping.ledger import Ledger
-from picojoule.training.sweeping.storage import open_storage, quiet, sqlite_url
+from picojoule.training.sweeping.storage import kept_in_reach, open_storage, quiet
+from picojoule.training.sweeping.storage_url import sqlite_url
 
-DATABASE = "study.db"
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
 _CONFIG, _FOLDER = "sweep", "folder"
 
 
 @contextmanager
 def open_ledger(
-    config: SweepConfig, folder: Path, storage: str | None, name: str
+    config: SweepConfig, folder: Path, storage: URL | None, name: str
 ) -> Iterator[Ledger]:
     """Open the study of a sweep, or make it.
 
     Args:
         config: the sweep.
         folder: where its weights are.
-        storage: URL of a database that others use too; None for an SQLite file in the folder, ours alone.
+        storage: the database that others use too; None for an SQLite file in the folder, ours alone.
         name: the study's in the database.
 
     Raises:
-        ConnectionError, ImportError: the database cannot be reached.
+        ConnectionError: the database cannot be reached, or is lost meanwhile.
         ValueError: the study there is of another sweep, or has its weights in another folder.
     """
     with extra("train"):
         import optuna
     alone = storage is None
     url = storage or sqlite_url(folder.resolve() / DATABASE)
-    with quiet():
+    with quiet(), kept_in_reach(url):
         database = open_storage(url, heartbeat=not alone)
         try:
             study = optuna.create_study(
@@ -51,7 +55,7 @@ def open_ledger(
             else:
                 study.set_user_attr(_FOLDER, str(folder.resolve()))
                 study.set_user_attr(_CONFIG, config.to_dict())
-            yield Ledger(study, config, alone=alone)
+            yield Ledger(study, database, config, alone=alone)
         finally:
             database.remove_session()
             database.engine.dispose()

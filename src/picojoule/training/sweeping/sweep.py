@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
-from picojoule.training.atomic_write import write_json
+from picojoule.atomic_write import write_json
+from picojoule.extras import extra
 from picojoule.training.history import Progress
 from picojoule.training.sweeping.config import SweepConfig
-from picojoule.training.sweeping.folder import FRONTIER, sweep_folder
+from picojoule.training.sweeping.folder import FRONTIER, check_folder, sweep_folder
 from picojoule.training.sweeping.frontier import Frontier
 from picojoule.training.sweeping.outcome import Trainer
 from picojoule.training.sweeping.runs import Runs, work_alone, work_in_parallel
+from picojoule.training.sweeping.storage_url import storage_url
 from picojoule.training.sweeping.study import open_ledger
 from picojoule.training.sweeping.train_step import train_step
 
@@ -30,7 +33,7 @@ class SweepError(Exception):
 
 def sweep(
     config: SweepConfig,
-    folder: Path,
+    folder: str | Path,
     progress: Progress,
     *,
     jobs: int = 1,
@@ -52,7 +55,8 @@ def sweep(
         folder: where the files go. Machines that share a storage need it at the same path, on a file system that all see.
         progress: told about each step of training with one job, about each run and its notes with several.
         jobs: runs at once on this machine, each in a process of its own if > 1.
-        storage: URL of a database in which many machines work on the study, by the same call on each.
+        storage: URL of a database in which many machines work on the study, by the same call on each, such as
+            `postgresql://user:password@host/name`, which needs the extra `postgres`.
         study: the study's name in it.
         trainer: trains one network and leaves its weights in `checkpoint.safetensors`; with `jobs` > 1 a function
             of a module.
@@ -60,7 +64,8 @@ def sweep(
     Raises:
         ValueError: the folder or the study is of a sweep with other settings.
         FileExistsError, BlockingIOError: the folder is not free.
-        ConnectionError: the storage cannot be reached.
+        ConnectionError: the storage cannot be reached, or is lost meanwhile.
+        ImportError: the package for that kind of database is missing.
         SweepError: runs ended with errors; all others are complete.
 
     Example:
@@ -77,12 +82,23 @@ def sweep(
         >>> [point.spent.mean for point in frontier.points]
         [400000.0, 200000.0, 100000.0]
     """
+    folder = Path(folder)
     if jobs < 1:
         raise ValueError(f"sweep: jobs is {jobs}, expected a whole number >= 1.")
-    with (
-        sweep_folder(folder, config, alone=storage is None),
-        open_ledger(config, folder, storage, study) as ledger,
-    ):
+    with extra("train"):
+        import optuna  # noqa: F401  (before anything is made)
+    shared = None if storage is None else storage_url(storage)
+    check_folder(folder, config)
+    with ExitStack() as stack:
+        # what can fail goes first: a folder claims a sweep, and so does a study in a database that is shared
+        opened = open_ledger(config, folder, shared, study)
+        in_use = sweep_folder(folder, config, alone=shared is None)
+        if shared is None:
+            stack.enter_context(in_use)
+            ledger = stack.enter_context(opened)
+        else:
+            ledger = stack.enter_context(opened)
+            stack.enter_context(in_use)
         runs = Runs(config, folder, ledger)
         jobs = min(jobs, config.seeds)
         if jobs == 1:

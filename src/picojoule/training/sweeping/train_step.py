@@ -16,6 +16,7 @@ from picojoule.training.measure import Measurement
 from picojoule.training.models import build_model
 from picojoule.training.run import train
 from picojoule.training.run_data import load_run_data
+from picojoule.training.run_folder import CONFIG
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome, limit_of
 
@@ -45,7 +46,8 @@ def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[s
 
 def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
-    trained = train(config, folder, progress, compare=False, resume=True).budget.trained
+    begun = (folder / CONFIG).exists()
+    trained = train(config, folder, progress, compare=False, resume=begun).budget.trained
     energy_j, fixed_energy_j = (None, None) if config.profile is None else joules(config, trained)
     return Outcome(
         accuracy=trained.accuracy,

@@ -1,0 +1,114 @@
+"""A run's folder back as objects: the network, its budget and its figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from picojoule.budget import Budget
+from picojoule.report import Monitor
+from picojoule.training.checkpoint_files import Saved, read_checkpoint
+from picojoule.training.config import TrainConfig
+from picojoule.training.models import build_model
+from picojoule.training.run_folder import BEST, CHECKPOINT, CONFIG, REPORT
+from picojoule.training.settings import resolved
+from picojoule.training.weights import load_weights
+from picojoule.training.yaml_file import read_settings
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A run of `picojoule train`.
+
+    Attributes:
+        config: its settings.
+        model: the trained network, in evaluation mode: the best epoch under the budget if one was chosen, else the
+            last one.
+        monitor: on the model; counts while it is attached, or inside `with`.
+        budget: on the monitor, with its multipliers; None of a run without one.
+        report: the figures of `report.json`; None of a run that has not ended.
+    """
+
+    config: TrainConfig
+    model: nn.Module
+    monitor: Monitor
+    budget: Budget | None
+    report: dict[str, Any] | None
+
+
+def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
+    """Load a run from its folder.
+
+    Args:
+        folder: of the run, `--out` of `picojoule train`; of a sweep, one of the runs in it.
+        model: takes the weights; None makes the model by the name in the run's settings, whose code is run. A file
+            is looked for from where you are.
+
+    Raises:
+        FileNotFoundError: there is no run in the folder, or it has no checkpoint yet.
+        ValueError: a file of it is damaged, the weights are of another model, or the model cannot be made.
+        ImportError: its module cannot be imported.
+
+    Example:
+        >>> import tempfile
+        >>> import picojoule
+        >>> from picojoule.training import Quiet, TrainConfig, train
+        >>> folder = tempfile.mkdtemp()
+        >>> config = TrainConfig(epochs=1, batch_size=2000, num_timesteps=1, synops_per_timestep=6e4)
+        >>> _ = train(config, folder, Quiet(), compare=False)
+        >>> run = picojoule.load(folder)
+        >>> picojoule.set_batch_size(run.model, 2)
+        >>> with run.monitor:
+        ...     spikes = run.model(torch.ones(2, 1, 1, 28, 28))
+        >>> spikes.shape, len(run.budget.violations()) > 0, run.report["config"]["epochs"]
+        (torch.Size([2, 1, 10]), True, 1)
+    """
+    folder = Path(folder)
+    _check_is_run(folder)
+    config = resolved(*read_settings(folder / CONFIG))
+    saved = read_checkpoint(folder / CHECKPOINT)
+    network = _built(config, saved) if model is None else model
+    chosen = saved.progress.get("chosen_epoch") is not None
+    load_weights(network, folder / (BEST if chosen else CHECKPOINT))
+    monitor = Monitor(network.eval())
+    budget = config.budget(monitor)
+    if budget is not None:
+        budget.load_state_dict(saved.progress["budget"])
+    return LoadedRun(config, network, monitor, budget, _report(folder / REPORT))
+
+
+def _check_is_run(folder: Path) -> None:
+    if not (folder / CONFIG).exists():
+        runs = sorted(str(each.parent.relative_to(folder)) for each in folder.glob(f"*/*/{CONFIG}"))
+        hint = f" Name one of the runs in it: {', '.join(runs[:5])}." if runs else ""
+        raise FileNotFoundError(f"{folder} holds no run: there is no {CONFIG}.{hint}")
+    if not (folder / CHECKPOINT).exists():
+        raise FileNotFoundError(f"the run in {folder} has no {CHECKPOINT} yet.")
+
+
+def _built(config: TrainConfig, saved: Saved) -> nn.Module:
+    sample = saved.progress["sample"]
+    try:
+        with torch.random.fork_rng():
+            return build_model(
+                config.model, tuple(sample["shape"]), sample["num_classes"], config.batch_size
+            )
+    except (ValueError, ImportError) as error:
+        raise type(error)(
+            f"{error} Or give the model that takes the weights: picojoule.load(folder, model=...)."
+        ) from error
+
+
+def _report(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}).") from error
+    return figures
