@@ -116,7 +116,7 @@ class ALIF(LeakyNeuron):
 
     @property
     def spike_threshold(self) -> Tensor:
-        """The threshold that the next step starts from, `b *n`; that of rest after a reset."""
+        """The threshold that the next step starts from, `b *n`; that of rest, as it was given, after a reset."""
         return self.b0 + self.adapt_scale * self.b if self.is_state_initialised() else self.b0
 
     @property

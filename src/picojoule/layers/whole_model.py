@@ -19,7 +19,7 @@ def stateful_layers(model: nn.Module) -> Iterator[tuple[str, StatefulLayer]]:
 
 
 def reset_states(model: nn.Module) -> None:
-    """Set the states of every stateful layer to zero and cut their gradient history.
+    """Have every stateful layer forget its states: the next call starts from zeros, whatever its batch size.
 
     Args:
         model: any module, a stateful layer itself included.
@@ -31,7 +31,7 @@ def reset_states(model: nn.Module) -> None:
         >>> _ = model(torch.rand(1, 10, 3))
         >>> reset_states(model)
         >>> model[1].v_mem
-        tensor([[0., 0.]])
+        tensor([])
     """
     for _, layer in stateful_layers(model):
         layer.reset_states()

@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from picojoule.activation.transforms import is_transformed
 from picojoule.ops.membrane import Feedback
 from picojoule.ops.slow_path import CustomPart, note_slow_path
 
@@ -141,11 +142,14 @@ def implementation(
 
     Raises:
         ValueError: there is none of that name, or it cannot run this call; a named one never falls back.
+        NotImplementedError: a kernel is named under a transform of torch.func or in forward mode.
     """
 
     def taken_by(way: Implementation[Run]) -> Tensor:
         return call.current if way.casts else call.computed
 
+    if is_transformed() and impl in ("auto", *known):
+        return _reference_under_transforms(call, impl, known), call.computed
     if impl == "auto":
         way = _first_that_can(call, known, taken_by, spec)
         return way.run, taken_by(way)
@@ -158,6 +162,19 @@ def implementation(
             f"{call.op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
         )
     return known[impl].run, current
+
+
+def _reference_under_transforms(
+    call: Call, impl: str, known: dict[str, Implementation[Run]]
+) -> Run:
+    """The one that torch can look into: a kernel has one derivative, of autograd, and no rule for batches."""
+    if impl not in ("auto", "reference"):
+        raise NotImplementedError(
+            f"{call.op}: impl={impl!r} runs neither in forward mode (torch.func.jvp, dual numbers) nor under "
+            "other transforms of torch.func (grad, vmap, ...). Name the reference for them: "
+            "impl='reference', or a layer's attribute impl; 'auto' takes it by itself."
+        )
+    return known["reference"].run
 
 
 def _first_that_can(
