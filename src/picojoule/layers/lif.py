@@ -114,6 +114,7 @@ class LIF(LeakyNeuron):
             connect=self._modules.get("rec_connect"),
             record=self.record_states,
             impl=self.impl,
+            check_values=False,
         )
         ends = {name: value for name, value in end._asdict().items() if value is not None}
         return self._commit(output, ends, recordings)

@@ -68,7 +68,5 @@ def set_batch_size(model: nn.Module, batch_size: int) -> None:
             f"set_batch_size: batch_size is {batch_size!r}, expected a whole number >= 1."
         )
     for module in model.modules():
-        if isinstance(module, UnflattenTime):
-            module.batch_size = batch_size
-        elif isinstance(module, SqueezeMixin) and module.batch_size != -1:
+        if isinstance(module, (UnflattenTime, SqueezeMixin)) and module.batch_size != -1:
             module.batch_size, module.num_timesteps = batch_size, -1

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from picojoule.activation.transforms import is_transformed
 from picojoule.ops.membrane import Feedback
+from picojoule.ops.ranges import can_be_looked_into, out_of_range
 from picojoule.ops.slow_path import CustomPart, note_slow_path
 
 Run = TypeVar("Run")
@@ -22,13 +23,14 @@ class Call:
     Args:
         op: name of the op, for messages.
         current: input current, `b t *n`.
+        checks_values: whether to look for numbers out of their range.
 
     Raises:
         TypeError: `current` is not a floating point tensor.
         ValueError: it has no time axis.
     """
 
-    def __init__(self, op: str, current: Tensor) -> None:
+    def __init__(self, op: str, current: Tensor, checks_values: bool = True) -> None:
         if not current.is_floating_point():
             raise TypeError(
                 f"{op}: the input current is {current.dtype}, expected a floating point tensor. "
@@ -39,7 +41,7 @@ class Call:
                 f"{op}: the input current has shape {tuple(current.shape)}, expected "
                 "(batch, time, *neuron). Add the missing axes with unsqueeze."
             )
-        self.op, self.current = op, current
+        self.op, self.current, self.checks_values = op, current, checks_values
         self.dtype = torch.promote_types(current.dtype, torch.float32)
 
     @property
@@ -74,16 +76,12 @@ class Call:
             )
         return value.to(self.dtype)
 
-    def share(self, name: str, value: Tensor | float) -> Tensor | float:
-        """A value in (0, 1]; tensors are not looked into."""
-        if not isinstance(value, Tensor) and not 0 < value <= 1:
-            raise ValueError(f"{self.op}: {name} is {value}, expected 0 < {name} <= 1.")
-        return self.value(name, value)
-
-    def positive(self, name: str, value: Tensor | float) -> Tensor | float:
-        """A value > 0; tensors are not looked into."""
-        if not isinstance(value, Tensor) and not value > 0:
-            raise ValueError(f"{self.op}: {name} is {value}, expected {name} > 0.")
+    def ranged(self, name: str, value: Tensor | float) -> Tensor | float:
+        """A value in the range that its name has."""
+        if self.checks_values and can_be_looked_into(value):
+            fault = out_of_range(name, value)
+            if fault is not None:
+                raise ValueError(f"{self.op}: {fault}")
         return self.value(name, value)
 
     def feedback(self, connect: Feedback) -> CheckedFeedback:
