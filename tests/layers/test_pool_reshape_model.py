@@ -97,7 +97,7 @@ def test_unflattening_by_time_steps_takes_any_batch_that_divides() -> None:
     picojoule.set_batch_size(nn.Sequential(layer), 7)
     for batch in (0, 1, 4):
         assert layer(torch.zeros(5 * batch, 3)).shape == (batch, 5, 3)
-    with pytest.raises(ValueError, match="12 entries.*num_timesteps=5"):
+    with pytest.raises(ValueError, match=r"12 entries.*num_timesteps=5"):
         layer(torch.zeros(12, 3))
     with pytest.raises(TypeError, match="UnflattenTime: give batch_size or num_timesteps"):
         UnflattenTime()
