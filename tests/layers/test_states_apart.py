@@ -99,6 +99,15 @@ def test_what_is_no_tensor_is_no_state() -> None:
         layer.load_state_dict(saved)
 
 
+def test_a_model_without_memory_takes_over_states_with_the_weights() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), IAF())
+    model(data(2))
+    with torch.device("meta"):
+        twin = nn.Sequential(nn.Linear(3, 4), IAF())
+    twin.load_state_dict(model.state_dict(), assign=True)
+    assert torch.equal(twin(data(2)), model(data(2)))
+
+
 def as_it_was_pickled_before(layer: StatefulLayer) -> StatefulLayer:
     """With states among the buffers."""
     state = layer.__getstate__()

@@ -272,10 +272,12 @@ class StatefulLayer(nn.Module):
             others, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
         missing_keys[:] = [key for key in missing_keys if key not in keys]
+        assign = local_metadata.get("assign_to_params_buffers", False)
         for name, state in self.states().items():
             value = saved[name]
             if isinstance(value, Tensor):
-                setattr(self, name, value.detach().to(state, copy=True))
+                own = value.detach() if assign else value.detach().to(state, copy=True)
+                setattr(self, name, own)
             elif value is not None:
                 error_msgs.append(
                     f"{prefix}{name} is a {type(value).__name__}, expected a tensor, `b *n`."
