@@ -159,6 +159,19 @@ def test_files_and_folders_are_this_users_alone_whatever_the_umask(
     assert list(folder.iterdir()) == [folder / NAME]
 
 
+def test_no_folder_is_made_where_others_may_turn_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICOJOULE_CACHE", str(tmp_path / "open" / "new" / "cache"))
+    monkeypatch.setattr(cache, "_said", set())
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    cache.keep(NAME, CODE)
+    assert not list((tmp_path / "open").iterdir())
+    with pytest.warns(UserWarning, match="others may write"):
+        cache.say_faults()
+
+
 def test_what_cannot_be_written_leaves_nothing_behind(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

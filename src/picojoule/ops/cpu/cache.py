@@ -114,6 +114,7 @@ def _make_folder() -> None:
     folder = cache_folder()
     for path in () if folder is None else (*reversed(folder.parents), folder):
         if not os.path.lexists(path):
+            check_way_to(path.parent)
             with suppress(FileExistsError):  # by another process
                 path.mkdir(mode=0o700)
 
