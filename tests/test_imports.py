@@ -122,3 +122,25 @@ def test_a_layers_first_call_loads_no_compiler() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_importing_the_package_loads_what_builds_neurons_and_no_more() -> None:
+    code = (
+        "import sys, torch; before = set(sys.modules); import picojoule\n"
+        "print({m.split('.')[1] for m in set(sys.modules) - before if m.startswith('picojoule.')})\n"
+        "print([m for m in set(sys.modules) - before if not m.startswith('picojoule')])"
+    )
+    packages, others = run(code).stdout.splitlines()
+    assert eval(packages) == {"activation", "layers", "ops"}
+    assert eval(others) == []
+
+
+def test_the_rest_comes_when_it_is_asked_for() -> None:
+    code = (
+        "import picojoule; from picojoule import *\n"
+        "assert set(picojoule.__all__) <= set(dir(picojoule))\n"
+        "assert Monitor is picojoule.report.Monitor and Budget is picojoule.budget.Budget\n"
+        "assert callable(picojoule.from_model) and picojoule.plots\n"
+        "print(hasattr(picojoule, 'no_such_thing'))"
+    )
+    assert run(code).stdout.strip() == "False"

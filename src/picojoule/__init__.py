@@ -1,10 +1,9 @@
 """Picojoule: spiking neural networks trained to an energy budget."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from picojoule import activation, budget, convert, energy, hooks, layers, ops, synops
-from picojoule.budget.budget import Budget
-from picojoule.convert import Network, from_model, from_nir, to_nir
+from picojoule import activation, layers, ops
 from picojoule.layers import (
     check_finite,
     checkpoint_time,
@@ -14,9 +13,13 @@ from picojoule.layers import (
     zero_grad,
 )
 from picojoule.ops.slow_path import SlowPathNote
-from picojoule.report import Monitor, Report
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the same names as in _HOMES
+    from picojoule import budget, convert, energy, hooks, synops
+    from picojoule.budget.budget import Budget
+    from picojoule.convert import Network, from_nir, to_nir
+    from picojoule.convert.from_model import from_model
+    from picojoule.report import Monitor, Report
     from picojoule.training import load
 
 __version__ = "0.1.0.dev0"
@@ -48,12 +51,29 @@ __all__ = [
     "zero_grad",
 ]
 
-if not TYPE_CHECKING:  # to which any name would then be known
+# imported when it is first asked for: who only builds neurons does not wait for the counting
+_HOMES = {
+    "Budget": "picojoule.budget.budget",
+    "Monitor": "picojoule.report",
+    "Network": "picojoule.convert",
+    "Report": "picojoule.report",
+    "from_model": "picojoule.convert",
+    "from_nir": "picojoule.convert",
+    "load": "picojoule.training",
+    "to_nir": "picojoule.convert",
+}
+_PACKAGES = {"budget", "convert", "energy", "hooks", "plots", "report", "synops"}
 
-    def __getattr__(name: str) -> Any:
-        """What needs more than a layer does, imported at its first use."""
-        if name == "load":
-            from picojoule.training import load
 
-            return load
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"picojoule.{name}")
+    if name not in _HOMES:
         raise AttributeError(f"module 'picojoule' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -49,7 +49,7 @@ def test_json_holds_the_same() -> None:
     found = json.loads(run("--json"))
     assert found["versions"]["picojoule"] == picojoule.__version__
     assert found["torch_threads"] == torch.get_num_threads()
-    assert set(found["cache"]) == {"folder", "writable", "kernels"}
+    assert set(found["cache"]) == {"folder", "writable", "kernels", "why_not"}
     table = rows(run())
     for row in found["implementations"]:
         if row["device"] == "cpu":

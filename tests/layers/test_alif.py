@@ -21,7 +21,7 @@ def test_the_threshold_rises_with_spikes_and_survives_a_reset() -> None:
     assert torch.equal(layer.spike_threshold, 0.5 + 1.8 * layer.b)
     assert (layer.spike_threshold > 0.5).all()
     reset_states(layer)
-    assert layer.spike_threshold.tolist() == [[0.5, 0.5]]
+    assert layer.spike_threshold.tolist() == 0.5
 
 
 def test_the_synaptic_current_is_not_scaled_by_norm_input() -> None:

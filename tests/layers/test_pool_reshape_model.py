@@ -84,9 +84,31 @@ def test_flattening_runs_time_fastest_and_unflattening_undoes_it() -> None:
     assert torch.equal(folded, torch.stack([data[b, t] for b in range(2) for t in range(5)]))
     assert torch.equal(UnflattenTime(2)(folded), data)
     assert torch.equal(UnflattenTime(1)(folded), folded[None])
+    for sizes in ({"num_timesteps": 5}, {"batch_size": 2, "num_timesteps": 5}):
+        assert torch.equal(UnflattenTime(**sizes)(folded), data)
     assert FlattenTime()(torch.zeros(2, 5)).shape == (10,)
     with pytest.raises(ValueError, match=r"\(4,\)"):
         FlattenTime()(torch.zeros(4))
+
+
+def test_unflattening_by_time_steps_takes_any_batch_that_divides() -> None:
+    layer = UnflattenTime(num_timesteps=5)
+    assert repr(layer) == "UnflattenTime(num_timesteps=5)"
+    picojoule.set_batch_size(nn.Sequential(layer), 7)
+    for batch in (0, 1, 4):
+        assert layer(torch.zeros(5 * batch, 3)).shape == (batch, 5, 3)
+    with pytest.raises(ValueError, match=r"12 entries.*num_timesteps=5"):
+        layer(torch.zeros(12, 3))
+    with pytest.raises(TypeError, match="UnflattenTime: give batch_size or num_timesteps"):
+        UnflattenTime()
+    with pytest.raises(ValueError, match="num_timesteps is 0"):
+        UnflattenTime(num_timesteps=0)
+
+
+def test_setting_the_batch_size_lets_the_time_steps_follow() -> None:
+    layer = UnflattenTime(batch_size=2, num_timesteps=5)
+    picojoule.set_batch_size(layer, 3)
+    assert layer(torch.zeros(12, 1)).shape == (3, 4, 1)
 
 
 def test_repeat_applies_the_module_to_each_step() -> None:
@@ -210,8 +232,7 @@ def test_reset_and_zero_grad_reach_every_neuron_and_nothing_else(
         assert value.any()
 
     picojoule.reset_states(model)
-    assert not any(getattr(layer, name).any() for layer, name in states)
-    assert [layer.v_mem.shape for layer in layers] == [value.shape for value in values]
+    assert {getattr(layer, name).shape for layer, name in states} == {(0,)}
     assert all(torch.equal(model.state_dict()[k], v) for k, v in others.items())
 
 

@@ -67,10 +67,20 @@ def test_a_cache_folder_that_cannot_be_made_is_not_writable(
     assert not kernel_cache().writable
 
 
+def test_a_cache_folder_of_anybodys_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICOJOULE_CACHE", str(tmp_path))
+    tmp_path.chmod(0o777)
+    found = kernel_cache()
+    assert not found.writable
+    assert f"others may write to {tmp_path}" in str(found.why_not)
+
+
 def test_without_a_home_folder_there_is_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_home() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("PICOJOULE_CACHE", raising=False)
     monkeypatch.setattr(Path, "home", no_home)
-    assert kernel_cache() == KernelCache(None, writable=False, kernels=0)
+    assert kernel_cache() == KernelCache(None, False, 0, why_not="there is no home folder")

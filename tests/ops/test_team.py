@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from picojoule.ops import lif
-from picojoule.ops.cpu import team, threads
+from picojoule.ops.cpu import forks, team, threads
 
 SLOTS = 7
 
@@ -50,5 +50,5 @@ def test_with_and_without_the_team_the_numbers_are_the_same(
 
 
 def test_a_forked_process_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(team, "_forked", True)
+    monkeypatch.setattr(forks, "_forked", True)
     assert "was forked" in str(team.why_no_team())

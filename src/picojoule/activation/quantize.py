@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from picojoule.activation.transforms import suited
 
-class Quantize(torch.autograd.Function):
+
+class Quantize:
     """Round down; the gradient passes unchanged.
 
         y = floor(x),   dy/dx := 1
@@ -21,15 +23,11 @@ class Quantize(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.floor()
-
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:
-        return grad_output
+    def apply(x: Tensor) -> Tensor:
+        return suited(_Floor, _TransformedFloor).apply(x)  # type: ignore[no-any-return, no-untyped-call]
 
 
-class StochasticRounding(torch.autograd.Function):
+class StochasticRounding:
     """Round down or up at random, right on average; the gradient passes unchanged.
 
         y = floor(x) + Bernoulli(x - floor(x)),   E[y] = x,   dy/dx := 1
@@ -45,10 +43,54 @@ class StochasticRounding(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        lower = x.floor()
-        return lower + (torch.rand_like(x) < x - lower)
+    def apply(x: Tensor) -> Tensor:
+        return suited(_AtRandom, _TransformedAtRandom).apply(x)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _StraightThrough(torch.autograd.Function):
+    """A rounding, whose gradients and tangents pass unchanged."""
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         return grad_output
+
+
+class _TransformedStraightThrough(_StraightThrough):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Nothing is kept."""
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return tangent.clone()
+
+
+class _Floor(_StraightThrough):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.floor()
+
+
+class _TransformedFloor(_TransformedStraightThrough):
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.floor()
+
+
+class _AtRandom(_StraightThrough):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return _rounded_at_random(x)
+
+
+class _TransformedAtRandom(_TransformedStraightThrough):
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return _rounded_at_random(x)
+
+
+def _rounded_at_random(x: Tensor) -> Tensor:
+    lower = x.floor()
+    return lower + (torch.rand_like(x) < x - lower)

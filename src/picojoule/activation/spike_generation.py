@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from picojoule.activation.surrogate_gradient_fn import SurrogateGradient
+from picojoule.activation.transforms import suited
 
 
 @runtime_checkable
@@ -61,6 +62,42 @@ class _Fire(torch.autograd.Function):
         return grad_spikes * ctx.surrogate(v_mem, threshold), None, None, None
 
 
+class _TransformedFire(torch.autograd.Function):
+    """:class:`_Fire` for forward mode and the transforms of torch.func, with the same slopes."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        v_mem: Tensor,
+        spike_threshold: Tensor | float,
+        surrogate: SurrogateGradient,
+        spike_function: BuiltinSpike,
+    ) -> Tensor:
+        return spike_function.count(v_mem, spike_threshold)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        v_mem, threshold, ctx.surrogate, _ = inputs
+        ctx.threshold_is_tensor = isinstance(threshold, Tensor)
+        if not ctx.threshold_is_tensor:
+            ctx.spike_threshold = threshold
+        kept = (v_mem, threshold) if ctx.threshold_is_tensor else (v_mem,)
+        ctx.save_for_backward(*kept)
+        ctx.save_for_forward(*kept)
+
+    backward = _Fire.backward
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor | None, *_: Any) -> Tensor:
+        v_mem, *threshold = ctx.saved_tensors
+        if tangent is None:  # of the threshold alone
+            return torch.zeros_like(v_mem)
+        (threshold,) = threshold or (ctx.spike_threshold,)
+        slope: Tensor = ctx.surrogate(v_mem, threshold)
+        return tangent * slope
+
+
 class _ApplyOnClassOrInstance:
     """``Spike.apply`` means ``Spike().apply``."""
 
@@ -74,7 +111,8 @@ def _apply(
     spike_threshold: Tensor | float,
     surrogate: SurrogateGradient,
 ) -> Tensor:
-    return _Fire.apply(v_mem, spike_threshold, surrogate, spike_function)  # type: ignore[no-any-return, no-untyped-call]
+    fire = suited(_Fire, _TransformedFire)
+    return fire.apply(v_mem, spike_threshold, surrogate, spike_function)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @dataclass(frozen=True)

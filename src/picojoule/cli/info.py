@@ -56,7 +56,8 @@ def _surroundings(found: Environment) -> Table:
 def _cache(cache: KernelCache) -> str:
     if cache.folder is None:
         return "not kept: there is no home folder; set PICOJOULE_CACHE"
-    state = "" if cache.writable else " (cannot be written: each process compiles its own)"
+    why_not = cache.why_not or (None if cache.writable else "cannot be written")
+    state = f" ({why_not}: each process compiles its own)" if why_not else ""
     return f"{cache.kernels} in {cache.folder}{state}"
 
 

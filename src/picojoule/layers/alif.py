@@ -16,9 +16,10 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.layers.neuron import LeakyNeuron, Value, kept_share, out_of_range, raise_if
+from picojoule.layers.neuron import LeakyNeuron, Value, kept_share, raise_if
 from picojoule.layers.squeeze import SqueezeMixin
 from picojoule.ops import ALIFState, alif
+from picojoule.ops.ranges import out_of_range
 
 
 class ALIF(LeakyNeuron):
@@ -116,7 +117,7 @@ class ALIF(LeakyNeuron):
 
     @property
     def spike_threshold(self) -> Tensor:
-        """The threshold that the next step starts from, `b *n`; that of rest after a reset."""
+        """The threshold that the next step starts from, `b *n`; that of rest, as it was given, after a reset."""
         return self.b0 + self.adapt_scale * self.b if self.is_state_initialised() else self.b0
 
     @property
@@ -130,9 +131,13 @@ class ALIF(LeakyNeuron):
         return super()._argument("b0" if name == "spike_threshold" else name)
 
     def check_parameters(self) -> None:
-        """Raise ValueError if a time constant, share or threshold is out of its range."""
+        """Raise ValueError if a time constant, share, threshold or bound is out of its range."""
         super().check_parameters()
-        raise_if(out_of_range("spike_threshold", self.b0), type(self).__name__)
+        settings = {"spike_threshold": self.b0, "adapt_scale": self.adapt_scale}
+        if self.min_v_mem is not None:
+            settings["min_v_mem"] = self.min_v_mem
+        for name, value in settings.items():
+            raise_if(out_of_range(name, value), type(self).__name__)
 
     def forward(self, data: Tensor) -> Tensor:
         """Spikes for the input current `data`, `b t *n`."""
@@ -153,6 +158,7 @@ class ALIF(LeakyNeuron):
             connect=self._modules.get("rec_connect"),
             record=self.record_states,
             impl=self.impl,
+            check_values=False,
         )
         if recordings:  # a state for sinabs; here it follows from b
             recordings["spike_threshold"] = self.b0 + self.adapt_scale * recordings["b"]

@@ -41,19 +41,14 @@ def _fault_of(module: nn.Module, batch_size: int) -> str | None:
         )
     if isinstance(module, nn.RNNBase):
         return "starts from its own first state in every chunk. Leave it out of the layers."
-    if isinstance(module, SqueezeMixin) and (module.batch_size, module.num_timesteps) != (
-        batch_size,
-        -1,
-    ):
+    if isinstance(module, (SqueezeMixin, UnflattenTime)) and (
+        module.batch_size,
+        module.num_timesteps,
+    ) != (batch_size, -1):
         return (
             f"has batch_size={module.batch_size} and num_timesteps={module.num_timesteps}, but takes chunks "
             f"of time of {batch_size} samples. Build it with batch_size={batch_size} alone, or call "
             f"picojoule.set_batch_size(layers, {batch_size}) if it has both numbers or another batch size."
-        )
-    if isinstance(module, UnflattenTime) and module.batch_size != batch_size:
-        return (
-            f"has batch_size={module.batch_size}, but the input has {batch_size} samples. Call "
-            f"picojoule.set_batch_size(layers, {batch_size})."
         )
     return None
 

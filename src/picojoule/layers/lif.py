@@ -37,7 +37,9 @@ class LIF(LeakyNeuron):
         min_v_mem: lower bound of the potential.
         train_alphas: make `alpha_mem` and `alpha_syn` the parameters in place of the taus.
         shape: shape of the state, `b *n`, to have it before the first forward.
-        norm_input: scale the input by `1 - alpha_mem`.
+        norm_input: scale the input by `1 - alpha_mem`, about `1 / tau_mem`, as sinabs does. A neuron then fires only
+            if its mean input reaches the threshold: behind a layer with PyTorch's first weights it may stay silent.
+            False takes the input as it is.
         record_states: keep the state after each step in `recordings`, `b t *n` by state name.
 
     The attribute `impl` names who computes it, "auto" unless it is set; see :func:`picojoule.ops.lif`.
@@ -114,6 +116,7 @@ class LIF(LeakyNeuron):
             connect=self._modules.get("rec_connect"),
             record=self.record_states,
             impl=self.impl,
+            check_values=False,
         )
         ends = {name: value for name, value in end._asdict().items() if value is not None}
         return self._commit(output, ends, recordings)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers.stateful_layer import StatefulLayer
+from picojoule.ops.ranges import brief, out_of_range
 
 Value = Tensor | float
 
@@ -16,7 +17,7 @@ class LeakyNeuron(StatefulLayer):
     """A stateful layer with time constants `tau_*`, or shares `alpha_*` in their place.
 
     A subclass adds its time constants with `_add_time_constant`; parameters named `tau_*`,
-    `alpha_*` or `spike_threshold` are kept in their range, at construction and on loading.
+    `alpha_*`, `spike_threshold` or `min_v_mem` are kept in their range, at construction and on loading.
     """
 
     tau_mem: nn.Parameter | None
@@ -65,7 +66,7 @@ class LeakyNeuron(StatefulLayer):
         return super()._argument(name)
 
     def check_parameters(self) -> None:
-        """Raise ValueError if a time constant, share or threshold is out of its range."""
+        """Raise ValueError if a time constant, share, threshold or bound is out of its range."""
         for name, parameter in self.named_parameters(recurse=False):
             raise_if(out_of_range(name, parameter), type(self).__name__)
 
@@ -90,7 +91,7 @@ class LeakyNeuron(StatefulLayer):
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""
-        shown = [f"{name}={_brief(p)}" for name, p in self.named_parameters(recurse=False)]
+        shown = [f"{name}={brief(p)}" for name, p in self.named_parameters(recurse=False)]
         if self.norm_input:
             shown.append("norm_input=True")
         return ", ".join(shown)
@@ -113,31 +114,7 @@ def _tau(tau: Tensor | None, alpha: Tensor | None) -> Tensor | None:
     return -1 / alpha.log() if alpha is not None else tau
 
 
-def out_of_range(name: str, value: Tensor) -> str | None:
-    """What is wrong with a parameter's value, if anything; without memory there is nothing to see."""
-    if value.is_meta:
-        return None
-    if name.startswith("alpha"):
-        good, expected = (value > 0) & (value <= 1), f"0 < {name} <= 1"
-    elif name.startswith("tau"):
-        good, expected = value > 0, f"{name} > 0"
-    elif name == "spike_threshold":
-        # a reset subtracts 0 spikes times the threshold, which is NaN if that is infinite
-        good, expected = (value > 0) & value.isfinite(), f"{name} > 0 and finite"
-    else:
-        return None
-    return None if bool(good.all()) else f"{name} is {_brief(value)}, expected {expected}."
-
-
 def raise_if(fault: str | None, owner: str) -> None:
     """Raise ValueError for a fault in the name of the layer that has it."""
     if fault is not None:
         raise ValueError(f"{owner}: {fault}")
-
-
-def _brief(value: Tensor) -> str:
-    if value.is_meta:
-        return f"{tuple(value.shape)} on meta"
-    if value.numel() == 1:
-        return f"{value.item():.4g}"
-    return f"{tuple(value.shape)} in [{value.min().item():.4g}, {value.max().item():.4g}]"

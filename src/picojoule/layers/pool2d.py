@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from picojoule.layers.window_sums import Windows, WindowSums
+from picojoule.activation.transforms import is_transformed, suited
+from picojoule.layers.window_sums import TransformedWindowSums, Windows, WindowSums
 
 Size = int | tuple[int, int]
 
@@ -55,9 +56,10 @@ class SumPool2d(nn.Module):
         """Window sums of `data`."""
         stride = self.kernel_size if self.stride is None else self.stride  # as revived from sinabs
         windows = Windows(_pair(self.kernel_size), _pair(stride), self.ceil_mode)
-        if not (data.requires_grad and torch.is_grad_enabled()):
+        if not (data.requires_grad and torch.is_grad_enabled()) and not is_transformed():
             return windows.sums(data)
-        return WindowSums.apply(data, windows, self.silent_gradient)  # type: ignore[no-any-return, no-untyped-call]
+        summing = suited(WindowSums, TransformedWindowSums)
+        return summing.apply(data, windows, self.silent_gradient)  # type: ignore[no-any-return, no-untyped-call]
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""

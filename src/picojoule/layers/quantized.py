@@ -25,7 +25,7 @@ class QuantizeLayer(nn.Module):
 
     def forward(self, data: Tensor) -> Tensor:
         """`data`, rounded down."""
-        return Quantize.apply(data) if self.quantize else data  # type: ignore[no-untyped-call]
+        return Quantize.apply(data) if self.quantize else data
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""
@@ -69,9 +69,9 @@ class NeuromorphicReLU(nn.Module):
         """The rectified and rounded input."""
         output: Tensor = nn.functional.relu(data)
         if self.quantize and not self.stochastic_rounding:
-            output = Quantize.apply(output)  # type: ignore[no-untyped-call]
+            output = Quantize.apply(output)
         elif self.quantize and self.training:
-            output = StochasticRounding.apply(output)  # type: ignore[no-untyped-call]
+            output = StochasticRounding.apply(output)
         elif self.quantize:
             output = output + (output.round() - output).detach()
         self.activity = output.sum() / max(len(output), 1) * self.fanout

@@ -38,7 +38,7 @@ class RecurrentMixin(LeakyNeuron):
             )
         self.rec_connect = rec_connect
         self._state_names = (*self._state_names, "i_rec")
-        self.register_buffer("i_rec", torch.zeros_like(self.v_mem))
+        self.i_rec = torch.zeros_like(self.v_mem)
 
 
 class LIFRecurrent(RecurrentMixin, LIF):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from picojoule.layers.squeeze import split_batch_and_time
+from picojoule.layers.squeeze import known_sizes, shown_sizes, split_batch_and_time
 
 
 class FlattenTime(nn.Module):
@@ -30,32 +30,38 @@ class UnflattenTime(nn.Module):
 
     Args:
         batch_size: number of samples; the time steps follow from the input.
+        num_timesteps: number of time steps; the samples follow from the input. One of the two is enough.
 
     Raises:
-        SqueezeError: `batch_size` does not divide the input's first axis.
+        TypeError: neither is given.
+        SqueezeError: the input's first axis does not divide.
 
     Example:
         >>> import torch
         >>> UnflattenTime(batch_size=2)(torch.zeros(20, 3)).shape
         torch.Size([2, 10, 3])
+        >>> UnflattenTime(num_timesteps=5)(torch.zeros(20, 3)).shape
+        torch.Size([4, 5, 3])
     """
 
-    def __init__(self, batch_size: int) -> None:
+    num_timesteps: int = -1  # also of modules that were pickled before there was one
+
+    def __init__(self, batch_size: int | None = None, num_timesteps: int | None = None) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(
-                f"UnflattenTime: batch_size is {batch_size}, expected batch_size >= 1."
-            )
-        self.batch_size = batch_size
+        self.batch_size, self.num_timesteps = known_sizes(
+            type(self).__name__, batch_size, num_timesteps
+        )
 
     def forward(self, data: Tensor) -> Tensor:
         """`data` with its first axis taken apart."""
-        split = split_batch_and_time(type(self).__name__, len(data), self.batch_size)
+        split = split_batch_and_time(
+            type(self).__name__, len(data), self.batch_size, self.num_timesteps
+        )
         return data.reshape(*split, *data.shape[1:])
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""
-        return f"batch_size={self.batch_size}"
+        return shown_sizes(self.batch_size, self.num_timesteps)
 
 
 class Repeat(nn.Module):

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from picojoule.activation.transforms import is_transformed
+
 
 class _SingleUse(torch.autograd.Function):
     """Identity on a layer's outputs that notices when its graph has been freed.
@@ -47,7 +49,8 @@ def single_use(
     layer_name: str, outputs: list[Tensor], states: list[Tensor]
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Mark what a forward pass gives out and what it leaves behind; values and gradients stay."""
-    if torch.compiler.is_compiling():  # a compiled graph has backward nodes of its own
+    # a compiled graph has backward nodes of its own, and so has what torch.func makes
+    if torch.compiler.is_compiling() or is_transformed():
         return outputs, states
     if not torch.is_grad_enabled() or not any(x.requires_grad for x in (*outputs, *states)):
         # a view made without gradients may not be written to, as exported programs do with a state

@@ -12,6 +12,32 @@ class SqueezeError(ValueError, RuntimeError):
     """The folded axis does not divide; a RuntimeError too, since code for sinabs catches that."""
 
 
+def known_sizes(owner: str, batch_size: int | None, num_timesteps: int | None) -> tuple[int, int]:
+    """Both sizes, -1 for one that is not known.
+
+    Raises:
+        TypeError: neither is given.
+        ValueError: one is not a positive number.
+    """
+    sizes = {"batch_size": batch_size, "num_timesteps": num_timesteps}
+    known = {name: n for name, n in sizes.items() if n is not None and n != -1}
+    if not known:
+        raise TypeError(
+            f"{owner}: give batch_size or num_timesteps, so that batch and time can be told apart in the "
+            "folded axis."
+        )
+    for name, n in known.items():
+        if n < 1:
+            raise ValueError(f"{owner}: {name} is {n}, expected {name} >= 1.")
+    return known.get("batch_size", -1), known.get("num_timesteps", -1)
+
+
+def shown_sizes(batch_size: int, num_timesteps: int, between: str = ", ") -> str:
+    """The sizes that are known, as they are given."""
+    sizes = {"batch_size": batch_size, "num_timesteps": num_timesteps}
+    return between.join(f"{name}={n}" for name, n in sizes.items() if n != -1)
+
+
 def split_batch_and_time(
     owner: str, folded: int, batch_size: int, num_timesteps: int = -1
 ) -> tuple[int, int]:
@@ -24,8 +50,7 @@ def split_batch_and_time(
     time = num_timesteps if num_timesteps != -1 else folded // batch_size
     if batch * time == folded:
         return batch, time
-    known = {"batch_size": batch_size, "num_timesteps": num_timesteps}
-    wanted = " and ".join(f"{name}={n}" for name, n in known.items() if n != -1)
+    wanted = shown_sizes(batch_size, num_timesteps, " and ")
     raise SqueezeError(
         f"{owner}: the first axis of the input has {folded} entries (batch * time), which does not go "
         f"with {wanted}. Call picojoule.set_batch_size(model, n) when the batch changes."
@@ -54,18 +79,9 @@ class SqueezeMixin:
 
     def squeeze_init(self, batch_size: int | None, num_timesteps: int | None) -> None:
         """Check and keep the two sizes: what a constructor of one's own has to call."""
-        sizes = {"batch_size": batch_size, "num_timesteps": num_timesteps}
-        known = {name: n for name, n in sizes.items() if n is not None and n != -1}
-        if not known:
-            raise TypeError(
-                f"{type(self).__name__}: give batch_size or num_timesteps, so that batch and time "
-                "can be told apart in the folded axis."
-            )
-        for name, n in known.items():
-            if n < 1:
-                raise ValueError(f"{type(self).__name__}: {name} is {n}, expected {name} >= 1.")
-        self.batch_size = known.get("batch_size", -1)
-        self.num_timesteps = known.get("num_timesteps", -1)
+        self.batch_size, self.num_timesteps = known_sizes(
+            type(self).__name__, batch_size, num_timesteps
+        )
 
     def forward(self, data: Tensor) -> Tensor:
         """Output `(b t) *n` for the input `data`, `(b t) *n`."""
@@ -88,6 +104,5 @@ class SqueezeMixin:
 
     def extra_repr(self) -> str:
         """What repr() shows between the parentheses."""
-        known = {"batch_size": self.batch_size, "num_timesteps": self.num_timesteps}
-        shown = [f"{name}={n}" for name, n in known.items() if n != -1]
-        return ", ".join([*shown, super().extra_repr()])  # type: ignore[misc]
+        sizes = shown_sizes(self.batch_size, self.num_timesteps)
+        return f"{sizes}, {super().extra_repr()}"  # type: ignore[misc]

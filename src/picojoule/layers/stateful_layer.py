@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from picojoule.activation.transforms import has_outlived_vmap, is_transformed
 from picojoule.layers.arguments import constructor_arguments
 from picojoule.layers.leading_sums import summed_over_leading
 from picojoule.layers.single_use import single_use
-from picojoule.ops.exporting import is_exporting
+from picojoule.ops.exporting import is_export_under_way, is_exporting
 
 ValueRanges = dict[str, tuple[float, float]]
 
@@ -20,9 +21,11 @@ ValueRanges = dict[str, tuple[float, float]]
 class StatefulLayer(nn.Module):
     """A module with named state tensors that persist between forward calls.
 
-    A state lives in a buffer of its name: empty, of shape `(0,)`, until the first forward, then
-    `b *n`. It keeps its gradient history until `reset_states` or `zero_grad`. It is part of the
-    `state_dict`, which loads whatever batch size it was saved with, or without it.
+    A state is an attribute of its name: empty, of shape `(0,)`, until the first forward and after
+    `reset_states`, then `b *n`. It keeps its gradient history until `reset_states` or `zero_grad`. It is
+    part of the `state_dict`, which loads whatever batch size it was saved with, or without it. It moves with
+    the model's parameters, but is none of its buffers: those are averaged with other models' and sent to
+    other processes, which may have other batches (docs/adr/0022).
 
     Args:
         state_names: names of the states, such as `["v_mem"]`.
@@ -33,13 +36,41 @@ class StatefulLayer(nn.Module):
     _state_names: tuple[str, ...] = ()
     _sums: tuple[Tensor, int] | None = None  # what `output_sums` gives, and of how many values
     _said_that_shapes_differ = False
+    _as_in_sinabs = False  # states are buffers, which keep their shape at a reset
 
     def __init__(self, state_names: Sequence[str]) -> None:
         super().__init__()
         self._state_names = tuple(state_names)
         for name in self._state_names:
-            self.register_buffer(name, torch.zeros(0))
+            setattr(self, name, torch.zeros(0))
         self.recordings = {}
+
+    @property
+    def _buffers(self) -> dict[str, Tensor | None]:
+        """A module's buffers, as PyTorch keeps them. `torch.export` alone is to find the states among them."""
+        own, buffers = self.__dict__, self.__dict__["_buffers"]
+        home, away = (buffers, own) if self._states_are_buffers() else (own, buffers)
+        for name in self._state_names:
+            if name in away:
+                home[name] = away.pop(name)
+        return buffers  # type: ignore[no-any-return]
+
+    @_buffers.setter
+    def _buffers(self, buffers: dict[str, Tensor | None]) -> None:
+        self.__dict__["_buffers"] = buffers
+
+    def _states_are_buffers(self) -> bool:
+        return self._as_in_sinabs or is_export_under_way()
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """As any module's; a state stays a state."""
+        if name not in self._state_names:
+            super().register_buffer(name, tensor, persistent)
+        elif self._states_are_buffers():
+            self._buffers[name] = tensor
+        else:
+            self._buffers.pop(name, None)
+            self.__dict__[name] = tensor
 
     @property
     def does_spike(self) -> bool:
@@ -70,17 +101,20 @@ class StatefulLayer(nn.Module):
         """Mean of the last output, a scalar: spikes per neuron and time step; 0 of an empty one.
 
         It has the gradient history of the output, until `reset_states` or `zero_grad`. None where it
-        is not known: before the first forward, in a copy, and after a compiled forward.
+        is not known: before the first forward, in a copy, and after a forward that was compiled or under a
+        `torch.func.vmap` that has ended.
         """
-        if self._sums is None:
+        sums = self.output_sums
+        if self._sums is None or sums is None:
             return None
-        sums, values = self._sums
-        return sums.sum() / max(values, 1)
+        return sums.sum() / max(self._sums[1], 1)
 
     @property
     def output_sums(self) -> Tensor | None:
         """The last output added up over samples and time steps, `*n`, in float32 at least; None where `firing_rate` is."""
-        return None if self._sums is None else self._sums[0]
+        if self._sums is None or has_outlived_vmap(self._sums[0]):
+            return None
+        return self._sums[0]
 
     def states(self) -> dict[str, Tensor]:
         """The state tensors by name."""
@@ -116,15 +150,17 @@ class StatefulLayer(nn.Module):
         """Give every state this shape, `b *n`, and zeros, or values from [0, 1) with `randomize`."""
         for name, state in self.states().items():
             setattr(self, name, torch.zeros(tuple(shape), dtype=state.dtype, device=state.device))
-        self.reset_states(randomize=randomize)
+        if randomize:
+            self.reset_states(randomize=True)
+        self._cut_sums()
 
     def reset_states(
         self, randomize: bool = False, value_ranges: ValueRanges | None = None
     ) -> None:
-        """Set the states to zero and cut their gradient history.
+        """Forget the states: the next call starts from zeros, whatever its batch size.
 
         Args:
-            randomize: draw uniformly from `value_ranges` instead.
+            randomize: draw the states uniformly from `value_ranges` instead; they keep their shape.
             value_ranges: (lowest, highest) by state name; (0, 1) where a name is missing.
 
         Raises:
@@ -138,7 +174,8 @@ class StatefulLayer(nn.Module):
                 f"this layer has {list(self._state_names)}."
             )
         for name, state in self.states().items():
-            fresh = torch.zeros_like(state, requires_grad=False)
+            shape = state.shape if randomize or self._as_in_sinabs else (0,)
+            fresh = torch.zeros(shape, dtype=state.dtype, device=state.device)
             if randomize:
                 fresh.uniform_(*ranges.get(name, (0.0, 1.0)))
             setattr(self, name, fresh)
@@ -152,8 +189,8 @@ class StatefulLayer(nn.Module):
         self._cut_sums()
 
     def _cut_sums(self) -> None:
-        if self._sums is not None:
-            self._sums = (self._sums[0].detach(), self._sums[1])
+        sums = self.output_sums
+        self._sums = None if self._sums is None or sums is None else (sums.detach(), self._sums[1])
 
     def _carried_states(self, shape: tuple[int, ...]) -> dict[str, Tensor] | None:
         """The states left by the last call if they fit `b *n`; None to start from zeros."""
@@ -164,6 +201,13 @@ class StatefulLayer(nn.Module):
                 f"{type(self).__name__}: a program that goes on from call to call needs states of shape "
                 f"{shape} to export, but they have shape {self.shape}. Call "
                 f"init_state_with_shape({shape}), or the model once on the example, before the export."
+            )
+        if any(map(has_outlived_vmap, states.values())):
+            raise RuntimeError(
+                f"{type(self).__name__}: the state was left by a call under torch.func.vmap, which has ended. "
+                "Call picojoule.reset_states(model) to start from zeros; or hand buffers in and out, as in "
+                "torch.func.functional_call(model, {**parameters, **buffers}, x) with those of "
+                "torch.func.stack_module_state."
             )
         if not self.is_state_initialised():
             return None
@@ -178,8 +222,8 @@ class StatefulLayer(nn.Module):
         }
 
     def _say_that_shapes_differ(self, shape: tuple[int, ...]) -> None:
-        """Warn, once a layer, that states other than zeros are dropped; a compiled layer cannot look."""
-        if torch.compiler.is_compiling() or self._said_that_shapes_differ:
+        """Warn, once a layer, that states other than zeros are dropped; under a transform nobody can look."""
+        if torch.compiler.is_compiling() or is_transformed() or self._said_that_shapes_differ:
             return
         if any(bool(state.any()) for state in self.states().values()):
             self._said_that_shapes_differ = True
@@ -221,29 +265,44 @@ class StatefulLayer(nn.Module):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
-        absent = []
-        for name, state in self.states().items():
-            saved = state_dict.get(prefix + name)
-            if saved is None:
-                absent.append(prefix + name)
-            else:
-                setattr(
-                    self, name, torch.zeros(saved.shape, dtype=state.dtype, device=state.device)
-                )
+        saved = {name: state_dict.get(prefix + name) for name in self._state_names}
+        keys = {prefix + name for name in saved}
+        others = {key: value for key, value in state_dict.items() if key not in keys}
         super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+            others, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
-        for key in absent:
-            if key in missing_keys:
-                missing_keys.remove(key)
+        missing_keys[:] = [key for key in missing_keys if key not in keys]
+        assign = local_metadata.get("assign_to_params_buffers", False)
+        for name, state in self.states().items():
+            value = saved[name]
+            if isinstance(value, Tensor):
+                own = value.detach() if assign else value.detach().to(state, copy=True)
+                setattr(self, name, own)
+            elif value is not None:
+                error_msgs.append(
+                    f"{prefix}{name} is a {type(value).__name__}, expected a tensor, `b *n`."
+                )
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        for name, state in self.states().items():
+            destination[prefix + name] = state if keep_vars else state.detach()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name in self._state_names:
+            if name in self.__dict__:
+                self.__dict__[name] = fn(self.__dict__[name])
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles carry: values without their gradient history."""
+        buffers = self._buffers
         state = self.__dict__.copy()
-        state["_buffers"] = {
-            name: None if buffer is None else buffer.detach()
-            for name, buffer in self._buffers.items()
-        }
+        state["_buffers"] = {n: None if x is None else x.detach() for n, x in buffers.items()}
+        state.update((n, state[n].detach()) for n in self._state_names if n in state)
         state["recordings"] = {name: x.detach() for name, x in self.recordings.items()}
         state.pop("_sums", None)
         return state

@@ -19,7 +19,7 @@ def stateful_layers(model: nn.Module) -> Iterator[tuple[str, StatefulLayer]]:
 
 
 def reset_states(model: nn.Module) -> None:
-    """Set the states of every stateful layer to zero and cut their gradient history.
+    """Have every stateful layer forget its states: the next call starts from zeros, whatever its batch size.
 
     Args:
         model: any module, a stateful layer itself included.
@@ -31,7 +31,7 @@ def reset_states(model: nn.Module) -> None:
         >>> _ = model(torch.rand(1, 10, 3))
         >>> reset_states(model)
         >>> model[1].v_mem
-        tensor([[0., 0.]])
+        tensor([])
     """
     for _, layer in stateful_layers(model):
         layer.reset_states()
@@ -68,7 +68,5 @@ def set_batch_size(model: nn.Module, batch_size: int) -> None:
             f"set_batch_size: batch_size is {batch_size!r}, expected a whole number >= 1."
         )
     for module in model.modules():
-        if isinstance(module, UnflattenTime):
-            module.batch_size = batch_size
-        elif isinstance(module, SqueezeMixin) and module.batch_size != -1:
+        if isinstance(module, (UnflattenTime, SqueezeMixin)) and module.batch_size != -1:
             module.batch_size, module.num_timesteps = batch_size, -1

@@ -86,3 +86,31 @@ class WindowSums(torch.autograd.Function):
             # 0 where the sum is between -0 and 0: one pass, without a mask
             grad = torch.ops.aten.hardshrink_backward(grad, sums, 0)
         return ctx.windows.spread(grad, ctx.shape), None, None
+
+
+class TransformedWindowSums(torch.autograd.Function):
+    """:class:`WindowSums` for forward mode and the transforms of torch.func."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(data: Tensor, windows: Windows, _: bool) -> Tensor:
+        """The sums."""
+        return windows.sums(data)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Windows, bool], output: Tensor) -> None:
+        """The sums alone are kept."""
+        data, ctx.windows, ctx.silent_gradient = inputs
+        ctx.shape = data.shape
+        if not ctx.silent_gradient:
+            ctx.save_for_backward(output)
+            ctx.save_for_forward(output)
+
+    backward = WindowSums.backward
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> Tensor:
+        """The sums of the tangents, 0 where those of the data are unless silent windows have a gradient."""
+        sums: Tensor = ctx.windows.sums(tangent)
+        return sums if ctx.silent_gradient else torch.where(ctx.saved_tensors[0] == 0, 0.0, sums)

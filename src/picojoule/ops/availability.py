@@ -17,7 +17,7 @@ from picojoule.activation import MembraneSubtract, MultiSpike, SingleExponential
 from picojoule.ops.alif import ALIFSpec
 from picojoule.ops.alif.api import IMPLEMENTATIONS as ALIF
 from picojoule.ops.call import Implementation
-from picojoule.ops.cpu.compiled import cache_folder
+from picojoule.ops.cpu.cache import cache_folder, folder_fault
 from picojoule.ops.lif import LIFSpec
 from picojoule.ops.lif.api import IMPLEMENTATIONS as LIF
 
@@ -49,11 +49,13 @@ class KernelCache:
         folder: its path; None where there is no home folder and `PICOJOULE_CACHE` is not set.
         writable: a new kernel can be kept there; otherwise each process compiles its own.
         kernels: how many it holds, those of earlier versions included.
+        why_not: why nothing is read from it, such as that it is not this user's own; None if it is.
     """
 
     folder: str | None
     writable: bool
     kernels: int
+    why_not: str | None = None
 
 
 _PARTS: dict[str, Any] = {
@@ -87,13 +89,13 @@ def supports() -> tuple[Support, ...]:
 
 def kernel_cache() -> KernelCache:
     """The folder of compiled kernels as it stands."""
-    try:
-        folder = cache_folder()
-    except RuntimeError:  # no home folder
-        return KernelCache(None, writable=False, kernels=0)
+    folder, why_not = cache_folder(), folder_fault()
+    if folder is None:
+        return KernelCache(None, writable=False, kernels=0, why_not=why_not)
     existing = next(path for path in (folder, *folder.absolute().parents) if _exists(path))
-    writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-    return KernelCache(str(folder), writable, kernels=sum(1 for _ in folder.glob("*.o")))
+    allowed = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    kernels = sum(1 for _ in folder.glob("*.o"))
+    return KernelCache(str(folder), allowed and why_not is None, kernels, why_not)
 
 
 def _exists(path: os.PathLike[str]) -> bool:

@@ -9,7 +9,9 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from picojoule.activation.transforms import is_transformed
 from picojoule.ops.membrane import Feedback
+from picojoule.ops.ranges import can_be_looked_into, out_of_range
 from picojoule.ops.slow_path import CustomPart, note_slow_path
 
 Run = TypeVar("Run")
@@ -21,13 +23,14 @@ class Call:
     Args:
         op: name of the op, for messages.
         current: input current, `b t *n`.
+        checks_values: whether to look for numbers out of their range.
 
     Raises:
         TypeError: `current` is not a floating point tensor.
         ValueError: it has no time axis.
     """
 
-    def __init__(self, op: str, current: Tensor) -> None:
+    def __init__(self, op: str, current: Tensor, checks_values: bool = True) -> None:
         if not current.is_floating_point():
             raise TypeError(
                 f"{op}: the input current is {current.dtype}, expected a floating point tensor. "
@@ -38,7 +41,7 @@ class Call:
                 f"{op}: the input current has shape {tuple(current.shape)}, expected "
                 "(batch, time, *neuron). Add the missing axes with unsqueeze."
             )
-        self.op, self.current = op, current
+        self.op, self.current, self.checks_values = op, current, checks_values
         self.dtype = torch.promote_types(current.dtype, torch.float32)
 
     @property
@@ -73,16 +76,12 @@ class Call:
             )
         return value.to(self.dtype)
 
-    def share(self, name: str, value: Tensor | float) -> Tensor | float:
-        """A value in (0, 1]; tensors are not looked into."""
-        if not isinstance(value, Tensor) and not 0 < value <= 1:
-            raise ValueError(f"{self.op}: {name} is {value}, expected 0 < {name} <= 1.")
-        return self.value(name, value)
-
-    def positive(self, name: str, value: Tensor | float) -> Tensor | float:
-        """A value > 0; tensors are not looked into."""
-        if not isinstance(value, Tensor) and not value > 0:
-            raise ValueError(f"{self.op}: {name} is {value}, expected {name} > 0.")
+    def ranged(self, name: str, value: Tensor | float) -> Tensor | float:
+        """A value in the range that its name has."""
+        if self.checks_values and can_be_looked_into(value):
+            fault = out_of_range(name, value)
+            if fault is not None:
+                raise ValueError(f"{self.op}: {fault}")
         return self.value(name, value)
 
     def feedback(self, connect: Feedback) -> CheckedFeedback:
@@ -141,11 +140,14 @@ def implementation(
 
     Raises:
         ValueError: there is none of that name, or it cannot run this call; a named one never falls back.
+        NotImplementedError: a kernel is named under a transform of torch.func or in forward mode.
     """
 
     def taken_by(way: Implementation[Run]) -> Tensor:
         return call.current if way.casts else call.computed
 
+    if is_transformed() and impl in ("auto", *known):
+        return _reference_under_transforms(call, impl, known), call.computed
     if impl == "auto":
         way = _first_that_can(call, known, taken_by, spec)
         return way.run, taken_by(way)
@@ -158,6 +160,19 @@ def implementation(
             f"{call.op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
         )
     return known[impl].run, current
+
+
+def _reference_under_transforms(
+    call: Call, impl: str, known: dict[str, Implementation[Run]]
+) -> Run:
+    """The one that torch can look into: a kernel has one derivative, of autograd, and no rule for batches."""
+    if impl not in ("auto", "reference"):
+        raise NotImplementedError(
+            f"{call.op}: impl={impl!r} runs neither in forward mode (torch.func.jvp, dual numbers) nor under "
+            "other transforms of torch.func (grad, vmap, ...). Name the reference for them: "
+            "impl='reference', or a layer's attribute impl; 'auto' takes it by itself."
+        )
+    return known["reference"].run
 
 
 def _first_that_can(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 
 
@@ -16,3 +18,14 @@ def is_exporting() -> bool:
         False
     """
     return bool(getattr(torch.compiler, "_is_exporting_flag", False))
+
+
+def is_export_under_way() -> bool:
+    """Whether `torch.export` has been called: also before it traces, while it asks a model for its buffers.
+
+    Example:
+        >>> is_export_under_way()
+        False
+    """
+    exporter = sys.modules.get("torch.export._trace")
+    return getattr(exporter, "_EXPORT_MODULE_HIERARCHY", None) is not None

@@ -10,8 +10,37 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
+from torch import Tensor
+from torch.autograd import forward_ad
 
-_library = torch.library.Library("picojoule", "FRAGMENT")  # type: ignore[no-untyped-call]
+
+class _Operators(torch.library.Library):
+    """Operators whose gradients refuse tangents, which autograd would drop: a derivative of 0, and no word."""
+
+    def impl(self, op_name: Any, fn: Any, dispatch_key: str = "", **given: Any) -> None:
+        run = _without_tangents(op_name, fn) if dispatch_key == "Autograd" else fn
+        super().impl(op_name, run, dispatch_key, **given)  # type: ignore[no-untyped-call]
+
+
+def _without_tangents(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
+    def refusing(keyset: Any, *given: Any, **more: Any) -> Any:
+        if forward_ad._current_level >= 0 and any(map(_has_tangent, (*given, *more.values()))):
+            raise NotImplementedError(
+                f"picojoule::{name}: the fused kernels have no forward-mode derivative. Name the reference "
+                "for it: impl='reference', or a layer's attribute impl."
+            )
+        return run(keyset, *given, **more)
+
+    return refusing
+
+
+def _has_tangent(value: Any) -> bool:
+    if not isinstance(value, Tensor):
+        return False
+    return forward_ad.unpack_dual(value).tangent is not None  # type: ignore[no-untyped-call]
+
+
+_library = _Operators("picojoule", "FRAGMENT")  # type: ignore[no-untyped-call]
 
 
 def operator(
@@ -29,7 +58,7 @@ def operator(
     schema = torch.library.infer_schema(run, mutates_args=(), op_name=name)
     _library.define(schema)  # type: ignore[no-untyped-call]
     for device in devices:
-        _library.impl(name, run, device)  # type: ignore[no-untyped-call]
+        _library.impl(name, run, device)
     torch.library.register_fake(f"picojoule::{name}", fake, lib=_library)
     made: torch._ops.OpOverload[..., Any] = getattr(torch.ops.picojoule, name).default
     return made

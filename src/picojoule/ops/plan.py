@@ -134,7 +134,11 @@ def constants_of(neuron: Any) -> list[float]:
 
 
 def values_of(neuron: Any) -> dict[str, Tensor | float | None]:
-    """The parameters by the names of `Plan.parameters`: numbers, or tensors that broadcast over `*n`."""
+    """The parameters by the names of `Plan.parameters`: numbers, or tensors that broadcast over `*n`.
+
+    A threshold learns through what a spike takes off. Where that is something else, it is detached: it then has
+    no gradient, as with the reference, and not zeros.
+    """
     values = {
         "alpha_mem": neuron.alpha_mem,
         "gain": 1 - neuron.alpha_mem,
@@ -147,7 +151,10 @@ def values_of(neuron: Any) -> dict[str, Tensor | float | None]:
         values["adapt_scale"] = neuron.adapt_scale
         values["adapt_alpha"] = neuron.alpha_adapt
         values["adapt_gain"] = 1 - neuron.alpha_adapt
-    return values
+    if _kind_of_reset(neuron.reset) == "threshold":
+        return values
+    fixed = ("threshold", "adapt_scale")
+    return {k: v.detach() if k in fixed and isinstance(v, Tensor) else v for k, v in values.items()}
 
 
 def unsupported_part(neuron: Any) -> str | None:

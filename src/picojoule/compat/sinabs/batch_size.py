@@ -1,4 +1,6 @@
-"""What LIF and IAF do when the batch size changes between two calls, while sinabs is stood for.
+"""What becomes of states while sinabs is stood for: at a reset, and when the batch size changes between calls.
+
+States are buffers, and stay of their shape when they are reset: code for sinabs may look there (docs/adr/0022).
 
 sinabs gives each new sample the state that a random sample of the last batch left behind (S25 in
 docs/compat.md), and code for it may count on states that survive. So here the states survive too, but
@@ -18,11 +20,13 @@ from picojoule.layers import LIF, StatefulLayer
 
 def keep_states_across_batch_sizes() -> None:
     """Switch it on."""
+    StatefulLayer._as_in_sinabs = True
     LIF._carried_states = _carried_states  # type: ignore[method-assign, assignment]
 
 
 def start_other_batch_sizes_from_zeros() -> None:
     """Switch it off, if it is on."""
+    StatefulLayer._as_in_sinabs = False
     if "_carried_states" in vars(LIF):
         del LIF._carried_states
 

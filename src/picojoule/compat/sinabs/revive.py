@@ -46,9 +46,9 @@ def _complete(layer: StatefulLayer) -> None:
             if not hasattr(layer, name):
                 layer.register_parameter(name, None)
     if isinstance(layer, LeakyNeuron) and "rec_connect" in layer._modules:
-        layer.register_buffer("i_rec", torch.zeros_like(layer.get_buffer("v_mem")))
+        layer.i_rec = torch.zeros_like(layer.v_mem)  # type: ignore[arg-type]
     states = ("v_mem", "b", "i_syn", "i_rec", "spike_count")
-    layer._state_names = tuple(n for n in states if isinstance(layer._buffers.get(n), Tensor))
+    layer._state_names = tuple(n for n in states if isinstance(getattr(layer, n, None), Tensor))
 
 
 def _complete_pool(layer: SpikingMaxPooling2dLayer) -> None:

@@ -45,6 +45,7 @@ def alif(
     connect: Feedback | None = None,
     record: bool = False,
     impl: str = "auto",
+    check_values: bool = True,
 ) -> ALIFOutput:
     """Adaptive leaky integrate-and-fire over a sequence.
 
@@ -65,10 +66,10 @@ def alif(
         alpha_mem: share of the potential kept per step, 0 < alpha_mem <= 1.
         alpha_adapt: share of the spike trace kept per step, 0 < alpha_adapt <= 1.
         alpha_syn: share of the synaptic current kept per step; None for no synaptic filter.
-        adapt_scale: how far a trace of 1 raises the threshold.
-        threshold: potential at which a neuron at rest fires, > 0.
+        adapt_scale: how far a trace of 1 raises the threshold; finite.
+        threshold: potential at which a neuron at rest fires, > 0 and finite.
         norm_input: scale what reaches the potential by (1 - alpha_mem).
-        min_v_mem: lower bound of the potential, applied after the reset.
+        min_v_mem: lower bound of the potential, applied after the reset; < inf.
         spike: spike function, a class or an instance.
         reset: what a spike does to the potential.
         surrogate: slope of the spike function in the backward pass.
@@ -78,6 +79,9 @@ def alif(
         record: also return the state after every step.
         impl: "auto" takes the fastest that can run this call; a named one never falls back. They are those
             of :func:`picojoule.ops.lif`.
+        check_values: False leaves out the look for numbers out of their range, as layers do, which have looked
+            before. Tensors are looked into on the CPU, where nothing has to be waited for, and not under
+            torch.compile.
 
     Returns:
         `spikes`, `b t *n`, counts; `state`, `b *n`, for the next call; `recordings`, `b t *n` by
@@ -96,16 +100,16 @@ def alif(
     3.1.3, layers/functional/alif.py), except that `norm_input` scales the input alone and the synaptic
     current survives the call.
     """
-    call = Call("alif", current)
+    call = Call("alif", current, check_values)
     spec = ALIFSpec(
-        alpha_mem=call.share("alpha_mem", alpha_mem),
-        alpha_syn=None if alpha_syn is None else call.share("alpha_syn", alpha_syn),
+        alpha_mem=call.ranged("alpha_mem", alpha_mem),
+        alpha_syn=None if alpha_syn is None else call.ranged("alpha_syn", alpha_syn),
         norm_input=norm_input,
-        min_v_mem=None if min_v_mem is None else call.value("min_v_mem", min_v_mem),
-        alpha_adapt=call.share("alpha_adapt", alpha_adapt),
-        adapt_scale=call.value("adapt_scale", adapt_scale),
+        min_v_mem=None if min_v_mem is None else call.ranged("min_v_mem", min_v_mem),
+        alpha_adapt=call.ranged("alpha_adapt", alpha_adapt),
+        adapt_scale=call.ranged("adapt_scale", adapt_scale),
         connect=None if connect is None else call.feedback(connect),
-        threshold=call.positive("threshold", threshold),
+        threshold=call.ranged("threshold", threshold),
         spike=spike,
         reset=reset,
         surrogate=surrogate,

@@ -5,20 +5,18 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import os
-import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from picojoule.ops.cpu.cache import keep, kept
+from picojoule.ops.cpu.forks import making
 from picojoule.ops.cpu.machine_code import load, object_file
 from picojoule.ops.plan import Plan
 
 Which = Literal["forward", "backward"]
 INTEGERS = 5
 POINTERS: dict[Which, int] = {"forward": 11, "backward": 19}
-_lock = threading.Lock()
 
 
 def compiled(plan: Plan, which: Which) -> Callable[..., int]:
@@ -27,25 +25,19 @@ def compiled(plan: Plan, which: Which) -> Callable[..., int]:
     Raises:
         ImportError: numba is not installed, and the kernel is not on disk.
     """
-    with _lock:
+    with making:
         return _compiled(plan, which)
 
 
 @functools.cache
 def _compiled(plan: Plan, which: Which) -> Callable[..., int]:
-    path = cache_folder() / f"{_key(plan, which)}.o"
-    content = _kept(path)
+    name = f"{_key(plan, which)}.o"
+    content = kept(name)
     if content is None:
         content = _compile(plan, which)
-        _keep(path, content)
-    name, _, code = content.partition(b"\n")
-    return _callable(load(code, name.decode()), which)
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels are kept: PICOJOULE_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("PICOJOULE_CACHE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "picojoule"
+        keep(name, content)
+    symbol, _, code = content.partition(b"\n")
+    return _callable(load(code, symbol.decode()), which)
 
 
 def _key(plan: Plan, which: Which) -> str:
@@ -89,28 +81,3 @@ def _callable(address: int, which: Which) -> Callable[..., int]:
     arguments = [*[integer] * INTEGERS, *[pointer] * POINTERS[which]]
     # numba's convention: where the result and an exception would go come first
     return ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, *arguments)(address)
-
-
-def _kept(path: Path) -> bytes | None:
-    """What is in the cache, if it is whole: damaged machine code would take the process down."""
-    try:
-        digest, _, content = path.read_bytes().partition(b"\n")
-    except OSError:
-        return None
-    return content if digest == _digest(content) else None
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Write to the cache if that is possible: other processes see the whole file or none."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(_digest(content) + b"\n" + content)
-        Path(aside).replace(path)
-    except OSError:
-        return
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode()

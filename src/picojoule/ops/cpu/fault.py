@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from importlib.util import find_spec
 
+from picojoule.ops.cpu.forks import making
 from picojoule.ops.plan import Plan
 
 
@@ -13,11 +14,22 @@ def kernel_fault(plan: str) -> str | None:
     """Why the kernels of a plan cannot be made here; None if they can."""
     if find_spec("numba") is None or find_spec("llvmlite") is None:
         return "numba is not installed"
+    with making:
+        fault = _tried(Plan.of(plan))
+    from picojoule.ops.cpu.cache import say_faults
+
+    say_faults()
+    return fault
+
+
+def _tried(plan: Plan) -> str | None:
     from picojoule.ops.cpu.compiled import compiled
 
     try:
-        compiled(Plan.of(plan), "forward")
-        compiled(Plan.of(plan), "backward")
+        compiled(plan, "forward")
+        compiled(plan, "backward")
+        # here, where a fork waits for it; a call imports it otherwise
+        from picojoule.ops.cpu import op, recurrent  # noqa: F401
     except Exception as error:  # whatever is broken in numba, the reference runs
         return f"the kernel could not be compiled: {type(error).__name__}: {error}"
     return None

@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from picojoule.ops.cpu.forks import making, was_forked
 from picojoule.ops.cpu.machine_code import load, object_file
 
 _NUMBERS = "omp_get_thread_num", "omp_get_num_threads"
-_forked = False
-
-
-def _note_fork() -> None:
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
 
 
 def why_no_team() -> str | None:
     """Why this process cannot use PyTorch's threads; None if it can."""
-    if _forked:
+    if was_forked():
         return "this process was forked, and OpenMP's threads stay behind in a fork"
     if _openmp() is None:
         return "this PyTorch does not compute with OpenMP, or hides it"
@@ -46,7 +36,9 @@ def run_on_team(kernel: Any, calls: Sequence[Sequence[int]]) -> None:
     assert openmp is not None
     table = [_address(kernel), len(calls), *(argument for call in calls for argument in call)]
     data = (ctypes.c_int64 * len(table))(*table)
-    openmp(_walker(len(calls[0])), ctypes.addressof(data), len(calls), 0)
+    with making:
+        walker = _walker(len(calls[0]))
+    openmp(walker, ctypes.addressof(data), len(calls), 0)
 
 
 @functools.cache

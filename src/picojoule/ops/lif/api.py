@@ -44,6 +44,7 @@ def lif(
     connect: Feedback | None = None,
     record: bool = False,
     impl: str = "auto",
+    check_values: bool = True,
 ) -> LIFOutput:
     """Leaky integrate-and-fire over a sequence.
 
@@ -61,9 +62,9 @@ def lif(
         state: potential and synaptic current before the first step, `b *n` each; zeros if omitted.
         alpha_mem: share of the potential kept per step, 0 < alpha_mem <= 1; 1 is integrate-and-fire.
         alpha_syn: share of the synaptic current kept per step; None for no synaptic filter.
-        threshold: potential at which a neuron fires, > 0.
+        threshold: potential at which a neuron fires, > 0 and finite.
         norm_input: scale the input by (1 - alpha_mem), so that a constant input is also the limit of v.
-        min_v_mem: lower bound of the potential, applied after the reset.
+        min_v_mem: lower bound of the potential, applied after the reset; < inf.
         spike: spike function, a class or an instance; None never fires, and the potential before the bound is given out.
         reset: what a spike does to the potential.
         surrogate: slope of the spike function in the backward pass.
@@ -75,6 +76,9 @@ def lif(
             GPU, for the built-in spikes, resets and surrogates: the same spikes, gradients equal but for
             rounding, in less time (docs/adr/0009, 0011). "auto" takes the fastest that can run this call; a
             named one never falls back.
+        check_values: False leaves out the look for numbers out of their range, as layers do, which have looked
+            before. Tensors are looked into on the CPU, where nothing has to be waited for, and not under
+            torch.compile.
 
     A tensor for alpha_mem, alpha_syn, threshold or min_v_mem broadcasts over `*n`.
 
@@ -98,14 +102,14 @@ def lif(
     Source: Gerstner et al. 2014, Neuronal Dynamics, section 1.3; the order of operations is
     sinabs' (sinabs 3.1.3, layers/functional/lif.py), kept so that networks carry over.
     """
-    call = Call("lif", current)
+    call = Call("lif", current, check_values)
     spec = LIFSpec(
-        alpha_mem=call.share("alpha_mem", alpha_mem),
-        alpha_syn=None if alpha_syn is None else call.share("alpha_syn", alpha_syn),
+        alpha_mem=call.ranged("alpha_mem", alpha_mem),
+        alpha_syn=None if alpha_syn is None else call.ranged("alpha_syn", alpha_syn),
         norm_input=norm_input,
-        min_v_mem=None if min_v_mem is None else call.value("min_v_mem", min_v_mem),
+        min_v_mem=None if min_v_mem is None else call.ranged("min_v_mem", min_v_mem),
         connect=None if connect is None else call.feedback(connect),
-        threshold=call.positive("threshold", threshold),
+        threshold=call.ranged("threshold", threshold),
         spike=spike,
         reset=reset,
         surrogate=surrogate,
