@@ -24,8 +24,9 @@ from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.nested import nested_tensors
 from picojoule.synops.watch.neurons import Neurons
-from picojoule.synops.watch.origin import DENSE, Origin, Origins
+from picojoule.synops.watch.origin import DENSE, Origins
 from picojoule.synops.watch.published import CountedCall
+from picojoule.synops.watch.rules.units import uniform
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import carries_state, passes_spikes_on
 from picojoule.synops.watch.steps import StepCount
@@ -217,13 +218,9 @@ class WatchedForward:
             return
         passes_on = frame.kind is None and passes_spikes_on(frame.module)
         if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
-            self.origins.put(output, self._passed(inputs[0]))
+            self.origins.put(output, uniform(self.origins.of(inputs[0])))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
             self.steps.see_reshape(frame.module, inputs[0])
-
-    def _passed(self, x: Tensor) -> Origin:
-        origin = self.origins.of(x)
-        return origin if origin.uniform() else DENSE
 
     def _count_module(
         self, module: nn.Module, parent: Frame, args: Any, kwargs: Any, output: Any

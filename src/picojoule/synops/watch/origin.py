@@ -139,13 +139,13 @@ class Origins:
         """Whether the model was called with it, or with what it is a view of."""
         return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
-    def put(self, x: Tensor, origin: Origin, changes: int = 0) -> None:
+    def put(self, x: Tensor, origin: Origin, at: int | None = None) -> None:
         """Note a tensor's origin. Whole numbers by type need no note.
 
-        `changes`: how many changes in place PyTorch has made but will yet enter.
+        `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
         if x.is_floating_point() or x.is_quantized or origin.kind == "constant":
-            self._records[x] = _Record(version(x) + (0 if x.is_inference() else changes), origin)
+            self._records[x] = _Record(version(x) if at is None else at, origin)
 
     def known(self, x: Tensor) -> Origin | None:
         """The origin that was noted, unless the tensor was changed in place since."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.formulas.synapses import Count
-from picojoule.synops.magnitudes import Magnitudes, exact_dtype
+from picojoule.synops.magnitudes import Magnitudes, exact_dtype, is_strided
 from picojoule.synops.watch.count import Counter, Weights, data_of
 from picojoule.synops.watch.ledger import NOT_REPRODUCED, Pair
 from picojoule.synops.watch.origin import Origins
@@ -79,7 +79,7 @@ class PublishedCounts:
         with torch.no_grad():
             strict = _total(self._strict, call)
             sinabs = _total(self._sinabs, call)
-            if not call.is_one_product():
+            if not (call.is_one_product() and all(map(is_strided, call.synapses.operands))):
                 return Published({"strict": strict, "sinabs": sinabs}, {NOT_REPRODUCED: True})
             operands = call.synapses.operands
             data = sorted(data_of(call.synapses, self._origins))

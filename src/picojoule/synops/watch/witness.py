@@ -25,7 +25,7 @@ from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.names import is_pytorchs_layer, op_name
-from picojoule.synops.watch.origin import DENSE, Origins, joined
+from picojoule.synops.watch.origin import DENSE, Origins, joined, version
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.settings import Settings
@@ -186,8 +186,9 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
             origin = origin_of_result(Call(self._origins, func, args, kwargs, result))
         results = tensors([result])
         several = origin if isinstance(origin, list) else [origin] * len(results)
+        at = _coming_version(func, args, in_place)
         for x, its in zip(results, several, strict=False):
-            self._origins.put(x, its, changes=int(in_place))
+            self._origins.put(x, its, at)
 
     def _check(self, func: Any, arguments: list[Tensor]) -> None:
         """Refuse an operator that multiplies data, or that is somebody else's and takes weights with them."""
@@ -197,6 +198,16 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         weights = [x for x in arguments if x.numel() > 1 and self._origins.is_parameter(x)]
         if multiplies_in_unknown_ways(func) or (weights and not is_pytorchs_own(func)):
             raise UnknownProductError(self._stack.top, func)
+
+
+def _coming_version(func: Any, args: Any, in_place: bool) -> int | None:
+    """The version of what an operator gave, once autograd, which comes after, has entered changes and views."""
+    if not args or not isinstance(args[0], Tensor) or args[0].is_inference():
+        return None
+    if in_place:
+        return version(args[0]) + 1
+    alias = func._schema.returns[0].alias_info if func._schema.returns else None
+    return None if alias is None else version(args[0])
 
 
 def _branch(condition: Any, yes: Any, no: Any, operands: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -83,19 +84,35 @@ def average(
     pad = _each(padding, axes)
     if not ceil_mode and (count_include_pad or not any(pad)):
         return 1 / math.prod(kernel)
-    stride = kernel if stride is None or stride == [] else _each(stride, axes)
-    counts = torch.ones(
-        (1, 1, *x.shape[-axes:]),
-        dtype=torch.float64 if x.device.type != "mps" else None,
-        device=x.device,
-    )
-    if axes == 1:  # one axis knows no divisor_override
-        counts, kernel, stride, pad = counts.unsqueeze(-1), [*kernel, 1], [*stride, 1], [*pad, 0]
-    pool: Any = F.avg_pool3d if len(kernel) == 3 else F.avg_pool2d
-    means = pool(counts, kernel, stride, pad, ceil_mode, count_include_pad)
-    sums = pool(counts, kernel, stride, pad, ceil_mode, count_include_pad, 1)
-    shares: Tensor = (means / sums)[0, 0]
-    return (shares.squeeze(-1) if axes == 1 else shares).to(x.dtype)
+    strides = kernel if stride is None or stride == [] else _each(stride, axes)
+    window = tuple(kernel), tuple(strides), tuple(pad)
+    shares = _shares(tuple(x.shape[-axes:]), *window, ceil_mode, count_include_pad)
+    return shares if isinstance(shares, float) else shares.to(x)
+
+
+@lru_cache(maxsize=256)
+def _shares(
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    pad: tuple[int, ...],
+    ceil_mode: bool,
+    count_include_pad: bool,
+) -> Unit:
+    """What one value is worth in each mean: a number if it is the same in all, or a map `*s`."""
+    flat = len(sizes) == 1  # one axis knows no divisor_override
+    if flat:
+        sizes, kernel, stride, pad = (*sizes, 1), (*kernel, 1), (*stride, 1), (*pad, 0)
+    with torch.inference_mode(False), torch.no_grad():
+        counts = torch.ones((1, 1, *sizes), dtype=torch.float64, device="cpu")
+        pool: Any = F.avg_pool3d if len(kernel) == 3 else F.avg_pool2d
+        means = pool(counts, kernel, stride, pad, ceil_mode, count_include_pad)
+        sums = pool(counts, kernel, stride, pad, ceil_mode, count_include_pad, 1)
+        shares: Tensor = (means / sums)[0, 0]
+    worth = set(shares.flatten().tolist())
+    if len(worth) == 1:
+        return float(worth.pop())
+    return shares.squeeze(-1) if flat else shares
 
 
 def adaptive(sizes: Sequence[int], targets: Sequence[int], like: Tensor) -> Unit:
