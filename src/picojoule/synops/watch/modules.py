@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +50,8 @@ class ModuleStack:
         self._settings = settings
         self._frames: list[Frame] = []
         self._hidden = 0
+        self._accounted, self._aside = Accounted(self), Aside(self)
+        self._kinds: dict[int, Spiking | None] = {}
         self._names = {id(m): name for name, m in root.named_modules()}
         self._owners: dict[int, nn.Module] | None = None
         self._parameters = {
@@ -80,7 +81,7 @@ class ModuleStack:
         """A module begins."""
         parent = self._frames[-1] if self._frames else None
         name = self._name(module, parent)
-        kind = self._settings.kind_of(name, module)
+        kind = self._kind_of(name, module)
         ignored = (parent is not None and parent.ignored) or name in self._settings.ignore
         frame = Frame(name, module, kind, self._look_at(module, kind, parent), ignored)
         self._frames.append(frame)
@@ -100,26 +101,17 @@ class ModuleStack:
         """All have ended."""
         self._frames.clear()
 
-    @contextmanager
-    def accounted(self) -> Iterator[None]:
-        """What runs inside has been counted as a whole."""
-        self._hidden += 1
-        try:
-            yield
-        finally:
-            self._hidden -= 1
+    def accounted(self) -> Accounted:
+        """A context in which what runs has been counted as a whole."""
+        return self._accounted
 
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """What runs inside is the watch's own: no part of the model, nor noticed by what it runs in.
+    def aside(self) -> Aside:
+        """A context in which what runs is the watch's own: no part of the model, nor noticed by what it runs in."""
+        return self._aside
 
-        Checkpointing, for one, compares the tensors that are saved in a first and a second run.
-        """
-        unsaved: AbstractContextManager[Any] = nullcontext()
-        if saving_can_be_followed():  # not within torch.func.grad
-            unsaved = torch.autograd.graph.saved_tensors_hooks(_itself, _itself)
-        with self.accounted(), unsaved:
-            yield
+    def hide(self, by: int) -> None:
+        """One context more, or less, in which nothing is looked at."""
+        self._hidden += by
 
     def has(self, module: nn.Module) -> bool:
         """Whether the module is one of the model's."""
@@ -161,6 +153,13 @@ class ModuleStack:
             }
         return next((self._owners[i] for i in parameters if i in self._owners), None)
 
+    def _kind_of(self, name: str, module: nn.Module) -> Spiking | None:
+        if not self._settings.learned.complete:
+            return self._settings.kind_of(name, module)
+        if id(module) not in self._kinds:
+            self._kinds[id(module)] = self._settings.kind_of(name, module)
+        return self._kinds[id(module)]
+
     def _name(self, module: nn.Module, parent: Frame | None) -> str:
         name = self._names.get(id(module))
         if name is not None or parent is None:
@@ -178,6 +177,43 @@ class ModuleStack:
         if kind is not None and kind.closed:
             return Look.DYNAMICS
         return Look.KERNELS if shows_no_functions(module) else look
+
+
+class Accounted:
+    """Entered around what has been counted as a whole; a class, as it is entered at every call."""
+
+    def __init__(self, stack: ModuleStack) -> None:
+        self._stack = stack
+
+    def __enter__(self) -> None:
+        self._stack.hide(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.hide(-1)
+
+
+class Aside:
+    """Entered around the watch's own arithmetic.
+
+    Checkpointing, for one, compares the tensors that are saved in a first and a second run; those that
+    are saved for a count go by unseen.
+    """
+
+    def __init__(self, stack: ModuleStack) -> None:
+        self._stack = stack
+        self._unsaved: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._stack.hide(1)
+        unsaved = torch.is_grad_enabled() and saving_can_be_followed()  # not within torch.func.grad
+        self._unsaved.append(unsaved)
+        if unsaved:
+            torch._C._autograd._push_saved_tensors_default_hooks(_itself, _itself)
+
+    def __exit__(self, *_: object) -> None:
+        if self._unsaved.pop():
+            torch._C._autograd._pop_saved_tensors_default_hooks()
+        self._stack.hide(-1)
 
 
 saving_can_be_followed: Callable[[], bool] = vars(torch._C._autograd)[

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakIdKeyDictionary
 
 from picojoule.synops.magnitudes import Magnitudes, Unit, in_numbers
+from picojoule.synops.watch.tensor_map import TensorMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ class Origins:
         before: Origins | None = None,
         parameters: Container[int] = (),
     ) -> None:
-        self._records: Any = WeakIdKeyDictionary()
+        self._records = TensorMap[_Record]()
         self._constants, self._parameters = constants, parameters
         self._inputs = None if inputs is None else replace(inputs, source="given")
         self._units: dict[Any, Tensor] = {}
