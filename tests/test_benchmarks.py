@@ -25,6 +25,7 @@ from benchmarks.timing import Timing, measure
 from benchmarks.watchers import penalty
 from benchmarks.works import WORKS, watching
 from picojoule.layers import lif as lif_layers
+from picojoule.synops.recorder import Recorder
 from picojoule.training.lenet import lenet
 
 INSTALLED, _ = participants(peers=True)
@@ -142,13 +143,13 @@ def test_watching_counts_and_plain_does_not(row, monkeypatch):
 
 def test_the_monitors_row_watches(monkeypatch):
     watched = []
-    before = watchers.Monitor._end
+    before = Recorder.end
 
     def spy(self, *call):
         before(self, *call)
-        watched.append(self.synops.total)
+        watched.append(next(iter(self.ledger.lines.values())).synops)
 
-    monkeypatch.setattr(watchers.Monitor, "_end", spy)
+    monkeypatch.setattr(Recorder, "end", spy)
     row = next(r for r in WORKS["watching"].rows(INSTALLED) if r.watched == "Monitor")
     watching.watched_step(row, 2, 3)()
     assert len(watched) == 1

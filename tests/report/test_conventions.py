@@ -51,7 +51,7 @@ def test_a_monitor_of_another_convention_knows_the_strict_count() -> None:
 
 def test_nothing_kept_nothing_told() -> None:
     with Monitor(nn.Linear(3, 4)) as monitor:
-        monitor._model(torch.ones(2, 3))
+        monitor.model(torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"Pass Monitor\(model, conventions=True\)"):
         monitor.report().convention("syops")
     with pytest.raises(ValueError, match="choose one of"):

@@ -26,7 +26,7 @@ from picojoule.budget.schedule import Schedule
 from picojoule.budget.violation import BudgetWarning, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 
 class Budget:
@@ -95,7 +95,7 @@ class Budget:
 
     def __init__(
         self,
-        monitor: Monitor,
+        monitor: CountingMonitor,
         *,
         synops_per_timestep: Bound | None = None,
         synops_per_sample: Bound | None = None,
@@ -257,7 +257,7 @@ class Budget:
         """Whether nothing is violated but what was declared unreachable when the budget was made."""
         return all(each.name in self._declared for each in self.violations())
 
-    def violations(self, monitor: Monitor | None = None) -> list[Violation]:
+    def violations(self, monitor: CountingMonitor | None = None) -> list[Violation]:
         """What is on the wrong side of its bound, the worst first. Waits for the device.
 
         Args:

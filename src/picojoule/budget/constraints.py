@@ -12,7 +12,7 @@ from torch import Tensor
 
 from picojoule.energy import EnergyProfile, energy_j
 from picojoule.synops import Counts
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 Per = Literal["timestep", "sample", "second"]
 RateOf = Literal["layer", "channel", "neuron"]
@@ -86,13 +86,13 @@ class SynopsLimit:
         """Whether the bound is a maximum."""
         return True
 
-    def timesteps(self, monitor: Monitor) -> float:
+    def timesteps(self, monitor: CountingMonitor) -> float:
         """Time steps in the unit of the bound: of a sample, of a second, or one."""
         if self.per == "second" and self.dt_s:
             return 1 / self.dt_s
         return monitor.synops.time if self.per == "sample" else 1.0
 
-    def read(self, monitor: Monitor) -> Reading:
+    def read(self, monitor: CountingMonitor) -> Reading:
         """The SynOps now."""
         counts = monitor.synops
         if self.per == "sample":
@@ -153,7 +153,7 @@ class EnergyLimit:
         """Whether the updates of neurons are among the joules."""
         return not self.layers and self.profile.neuron_update_j is not None
 
-    def read(self, monitor: Monitor) -> Reading:
+    def read(self, monitor: CountingMonitor) -> Reading:
         """The joules now."""
         synops, macs = monitor.synops.per_sample, monitor.macs.per_sample
         updates = monitor.neuron_updates.per_sample
@@ -171,7 +171,7 @@ class EnergyLimit:
             torch.as_tensor(total.total_j), torch.as_tensor(fixed.total_j), spikes.fixed_layers
         )
 
-    def check_priced(self, monitor: Monitor) -> None:
+    def check_priced(self, monitor: CountingMonitor) -> None:
         """Raise ValueError if the profile has no price for something that was counted."""
         synops, macs = monitor.synops.per_sample, monitor.macs.per_sample
         for layer in self.layers or tuple(synops):
@@ -229,7 +229,7 @@ class RateBound:
         """The layer."""
         return self.layer
 
-    def read(self, monitor: Monitor) -> Reading:
+    def read(self, monitor: CountingMonitor) -> Reading:
         """The rates now: a scalar, or one a channel or neuron."""
         rates = monitor.rates[self.layer]
         if self.percentile is not None:

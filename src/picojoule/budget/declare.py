@@ -22,7 +22,7 @@ from picojoule.budget.names import check_names
 from picojoule.energy import EnergyProfile
 from picojoule.energy import profile as find_profile
 from picojoule.layers import StatefulLayer
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 Scope = Literal["layer", "group", "model", "sample"]
 Bound = float | Mapping[str, float]
@@ -60,9 +60,9 @@ class Declaration:
     more: Sequence[Constraint] = ()
     unreachable: Sequence[str] = ()
 
-    def check(self, monitor: Monitor) -> None:
+    def check(self, monitor: CountingMonitor) -> None:
         """Raise ValueError for what cannot be meant, or cannot be in this model, before it has run."""
-        if not isinstance(monitor, Monitor):
+        if not isinstance(monitor, CountingMonitor):
             raise TypeError(
                 f"Budget: got a {type(monitor).__name__}, expected a Monitor of the model: "
                 "Budget(picojoule.Monitor(model).attach(), ...)."
@@ -108,7 +108,7 @@ class Declaration:
                 "so that a number holds for each of them, or limits by their names."
             )
 
-    def constraints(self, monitor: Monitor) -> list[Constraint]:
+    def constraints(self, monitor: CountingMonitor) -> list[Constraint]:
         """One for each quantity and place, now that the model has run."""
         counted, spiking = tuple(monitor.synops), tuple(monitor.rates)
         _check_spiking(spiking)
@@ -133,7 +133,7 @@ class Declaration:
         check_names(self.unreachable, tuple(sorted(known)), "constraint", "Budget(unreachable=)")
         return frozenset(n for n, words in places.items() if words & set(self.unreachable))
 
-    def _check_layers(self, monitor: Monitor) -> None:
+    def _check_layers(self, monitor: CountingMonitor) -> None:
         model, spiking = monitor.model, monitor.spiking_layers
         modules = dict(model.named_modules(remove_duplicate=False))
         counted = [n for n, m in modules.items() if n and not _never_counts(m)]
@@ -243,5 +243,5 @@ def _check_spiking(spiking: Sequence[str]) -> None:
     if not spiking:
         raise ValueError(
             "Budget: the model has no spiking layer, so its spikes cannot be limited. Convert it "
-            "(picojoule.from_model), or name your own spiking modules in Monitor(spiking=[...])."
+            "(picojoule.from_model), or name your own spiking modules in CountingMonitor(spiking=[...])."
         )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from picojoule.budget.constraints import Constraint, RateBound, SynopsLimit
 from picojoule.layers import FlattenTime, SumPool2d, UnflattenTime
 from picojoule.synops import CONVOLUTIONS, conv_fan_out
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 _SAME_VALUES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _ONLY_TIME = (FlattenTime, UnflattenTime)
@@ -26,7 +26,7 @@ class Contradiction(NamedTuple):
 
 
 def contradictions(
-    model: nn.Module, monitor: Monitor, constraints: Sequence[Constraint]
+    model: nn.Module, monitor: CountingMonitor, constraints: Sequence[Constraint]
 ) -> list[Contradiction]:
     """The floors of a (nested) Sequential whose spikes alone exceed a limit of the next counted layer.
 
@@ -67,7 +67,7 @@ def _sure(fan_out: Tensor, floor: RateBound) -> float:
     return fan_out.min().item() * fan_out.numel()
 
 
-def _fan_outs(model: nn.Module, monitor: Monitor) -> Iterator[tuple[str, str, Tensor]]:
+def _fan_outs(model: nn.Module, monitor: CountingMonitor) -> Iterator[tuple[str, str, Tensor]]:
     """(spiking layer, next counted layer, synapses of each neuron, `*n`), where they are sure."""
     rates, spiking = monitor.rates, ""
     chain: list[nn.Module] = []

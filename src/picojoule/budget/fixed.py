@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from picojoule.budget.regulator import finite_sum
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
-Term = Callable[[Monitor], Tensor]
+Term = Callable[[CountingMonitor], Tensor]
 
 
 class FixedPenalties:
@@ -47,7 +47,7 @@ class FixedPenalties:
         >>> penalties.step()
     """
 
-    def __init__(self, monitor: Monitor, terms: Mapping[Term, float]) -> None:
+    def __init__(self, monitor: CountingMonitor, terms: Mapping[Term, float]) -> None:
         if not terms:
             raise ValueError(
                 "FixedPenalties: there is no term. Give some with their weights, such as {L1Rates(): 0.1}."

@@ -21,7 +21,7 @@ from picojoule.budget.synapses import (
     take_away,
 )
 from picojoule.layers import reset_states
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 
 class Pruned(NamedTuple):
@@ -39,7 +39,7 @@ class Pruned(NamedTuple):
 
 
 def prune(
-    monitor: Monitor,
+    monitor: CountingMonitor,
     forward: Callable[[], object],
     limit: Limit,
     *,
@@ -149,7 +149,7 @@ class GradualPruning:
 
     def __init__(
         self,
-        monitor: Monitor,
+        monitor: CountingMonitor,
         limit: Limit,
         *,
         steps: int,
@@ -203,7 +203,7 @@ class GradualPruning:
 
 
 def _prune_to(
-    monitor: Monitor, limit: Limit, layers: dict[str, Prunable], score: Score, target: float
+    monitor: CountingMonitor, limit: Limit, layers: dict[str, Prunable], score: Score, target: float
 ) -> None:
     """Prune by the monitor's last pass, until the estimate of what is spent is the target."""
     spent = _spent(monitor, limit)
@@ -219,7 +219,7 @@ def _prune_to(
     take_away(layers, cost, importances(layers, cost, score), spent - max(target, fixed))
 
 
-def _measured(monitor: Monitor, forward: Callable[[], object], limit: Limit) -> float:
+def _measured(monitor: CountingMonitor, forward: Callable[[], object], limit: Limit) -> float:
     monitor.reset()
     reset_states(monitor.model)
     with torch.no_grad():
@@ -227,7 +227,7 @@ def _measured(monitor: Monitor, forward: Callable[[], object], limit: Limit) -> 
     return _spent(monitor, limit)
 
 
-def _spent(monitor: Monitor, limit: Limit) -> float:
+def _spent(monitor: CountingMonitor, limit: Limit) -> float:
     check_names(limit.layers, tuple(monitor.synops), "counted layer", "prune")
     if isinstance(limit, EnergyLimit):
         limit.check_priced(monitor)
@@ -240,7 +240,7 @@ def _spent(monitor: Monitor, limit: Limit) -> float:
     return spent
 
 
-def _check(monitor: Monitor, limit: object, score: str) -> None:
+def _check(monitor: CountingMonitor, limit: object, score: str) -> None:
     if not isinstance(limit, Limit):
         raise TypeError(
             f"prune: the limit is {limit!r}, expected a SynopsLimit or an EnergyLimit, such as SynopsLimit(bound=1e5)."

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from picojoule.budget.names import check_names
 from picojoule.budget.penalties import check_target, rate_shortfall
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RateShortfall:
     def __post_init__(self) -> None:
         check_target("RateShortfall", self.min_rate)
 
-    def __call__(self, monitor: Monitor) -> Tensor:
+    def __call__(self, monitor: CountingMonitor) -> Tensor:
         """The penalty, a scalar without unit; at most 1 a layer."""
         return rate_shortfall(_rates(self, monitor, self.layers), self.min_rate)
 
@@ -72,7 +72,7 @@ class L1Rates:
 
     layers: tuple[str, ...] = ()
 
-    def __call__(self, monitor: Monitor) -> Tensor:
+    def __call__(self, monitor: CountingMonitor) -> Tensor:
         """The penalty, a scalar in spikes per neuron and time step."""
         return _neurons(self, monitor, self.layers).abs().mean()
 
@@ -102,7 +102,7 @@ class L2Rates:
 
     layers: tuple[str, ...] = ()
 
-    def __call__(self, monitor: Monitor) -> Tensor:
+    def __call__(self, monitor: CountingMonitor) -> Tensor:
         """The penalty, a scalar in (spikes per neuron and time step) squared."""
         return _neurons(self, monitor, self.layers).square().mean()
 
@@ -139,7 +139,7 @@ class Hoyer:
 
     layers: tuple[str, ...] = ()
 
-    def __call__(self, monitor: Monitor) -> Tensor:
+    def __call__(self, monitor: CountingMonitor) -> Tensor:
         """The penalty, a scalar without unit, between 0 and 1."""
         ratios = [_hoyer(rates) for rates in _rates(self, monitor, self.layers)]
         return torch.stack(ratios).mean() if ratios else torch.zeros(())
@@ -152,13 +152,13 @@ def _hoyer(rates: Tensor) -> Tensor:
     return rates.abs().sum().square() / divisor / max(rates.numel(), 1)
 
 
-def _rates(term: object, monitor: Monitor, layers: tuple[str, ...]) -> list[Tensor]:
+def _rates(term: object, monitor: CountingMonitor, layers: tuple[str, ...]) -> list[Tensor]:
     rates = monitor.rates
     check_names(layers, tuple(rates), "spiking layer", type(term).__name__)
     return [rates[name] for name in layers or rates]
 
 
-def _neurons(term: object, monitor: Monitor, layers: tuple[str, ...]) -> Tensor:
+def _neurons(term: object, monitor: CountingMonitor, layers: tuple[str, ...]) -> Tensor:
     """Rates of all neurons in a row; one 0 if there are none, whose mean is 0."""
     rates = [rates.flatten() for rates in _rates(term, monitor, layers)]
     return torch.cat(rates) if rates else torch.zeros(1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from picojoule.budget.constraints import Constraint, EnergyLimit, RateBound, Reading
 from picojoule.energy import energy_j
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
 
@@ -55,7 +55,9 @@ class Reach:
         """The whole value, from the average of what is steered."""
         return average + self._given[name] if name in self.floors else average
 
-    def judge(self, constraints: Mapping[str, Constraint], monitor: Monitor) -> tuple[str, ...]:
+    def judge(
+        self, constraints: Mapping[str, Constraint], monitor: CountingMonitor
+    ) -> tuple[str, ...]:
         """Names of the constraints that came into reach or left it. Waits for the device."""
         changed = []
         for name, given in self._given.items():
@@ -79,7 +81,7 @@ class Reach:
         if floor:
             self.floors[name] = floor
 
-    def _floor(self, limit: Constraint, monitor: Monitor) -> float:
+    def _floor(self, limit: Constraint, monitor: CountingMonitor) -> float:
         """What the trained layers spend at the least activity, in the unit of the bound; 0 if there are none."""
         if isinstance(limit, RateBound):
             return 0.0

@@ -14,7 +14,7 @@ from picojoule.budget.constraints import EnergyLimit, SynopsLimit
 from picojoule.budget.names import check_names
 from picojoule.energy import energy_j
 from picojoule.synops import CONVOLUTIONS
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 Limit = SynopsLimit | EnergyLimit
 Score = Literal["drive", "taylor"]
@@ -70,7 +70,7 @@ def make_prunable(model: nn.Module, layers: Sequence[str] = ()) -> None:
             _mask(found[name], torch.ones_like(found[name].weight))
 
 
-def prunable(monitor: Monitor, limit: Limit, layers: Sequence[str]) -> dict[str, Prunable]:
+def prunable(monitor: CountingMonitor, limit: Limit, layers: Sequence[str]) -> dict[str, Prunable]:
     """The layers under a limit whose weights can be taken away, of a monitor that has seen a pass."""
     counted = tuple(monitor.synops)
     modules = dict(monitor.model.named_modules())
@@ -96,7 +96,9 @@ def _check_plain(layers: Mapping[str, Prunable], owner: str) -> None:
             )
 
 
-def costs(monitor: Monitor, limit: Limit, layers: Mapping[str, Prunable]) -> dict[str, Tensor]:
+def costs(
+    monitor: CountingMonitor, limit: Limit, layers: Mapping[str, Prunable]
+) -> dict[str, Tensor]:
     """What each weight spends, in the shape of the weight and the unit of the bound; 0 of a pruned one.
 
         cost = price of a SynOp * SynOps of its input channel / weights that see this channel

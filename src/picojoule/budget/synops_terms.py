@@ -14,7 +14,7 @@ from torch import Tensor
 
 from picojoule.budget.names import check_names
 from picojoule.budget.penalties import check_target, synops_excess
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class SynopsExcess:
         if not 0 <= self.margin < 1:
             raise ValueError(f"SynopsExcess: margin is {self.margin}, expected a share in [0, 1).")
 
-    def __call__(self, monitor: Monitor) -> Tensor:
+    def __call__(self, monitor: CountingMonitor) -> Tensor:
         """The penalty, a scalar without unit."""
         trained = _trained(self, monitor, self.layers)
         return synops_excess(trained.values(), self.target * (1 - self.margin))
@@ -100,7 +100,7 @@ class FanOutWeighted:
         if self.unit is not None:
             check_target("FanOutWeighted", self.unit)
 
-    def __call__(self, monitor: Monitor) -> Tensor:
+    def __call__(self, monitor: CountingMonitor) -> Tensor:
         """The penalty, a scalar without unit."""
         trained = _trained(self, monitor, self.layers)
         if self.unit is None:
@@ -151,7 +151,7 @@ class SSP:
         if not 1 <= self.p < float("inf"):
             raise ValueError(f"SSP: p is {self.p}, expected a finite number >= 1.")
 
-    def __call__(self, monitor: Monitor) -> Tensor:
+    def __call__(self, monitor: CountingMonitor) -> Tensor:
         """The penalty, a scalar without unit; at most 1 / p of spikes that are 0 or 1."""
         trained = _trained(self, monitor, self.layers)
         dense = {n: most.clamp(min=1e-30) for n, most in _dense(monitor, trained).items()}
@@ -159,7 +159,7 @@ class SSP:
         return _added(spent) / _added(dense).clamp(min=1e-30)
 
 
-def _trained(term: object, monitor: Monitor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+def _trained(term: object, monitor: CountingMonitor, layers: tuple[str, ...]) -> dict[str, Tensor]:
     """SynOps by layer, where training can change them."""
     counts = monitor.synops
     check_names(layers, tuple(counts), "counted layer", type(term).__name__)
@@ -167,7 +167,7 @@ def _trained(term: object, monitor: Monitor, layers: tuple[str, ...]) -> dict[st
     return {name: value for name, value in values.items() if value.requires_grad}
 
 
-def _dense(monitor: Monitor, trained: dict[str, Tensor]) -> dict[str, Tensor]:
+def _dense(monitor: CountingMonitor, trained: dict[str, Tensor]) -> dict[str, Tensor]:
     dense = monitor.dense
     return {name: dense[name].detach() for name in trained}
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 
 class Writer(Protocol):
@@ -21,7 +21,7 @@ class Writer(Protocol):
 
 
 def log_to_tensorboard(
-    writer: Writer, monitor: Monitor, step: int, *, histograms: bool = True
+    writer: Writer, monitor: CountingMonitor, step: int, *, histograms: bool = True
 ) -> None:
     """Write the SynOps, MACs and firing rates of the last forward pass. Waits for the device.
 
@@ -46,7 +46,7 @@ def log_to_tensorboard(
         ...     def add_scalar(self, tag, value, step):
         ...         print(tag, value, step)
         >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4))
-        >>> with Monitor(model) as monitor:
+        >>> with CountingMonitor(model) as monitor:
         ...     _ = model(torch.ones(5, 3))
         >>> log_to_tensorboard(Printer(), monitor, step=7)
         synops/0 12.0 7

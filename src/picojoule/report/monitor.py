@@ -12,7 +12,7 @@ from picojoule.report.conventions import Conventions, conventions
 from picojoule.report.gather import rows
 from picojoule.report.report import Report
 from picojoule.synops.counts import Counts
-from picojoule.synops.monitor import Monitor as CountingMonitor
+from picojoule.synops.monitor import CountingMonitor
 
 _SUMS: tuple[Literal["synops", "macs", "dense", "biases"], ...] = (
     "synops",
@@ -39,20 +39,18 @@ class Monitor(CountingMonitor):  # noqa: D101
             >>> monitor.report().synops_per_sample
             12.0
         """
-        ledger = self._results()
-        counts: dict[str, Counts] = {what: self._counts(what) for what in _SUMS}
+        ledger = self.ledger
+        counts: dict[str, Counts] = {what: self.counts(what) for what in _SUMS}
         synops = self.synops
         return Report(
-            model=type(self._model).__name__,
+            model=type(self.model).__name__,
             rows=rows(ledger, {**counts, "updates": self.neuron_updates}),
             samples=round(synops.steps / synops.time),
             num_timesteps=synops.time,
             biases_per_sample=counts["biases"].per_sample.total.item(),
-            counted_by="sinabs" if self._settings.dense_as_spikes else "strict",
-            weights=self._settings.weights,
-            conventions=conventions(ledger, synops)
-            if self._settings.conventions
-            else Conventions(),
+            counted_by="sinabs" if self.settings.dense_as_spikes else "strict",
+            weights=self.weights,
+            conventions=conventions(ledger, synops) if self.settings.conventions else Conventions(),
             neuron_updates_per_sample=self.neuron_updates.per_sample.total.item(),
             warnings=self.warnings,
         )

@@ -1,31 +1,26 @@
-"""The Monitor: what any model spends, exactly and differentiably, while it runs."""
+"""Counting under the public Monitor: what any model spends, exactly and differentiably, while it runs."""
 
 from __future__ import annotations
 
-import sys
 import warnings
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, ParamSpec, Self, TypeVar
 
-import torch
 from torch import Tensor, nn
 
-from picojoule.layers import HookHandles
 from picojoule.synops.counts import Counts, Detail, Rates
 from picojoule.synops.distributed import Reduce, group_of, summed_over, unwrapped
 from picojoule.synops.formulas import Formula
-from picojoule.synops.watch.checks import MonitorWarning, check_counted, check_names, oddities
+from picojoule.synops.recorder import Recorder
+from picojoule.synops.watch.checks import MonitorWarning, check_names, oddities
 from picojoule.synops.watch.count import Weights
 from picojoule.synops.watch.detail import AXES, Axis
-from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.known import KnownCalls, WitnessMode
 from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origins
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import TIME_AXES, TimeAxis
-from picojoule.synops.watch.uncompiled import Uncompiled
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -33,7 +28,7 @@ _RUN_BY = ("run", "simulate", "generate", "predict", "encode", "step")
 _INPUTS = {"auto": None, "spikes": SIGNED_SPIKES, "dense": DENSE}
 
 
-class Monitor:
+class CountingMonitor:
     """Counts the synaptic operations and firing rates of any `nn.Module` in its forward passes.
 
     One SynOp is one spike that arrives at one existing synapse; a graded spike counts as many. Spikes
@@ -97,7 +92,7 @@ class Monitor:
         >>> import torch
         >>> from torch import nn
         >>> model = nn.Sequential(nn.Linear(3, 4), picojoule.layers.IAF(), nn.Linear(4, 2))
-        >>> with Monitor(model) as monitor:
+        >>> with picojoule.Monitor(model) as monitor:
         ...     _ = model(torch.ones(5, 10, 3))
         >>> monitor.synops["0"], monitor.synops.per_sample["0"]
         (tensor(12.), tensor(120.))
@@ -153,18 +148,14 @@ class Monitor:
             conventions=conventions,
             detail=tuple(detail),
         )
-        self._known = KnownCalls(witness)
-        self._accumulate = accumulate or time_axis == "outer"
-        self._handles = HookHandles()
-        self._attached = False
-        self._uncompiled: Uncompiled | None = None
-        self._running: list[WatchedForward] = []
-        self._in_call = False  # of another function than the model's own
-        self._ledger: Ledger | None = None
+        self._recorder = Recorder(
+            self._model,
+            self._settings,
+            KnownCalls(witness),
+            accumulate=accumulate or time_axis == "outer",
+        )
         self._reduce: Reduce = reduce
-        self._origins: Origins | None = None  # what the passes before have left, where they go on
-        self._warned: set[str] = set()
-        self._summed: Ledger | None = None  # over all processes, until the next forward pass
+        self._summed: tuple[int, Ledger] | None = None  # over all processes, of which change
 
     # ---- watching
 
@@ -174,33 +165,16 @@ class Monitor:
         Raises:
             TypeError: the model itself is a script, which takes no hooks.
         """
-        if isinstance(self._model, torch.jit.ScriptModule):
-            raise TypeError(
-                f"Monitor: the model itself is a script ({type(self._model).__name__}), which takes no hooks. Wrap it, "
-                "model = nn.Sequential(script), and watch and call that."
-            )
-        if not self._attached:
-            pre = _ModelHook(self, "_begin")
-            post = _ModelHook(self, "_end")
-            add_pre, add_post = (
-                self._model.register_forward_pre_hook,
-                self._model.register_forward_hook,
-            )
-            self._handles.add(add_pre(pre, prepend=True, with_kwargs=True))
-            self._handles.add(add_post(post, with_kwargs=True, always_call=True))
-            self._uncompiled = Uncompiled(self._model)
-            self._handles.add(self._uncompiled)
-            self._attached = True
+        self._recorder.attach()
         return self
 
     def detach(self) -> None:
         """Stop to watch; the results stay."""
-        self._handles.remove()
-        self._attached = False
+        self._recorder.detach()
 
     def reset(self) -> None:
         """Forget the results."""
-        self._ledger = self._summed = self._origins = None
+        self._recorder.reset()
 
     def __enter__(self) -> Self:
         return self.attach()
@@ -225,8 +199,9 @@ class Monitor:
             What the function gives.
 
         Example:
-            >>> from torch import Tensor, nn
+            >>> import picojoule
             >>> import torch
+            >>> from torch import Tensor, nn
             >>> class Network(nn.Module):
             ...     def __init__(self) -> None:
             ...         super().__init__()
@@ -234,61 +209,13 @@ class Monitor:
             ...     def run(self, inputs: dict[str, Tensor]) -> Tensor:
             ...         return self.synapses(inputs["X"])
             >>> network = Network()
-            >>> monitor = Monitor(network)
+            >>> monitor = picojoule.Monitor(network)
             >>> _ = monitor.call(network.run, {"X": torch.ones(5, 3)})
             >>> monitor.synops.per_sample["synapses"]
             tensor(12.)
         """
-        was_attached = self._attached
-        self.attach()
-        self._begin(args, kwargs)
-        self._in_call = True
-        try:
-            output = function(*args, **kwargs)
-            self._running[-1].returned()
-        except BaseException:
-            self._in_call = False
-            self._end(args, kwargs, None)
-            raise
-        else:
-            self._in_call = False
-            self._end(args, kwargs, () if output is None else output)
-            return output
-        finally:
-            if not was_attached:
-                self.detach()
-
-    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any = None) -> None:
-        if self._in_call:
-            return
-        if self._uncompiled is not None:
-            self._uncompiled.hold()
-        watched = WatchedForward(self._model, self._settings, self._known, self._origins)
-        self._running.append(watched)
-        watched.start([*args, *kwargs.values()])
-
-    def _end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        if self._in_call or not self._running:
-            return
-        watched = self._running.pop()
-        failed = sys.exc_info()[0] is not None and output is None
-        watched.stop(args, kwargs, output)
-        if failed:
-            return
-        check_counted(watched)
-        self._summed = None
-        ledger = watched.finish()
-        if self._accumulate and self._ledger is not None:
-            self._ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
-        else:
-            self._ledger = ledger
-        self._origins = watched.origins if self._accumulate else None
-        self._warn(ledger.notes)
-
-    def _warn(self, notes: Mapping[str, bool]) -> None:
-        for sentence in [s for s, aloud in notes.items() if aloud and s not in self._warned]:
-            self._warned.add(sentence)
-            warnings.warn(f"Monitor: {sentence}", MonitorWarning, stacklevel=2)
+        result: _Result = self._recorder.call(function, args, kwargs)
+        return result
 
     # ---- results
 
@@ -296,6 +223,11 @@ class Monitor:
     def model(self) -> nn.Module:
         """The module that is watched; of a compiled one, the original."""
         return self._model
+
+    @property
+    def settings(self) -> Settings:
+        """What is counted and how."""
+        return self._settings
 
     @property
     def weights(self) -> Weights:
@@ -311,25 +243,25 @@ class Monitor:
     @property
     def synops(self) -> Counts:
         """SynOps by layer or call, per sample and time step, and their `total`; differentiable."""
-        counts = self._counts("synops")
+        counts = self.counts("synops")
         if self._settings.detail:
-            counts.detail = Detail(self._results().details, self._settings.detail)
+            counts.detail = Detail(self.ledger.details, self._settings.detail)
         return counts
 
     @property
     def macs(self) -> Counts:
         """Products of dense values by layer or call, per sample and time step."""
-        return self._counts("macs")
+        return self.counts("macs")
 
     @property
     def dense(self) -> Counts:
         """Products by layer or call if each value were 1 at each step, per sample and time step."""
-        return self._counts("dense")
+        return self.counts("dense")
 
     @property
     def rates(self) -> Rates:
         """Firing rates of each spiking layer, `*n`, spikes per time step; differentiable."""
-        return Rates(self._results().rates)
+        return Rates(self.ledger.rates)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -337,13 +269,13 @@ class Monitor:
 
         Each was a :class:`picojoule.synops.MonitorWarning`, too, once, unless the options settle it as far as can be.
         """
-        return tuple(self._results().notes)
+        return tuple(self.ledger.notes)
 
     @property
     def neuron_updates(self) -> Counts:
         """Neurons that were updated, by layer with dynamics, per sample and time step."""
         synops = self.synops
-        return Counts(self._results().updates, synops.steps, synops.time)
+        return Counts(self.ledger.updates, synops.steps, synops.time)
 
     def check(self) -> list[str]:
         """Warn of dead or saturated layers, dense inputs that dominate, and a forgotten reset.
@@ -351,7 +283,7 @@ class Monitor:
         Each is a :class:`picojoule.synops.MonitorWarning`; the sentences are returned too. Waits for the
         device, so it is not for every step.
         """
-        ledger = self._results()
+        ledger = self.ledger
         if self._settings.time_axis == "outer":  # there the state is meant to stay
             ledger = replace(ledger, carried={})
         found = list(oddities(ledger, self.macs.total.item(), self.synops.total.item()))
@@ -359,8 +291,9 @@ class Monitor:
             warnings.warn(f"Monitor: {sentence}", MonitorWarning, stacklevel=2)
         return found
 
-    def _counts(self, what: Literal["synops", "macs", "dense", "biases"]) -> Counts:
-        ledger = self._results()
+    def counts(self, what: Literal["synops", "macs", "dense", "biases"]) -> Counts:
+        """One of the sums that are kept of each layer or call, per sample and time step."""
+        ledger = self.ledger
         totals = {name: getattr(line, what) for name, line in ledger.lines.items()}
         steps = sum(p.samples * p.time for p in ledger.passes)
         if self._settings.time_axis == "outer":
@@ -369,40 +302,25 @@ class Monitor:
         known = isinstance(samples, Tensor) or samples  # whether a tensor is 0 need not be asked
         return Counts(totals, steps, steps / samples if known else 1.0, tuple(ledger.notes))
 
-    def _results(self) -> Ledger:
-        if self._ledger is None:
+    @property
+    def ledger(self) -> Ledger:
+        """What was spent, by layer or call, in plain numbers over all samples and time steps.
+
+        Raises:
+            RuntimeError: no forward pass was watched yet.
+        """
+        own, changes = self._recorder.ledger, self._recorder.changes
+        if own is None:
             raise RuntimeError(
                 "Monitor: no forward pass was watched yet. Call the model inside the with block, or "
                 f"after attach(); call the module itself, not its forward(){_other_methods(self._model)}."
             )
         group = group_of(self._reduce)
         if group is None:
-            return self._ledger
-        if self._summed is None:
-            self._summed = summed_over(group, self._ledger)
-        return self._summed
-
-
-class _ModelHook:
-    """A hook that lives as long as its Monitor; in copies and pickles of the model it does nothing."""
-
-    def __init__(self, monitor: Monitor | None, method: str) -> None:
-        self._monitor: Callable[[], Monitor | None] = (
-            _nobody if monitor is None else weakref.ref(monitor)
-        )
-        self._method = method
-
-    def __call__(self, _: nn.Module, *call: Any) -> None:
-        monitor = self._monitor()
-        if monitor is not None:
-            getattr(monitor, self._method)(*call)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _ModelHook, (None, self._method)
-
-
-def _nobody() -> None:
-    return None
+            return own
+        if self._summed is None or self._summed[0] != changes:
+            self._summed = changes, summed_over(group, own)
+        return self._summed[1]
 
 
 def _other_methods(model: nn.Module) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from picojoule.budget import Budget
 from picojoule.energy import energy_j
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.config_error import ConfigError
 
 Scope = Literal["layer", "group", "model", "sample"]
@@ -142,7 +142,7 @@ class TrainConfig:
         nothing: dict[str, Any] = dict.fromkeys(_BOUNDS)
         return replace(self, **nothing)
 
-    def budget(self, monitor: Monitor) -> Budget | None:
+    def budget(self, monitor: CountingMonitor) -> Budget | None:
         """The budget that was asked for, on what the monitor sees; None without any."""
         if not self.has_budget:
             return None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers import reset_states
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.batches import loaded, share_of
 from picojoule.training.classifier import check_labels, hits
 from picojoule.training.history import Progress
@@ -43,7 +43,7 @@ def measure(
     progress.start(what, len(mine), 0)
     right = torch.zeros((), dtype=torch.int64, device=fabric.device)
     trainer.monitor.detach()
-    with evaluating(trainer.model), Monitor(trainer.model, accumulate=True) as monitor:
+    with evaluating(trainer.model), CountingMonitor(trainer.model, accumulate=True) as monitor:
         for frames, labels in loaded(dataset, mine, config.workers):
             frames, labels = fabric.to_device((frames, labels))
             answers = trainer.classify(frames)

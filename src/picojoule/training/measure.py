@@ -10,7 +10,7 @@ from torch import Tensor
 
 from picojoule.budget import Violation
 from picojoule.synops import silent_share
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Measurement:
 
 
 def measurement(
-    monitor: Monitor,
+    monitor: CountingMonitor,
     accuracy: float,
     trainable: tuple[str, ...],
     broken: Iterable[Violation] = (),

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from picojoule.budget import BudgetWarning
 from picojoule.layers import HookHandles, check_finite
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.batches import Step, loaded, steps_of_epoch
 from picojoule.training.checkpoint import learned_tensors
 from picojoule.training.classifier import Classifier, check_labels, fits
@@ -50,7 +50,7 @@ class Trainer:
         self.handles = HookHandles()
         if config.check_finite:
             self.handles.add(check_finite(model))
-        self.monitor = Monitor(model).attach()
+        self.monitor = CountingMonitor(model).attach()
         self.budget = config.budget(self.monitor)
         self.trainable: tuple[str, ...] = ()
         self.remarks: list[str] = []

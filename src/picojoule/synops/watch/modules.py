@@ -230,7 +230,12 @@ def shows_no_functions(module: nn.Module) -> bool:
     """Whether it runs as a script, or would run otherwise if somebody looked at its functions."""
     if isinstance(module, torch.jit.ScriptModule):
         return True
-    if not isinstance(module, _FUSED_FOR_INFERENCE) or module.training:
+    if not isinstance(module, _FUSED_FOR_INFERENCE):
+        return False
+    # an encoder asks its first layer, whatever mode it is in itself
+    encoder = isinstance(module, nn.TransformerEncoder) and len(module.layers) > 0
+    asked = module.layers[0] if encoder else module
+    if asked.training:
         return False
     return not (torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters()))
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from picojoule import energy
-from picojoule.synops.monitor import Monitor
+from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.classifier import Classifier
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
@@ -94,6 +94,6 @@ def _given(config: TrainConfig) -> tuple[float, float]:
     with torch.random.fork_rng():
         model = build_model(config.model, data.shape, data.num_classes, 1)
     frames = torch.as_tensor(data.test[0][0])[None]
-    with Monitor(model.eval()) as monitor:
+    with CountingMonitor(model.eval()) as monitor:
         Classifier(model, model)(frames)
     return float(monitor.macs.per_sample.total), float(monitor.neuron_updates.per_sample.total)

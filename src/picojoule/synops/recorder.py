@@ -1,0 +1,155 @@
+"""Watches the forward passes of a model, and keeps what they spent."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from picojoule.layers import HookHandles
+from picojoule.synops.watch.checks import MonitorWarning, check_counted
+from picojoule.synops.watch.forward import WatchedForward
+from picojoule.synops.watch.known import KnownCalls
+from picojoule.synops.watch.ledger import Ledger
+from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.settings import Settings
+from picojoule.synops.watch.uncompiled import Uncompiled
+
+
+class Recorder:
+    """Watches a model while it is attached; `ledger` is what the last pass spent, or all since `reset`.
+
+    Args:
+        model: the module that is watched.
+        settings: what to count and how.
+        known: which calls have been looked into below PyTorch's functions.
+        accumulate: add up passes until `reset`, instead of keeping the last.
+    """
+
+    def __init__(
+        self, model: nn.Module, settings: Settings, known: KnownCalls, accumulate: bool
+    ) -> None:
+        self._model, self._settings, self._known = model, settings, known
+        self._accumulate = accumulate
+        self._handles = HookHandles()
+        self._uncompiled: Uncompiled | None = None
+        self._running: list[WatchedForward] = []
+        self._in_call = False  # of another function than the model's own
+        self._origins: Origins | None = None  # what the passes before have left, where they go on
+        self._warned: set[str] = set()
+        self.attached = False
+        self.ledger: Ledger | None = None
+        self.changes = 0  # of the ledger
+
+    def attach(self) -> None:
+        """Start to watch.
+
+        Raises:
+            TypeError: the model itself is a script, which takes no hooks.
+        """
+        if isinstance(self._model, torch.jit.ScriptModule):
+            raise TypeError(
+                f"Monitor: the model itself is a script ({type(self._model).__name__}), which takes no hooks. Wrap it, "
+                "model = nn.Sequential(script), and watch and call that."
+            )
+        if self.attached:
+            return
+        pre, post = _ModelHook(self, "begin"), _ModelHook(self, "end")
+        model, add = self._model, self._handles.add
+        add(model.register_forward_pre_hook(pre, prepend=True, with_kwargs=True))
+        add(model.register_forward_hook(post, with_kwargs=True, always_call=True))
+        self._uncompiled = Uncompiled(model)
+        add(self._uncompiled)
+        self.attached = True
+
+    def detach(self) -> None:
+        """Stop to watch; the results stay."""
+        self._handles.remove()
+        self.attached = False
+
+    def reset(self) -> None:
+        """Forget the results."""
+        self.ledger = self._origins = None
+        self.changes += 1
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
+        """Watch a call that is not the model's own `forward` as one forward pass."""
+        was_attached = self.attached
+        self.attach()
+        self.begin(args, kwargs)
+        self._in_call = True
+        try:
+            output = function(*args, **kwargs)
+            self._running[-1].returned()
+        except BaseException:
+            self._in_call = False
+            self.end(args, kwargs, None)
+            raise
+        else:
+            self._in_call = False
+            self.end(args, kwargs, () if output is None else output)
+            return output
+        finally:
+            if not was_attached:
+                self.detach()
+
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The model is called."""
+        if self._in_call:
+            return
+        if self._uncompiled is not None:
+            self._uncompiled.hold()
+        watched = WatchedForward(self._model, self._settings, self._known, self._origins)
+        self._running.append(watched)
+        watched.start([*args, *kwargs.values()])
+
+    def end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """The model returns, or fails, with no output."""
+        if self._in_call or not self._running:
+            return
+        watched = self._running.pop()
+        failed = sys.exc_info()[0] is not None and output is None
+        watched.stop(args, kwargs, output)
+        if failed:
+            return
+        check_counted(watched)
+        ledger = watched.finish()
+        if self._accumulate and self.ledger is not None:
+            self.ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
+        else:
+            self.ledger = ledger
+        self.changes += 1
+        self._origins = watched.origins if self._accumulate else None
+        self._warn(ledger.notes)
+
+    def _warn(self, notes: Mapping[str, bool]) -> None:
+        for sentence in [s for s, aloud in notes.items() if aloud and s not in self._warned]:
+            self._warned.add(sentence)
+            warnings.warn(f"Monitor: {sentence}", MonitorWarning, stacklevel=2)
+
+
+class _ModelHook:
+    """A hook that lives as long as its Recorder; in copies and pickles of the model it does nothing."""
+
+    def __init__(self, recorder: Recorder | None, method: str) -> None:
+        self._recorder: Callable[[], Recorder | None] = (
+            _nobody if recorder is None else weakref.ref(recorder)
+        )
+        self._method = method
+
+    def __call__(self, _: nn.Module, *call: Any) -> None:
+        recorder = self._recorder()
+        if recorder is not None:
+            getattr(recorder, self._method)(*call)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _ModelHook, (None, self._method)
+
+
+def _nobody() -> None:
+    return None
