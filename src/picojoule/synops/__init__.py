@@ -11,10 +11,15 @@ Counting semantics:
 - Products of dense values are no SynOps: the Monitor reports them apart, as MACs. The hooks, and the
   Monitor with `convention="sinabs"`, count dense values by magnitude, images included.
 - Spikes that meet spikes (queries and keys of spiking attention) count once for each pair that meets.
-- A layer that has weights but no formula is an error, never a zero.
+- A product element by element with weights is one synapse an element (one-to-one connections); with data it is
+  a gate or a reset and counts nothing, unless each operand is spread over the other (an outer product), where
+  pairs meet. Dense values times a vector of weights are scaled, as by a normalisation.
+- An absent element of a sparse tensor is no synapse.
+- A layer that has weights but no formula is an error, never a zero; so is an operator that multiplies in a way
+  that is not known. What scripts, exports and operators hide from PyTorch's functions is seen below them.
 """
 
-from picojoule.synops.counts import Counts, Detail, Rates
+from picojoule.synops.counts import Counts, Detail, RateDetail, Rates
 from picojoule.synops.fan_out import CONVOLUTIONS, conv_fan_out
 from picojoule.synops.formulas import Synapses, contraction, fixed
 from picojoule.synops.per_timestep import (
@@ -36,6 +41,7 @@ __all__ = [
     "Counts",
     "Detail",
     "MonitorWarning",
+    "RateDetail",
     "Rates",
     "Synapses",
     "contraction",

@@ -136,6 +136,42 @@ class Detail(Mapping[str, Tensor]):
         return len(self._synops)
 
 
+class RateDetail(Mapping[str, Tensor]):
+    """Firing rates by spiking layer, with those axes of sample and step that were asked for: the mean over neurons.
+
+    The mean over these axes is the layer's in `Rates.mean`. Under `torch.distributed` the samples are those
+    of this process. Differentiable.
+
+    Args:
+        spikes: spikes a neuron, `b t`, by layer; None where samples and time could not be told apart.
+        axes: what to keep of "sample" and "step".
+
+    Example:
+        >>> detail = RateDetail({"lif": torch.tensor([[0.0, 0.5], [1.0, 0.5]])}, ["step"])
+        >>> detail["lif"]
+        tensor([0.5000, 0.5000])
+    """
+
+    def __init__(self, spikes: Mapping[str, Tensor | None], axes: Sequence[str]) -> None:
+        self._spikes = dict(spikes)
+        self._away = [axis for axis, name in enumerate(("sample", "step")) if name not in axes]
+
+    def __getitem__(self, name: str) -> Tensor:
+        spikes = self._spikes[name]
+        if spikes is None:
+            raise ValueError(
+                f"Monitor: no detail for {name!r}: its output has no axes of all samples and time steps. "
+                "rates[name] is its rate over all of them."
+            )
+        return (spikes.mean(self._away) if self._away else spikes).to(torch.float32)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spikes)
+
+    def __len__(self) -> int:
+        return len(self._spikes)
+
+
 class Rates(Mapping[str, Tensor]):
     """Firing rates by spiking layer, `*n`, spikes per neuron and time step; differentiable.
 
@@ -145,8 +181,18 @@ class Rates(Mapping[str, Tensor]):
         (tensor([0.5000, 0.0000]), {'lif': tensor(0.2500)}, {'lif': tensor(0.5000)})
     """
 
-    def __init__(self, rates: Mapping[str, Rate]) -> None:
-        self._rates = dict(rates)
+    def __init__(self, rates: Mapping[str, Rate], detail: RateDetail | None = None) -> None:
+        self._rates, self._detail = dict(rates), detail
+
+    @property
+    def detail(self) -> RateDetail:
+        """The same by sample and time step, of a Monitor that was asked for it."""
+        if self._detail is None:
+            raise RuntimeError(
+                "Monitor: no detail was kept. Pass detail=('sample', 'step'), or one of these, and read "
+                "monitor.rates.detail."
+            )
+        return self._detail
 
     def __getitem__(self, name: str) -> Tensor:
         return self._rates[name].per_step

@@ -94,7 +94,7 @@ class _Summed(dict[str, Any]):
         return replace(local, **self, passes=passes)
 
 
-_OWN = ("passes", "details", "notes")
+_OWN = ("passes", "details", "rate_details", "notes")
 
 
 def _number_of_steps(ledger: Ledger) -> float:

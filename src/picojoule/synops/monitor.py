@@ -9,7 +9,7 @@ from typing import Any, Literal, ParamSpec, Self, TypeVar
 
 from torch import Tensor, nn
 
-from picojoule.synops.counts import Counts, Detail, Rates
+from picojoule.synops.counts import Counts, Detail, RateDetail, Rates
 from picojoule.synops.distributed import Reduce, group_of, summed_over, unwrapped
 from picojoule.synops.formulas import Formula
 from picojoule.synops.recorder import Recorder
@@ -62,7 +62,8 @@ class CountingMonitor:
             and `report().explain()`; it takes more passes over the data.
         accumulate: add up forward passes until `reset`, instead of keeping the last.
         detail: keep SynOps by these axes, too: "sample", "step", "channel" (of the input; features of
-            a linear layer), as `synops.detail[name]`. It takes several passes over the data.
+            a linear layer), as `synops.detail[name]`, and firing rates by "sample" and "step", as
+            `rates.detail[name]`. It takes several passes over the data.
         reduce: the processes that results are of, once `torch.distributed` is initialised: "auto" is
             all of them, None this one, or give a process group. See "Many processes".
         witness: look below PyTorch's functions, too, where scripts, exports, quantised layers and functions
@@ -261,7 +262,10 @@ class CountingMonitor:
     @property
     def rates(self) -> Rates:
         """Firing rates of each spiking layer, `*n`, spikes per time step; differentiable."""
-        return Rates(self.ledger.rates)
+        axes = self._settings.detail
+        kept = {"sample", "step"} & {*axes}
+        detail = RateDetail(self.ledger.rate_details, axes) if kept else None
+        return Rates(self.ledger.rates, detail)
 
     @property
     def warnings(self) -> tuple[str, ...]:

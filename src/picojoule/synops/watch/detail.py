@@ -113,6 +113,28 @@ class Details:
         return torch.where(origin.whole, amounts, torch.ones_like(amounts)), origin.whole
 
 
+class RateDetails:
+    """Gathers what spiking layers gave in one forward pass, by samples and time."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[_Part | None]] = {}
+
+    def add(self, name: str, spikes: Magnitudes, shape: torch.Size, lead: tuple[int, ...]) -> None:
+        """Enter the output of a layer, whose axes `lead` are samples and time."""
+        neurons = tuple(axis for axis in range(len(shape)) if axis not in lead)
+        sums = spikes.over(neurons)
+        count = math.prod(shape[axis] for axis in neurons)
+        part = _Part(tuple(shape[axis] for axis in lead), sums / max(count, 1))
+        self._parts.setdefault(name, []).append(part)
+
+    def result(self, steps: Steps, time_first: bool) -> dict[str, Tensor | None]:
+        """By layer, spikes a neuron, `b t`; None where samples and time steps cannot be told apart."""
+        return {
+            name: _joined(parts, steps, time_first, channels=False)
+            for name, parts in self._parts.items()
+        }
+
+
 def _joined(
     parts: list[_Part | None], steps: Steps, time_first: bool, channels: bool
 ) -> Tensor | None:

@@ -17,6 +17,7 @@ from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.synops.watch.call import tensors
+from picojoule.synops.watch.detail import RateDetails
 from picojoule.synops.watch.doubts import doubts
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
@@ -61,7 +62,8 @@ class WatchedForward:
         self.steps = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
         self.stack = ModuleStack(root, settings)
         self.origins = Origins(constants, settings.inputs, before, parameters)
-        self.neurons = Neurons(settings.learned, self.origins, self.ledger, self.steps)
+        self._fired = RateDetails() if {"sample", "step"} & {*settings.detail} else None
+        self.neurons = Neurons(settings.learned, self.origins, self.ledger, self.steps, self._fired)
         self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
         self._known = known
@@ -138,6 +140,8 @@ class WatchedForward:
         self.settings.learned.complete = True
         if self.tally.details is not None:
             self.ledger.details = self.tally.details.result(steps, self.steps.time_first)
+        if self._fired is not None:
+            self.ledger.rate_details = self._fired.result(steps, self.steps.time_first)
         return self.ledger
 
     # ---- hooks on all modules

@@ -60,7 +60,7 @@ class Ledger:
 
     `updates` are the neuron updates of each layer with dynamics, `kinds` their types, `order` the
     names as they were first called. `details` are SynOps `b t` or `b t c`, None where that could not be
-    told. `carried` tells of each neuron layer whether it began with a state other than zero. `notes` are
+    told, and `rate_details` spikes a neuron, `b t`. `carried` tells of each neuron layer whether it began with a state other than zero. `notes` are
     sentences on what could not be known, and whether to warn of it.
     """
 
@@ -72,6 +72,7 @@ class Ledger:
     order: dict[str, None] = field(default_factory=dict)
     passes: list[Steps] = field(default_factory=list)
     details: dict[str, Tensor | None] = field(default_factory=dict)
+    rate_details: dict[str, Tensor | None] = field(default_factory=dict)
     notes: dict[str, bool] = field(default_factory=dict)
 
     def line(self, name: str) -> Line:
@@ -107,12 +108,17 @@ class Ledger:
         self.carried |= other.carried
         self.passes += other.passes
         self.notes |= other.notes
-        for name, more in other.details.items():
-            before = self.details.get(name)
-            if name not in self.details:
-                self.details[name] = more
-            elif before is not None:
-                self.details[name] = _appended(before, more, int(next_step))
+        _append(self.details, other.details, int(next_step))
+        _append(self.rate_details, other.rate_details, int(next_step))
+
+
+def _append(details: dict[str, Tensor | None], others: dict[str, Tensor | None], axis: int) -> None:
+    for name, more in others.items():
+        before = details.get(name)
+        if name not in details:
+            details[name] = more
+        elif before is not None:
+            details[name] = _appended(before, more, axis)
 
 
 def _appended(before: Tensor, more: Tensor | None, axis: int) -> Tensor | None:

@@ -232,9 +232,9 @@ def shows_no_functions(module: nn.Module) -> bool:
         return True
     if not isinstance(module, _FUSED_FOR_INFERENCE):
         return False
-    # an encoder asks its first layer, whatever mode it is in itself
-    encoder = isinstance(module, nn.TransformerEncoder) and len(module.layers) > 0
-    asked = module.layers[0] if encoder else module
+    asked: nn.Module = module
+    if isinstance(module, nn.TransformerEncoder) and len(module.layers):
+        asked = module.layers[0]  # an encoder asks its first layer, whatever mode it is in itself
     if asked.training:
         return False
     return not (torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters()))

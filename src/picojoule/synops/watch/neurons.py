@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from picojoule.synops.magnitudes import known_sums
 from picojoule.synops.watch.call import tensors
+from picojoule.synops.watch.detail import RateDetails
 from picojoule.synops.watch.judged import can_be_read, each_its_own, judged, spike_value
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
@@ -38,11 +39,18 @@ class Neurons:
         origins: where to note what they make.
         ledger: where to note how often they were updated and fired.
         steps: where to note what they were given.
+        details: where to note when they fired, if that was asked for.
     """
 
     def __init__(
-        self, learned: Learned, origins: Origins, ledger: Ledger, steps: StepCount
+        self,
+        learned: Learned,
+        origins: Origins,
+        ledger: Ledger,
+        steps: StepCount,
+        details: RateDetails | None = None,
     ) -> None:
+        self._details = details
         self._learned, self._origins, self._ledger, self._steps = learned, origins, ledger, steps
         self.search = None if learned.complete else NeuronSearch(origins)
         origins.unexplained = None if learned.complete else []
@@ -140,7 +148,10 @@ class Neurons:
         if known is not None and known.shape == spikes.shape[len(lead) :]:
             self._origins.put_sums(spikes, len(lead), known_sums(spikes, known))
         if not self._learned.potentials.get(module, False):
-            sums = self._origins.magnitudes(spikes).over(lead)
+            fired = self._origins.magnitudes(spikes)
+            if self._details is not None:
+                self._details.add(name, fired, spikes.shape, lead)
+            sums = fired.over(lead)
             self._ledger.add_rate(name, sums, math.prod(spikes.shape[axis] for axis in lead))
 
     def _origin(self, name: str, module: nn.Module, kind: Spiking, spikes: Tensor) -> Origin:
