@@ -1,5 +1,6 @@
 """`picojoule count` as a user types it."""
 
+import errno
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 import picojoule
 from picojoule.cli.app import app
+from picojoule.training import save_checkpoint
 
 NETWORKS = """
 import torch
@@ -118,6 +120,40 @@ def test_formats_by_name_and_by_ending(form: str, ending: str, begin: str) -> No
     assert Path(f"report{ending}").read_text() == printed
 
 
+def test_an_output_that_cannot_be_written_leaves_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted("--output", "report.md")
+    before = Path("report.md").read_bytes()
+    names = set(Path().iterdir())
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    told = refused("./networks.py:model", "--input", "5,3", "--output", "report.md")
+    assert "No space left on device. The previous one is kept." in told
+    assert Path("report.md").read_bytes() == before
+    assert set(Path().iterdir()) == names
+
+
+def test_an_output_that_is_a_link_is_written_through() -> None:
+    Path("mine.md").touch()
+    Path("link.md").symlink_to("mine.md")
+    counted("--output", "link.md")
+    assert Path("link.md").is_symlink()
+    assert Path("mine.md").read_text().startswith("**Sequential")
+
+
+def test_an_output_that_is_a_pipe_is_written_into() -> None:
+    os.mkfifo("pipe.md")
+    reader = os.open("pipe.md", os.O_RDONLY | os.O_NONBLOCK)
+    counted("--output", "pipe.md")
+    assert os.read(reader, 11) == b"**Sequentia"
+    os.close(reader)
+    assert Path("pipe.md").is_fifo()
+
+
 def test_explain_follows_the_table() -> None:
     assert "spikingjelly (SpikingJelly 2.0.0" in counted("--explain")
 
@@ -159,11 +195,9 @@ def test_weights_come_from_a_checkpoint(ending: str, nested: bool) -> None:
     if ending == ".pt":
         torch.save({"state_dict": pruned, "epoch": 3} if nested else pruned, "weights.pt")
     elif nested:
-        save(
-            {f"model.{name}": x for name, x in pruned.items()}
-            | {"optimizer.0.step": torch.ones(1)},
-            "weights.safetensors",
-        )
+        model = nn.Linear(3, 4)
+        model.load_state_dict(pruned)
+        save_checkpoint("weights.safetensors", model, progress={"average": torch.ones(1)})
     else:
         save(pruned, "weights.safetensors")
     arguments = ("--checkpoint", f"weights{ending}", "--weights", "nonzero", "--format", "json")

@@ -83,6 +83,8 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "an unknown field": (add("nodes/fc", gain=2.0), "'fc' .* has a field 'gain'"),
     "NaN": (put("nodes/fc/weight", np.full((4, 3), np.nan)), "'fc' .* has nan in 'weight'"),
     "infinite": (put("nodes/lif/v_threshold", np.full(4, np.inf)), "has inf in 'v_threshold'"),
+    "a size that is infinite": (put("nodes/input/shape", np.array([np.inf])), "'input' .* 'shape' of float64"),
+    "a size that is NaN": (put("nodes/input/shape", np.array([np.nan])), "'input' .* 'shape' of float64"),
     "too large for float32": (put("nodes/fc/bias", np.full(4, 1e300)), "has 1e.300 in 'bias'"),
     "a negative time constant": (put("nodes/out/tau", np.full(4, -1.0)), "has -1 in 'tau'"),
     "a time constant below the step": (put("nodes/out/tau", np.full(4, 1e-5)), "time constant"),

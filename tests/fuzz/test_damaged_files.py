@@ -24,17 +24,6 @@ ROOT = Path(__file__).parents[2]
 EACH_FAST, EACH_SLOW = 20, 667  # of 15 readers: 300, and 10,005
 _FIRST_SLOW = 1_000_000
 
-# not yet mended: each fails where it is listed, and only there (xfail_strict)
-KNOWN_FAST = {
-    "NIR": "what nir and h5py raise of a damaged file comes out as it is",
-    "sweep.json": "bytes that are no UTF-8, and JSON that is no dict",
-}
-KNOWN_SLOW = {
-    "YAML of train": "integers beyond a float; `!!int x`",
-    "checkpoint": "an optimiser state without its step",
-    "weights": "what torch.load raises of a damaged file comes out as it is",
-}
-
 
 class Worker:
     """The process that reads; a new one takes over when it dies."""
@@ -107,25 +96,15 @@ def faults(worker: Worker, reader: str, seeds: range) -> dict[int, str]:
     return {seed: answer for seed, answer in answers.items() if answer not in ("read", "refused")}
 
 
-def each(faulty: dict[str, str]) -> pytest.MarkDecorator:
-    """Every reader; of those listed, with the reason, a fault is expected."""
-    return pytest.mark.parametrize(
-        "reader",
-        [
-            pytest.param(name, marks=pytest.mark.xfail(reason=faulty[name]))
-            if name in faulty
-            else name
-            for name in (reader.name for reader in READERS)
-        ],
-    )
+each = pytest.mark.parametrize("reader", [reader.name for reader in READERS])
 
 
-@each(KNOWN_FAST)
+@each
 def test_a_damaged_file_is_read_or_refused_as_documented(worker: Worker, reader: str) -> None:
     assert faults(worker, reader, range(EACH_FAST)) == {}
 
 
 @pytest.mark.slow
-@each(KNOWN_FAST | KNOWN_SLOW)
+@each
 def test_thousands_of_damaged_files(worker: Worker, reader: str) -> None:
     assert faults(worker, reader, range(_FIRST_SLOW, _FIRST_SLOW + EACH_SLOW)) == {}

@@ -95,6 +95,24 @@ def test_the_file_beside_is_looked_for_in_the_folder_alone(tmp_path: Path) -> No
         load_checkpoint(tmp_path / "c", small_model())
 
 
+DAMAGED_HEADERS = {
+    "no JSON": "{",
+    "no names": "[]",
+    "a number of too many digits": f'{{"training": null, "progress": {{"epochs": {"9" * 5000}}}}}',
+    "too deep": "[" * 100_000,
+    "no progress": '{"training": null}',
+    "progress without names": '{"training": null, "progress": [1]}',
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED_HEADERS)
+def test_a_damaged_header_is_named(tmp_path: Path, kind: str) -> None:
+    weights = dict(small_model().state_dict())
+    (tmp_path / "c").write_bytes(save(weights, metadata={"picojoule": DAMAGED_HEADERS[kind]}))
+    with pytest.raises(ValueError, match="c: not a checkpoint of picojoule, or damaged"):
+        load_checkpoint(tmp_path / "c", small_model())
+
+
 class KilledError(BaseException):
     """Nothing is caught, and nothing is done any more."""
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 import picojoule
-from picojoule.training import Run, TrainConfig, lenet, train
+from picojoule.training import Run, TrainConfig, lenet, save_checkpoint, train
 from picojoule.training.run_data import load_run_data
 from tests.training import networks
 from tests.training.commands import NETWORKS
@@ -29,6 +29,11 @@ TINY = TrainConfig(
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     folder = tmp_path_factory.mktemp("loading") / "run"
     return folder, train(TINY, folder, Silence(), compare=False)
+
+
+def copied(run: Path, folder: Path) -> None:
+    for path in run.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
 
 
 def test_the_network_answers_as_it_did_at_the_end(run: tuple[Path, Run]) -> None:
@@ -120,10 +125,38 @@ def test_what_is_no_run_is_said(tmp_path: Path) -> None:
 def test_a_model_that_is_not_found_any_more_can_be_given(
     run: tuple[Path, Run], tmp_path: Path
 ) -> None:
-    for path in run[0].iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    copied(run[0], tmp_path)
     text = (tmp_path / "config.yaml").read_text().replace(str(NETWORKS), "gone.py")
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ValueError, match=r"no file gone\.py.*load\(folder, model=\.\.\.\)"):
         picojoule.load(tmp_path)
     picojoule.load(tmp_path, model=networks.model())
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff{}", b"3.5", b"[" * 100_000])
+def test_damaged_figures_are_named(run: tuple[Path, Run], tmp_path: Path, content: bytes) -> None:
+    copied(run[0], tmp_path)
+    (tmp_path / "report.json").write_bytes(content)
+    mine = networks.model()
+    before = mine[0].weight.clone()
+    with pytest.raises(ValueError, match=r"report\.json is damaged \(.*Without it the run loads"):
+        picojoule.load(tmp_path, mine)
+    assert torch.equal(mine[0].weight, before)
+
+
+@pytest.mark.parametrize(
+    ("progress", "message"),
+    [
+        ({}, "budget is missing"),
+        ({"budget": [1]}, "budget is a list"),
+        ({"notes": 1}, "notes is unknown"),
+    ],
+)
+def test_a_checkpoint_that_is_no_runs_is_named(
+    run: tuple[Path, Run], tmp_path: Path, progress: dict[str, object], message: str
+) -> None:
+    copied(run[0], tmp_path)
+    save_checkpoint(tmp_path / "checkpoint.safetensors", networks.model(), progress=progress)
+    for goes_on in (picojoule.load, lambda folder: train(TINY, folder, Silence(), resume=True)):
+        with pytest.raises(ValueError, match=rf"checkpoint\.safetensors is a .*{message}"):
+            goes_on(tmp_path)

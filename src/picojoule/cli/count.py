@@ -13,6 +13,7 @@ import typer
 from torch import Tensor
 
 from picojoule import energy
+from picojoule.atomic_write import write_atomically
 from picojoule.cli.counted_run import build, default_input, run
 from picojoule.cli.failure import explained
 from picojoule.cli.model_input import model_input
@@ -173,7 +174,7 @@ def count(
         if output is None:
             typer.echo(written, nl=False)
         else:
-            output.write_text(written, encoding="utf-8")
+            _write(output, written.encode())
             typer.echo(f"Written to {output}.", err=True)
         if explain and chosen != Format.json:
             typer.echo(f"\n{report.explain()}", err=output is None and chosen != Format.table)
@@ -209,6 +210,14 @@ def _check_writable(output: Path) -> None:
         raise FileNotFoundError(
             f"--output is {str(output)!r}, but there is no folder {output.parent}."
         )
+
+
+def _write(output: Path, content: bytes) -> None:
+    """Atomically; but a link, a device or a pipe, such as /dev/stdout, is written into and not replaced."""
+    if output.is_symlink() or (output.exists() and not output.is_file()):
+        output.write_bytes(content)
+    else:
+        write_atomically(output, content)
 
 
 def _written(

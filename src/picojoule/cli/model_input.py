@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from picojoule.data.npy import read_npy
+from picojoule.training.pickled import read_pickled
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,7 @@ def _read_npy(file: Path) -> tuple[list[Tensor], str]:
 
 def _read_pt(file: Path) -> tuple[Any, str]:
     """A tensor, a list of the arguments, or a dict of them by name; no pickle that could run code."""
-    try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged pickle raises nearly anything
-        raise ValueError(
-            f"{file} holds more than tensors, or is damaged, and is not loaded: a pickle can run code."
-        ) from error
+    content = read_pickled(file, "Save a tensor, a list of tensors, or a dict of them by name.")
     if isinstance(content, Tensor):
         content = [content]
     if isinstance(content, tuple):

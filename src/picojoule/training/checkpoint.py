@@ -95,12 +95,22 @@ def check_same_model(path: Path, saved: Mapping[str, Tensor], own: Mapping[str, 
     """Raise ValueError if a file's weights are not those of a model."""
     faults = [f"{name} is only in the checkpoint" for name in saved.keys() - own.keys()]
     faults += [f"{name} is only in the model" for name in own.keys() - saved.keys()]
-    faults += [
-        f"{name} has shape {tuple(saved[name].shape)} there and {tuple(own[name].shape)} here"
-        for name in saved.keys() & own.keys()
-        if saved[name].shape != own[name].shape
-    ]
+    pairs = ((name, saved[name], own[name]) for name in saved.keys() & own.keys())
+    faults += [f"{name} {fault}" for name, there, here in pairs if (fault := _fault(there, here))]
     if faults:
         raise ValueError(
             f"{path}: the checkpoint is of another model; nothing was loaded. {'; '.join(sorted(faults)[:5])}."
         )
+
+
+def _fault(there: Tensor, here: Tensor) -> str | None:
+    """Why a saved tensor cannot be taken over: `copy_` would refuse it, or drop its imaginary part."""
+    if there.is_meta and not here.is_meta:
+        return "has no values there"
+    if there.is_nested or there.is_quantized or there.layout != here.layout:
+        return f"is no plain tensor there ({there.dtype}, {there.layout})"
+    if there.is_complex() and not here.is_complex():
+        return f"is {there.dtype} there and {here.dtype} here"
+    if there.shape != here.shape:
+        return f"has shape {tuple(there.shape)} there and {tuple(here.shape)} here"
+    return None

@@ -73,15 +73,13 @@ def read_checkpoint(path: Path) -> Saved:
         content, beside = _contents(path)
         training: dict[str, Tensor] = load(beside) if beside is not None else {}
         progress = unpacked(_header(content)["progress"], training)
+        if not isinstance(progress, dict):
+            raise TypeError(
+                f"its progress is a {type(progress).__name__}, expected names with values"
+            )
         optimizer = {n: x for n, x in training.items() if not n.startswith(f"{_PROGRESS}.")}
         return Saved(load(content), optimizer, progress)
-    except (
-        SafetensorError,
-        KeyError,
-        TypeError,
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-    ) as error:
+    except (SafetensorError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: not a checkpoint of picojoule, or damaged ({error}).") from error
 
 
@@ -130,4 +128,7 @@ def _checked(beside: Path) -> bytes:
 
 def _header(content: bytes) -> Any:
     size = int.from_bytes(content[:8], "little")
-    return json.loads(json.loads(content[8 : 8 + size])["__metadata__"][_HEADER])
+    try:
+        return json.loads(json.loads(content[8 : 8 + size])["__metadata__"][_HEADER])
+    except ValueError as error:  # no JSON, no UTF-8, or a number of too many digits
+        raise TypeError(f"its header is no JSON: {error}") from error

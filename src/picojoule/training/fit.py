@@ -13,7 +13,7 @@ from picojoule.budget import BudgetWarning
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.config import TrainConfig
 from picojoule.training.evaluation import measure
-from picojoule.training.history import Fit, History, Progress
+from picojoule.training.history import Fit, History, Progress, check_is_of_a_run
 from picojoule.training.logs import Log
 from picojoule.training.measure import Measurement
 from picojoule.training.models import build_model
@@ -153,6 +153,7 @@ class _Epochs:
             self._save()
             return
         saved = load_checkpoint(path, self.trainer.model, self.trainer.optimizer)
+        check_is_of_a_run(path, saved)
         budget, precision, _ = (saved.pop(name) for name in ("budget", "precision", "sample"))
         if self.trainer.budget is not None:
             self.trainer.budget.load_state_dict(budget)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Protocol
 
 from picojoule.training.measure import Measurement
@@ -74,6 +75,27 @@ class History:
         if better:
             self.chosen_epoch = self.epochs
         return better
+
+
+def check_is_of_a_run(path: Path, progress: dict[str, Any]) -> None:
+    """Raise ValueError unless a checkpoint's progress is a History and what a run keeps beside it.
+
+    Those are the states of the budget and of the precision, and the shape of a sample, each by names.
+    """
+    beside = ("budget", "precision", "sample")
+    expected = {each.name for each in fields(History)} | {*beside}
+    faults = [f"{name} is missing" for name in expected - progress.keys()]
+    faults += [f"{name} is unknown" for name in progress.keys() - expected]
+    faults += [
+        f"{name} is a {type(progress[name]).__name__}, expected names with values"
+        for name in beside
+        if name in progress and not isinstance(progress[name], dict)
+    ]
+    if faults:
+        raise ValueError(
+            f"{path} is a checkpoint, but not of a run of picojoule train, or damaged: "
+            f"{'; '.join(sorted(faults)[:5])}. Its weights alone: start_from, or load_checkpoint."
+        )
 
 
 @dataclass(frozen=True)

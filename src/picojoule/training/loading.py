@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from picojoule.budget import Budget
 from picojoule.report import Monitor
 from picojoule.training.checkpoint_files import Saved, read_checkpoint
 from picojoule.training.config import TrainConfig
+from picojoule.training.history import check_is_of_a_run
+from picojoule.training.json_file import read_json
 from picojoule.training.models import build_model
 from picojoule.training.run_folder import BEST, CHECKPOINT, CONFIG, REPORT
 from picojoule.training.settings import resolved
@@ -72,6 +73,8 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     _check_is_run(folder)
     config = resolved(*read_settings(folder / CONFIG))
     saved = read_checkpoint(folder / CHECKPOINT)
+    check_is_of_a_run(folder / CHECKPOINT, saved.progress)
+    report = _report(folder / REPORT)  # damaged, it changes no model
     network = _built(config, saved) if model is None else model
     chosen = saved.progress.get("chosen_epoch") is not None
     load_weights(network, folder / (BEST if chosen else CHECKPOINT))
@@ -79,7 +82,7 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     budget = config.budget(monitor)
     if budget is not None:
         budget.load_state_dict(saved.progress["budget"])
-    return LoadedRun(config, network, monitor, budget, _report(folder / REPORT))
+    return LoadedRun(config, network, monitor, budget, report)
 
 
 def _check_is_run(folder: Path) -> None:
@@ -107,8 +110,4 @@ def _built(config: TrainConfig, saved: Saved) -> nn.Module:
 def _report(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
-    try:
-        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}).") from error
-    return figures
+    return read_json(path, "Without it the run loads all the same, with no figures.")

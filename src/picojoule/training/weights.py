@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from picojoule.extras import extra
 from picojoule.training.checkpoint import check_same_model, learned_tensors
+from picojoule.training.pickled import read_pickled
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 
@@ -25,10 +24,11 @@ def load_weights(model: nn.Module, file: str | Path) -> None:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it holds more than tensors, or is of another model.
+        ValueError: it holds more than tensors, is damaged, or is of another model; nothing is loaded then.
 
     Example:
         >>> import tempfile
+        >>> import torch
         >>> file = Path(tempfile.mkdtemp()) / "weights.pt"
         >>> torch.save(nn.Linear(2, 3).state_dict(), file)
         >>> load_weights(nn.Linear(2, 3), file)
@@ -55,13 +55,9 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
 
 
 def _pickled(file: Path) -> dict[str, Tensor]:
-    try:
-        saved: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f"{file} holds more than tensors, or is damaged, and is not loaded: a pickle can run code. "
-            "Save torch.save(model.state_dict(), file), or use safetensors."
-        ) from error
+    saved: Any = read_pickled(
+        file, "Save torch.save(model.state_dict(), file), or use safetensors."
+    )
     for name in _NESTED:
         if isinstance(saved, dict) and isinstance(saved.get(name), dict):
             saved = saved[name]

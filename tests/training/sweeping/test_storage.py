@@ -1,5 +1,6 @@
 """The database: whose study it is, who is let in, and one owner a trial."""
 
+import json
 import multiprocessing
 import re
 import sys
@@ -47,9 +48,19 @@ def test_files_that_are_no_sweeps_are_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_damaged_record_is_named(tmp_path: Path) -> None:
-    (tmp_path / "sweep.json").write_text("{")
-    with pytest.raises(ValueError, match=r"sweep\.json is damaged"):
+@pytest.mark.parametrize("content", [b"{", b"\xff{}", b"3.5", b"[]", b"null", b"[" * 100_000])
+def test_a_damaged_record_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "sweep.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"sweep\.json is damaged \(.*Choose another --out\."):
+        run(tmp_path)
+
+
+@pytest.mark.parametrize("training", [None, 3, [1]])
+def test_a_record_whose_training_is_no_settings_is_another_sweeps(
+    tmp_path: Path, training: object
+) -> None:
+    (tmp_path / "sweep.json").write_text(json.dumps(CONFIG.to_dict() | {"training": training}))
+    with pytest.raises(ValueError, match="holds a sweep with other settings"):
         run(tmp_path)
 
 
@@ -67,6 +78,14 @@ def test_a_study_of_another_configuration_is_refused(tmp_path: Path, shared: str
         ValueError, match=r"study 'sweep'.*of another sweep: epochs is 2 here and 1 there"
     ):
         run(tmp_path / "b", shared, replace(CONFIG, training=TrainConfig(epochs=2)))
+
+
+def test_a_study_whose_sweep_is_no_settings_is_left_alone(tmp_path: Path, shared: str) -> None:
+    mine = optuna.create_study(storage=shared, study_name="sweep")
+    mine.set_user_attr("sweep", 3)
+    with pytest.raises(ValueError, match="is no sweep's"):
+        run(tmp_path / "a", shared)
+    assert mine.user_attrs == {"sweep": 3}
 
 
 def test_a_study_keeps_its_weights_in_one_folder(tmp_path: Path, shared: str) -> None:

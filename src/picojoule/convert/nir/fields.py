@@ -118,8 +118,7 @@ def _check_sizes(where: str, name: str, value: Any) -> None:
             raise unreadable(where, f"has {word!r} as {name!r}, expected whole numbers")
         return
     array = as_array(where, name, value)
-    whole = array.dtype.kind in "iu" or (array.dtype.kind == "f" and not (array % 1).any())
-    if not whole or array.ndim > 1:
+    if not _is_whole(array) or array.ndim > 1:
         raise unreadable(
             where,
             f"has a {name!r} of {array.dtype} and shape {array.shape}, expected whole numbers",
@@ -127,6 +126,12 @@ def _check_sizes(where: str, name: str, value: Any) -> None:
     least = _AT_LEAST.get(name, 1)
     if array.size and not (least <= array.min() and array.max() <= _LARGEST):
         raise unreadable(where, f"has {array.tolist()} as {name!r}, expected {least} to {_LARGEST}")
+
+
+def _is_whole(array: Array) -> bool:
+    if array.dtype.kind != "f":
+        return array.dtype.kind in "iu"
+    return bool(np.isfinite(array).all()) and not (array % 1).any()
 
 
 def _check_shapes(where: str, need: Kind, fields: Mapping[str, Any]) -> None:

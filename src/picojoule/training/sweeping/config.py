@@ -127,5 +127,7 @@ class SweepStep:
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    own = {name: value for name, value in settings.items() if name != "training"}
-    return {**own, **settings.get("training", {})}
+    training = settings.get("training")
+    if not isinstance(training, dict):  # damaged: shown as it is
+        return settings
+    return {**{name: value for name, value in settings.items() if name != "training"}, **training}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from picojoule.atomic_write import write_json
+from picojoule.training.json_file import read_json
 from picojoule.training.only_process import only_process
 from picojoule.training.sweeping.config import SweepConfig
 
@@ -25,7 +25,7 @@ def sweep_folder(folder: Path, config: SweepConfig, *, alone: bool) -> Iterator[
 
     Raises:
         FileExistsError: there are files that are no sweep's.
-        ValueError: the sweep there has other settings.
+        ValueError: the sweep there has other settings, or its `sweep.json` is damaged.
         BlockingIOError: another process works in the folder.
     """
     check_folder(folder, config)
@@ -60,13 +60,7 @@ def check_folder(folder: Path, config: SweepConfig) -> None:
                 f"{folder} holds files that are no sweep's ({', '.join(others[:5])}); choose another --out."
             )
         return
-    try:
-        saved = json.loads((folder / CONFIG).read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{folder / CONFIG} is damaged ({error}); choose another --out."
-        ) from error
-    differences = config.differences(saved)
+    differences = config.differences(read_json(folder / CONFIG, "Choose another --out."))
     if differences:
         raise ValueError(
             f"{folder} holds a sweep with other settings: {'; '.join(differences)}. Go on with it with the settings "

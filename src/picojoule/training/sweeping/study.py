@@ -62,7 +62,7 @@ def open_ledger(
 
 
 def _check_same(config: SweepConfig, folder: Path | None, saved: dict[str, Any], name: str) -> None:
-    if _CONFIG not in saved:
+    if not isinstance(saved.get(_CONFIG), dict):
         raise ValueError(f"sweep: the study {name!r} in this storage is no sweep's; name another.")
     differences = config.differences(saved[_CONFIG])
     if differences:
