@@ -143,9 +143,9 @@ def sizes(model: nn.Module) -> list[tuple[int, int | None]]:
 
 def test_set_batch_size_reaches_every_layer_that_knows_one() -> None:
     model = squeezing_model()
-    assert sizes(model) == [(3, -1), (3, 4), (3, None), (-1, 4)]
+    assert sizes(model) == [(3, -1), (3, 4), (3, -1), (-1, 4)]
     picojoule.set_batch_size(model, 6)
-    assert sizes(model) == [(6, -1), (6, -1), (6, None), (-1, 4)]
+    assert sizes(model) == [(6, -1), (6, -1), (6, -1), (-1, 4)]
     assert nn.Sequential(model[0], model[1])(torch.zeros(6 * 7, 2)).shape == (6, 7, 2)
 
 

@@ -175,3 +175,15 @@ def test_while_sinabs_is_stood_for_states_are_buffers_and_keep_their_shape(
     assert torch.equal(twin[0].v_mem, model[0].v_mem.double())
     picojoule.reset_states(model)
     assert torch.equal(model[0].v_mem, torch.zeros(2, 3))
+
+
+def test_a_reset_does_not_forget_how_many_neurons_there_are() -> None:
+    layer = IAF()
+    assert layer.neuron_shape is None
+    layer(torch.ones(2, 3, 4, 5))
+    layer.reset_states()
+    assert layer.v_mem.shape == (0,)
+    assert layer.neuron_shape == (4, 5)
+    layer.reset_states(randomize=True, value_ranges={"v_mem": (2.0, 3.0)})
+    assert layer.v_mem.shape == (2, 4, 5)
+    assert layer.v_mem.min() >= 2

@@ -94,12 +94,12 @@ def _shape(name: str, layer: LeakyNeuron, per: PerNeuron) -> tuple[int, ...] | N
     """The shape of one value a layer (None: as it is), channel or neuron."""
     if per == "layer":
         return None
-    if layer.shape is None:
+    if layer.neuron_shape is None:
         raise ValueError(
             f"make_trainable: per={per!r} needs the number of neurons of layer {name!r}, which is not known "
             "before its first forward pass. Call the model once on an example, then make_trainable."
         )
-    _, first, *others = (*layer.shape, 1) if len(layer.shape) == 1 else layer.shape
+    first, *others = layer.neuron_shape or (1,)
     return (first, *(others if per == "neuron" else [1] * len(others)))
 
 

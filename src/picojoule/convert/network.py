@@ -185,4 +185,8 @@ def _give_states_their_shape(
                 f"through the spiking model: {error}"
             ) from error
         finally:
+            shapes = [(layer, layer.shape) for _, layer in stateful_layers(model)]
             reset_states(model)
+    for layer, shape in shapes:
+        if shape is not None:
+            layer.init_state_with_shape(shape)

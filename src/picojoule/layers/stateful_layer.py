@@ -36,6 +36,7 @@ class StatefulLayer(nn.Module):
     _state_names: tuple[str, ...] = ()
     _sums: tuple[Tensor, int] | None = None  # what `output_sums` gives, and of how many values
     _said_that_shapes_differ = False
+    _last_shape: tuple[int, ...] | None = None  # `b *n`, which a reset leaves behind
     _as_in_sinabs = False  # states are buffers, which keep their shape at a reset
 
     def __init__(self, state_names: Sequence[str]) -> None:
@@ -127,6 +128,12 @@ class StatefulLayer(nn.Module):
             return None
         return tuple(next(iter(self.states().values())).shape)
 
+    @property
+    def neuron_shape(self) -> tuple[int, ...] | None:
+        """Shape `*n` of the layer's neurons; None before the first forward. A reset does not forget it."""
+        shape = self.shape or self._last_shape
+        return None if shape is None else shape[1:]
+
     def is_state_initialised(self) -> bool:
         """Whether every state has a shape."""
         return all(tuple(state.shape) != (0,) for state in self.states().values())
@@ -160,7 +167,7 @@ class StatefulLayer(nn.Module):
         """Forget the states: the next call starts from zeros, whatever its batch size.
 
         Args:
-            randomize: draw the states uniformly from `value_ranges` instead; they keep their shape.
+            randomize: draw the states uniformly from `value_ranges` instead, in the shape that they had last.
             value_ranges: (lowest, highest) by state name; (0, 1) where a name is missing.
 
         Raises:
@@ -173,8 +180,9 @@ class StatefulLayer(nn.Module):
                 f"{type(self).__name__}.reset_states: no state named {unknown}; "
                 f"this layer has {list(self._state_names)}."
             )
+        self._last_shape = last = self.shape or self._last_shape
         for name, state in self.states().items():
-            shape = state.shape if randomize or self._as_in_sinabs else (0,)
+            shape = (last or (0,)) if randomize or self._as_in_sinabs else (0,)
             fresh = torch.zeros(shape, dtype=state.dtype, device=state.device)
             if randomize:
                 fresh.uniform_(*ranges.get(name, (0.0, 1.0)))

@@ -151,7 +151,7 @@ def values_of(neuron: Any) -> dict[str, Tensor | float | None]:
         values["adapt_scale"] = neuron.adapt_scale
         values["adapt_alpha"] = neuron.alpha_adapt
         values["adapt_gain"] = 1 - neuron.alpha_adapt
-    if _kind_of_reset(neuron.reset) == "threshold":
+    if neuron.spike is None or _kind_of_reset(neuron.reset) == "threshold":
         return values
     fixed = ("threshold", "adapt_scale")
     return {k: v.detach() if k in fixed and isinstance(v, Tensor) else v for k, v in values.items()}
