@@ -66,13 +66,9 @@ def _linear(input: Tensor, weight: Tensor, *_more: Any) -> list[Synapses]:
 
 
 def _trilinear(*args: Any, **_: Any) -> list[Synapses]:
-    """aten._trilinear, which F.bilinear is made of: inputs and weight with axes put in."""
-    (first, weight, other), expanded = args[:3], args[3:6]
-    squeezed = [
-        x.squeeze(tuple(axes)) if axes else x
-        for x, axes in zip((first, weight, other), expanded, strict=True)
-    ]
-    return products.bilinear(squeezed[0], squeezed[2], squeezed[1])
+    """aten._trilinear, which F.bilinear is made of: input, weight, other input."""
+    first, weight, other = args[:3]
+    return products.bilinear(first, other, weight)
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> list[Synapses]:

@@ -34,16 +34,18 @@ def _outer(a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
     return a.unsqueeze(-1), b
 
 
-def _last_two(_: Any, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
+def _last_two(_: Any = None, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
     factors = [x for x in (a, b, *(named.get(n) for n in ("tensor1", "tensor2"))) if x is not None]
     return factors[0], factors[1]
 
 
-def _end_and_weight(_: Any, end: Any = None, weight: Any = None) -> tuple[Any, Any]:
+def _end_and_weight(
+    _: Any = None, end: Any = None, weight: Any = None, **__: Any
+) -> tuple[Any, Any]:
     return end, weight
 
 
-def _outer_after_bias(_: Any, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
+def _outer_after_bias(_: Any = None, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
     vectors = [x for x in (a, b, *(named.get(n) for n in ("vec1", "vec2"))) if x is not None]
     return vectors[0].unsqueeze(-1), vectors[1]
 

@@ -86,7 +86,10 @@ class FunctionWatch(TorchFunctionMode):
         if is_transformed():  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
-        formula = self._settings.formula_of_function(func) or formula_of(func)
+        users = self._settings.formula_of_function(func)
+        if users is not None:
+            return self._run_counted(func, users(*args, **kwargs), args, kwargs)
+        formula = formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs)
         if is_conditional(func):
