@@ -141,7 +141,11 @@ def pattern(values: Tensor, nonzero: bool = False) -> Tensor:
     stored = in_numbers(values.detach())
     ones = stored.values() != 0 if nonzero else torch.ones_like(stored.values())
     return torch.sparse_coo_tensor(
-        stored.indices(), ones.to(torch.float32), stored.shape, is_coalesced=True
+        stored.indices(),
+        ones.to(torch.float32),
+        stored.shape,
+        is_coalesced=True,
+        check_invariants=False,  # they are those of the tensor itself
     )
 
 
