@@ -20,7 +20,7 @@ from picojoule.layers import (
     Sig2SpikeLayer,
 )
 
-IMAGES = torch.rand(3, 2, 6, 5)
+IMAGES = torch.rand(3, 2, 6, 5, generator=torch.Generator().manual_seed(0))
 
 SAME = [
     ("Merge", {}, (IMAGES, 2 * IMAGES)),
