@@ -42,6 +42,21 @@ WITH_WEIGHTS: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Tensor, float]
         3 * X[0].sum().item(),
     ),
     "where": (lambda x, w: torch.where(x[:, None] > 0, w, 0.0).sum(-1), W, 3 * N),
+    "index_select by keyword": (
+        lambda x, w: torch.index_select(input=w.t(), dim=0, index=x[0].nonzero()[:, 0]),
+        W,
+        3 * X[0].sum().item(),
+    ),
+    "where, as a method": (
+        lambda x, w: w.where(x[:, None] > 0, torch.zeros(())).sum(-1),
+        W,
+        3 * N,
+    ),
+    "lerp by keyword": (
+        lambda x, w: torch.lerp(input=torch.zeros(6), end=x, weight=w),
+        W[0],
+        N,
+    ),
     "masked_fill": (lambda x, w: w.masked_fill(x[:, None] == 0, 0.0).sum(-1), W, 3 * N),
 }
 

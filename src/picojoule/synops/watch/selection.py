@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from picojoule.synops.formulas import Synapses
@@ -31,7 +32,8 @@ def _looked_up(
         return []
 
     def select(values: Tensor) -> Tensor:
-        selected: Tensor = function(values, *args[1:], **kwargs)
+        named = {name: values if x is weight else x for name, x in kwargs.items()}
+        selected: Tensor = function(*(values if x is weight else x for x in args), **named)
         return selected
 
     def count(values: Sequence[Magnitudes | None]) -> Count:
@@ -48,7 +50,10 @@ def _chosen(
     origins: Origins, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> list[Synapses]:
     """`where(spikes, weight, 0)`, either way round."""
-    given = dict(zip(("condition", "input", "other"), args, strict=False)) | kwargs
+    names = ("condition", "input", "other")
+    if args and not _is_condition(args[0]):  # `weight.where(spikes, 0)`
+        names = ("input", "condition", "other")
+    given = dict(zip(names, args, strict=False)) | kwargs
     condition, yes, no = (given.get(name, 0) for name in ("condition", "input", "other"))
     if not isinstance(condition, Tensor) or origins.constant(condition) is not None:
         return []
@@ -88,6 +93,10 @@ _BY_NAME: dict[str, Selecting] = {
 def selecting(name: str) -> Selecting | None:
     """What finds the weights that a function of this name selects; None for other functions."""
     return _BY_NAME.get(name)
+
+
+def _is_condition(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.dtype in (torch.bool, torch.uint8)
 
 
 def _is_weight(origins: Origins, x: Any) -> bool:
