@@ -15,8 +15,8 @@ PEERS := sinabs==$(SINABS) pbr nir nirtorch h5py norse==1.1.0 snntorch==1.0.0 sp
 # Triton's interpreter runs the GPU's kernels on the CPU, for their tests.
 TRITON := $(if $(filter Linux,$(shell uname -s)),triton==3.9.0)
 
-# Most tests keep one core busy. A file is run by one process, so that its fixtures are made once.
-TWO_AT_A_TIME := -n 2 --dist loadfile
+# Most tests keep one core busy. Each process begins with a half of the files, in order, so that most fixtures are made once.
+TWO_AT_A_TIME := -n 2 --dist worksteal
 
 .PHONY: demo test check test-all bench bench-quick format clean
 

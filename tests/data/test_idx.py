@@ -1,7 +1,7 @@
 """IDX files: what is written comes back, and damage is named."""
 
 import gzip
-import os
+import random
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -71,11 +71,24 @@ def test_a_damaged_gzip_file_is_named(tmp_path: Path, cut: int) -> None:
         read_idx(path)
 
 
-def test_gzipped_noise_is_named(tmp_path: Path) -> None:
+GZIP_HEADER = gzip.compress(b"")[:10]
+
+
+def test_a_gzip_file_of_no_known_block_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "images.gz"
-    path.write_bytes(gzip.compress(os.urandom(400))[:10] + os.urandom(400))
-    with pytest.raises(ValueError, match="damaged"):
+    path.write_bytes(GZIP_HEADER + b"\xff" * 400)
+    with pytest.raises(ValueError, match=r"images\.gz: the gzip file is damaged"):
         read_idx(path)
+
+
+def test_gzipped_noise_is_named(tmp_path: Path) -> None:
+    # Some noise begins with a few bytes that can be unpacked: they are then read as those of another format.
+    noise = random.Random(0)
+    path = tmp_path / "images.gz"
+    for _ in range(200):
+        path.write_bytes(GZIP_HEADER + noise.randbytes(400))
+        with pytest.raises(ValueError, match=r"images\.gz: (the gzip file is damaged|not an IDX file of bytes)"):
+            read_idx(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 a zip file", b"\0\0\x0d\1\0\0\0\0"])
