@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,10 +23,14 @@ from picojoule.budget.multipliers import (
 from picojoule.budget.reach import Reach
 from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
+from picojoule.budget.steered import SteeredTraining
+from picojoule.budget.steering import SplitRange
 from picojoule.budget.violation import BudgetWarning, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
 from picojoule.synops.monitor import CountingMonitor
+
+_DOWN_AFTER = 0.4  # of the steps, until limits are at their bounds
 
 
 class Budget:
@@ -65,7 +69,9 @@ class Budget:
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
         warmup_steps: steps without a penalty.
         tighten: share of itself by which a limit comes down in a step at most; 1: at once.
-        controller: how multipliers move.
+        steps: of training in all; limits of `backward()` are then at their bounds after 40 % of them.
+        controller: how the multipliers of `penalty()` move.
+        split_range: how `backward()` pulls and scales.
 
     Raises:
         ValueError: constraints contradict each other, are not > 0, or name what is not in the model, or the
@@ -114,7 +120,9 @@ class Budget:
         margin: float = 0.01,
         warmup_steps: int = 0,
         tighten: float = 0.015,
+        steps: int | None = None,
         controller: Controller = Controller(),  # noqa: B008
+        split_range: SplitRange = SplitRange(),  # noqa: B008
     ) -> None:
         if not 0 <= margin < 1:
             raise ValueError(f"Budget: margin is {margin}, expected a share in [0, 1).")
@@ -145,11 +153,48 @@ class Budget:
         self._active: dict[str, Multiplier] | None = None
         self._pending: dict[str, list[Reading]] = {}
         self._reach = Reach(controller.decay)
+        self._steered = SteeredTraining(
+            monitor,
+            margin=margin,
+            settings=split_range,
+            horizon=round(_DOWN_AFTER * (steps or 0)),
+            tighten=tighten,
+        )
         self._saved: dict[str, Any] | None = None
         self._told: set[str] = set()
         self.infeasible: dict[str, str] = {}
 
     # ---- training
+
+    def backward(
+        self, loss: Tensor | None = None, *, via: Callable[[Tensor], object] | None = None
+    ) -> None:
+        """The backward pass of the task's loss, with the budget's pull added to each gradient.
+
+            grad = g_task + kappa * |g_task| / |g_budget| * g_budget;   kappa <= 2, of each tensor by what it spends
+
+        In place of `loss.backward()`. The pull never exceeds twice the task's own gradient, so the units of the loss do not
+        matter and nothing winds up; where that is not enough, `step()` scales weights (:class:`picojoule.budget.SplitRange`).
+        Micro-batches call it one after another, each with its part of the loss.
+
+        Args:
+            loss: of the task, a scalar; None for a budget without a task, in which gains act alone.
+            via: what runs the backward pass, such as a GradScaler's or Fabric's; `loss.backward()` if omitted.
+
+        Raises:
+            FloatingPointError: something that is limited is not finite.
+            RuntimeError: the monitor has seen no forward pass with gradients, or `penalty()` was called before.
+        """
+        if self._active is not None:
+            raise RuntimeError(
+                "Budget: backward() after penalty(). A training loop uses one of them throughout."
+            )
+        constraints = self._all()
+        task = None
+        if loss is not None:
+            run, value = via or Tensor.backward, loss
+            task = lambda: run(value)  # noqa: E731
+        self._steered.backward(constraints, task)
 
     def penalty(self) -> Tensor:
         """The term for the loss, from the monitor's last forward pass; 0 if all is kept.
@@ -159,6 +204,7 @@ class Budget:
             RuntimeError: the monitor has seen no forward pass.
             ValueError: what is bounded for each neuron or channel has another shape than before.
         """
+        self._steered.detach()
         multipliers = self._begin()
         terms = {}
         for name, multiplier in multipliers.items():
@@ -180,6 +226,9 @@ class Budget:
         Raises:
             RuntimeError: there was no `penalty()` since the last step.
         """
+        if self._steered.has_batch:
+            self._steered.step()
+            return
         if self._active is None or (self._active and not self._pending):
             raise RuntimeError("Budget: step() without a penalty() with gradients before it.")
         batch = {name: mean(readings) for name, readings in self._pending.items()}
@@ -269,6 +318,9 @@ class Budget:
         """
         judged = []
         for name, constraint in self._all().items():
+            if monitor is None and name in self._steered.averages:
+                judged.append((constraint, self._steered.averages[name], ""))
+                continue
             multiplier = (self._active or {}).get(name)
             average = multiplier.average if multiplier and multiplier.steps else None
             if monitor is not None or average is None:
@@ -288,6 +340,8 @@ class Budget:
 
     def state_dict(self) -> dict[str, Any]:
         """Multipliers, averages and targets: with the model's and the optimizer's, an exact resume."""
+        if self._steered.averages:
+            return self._steered.state_dict()
         if self._active is None:
             return dict(self._saved or {})
         return {
@@ -301,6 +355,9 @@ class Budget:
         Raises:
             ValueError: it is of a budget with other constraints.
         """
+        if "tracks" in state:
+            self._steered.load_state_dict(state)
+            return
         self._saved = dict(state) or None
         if self._active is not None:
             self._restore(self._active)

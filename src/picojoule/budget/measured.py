@@ -1,0 +1,140 @@
+"""One batch as the controller sees it: each constraint as one number that training can change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from picojoule.budget.constraints import Constraint, Reading
+from picojoule.budget.reach import LEAST_ACTIVITY
+from picojoule.budget.steering import Aim
+from picojoule.budget.wiring import Wiring
+from picojoule.synops.monitor import CountingMonitor
+
+
+@dataclass
+class Measured:
+    """A batch.
+
+    Args:
+        aims: what each constraint asks for, of what training can change.
+        values: what each measures, in the unit of its bound.
+        terms: the logarithm of each, with gradient, to go down.
+        spent: SynOps that each spiking layer's spikes cause, per time step.
+        rates: mean rate of each spiking layer.
+        whole: what each constraint measures in all, given parts included, as tensors.
+    """
+
+    aims: dict[str, Aim]
+    values: dict[str, float]
+    terms: dict[str, Tensor] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
+    whole: dict[str, Tensor] = field(default_factory=dict)
+
+
+def measured(
+    monitor: CountingMonitor,
+    constraints: Mapping[str, Constraint],
+    wiring: Wiring,
+    margin: float,
+) -> Measured:
+    """What the monitor's last pass says. Waits for the device once.
+
+    Of a limit, what training cannot change is taken off the value and off the bound; where it leaves nothing, the rest
+    may have the least activity. Of a bound on each neuron or channel, the value is the bound times the mean of what is beyond it.
+
+    Raises:
+        FloatingPointError: something is not finite.
+    """
+    readings = {name: each.read(monitor) for name, each in constraints.items()}
+    whole = {name: each.value.detach() for name, each in readings.items()}
+    readings = {name: each for name, each in readings.items() if each.value.requires_grad}
+    steered = {name: _steered(constraints[name], each, margin) for name, each in readings.items()}
+    synops, rates = monitor.synops, monitor.rates
+    numbers = _floats(
+        {("value", n): each for n, each in steered.items()}
+        | {("fixed", n): each.fixed.mean() for n, each in readings.items()}
+        | {("synops", n): each for n, each in synops.items()}
+        | {("rate", n): each.mean() for n, each in rates.items()}
+    )
+    _check_finite(numbers)
+    aims = {}
+    for name in readings:
+        constraint, fixed = constraints[name], numbers["fixed", name]
+        room = constraint.bound * (1 - margin if constraint.upper else 1 + margin) - fixed
+        sources = constraint.spiking_layers or wiring.sources(constraint.counted_layers)
+        one = readings[name].value.ndim == 0
+        bound = room if room > 1e-3 * constraint.bound else _least(constraint, monitor)
+        aims[name] = Aim(bound, constraint.upper, sources, one)
+    return Measured(
+        aims,
+        {name: numbers["value", name] for name in readings},
+        {name: _term(aims[name], steered[name]) for name in readings},
+        {n: sum(numbers["synops", end] for end in ends) for n, ends in wiring.reached.items()},
+        {name: numbers["rate", name] for name in wiring.drives},
+        whole,
+    )
+
+
+def mean(batches: Sequence[Measured]) -> Measured:
+    """Of the micro-batches of one step, without their gradients."""
+
+    def averaged(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        return {name: sum(one[name] for one in each) / len(each) for name in each[0]}
+
+    return Measured(
+        batches[-1].aims,
+        averaged([batch.values for batch in batches]),
+        {},
+        averaged([batch.spent for batch in batches]),
+        averaged([batch.rates for batch in batches]),
+        {n: torch.stack([b.whole[n] for b in batches]).mean(0) for n in batches[-1].whole},
+    )
+
+
+def _steered(constraint: Constraint, reading: Reading, margin: float) -> Tensor:
+    """The part that training can change, as one number."""
+    if reading.value.ndim == 0:
+        return reading.value - reading.fixed
+    aim = constraint.bound * (1 - margin if constraint.upper else 1 + margin)
+    share = reading.value / aim
+    return aim * (share.clamp(min=1) if constraint.upper else share.clamp(max=1)).mean()
+
+
+def _term(aim: Aim, value: Tensor) -> Tensor:
+    """Its logarithm, to go down; of a floor the negative, and finite at zero."""
+    now = value.detach()
+    if aim.upper:
+        return value / now.clamp(min=1e-30)
+    return -value / torch.maximum(now, now.new_tensor(0.05 * aim.bound))
+
+
+def _least(constraint: Constraint, monitor: CountingMonitor) -> float:
+    """What the layers that can be trained spend at the least activity, in the unit of the bound."""
+    if not constraint.spends:
+        return 1e-9
+    synops = monitor.synops
+    names = constraint.counted_layers or tuple(synops)
+    dense = monitor.dense
+    trained = sum(dense[n].item() for n in names if synops[n].requires_grad)
+    return max(LEAST_ACTIVITY * trained * constraint.factor(monitor.synops.time), 1e-9)
+
+
+def _floats(tensors: Mapping[tuple[str, str], Tensor]) -> dict[tuple[str, str], float]:
+    if not tensors:
+        return {}
+    rows = torch.stack([each.detach().double() for each in tensors.values()]).tolist()
+    return dict(zip(tensors, rows, strict=True))
+
+
+def _check_finite(numbers: Mapping[tuple[str, str], float]) -> None:
+    bad = [f"{kind} of {name}" for (kind, name), x in numbers.items() if not abs(x) < float("inf")]
+    if bad:
+        raise FloatingPointError(
+            f"Budget: not finite: {', '.join(bad[:5])}. The forward pass or its weights are no longer finite: go back "
+            "to a checkpoint, lower the learning rate, and see picojoule.check_finite(model), which names the layer."
+        )

@@ -1,0 +1,55 @@
+"""The gradient of what a budget pulls at, added to that of the task without ever overruling it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+
+
+def gradients(term: Tensor, parameters: Sequence[nn.Parameter], group: Any) -> list[Tensor | None]:
+    """Of a term, whose graph stays for the task's own backward pass; the mean over the processes of a group."""
+    found = list(torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True))
+    if group is not None:
+        for each in found:
+            if each is not None:
+                distributed.all_reduce(each, group=group)
+                each.div_(distributed.get_world_size(group))
+    return found
+
+
+@torch.no_grad()
+def add_bounded(
+    parameters: Sequence[nn.Parameter],
+    task: Callable[[], object],
+    pull: Sequence[Tensor | None],
+    kappa: Mapping[nn.Parameter, float],
+) -> None:
+    """Run the task's backward pass, and add a pull that is bounded by it in each tensor.
+
+        grad = g_task + kappa * |g_task| / |g_pull| * g_pull
+
+    Args:
+        parameters: those that are trained.
+        task: runs its backward pass; what was in `.grad` before, as of micro-batches, stays and is added to.
+        pull: gradient of what is pulled down, for each parameter; None where it does not depend on it.
+        kappa: for each parameter.
+
+    Example:
+        >>> w = nn.Parameter(torch.tensor([3.0, 4.0]))
+        >>> add_bounded([w], lambda: (w**2 / 2).sum().backward(), [torch.tensor([1.0, 0.0])], {w: 0.5})
+        >>> w.grad
+        tensor([5.5000, 4.0000])
+    """
+    before = [None if p.grad is None else p.grad.clone() for p in parameters]
+    with torch.enable_grad():
+        task()
+    for parameter, g, earlier in zip(parameters, pull, before, strict=True):
+        if g is None or parameter.grad is None:
+            continue
+        own = parameter.grad if earlier is None else parameter.grad - earlier
+        length = g.norm()
+        factor = kappa[parameter] * own.norm() / length
+        parameter.grad += torch.where(length > 0, factor, torch.zeros_like(factor)) * g

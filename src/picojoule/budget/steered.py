@@ -1,0 +1,136 @@
+"""A budget in training: what its constraints measure, how hard they pull, what is scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from picojoule.budget.constraints import Constraint
+from picojoule.budget.measured import Measured, mean, measured
+from picojoule.budget.pull import add_bounded, gradients
+from picojoule.budget.steering import SplitRange, Steering
+from picojoule.budget.wiring import Wiring, WiringWatch
+from picojoule.synops.distributed import group_of
+from picojoule.synops.monitor import CountingMonitor
+
+
+class SteeredTraining:
+    """Keeps constraints through gradients that the task bounds, and gains on currents.
+
+    Args:
+        monitor: attached to the model.
+        margin: share of each bound to keep free.
+        settings: of the controller.
+        horizon: steps until limits are at their bounds; 0: by `tighten`.
+        tighten: share of itself by which a limit falls in a step.
+    """
+
+    def __init__(
+        self,
+        monitor: CountingMonitor,
+        *,
+        margin: float,
+        settings: SplitRange,
+        horizon: int,
+        tighten: float,
+    ) -> None:
+        self._monitor, self._margin = monitor, margin
+        self._watch: WiringWatch | None = WiringWatch(monitor)
+        self._wiring: Wiring | None = None
+        self.steering = Steering(settings, horizon=horizon, tighten=tighten)
+        self._micro: list[Measured] = []
+        self._has_task = True
+        self._decay = settings.decay
+        self.averages: dict[
+            str, Tensor
+        ] = {}  # of what each constraint measures, given parts included
+
+    @property
+    def wiring(self) -> Wiring:
+        """Of the model, known from the first pass with gradients on."""
+        if self._wiring is None:
+            assert self._watch is not None
+            self._wiring, self._watch = self._watch.wiring(), None
+        return self._wiring
+
+    def detach(self) -> None:
+        """Take the hooks off that wait for a first pass."""
+        if self._watch is not None:
+            self._watch.remove()
+
+    # ---- a step of training
+
+    def backward(
+        self,
+        constraints: Mapping[str, Constraint],
+        task: Callable[[], object] | None,
+    ) -> None:
+        """The task's backward pass and the constraints' pull; without a task, nothing but the measurement."""
+        batch = measured(self._monitor, constraints, self.wiring, self._margin)
+        self._micro.append(batch)
+        self._has_task = task is not None
+        if task is None:
+            return
+        pulls = self.steering.pulls(batch.aims, batch.values)
+        active = {n: kappa for n, kappa in pulls.items() if kappa > 0 and n in batch.terms}
+        parameters = [p for p in self._monitor.model.parameters() if p.requires_grad]
+        if not active:
+            task()
+            return
+        term = sum((kappa * batch.terms[n] for n, kappa in active.items()), start=torch.zeros(()))
+        group = group_of("auto")
+        pull = gradients(term, parameters, group)
+        add_bounded(parameters, task, pull, self._shared(batch, active, parameters))
+
+    def _shared(
+        self, batch: Measured, active: Mapping[str, float], parameters: list[nn.Parameter]
+    ) -> dict[nn.Parameter, float]:
+        """kappa of each parameter: that of the layer which spends most, and of others by what they spend."""
+        strongest = max(active.values())
+        found: dict[nn.Parameter, float] = {}
+        for name, kappa in active.items():
+            sources = batch.aims[name].sources
+            most = max((batch.spent[n] for n in sources), default=0.0)
+            for layer in sources:
+                share = batch.spent[layer] / most if most > 0 and batch.aims[name].gains else 1.0
+                for parameter in self.wiring.drives[layer].all:
+                    found[parameter] = max(found.get(parameter, 0.0), kappa * min(share, 1.0))
+        return {p: found.get(p, strongest) for p in parameters}
+
+    @property
+    def has_batch(self) -> bool:
+        """Whether there was a backward pass since the last step."""
+        return bool(self._micro)
+
+    def step(self) -> None:
+        """Move the controller and scale the currents; after the optimizer's step."""
+        batch, self._micro = mean(self._micro), []
+        for name, now in batch.whole.items():
+            before = self.averages.get(name, now)
+            self.averages[name] = self._decay * before + (1 - self._decay) * now
+        factors = self.steering.step(
+            batch.aims, batch.values, batch.spent, batch.rates, has_task=self._has_task
+        )
+        self.scale(factors)
+
+    @torch.no_grad()
+    def scale(self, factors: Mapping[str, float]) -> None:
+        """Multiply the currents into spiking layers, by name."""
+        for layer, factor in factors.items():
+            if factor != 1:
+                for parameter in self.wiring.drives[layer].last:
+                    parameter.mul_(factor)
+
+    # ---- resuming
+
+    def state_dict(self) -> dict[str, Any]:
+        """For an exact resume; what was scaled is in the weights."""
+        return self.steering.state_dict() | {"averages": dict(self.averages)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.steering.load_state_dict(state)
+        self.averages = {name: average.clone() for name, average in state["averages"].items()}

@@ -1,0 +1,368 @@
+"""How hard a budget pulls, and by how much it scales currents: a controller in two ranges, on plain numbers.
+
+    average <- 0.6 * average + 0.4 * value;   E = log(average / target), of a floor its negative;   e = clip(E / 0.15, -1, 1)
+
+First range, the pull. The gradient of a constraint is added to that of the task, scaled for each tensor to at most
+kappa times the task's own:
+
+    k     <- clip(k + integral * most * e, 0, most)
+    kappa  = clip(k + proportional * most * min(e, e(this batch) + 1/2), 0, most);   0 if this batch is 15 % inside
+
+So nothing can wind up, and the units of the task's loss cancel. Second range, the gains: where the pull is at its end and a
+limit is still exceeded, or where there is no task, each layer's currents are scaled towards its share of the limit:
+
+    log gain <- log gain - 0.08 * clip(log(spent by the layer / (target * its share)), -0.3, 0.3)
+
+Currents of a layer that falls below a quarter of its share, with room under the limit, are scaled up: it would fall silent.
+Each change of direction halves a layer's steps (Kesten, 1958). Gains return to 1 before the pull lets go.
+
+Stable, since average and gain make z^2 - (1.6 - 0.4 L) z + 0.6 with L = 0.08 * d log spent / d log gain, whose roots are inside the unit
+circle for L < 8; nets measured had 0.1 to 0.4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_TINY = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRange:
+    """The numbers of the controller; the defaults are meant to stay.
+
+    Args:
+        most: times the task's own gradient that the pull may be, in each tensor.
+        integral: by what share of `most` the pull grows in a step at `width` and above.
+        proportional: by what share of `most` it follows the average at once.
+        width: distance from the target, in its logarithm, at which the pull moves at full speed.
+        decay: of the moving average, 0 <= decay < 1.
+        speed: change of a gain's logarithm for an error of 1.
+        clip: largest error that a gain heeds; `speed * clip` is its largest change in a step.
+        band: distance above the limit from which on gains act.
+        revive: share of its place below which a layer is scaled up.
+        least_step: to which share a layer's steps may be halved.
+        most_gain: no gain rises above, nor falls below its inverse squared.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    most: float = 2.0
+    integral: float = 0.01
+    proportional: float = 0.25
+    width: float = 0.15
+    decay: float = 0.6
+    speed: float = 0.08
+    clip: float = 0.3
+    band: float = 0.05
+    revive: float = 0.25
+    least_step: float = 1 / 64
+    most_gain: float = 30.0
+
+    def __post_init__(self) -> None:
+        wrong = [n for n, v in asdict(self).items() if not 0 <= v < math.inf]
+        if wrong or self.decay >= 1 or not self.width or not self.most:
+            raise ValueError(
+                f"SplitRange: expected finite numbers >= 0, width and most > 0 and decay < 1, got {self}."
+            )
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What one constraint asks of the controller.
+
+    Args:
+        bound: where the target ends, > 0.
+        upper: a limit or ceiling; else a floor.
+        sources: the spiking layers that spend, or fire; gains act on those of a limit and of a floor.
+        gains: whether gains may act for it.
+    """
+
+    bound: float
+    upper: bool
+    sources: tuple[str, ...]
+    gains: bool = True
+
+
+@dataclass
+class _Track:
+    """One constraint on its way."""
+
+    first: float
+    average: float
+    target: float
+    k: float = 0.0
+    full: int = 0  # steps in a row at the end of the pull
+    share: dict[str, float] = field(default_factory=dict)
+    first_share: dict[str, float] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)  # by source, averaged
+    peak: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Gain:
+    """One layer's gain on its way."""
+
+    log: float = 0.0
+    step: float = 1.0
+    sign: int = 0
+    rate: float = 0.0
+    peak: float = 0.0
+
+
+class Steering:
+    """The controller of all constraints of a budget.
+
+    Args:
+        settings: its numbers.
+        horizon: steps until targets are at their bounds, along a geometric course; 0: by `tighten`.
+        tighten: without a horizon, the share of itself by which a target falls in a step.
+
+    Example:
+        >>> steering = Steering(SplitRange(), horizon=0, tighten=1.0)
+        >>> aims = {"limit": Aim(bound=10.0, upper=True, sources=("1",))}
+        >>> for _ in range(200):
+        ...     kappa = steering.pulls(aims, {"limit": 20.0})["limit"]
+        ...     gains = steering.step(aims, {"limit": 20.0}, {"1": 5.0}, {"1": 0.1}, has_task=True)
+        >>> kappa, gains["1"] < 1
+        (2.0, True)
+    """
+
+    def __init__(self, settings: SplitRange, *, horizon: int, tighten: float) -> None:
+        self._settings, self._horizon, self._tighten = settings, horizon, tighten
+        self._tracks: dict[str, _Track] = {}
+        self._gains: dict[str, _Gain] = {}
+        self.steps = 0
+        self.largest = 0.0
+
+    # ---- first range
+
+    def pulls(self, aims: Mapping[str, Aim], values: Mapping[str, float]) -> dict[str, float]:
+        """kappa of each constraint for this batch, from what it measures; moves nothing but the first average."""
+        found = {}
+        for name, aim in aims.items():
+            track, now = self._track(name, aim, values[name]), values[name]
+            error = self._unit(self._error(aim, track, self._averaged(track, now)))
+            batch = self._unit(self._error(aim, track, now))
+            grown = self._settings.proportional * self._settings.most * min(error, batch + 0.5)
+            found[name] = 0.0 if batch <= -1 else _clip(track.k + grown, 0.0, self._most(aim))
+        self.largest = max([self.largest, *found.values()])
+        return found
+
+    # ---- one step
+
+    def step(
+        self,
+        aims: Mapping[str, Aim],
+        values: Mapping[str, float],
+        spent: Mapping[str, float],
+        rates: Mapping[str, float],
+        *,
+        has_task: bool,
+    ) -> dict[str, float]:
+        """Move averages, pulls, targets and gains.
+
+        Args:
+            aims: by the constraint's name.
+            values: what each measured in this step.
+            spent: SynOps that each spiking layer's spikes caused.
+            rates: mean rate of each spiking layer.
+            has_task: whether there is a task whose gradient the pull can lean on.
+
+        Returns:
+            The factor for the currents into each spiking layer, 1 where nothing changes.
+        """
+        self.steps += 1
+        for name, aim in aims.items():
+            track = self._track(name, aim, values[name])
+            track.average = self._averaged(track, values[name])
+            self._move_pull(aim, track)
+            self._share_out(aim, track, values[name], spent)
+        wanted = self._wanted(aims, rates, has_task)
+        for name, aim in aims.items():
+            self._move_target(aim, self._tracks[name])
+        return {name: self._turn(name, change) for name, change in wanted.items()}
+
+    def _move_pull(self, aim: Aim, track: _Track) -> None:
+        error = self._unit(self._error(aim, track, track.average))
+        if error < 0 and any(self._gain(n).log < -0.02 for n in aim.sources):
+            error = 0.0  # gains return first
+        most = self._most(aim)
+        track.k = _clip(track.k + self._settings.integral * most * error, 0.0, most)
+        at_its_end = track.k >= 0.95 * most and error > 0
+        track.full = track.full + 1 if at_its_end else 0
+
+    def _share_out(self, aim: Aim, track: _Track, value: float, spent: Mapping[str, float]) -> None:
+        """Who of the sources spends how much of the value, and where each has its place."""
+        if not aim.upper:
+            return
+        whole = sum(spent.get(n, 0.0) for n in aim.sources) + _TINY
+        now = {n: spent.get(n, 0.0) / whole for n in aim.sources}
+        if not track.share:
+            track.share = {n: max(each, 1e-3) for n, each in now.items()}
+            track.first_share = dict(track.share)
+            track.spent = {n: value * each for n, each in now.items()}
+            track.peak = dict(track.spent)
+        decay = self._settings.decay
+        for n, each in now.items():
+            track.spent[n] = decay * track.spent[n] + (1 - decay) * value * each
+            track.peak[n] = max(0.995 * track.peak[n], track.spent[n])
+            if self._error(aim, track, track.average) <= self._settings.band:
+                track.share[n] = max(0.97 * track.share[n] + 0.03 * each, 1e-3)
+
+    # ---- second range
+
+    def _wanted(
+        self, aims: Mapping[str, Aim], rates: Mapping[str, float], has_task: bool
+    ) -> dict[str, float]:
+        """Change of each layer's log gain, before its own step size."""
+        wanted: dict[str, float] = {}
+        limits = {n: aim for n, aim in aims.items() if aim.upper and aim.gains}
+        for name, aim in limits.items():
+            for layer, change in self._by_limit(aim, self._tracks[name], has_task).items():
+                wanted[layer] = min(wanted.get(layer, math.inf), change)
+        limited = {layer for aim in limits.values() for layer in aim.sources}
+        for layer, rate in rates.items():
+            if layer not in limited:
+                wanted[layer] = self._by_rate(layer, rate)
+        for name, aim in aims.items():
+            if not aim.upper and aim.gains:
+                self._by_floor(aim, self._tracks[name], limits, wanted)
+        return wanted
+
+    def _by_limit(self, aim: Aim, track: _Track, has_task: bool) -> dict[str, float]:
+        s, error = self._settings, self._error(aim, track, track.average)
+        hot = error > (s.band if has_task else 0.0) and (not has_task or track.full > 0)
+        changes = {}
+        for layer, place in self._places(aim, track).items():
+            spent, gain = track.spent[layer], self._gain(layer)
+            off = math.log(max(spent, _TINY) / place)
+            change = 0.0
+            if hot:
+                change = -s.speed * self._heeded(off if len(aim.sources) > 1 else error)
+            elif error < -s.band and gain.log < 0:
+                change = min(s.speed * self._heeded(-error), -gain.log)
+            if spent < s.revive * min(place, track.peak[layer]) and error < s.band:
+                change = max(change, s.speed * s.clip)
+            changes[layer] = change
+        return changes
+
+    def _places(self, aim: Aim, track: _Track) -> dict[str, float]:
+        """What each source may spend: half where it began, half where the task has taken it."""
+        place = {n: math.sqrt(track.first_share[n] * track.share[n]) for n in aim.sources}
+        whole = sum(place.values())
+        return {n: track.target * each / whole for n, each in place.items()}
+
+    def _by_rate(self, layer: str, rate: float) -> float:
+        """For a layer that no limit holds: not silent because of what others lost."""
+        s, gain = self._settings, self._gain(layer)
+        gain.rate = s.decay * gain.rate + (1 - s.decay) * rate if gain.peak else rate
+        gain.peak = max(0.995 * gain.peak, gain.rate)
+        if gain.rate < s.revive * gain.peak:
+            return s.speed * s.clip
+        if gain.log > 0 and gain.rate > 2 * s.revive * gain.peak:
+            return -min(s.speed * s.clip / 4, gain.log)
+        return 0.0
+
+    def _by_floor(
+        self, aim: Aim, track: _Track, limits: Mapping[str, Aim], wanted: dict[str, float]
+    ) -> None:
+        short = math.log(aim.bound / max(track.average, 1e-6))
+        for layer in aim.sources:
+            rooms = [
+                -self._error(each, self._tracks[name], self._tracks[name].average)
+                for name, each in limits.items()
+                if layer in each.sources
+            ]
+            room = min(rooms, default=math.inf)
+            if short > 0 and room > 0:
+                raised = self._settings.speed * min(self._heeded(short), room)
+                wanted[layer] = max(wanted.get(layer, 0.0), raised)
+            elif short > -0.02:
+                wanted[layer] = min(wanted.get(layer, 0.0), 0.0)
+
+    def _turn(self, layer: str, change: float) -> float:
+        """Take a step of a layer's gain; the factor by which it changes."""
+        gain, s = self._gain(layer), self._settings
+        sign = (change > 1e-12) - (change < -1e-12)
+        if sign and gain.sign and sign != gain.sign:
+            gain.step = max(gain.step / 2, s.least_step)
+        else:
+            gain.step = min(gain.step * 1.02, 1.0)
+        gain.sign = sign or gain.sign
+        most = math.log(s.most_gain)
+        log = _clip(gain.log + change * gain.step, -2 * most, most)
+        factor = math.exp(log - gain.log)
+        gain.log = log
+        return factor
+
+    # ---- targets
+
+    def _move_target(self, aim: Aim, track: _Track) -> None:
+        way = math.log(track.first / aim.bound) if aim.upper and track.first > aim.bound else 0.0
+        if self._horizon:
+            left = way * (1 - min(self.steps / self._horizon, 1.0))
+        else:
+            now = max(math.log(track.target / aim.bound), 0.0)
+            left = max(now - self._tighten * min((now + 0.25) / 0.75, 1.0), 0.0) if way else 0.0
+        track.target = aim.bound * math.exp(left)
+
+    # ---- pieces
+
+    def _track(self, name: str, aim: Aim, value: float) -> _Track:
+        if name not in self._tracks:
+            begin = max(value, aim.bound) if aim.upper and self._tighten < 1 else aim.bound
+            self._tracks[name] = _Track(first=begin, average=value, target=begin)
+        return self._tracks[name]
+
+    def _gain(self, layer: str) -> _Gain:
+        return self._gains.setdefault(layer, _Gain())
+
+    def _averaged(self, track: _Track, now: float) -> float:
+        return self._settings.decay * track.average + (1 - self._settings.decay) * now
+
+    def _error(self, aim: Aim, track: _Track, value: float) -> float:
+        error = math.log(max(value, _TINY) / track.target)
+        return error if aim.upper else -error
+
+    def _unit(self, error: float) -> float:
+        return _clip(error / self._settings.width, -1.0, 1.0)
+
+    def _heeded(self, error: float) -> float:
+        return _clip(error, -self._settings.clip, self._settings.clip)
+
+    def _most(self, aim: Aim) -> float:
+        return self._settings.most if aim.upper else self._settings.most / 2  # limits win
+
+    # ---- for others
+
+    def average(self, name: str) -> float | None:
+        """The moving average of what a constraint measures; None before the first step."""
+        return self._tracks[name].average if name in self._tracks and self.steps else None
+
+    def full_steps(self, name: str) -> int:
+        """For how many steps in a row the pull has been at its end with the constraint still broken."""
+        return self._tracks[name].full if name in self._tracks else 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain numbers, for an exact resume."""
+        return {
+            "steps": self.steps,
+            "largest": self.largest,
+            "tracks": {name: asdict(track) for name, track in self._tracks.items()},
+            "gains": {name: asdict(gain) for name, gain in self._gains.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.steps, self.largest = state["steps"], state["largest"]
+        self._tracks = {name: _Track(**track) for name, track in state["tracks"].items()}
+        self._gains = {name: _Gain(**gain) for name, gain in state["gains"].items()}
+
+
+def _clip(x: float, low: float, high: float) -> float:
+    return max(low, min(x, high))

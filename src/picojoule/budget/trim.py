@@ -1,0 +1,137 @@
+"""The last few percent, without training: one gain for each limit, found by bisection on calibration data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+
+from picojoule.budget.constraints import Constraint
+from picojoule.budget.wiring import Wiring
+from picojoule.layers import reset_states
+from picojoule.synops.monitor import CountingMonitor
+
+_ROUNDS = 3  # limits that share layers move one another
+_TRIES = 12  # passes over the data for one limit and round
+_RAISED = 0.3  # share of a limit that is filled up again at most
+
+
+class Trimmed(NamedTuple):
+    """What a trim has done.
+
+    Args:
+        before: what each limit measured, in the unit of its bound.
+        after: the same now.
+        gains: by what the currents into each spiking layer were multiplied.
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+    gains: dict[str, float]
+
+
+class Trimming:
+    """A model whose currents are scaled until its limits are just kept.
+
+    Args:
+        monitor: of the model; a second one with its settings measures.
+        forward: runs the model on the calibration data, in one call or several, with `reset_states` before each.
+        wiring: which weights drive which spikes.
+        margin: share of each limit to stay under.
+    """
+
+    def __init__(
+        self,
+        monitor: CountingMonitor,
+        forward: Callable[[], object],
+        wiring: Wiring,
+        margin: float,
+    ) -> None:
+        self._monitor, self._forward = monitor, forward
+        self._wiring, self._margin = wiring, margin
+        self._gains: dict[str, float] = {}
+        self._largest_share: dict[str, float] = {}
+
+    def run(self, limits: Mapping[str, Constraint], binding: frozenset[str]) -> Trimmed:
+        """Trim.
+
+        Args:
+            limits: by name.
+            binding: those that held training down, and may be filled up again.
+        """
+        order = sorted(limits, key=lambda name: self._depth(limits[name]))
+        before = values = self._measure(limits)
+        for _ in range(_ROUNDS):
+            off = [n for n in order if not self._kept(limits[n], values[n], n in binding)]
+            if not off:
+                break
+            for name in off:
+                self._trim(name, limits, fill=name in binding)
+            values = self._measure(limits)
+        for name in order:  # those that share layers with others end below, never above
+            if values[name] > limits[name].bound:
+                self._trim(name, limits, fill=False)
+                values = self._measure(limits)
+        return Trimmed(before, values, dict(self._gains))
+
+    def _depth(self, limit: Constraint) -> int:
+        names = list(self._wiring.drives)
+        return min((names.index(n) for n in self._sources(limit)), default=len(names))
+
+    def _sources(self, limit: Constraint) -> tuple[str, ...]:
+        drives = self._wiring.drives
+        found = self._wiring.sources(limit.counted_layers)
+        return tuple(n for n in found if drives[n].last)
+
+    def _kept(self, limit: Constraint, value: float, fill: bool) -> bool:
+        share = value / limit.bound
+        full = 1 - 2 * self._margin <= share or share < 1 - _RAISED or not fill
+        return share <= 1 - self._margin / 2 and full
+
+    def _trim(self, name: str, limits: Mapping[str, Constraint], *, fill: bool) -> None:
+        """Bisect the logarithm of one gain, after it has been bracketed."""
+        limit = limits[name]
+        sources = self._sources(limit)
+        if not sources:
+            return
+        aim, at = limit.bound * (1 - self._margin), 0.0
+        value = self._measure({name: limit})[name]
+        low = high = None  # logarithms of gains that spend too little and too much
+        for _ in range(_TRIES):
+            if value <= limit.bound * (1 - self._margin / 2) and (
+                value >= limit.bound * (1 - 1.5 * self._margin) or not fill
+            ):
+                return
+            low, high = (at, high) if value <= aim else (low, at)
+            if low is not None and high is not None:
+                if high - low < 1e-4:
+                    break
+                following = (low + high) / 2
+            else:
+                following = at + max(-0.3, min(0.5 * math.log(aim / max(value, 1e-9)), 0.1)) * 1.1
+            self._scale(sources, following - at)
+            at = following
+            value = self._measure({name: limit})[name]
+        if value > limit.bound and low is not None:
+            self._scale(sources, low - at)
+
+    @torch.no_grad()
+    def _scale(self, sources: tuple[str, ...], log_gain: float) -> None:
+        factor, done = math.exp(log_gain), set[int]()
+        for layer in sources:
+            self._gains[layer] = self._gains.get(layer, 1.0) * factor
+            for parameter in self._wiring.drives[layer].last:
+                if id(parameter) not in done:  # two layers may share it
+                    parameter.mul_(factor)
+                    done.add(id(parameter))
+
+    def _measure(self, limits: Mapping[str, Constraint]) -> dict[str, float]:
+        model = self._monitor.model
+        counting = CountingMonitor(model, **vars_of(self._monitor))
+        with torch.no_grad(), counting:
+            reset_states(model)
+            self._forward()
+        reset_states(model)
+        return {name: each.read(counting).value.item() for name, each in limits.items()}

@@ -1,0 +1,181 @@
+"""Which weights drive each spiking layer, and which counted layers its spikes reach: read off one pass's graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+from picojoule.layers import HookHandles
+from picojoule.synops.monitor import CountingMonitor
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What drives one spiking layer.
+
+    Args:
+        last: parameters of the last modules before its input, weights and biases: times a factor, its current is.
+        all: every parameter on the way from the spikes before to its spikes, its own included.
+    """
+
+    last: tuple[nn.Parameter, ...]
+    all: tuple[nn.Parameter, ...]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """How spikes flow through a model.
+
+    Args:
+        drives: by spiking layer, in the order in which they run.
+        reached: the counted layers that a spiking layer's spikes reach before the next spikes, by its name.
+    """
+
+    drives: dict[str, Drive]
+    reached: dict[str, tuple[str, ...]]
+
+    def sources(self, layers: tuple[str, ...]) -> tuple[str, ...]:
+        """The spiking layers whose spikes some counted layers spend; those of all layers if there are none.
+
+        Example:
+            >>> Wiring({}, {"1": ("2",), "3": ("4", "5")}).sources(("2", "5"))
+            ('1', '3')
+        """
+        return tuple(n for n, ends in self.reached.items() if not layers or set(ends) & set(layers))
+
+
+@dataclass
+class _Seen:
+    """Where the graph of a pass enters and leaves the modules that matter."""
+
+    spikes: dict[Node, str] = field(default_factory=dict)
+    currents: dict[str, list[Node]] = field(default_factory=dict)
+    outputs: dict[Node, nn.Module] = field(default_factory=dict)
+
+
+class WiringWatch:
+    """Hooks that see one forward pass with gradients, and then know the wiring.
+
+    Modules called several times in the pass (step by step, say) are seen each time. What runs as one opaque call, such
+    as a compiled or scripted block, shows no modules inside: its parameters are found, its spiking layers are not.
+
+    Args:
+        monitor: of the model; its spiking layers are those that count.
+
+    Example:
+        >>> import picojoule
+        >>> import torch
+        >>> model = nn.Sequential(nn.Linear(4, 3), picojoule.layers.IAF(), nn.Linear(3, 2))
+        >>> monitor = picojoule.Monitor(model).attach()
+        >>> watch = WiringWatch(monitor)
+        >>> _ = model(torch.rand(1, 5, 4))
+        >>> wiring = watch.wiring()
+        >>> wiring.reached, len(wiring.drives["1"].last)
+        ({'1': ('2',)}, 2)
+    """
+
+    def __init__(self, monitor: CountingMonitor) -> None:
+        self._monitor, self._seen, self._handles = monitor, _Seen(), HookHandles()
+        self._done = False  # a copy of the model has the hooks, too, and keeps them
+        modules = dict(monitor.model.named_modules())
+        inside = {id(m) for n in monitor.spiking_layers for m in modules[n].modules()}
+        for name in monitor.spiking_layers:
+            self._watch_spiking(name, modules[name])
+        for module in modules.values():
+            if (
+                id(module) not in inside
+                and next(module.parameters(recurse=False), None) is not None
+            ):
+                self._handles.add(module.register_forward_hook(self._leaves))
+
+    def remove(self) -> None:
+        """Take the hooks off."""
+        self._done = True
+        self._handles.remove()
+
+    def _watch_spiking(self, name: str, module: nn.Module) -> None:
+        def enters(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+            if self._done:
+                return
+            nodes = [
+                x.grad_fn for x in inputs[:1] if isinstance(x, Tensor) and x.grad_fn is not None
+            ]
+            self._seen.currents.setdefault(name, []).extend(nodes)
+
+        def leaves(_: nn.Module, __: object, output: Any) -> None:
+            for each in () if self._done else _tensors(output):
+                if each.grad_fn is not None:
+                    self._seen.spikes[each.grad_fn] = name
+
+        self._handles.add(module.register_forward_pre_hook(enters))
+        self._handles.add(module.register_forward_hook(leaves))
+
+    def _leaves(self, module: nn.Module, _: object, output: Any) -> None:
+        for each in () if self._done else _tensors(output):
+            if each.grad_fn is not None:
+                self._seen.outputs[each.grad_fn] = module
+
+    def wiring(self) -> Wiring:
+        """What the pass has shown; the hooks are gone then."""
+        self.remove()
+        seen, modules = self._seen, dict(self._monitor.model.named_modules())
+        self._seen = _Seen()
+        drives = {n: _drive(seen, nodes, modules[n]) for n, nodes in seen.currents.items()}
+        reached: dict[str, list[str]] = {name: [] for name in drives}
+        for layer, count in self._monitor.synops.items():
+            for name in _spikes_behind(seen, count):
+                reached.setdefault(name, []).append(layer)
+        return Wiring(drives, {name: tuple(ends) for name, ends in reached.items()})
+
+
+def _drive(seen: _Seen, currents: list[Node], spiking: nn.Module) -> Drive:
+    last: dict[int, nn.Parameter] = {}
+    for node in _back(currents, stop={*seen.spikes, *seen.outputs}):
+        if node in seen.spikes:
+            continue
+        module = seen.outputs.get(node)
+        for parameter in module.parameters(recurse=False) if module else _leaf(node):
+            last[id(parameter)] = parameter
+    everything = {id(p): p for p in spiking.parameters()}
+    for node in _back(currents, stop=seen.spikes):
+        everything |= {id(p): p for p in _leaf(node)}
+    return Drive(_trained(last), _trained(everything))
+
+
+def _trained(found: Mapping[int, nn.Parameter]) -> tuple[nn.Parameter, ...]:
+    return tuple(p for p in found.values() if p.requires_grad)
+
+
+def _leaf(node: Node) -> list[nn.Parameter]:
+    """The parameter whose gradient a node adds up, if it does."""
+    variable = getattr(node, "variable", None)
+    return [variable] if isinstance(variable, nn.Parameter) else []
+
+
+def _spikes_behind(seen: _Seen, count: Tensor) -> list[str]:
+    nodes = [] if count.grad_fn is None else [count.grad_fn]
+    return list(
+        dict.fromkeys(seen.spikes[n] for n in _back(nodes, seen.spikes) if n in seen.spikes)
+    )
+
+
+def _back(nodes: list[Node], stop: Any) -> Iterator[Node]:
+    """All nodes behind some, not further than those to stop at, which are among them."""
+    known, left = set(nodes), list(nodes)
+    while left:
+        node = left.pop()
+        yield node
+        if node in stop:
+            continue
+        following = [each for each, _ in node.next_functions if each is not None]
+        left += [each for each in following if each not in known]
+        known.update(following)
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    parts = output if isinstance(output, (tuple, list)) else (output,)
+    return [each for each in parts if isinstance(each, Tensor)]
