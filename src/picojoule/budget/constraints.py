@@ -43,7 +43,7 @@ class Constraint(Protocol):
     Example:
         >>> from picojoule.budget import RateBound, SynopsLimit
         >>> limit, floor = SynopsLimit(bound=100.0, per="sample"), RateBound(layer="1", bound=0.1)
-        >>> limit.factor(time=5), floor.factor(time=5)
+        >>> limit.factor(time=5.0), floor.factor(time=5.0)
         (5.0, 0.0)
         >>> limit.spends, floor.spends, floor.is_floor
         (True, False, True)
