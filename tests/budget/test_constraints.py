@@ -6,7 +6,7 @@ from torch import nn
 
 import picojoule
 from picojoule.budget import EnergyLimit, RateBound, SynopsLimit
-from picojoule.budget.constraints import percentile_of
+from picojoule.budget.rate_bound import percentile_of
 from picojoule.energy import EnergyProfile, profile
 from picojoule.layers import IAF, IAFSqueeze
 from tests.budget.networks import network

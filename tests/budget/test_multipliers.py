@@ -12,8 +12,11 @@ from picojoule.budget.schedule import Schedule
 AT_ONCE = Schedule(tighten=1.0)
 
 
-def multiplier(bound: float = 2.0, upper: bool = True, schedule: Schedule = AT_ONCE) -> Multiplier:
-    return Multiplier(bound, upper, Controller(), schedule, most=1e3)
+def multiplier(
+    first: float | Tensor, bound: float = 2.0, upper: bool = True, schedule: Schedule = AT_ONCE
+) -> Multiplier:
+    """One whose first value is this."""
+    return Multiplier(bound, upper, Controller(), schedule, 1e3, torch.as_tensor(first))
 
 
 def slope(of: Multiplier, value: float) -> float:
@@ -22,36 +25,40 @@ def slope(of: Multiplier, value: float) -> float:
     return gradient.item()
 
 
+def first_slope(value: float, bound: float = 2.0, upper: bool = True) -> float:
+    return slope(multiplier(value, bound, upper), value)
+
+
 def test_the_gradient_is_relative_above_a_limit() -> None:
     """10 and 100 times the limit pull equally on the logarithm of what is spent."""
-    assert slope(multiplier(), 20.0) * 20 == pytest.approx(slope(multiplier(), 200.0) * 200)
+    assert first_slope(20.0) * 20 == pytest.approx(first_slope(200.0) * 200)
 
 
 def test_the_unit_does_not_matter() -> None:
-    assert slope(multiplier(2e6), 3e6) * 1e6 == pytest.approx(slope(multiplier(2.0), 3.0))
+    assert first_slope(3e6, 2e6) * 1e6 == pytest.approx(first_slope(3.0, 2.0))
 
 
 def test_a_limit_pulls_at_the_limit_and_lets_go_below() -> None:
-    at, below = slope(multiplier(), 2.0), slope(multiplier(), 1.4)
+    at, below = first_slope(2.0), first_slope(1.4)
     assert at == pytest.approx(0.01 / 2)  # the first multiplier, by the limit
     assert below == pytest.approx(at * math.exp(-3 * 0.3 / 0.15))
 
 
 def test_the_term_is_zero_where_the_limit_is_kept_and_grows_above() -> None:
-    values = [multiplier().penalty(torch.tensor(x)).item() for x in (0.0, 1.0, 2.0, 3.0, 6.0)]
+    values = [multiplier(x).penalty(torch.tensor(x)).item() for x in (0.0, 1.0, 2.0, 3.0, 6.0)]
     assert values[:3] == [0.0, 0.0, 0.0]
     assert 0 < values[3] < values[4]
 
 
 def test_a_floor_lifts_what_is_silent() -> None:
-    floor = multiplier(0.5, upper=False)
+    floor = multiplier(0.0, 0.5, upper=False)
     assert floor.penalty(torch.tensor(0.0)).item() > 0
-    assert slope(multiplier(0.5, upper=False), 0.0) < 0
-    assert slope(multiplier(0.5, upper=False), 0.8) == pytest.approx(0, abs=1e-6)
+    assert first_slope(0.0, 0.5, upper=False) < 0
+    assert first_slope(0.8, 0.5, upper=False) == pytest.approx(0, abs=1e-6)
 
 
 def test_growth_while_violated_decay_while_kept_and_bounds_of_both() -> None:
-    one = multiplier()
+    one = multiplier(4.0)
     for _ in range(200):
         one.update(torch.tensor(4.0))
     assert one.value.item() == pytest.approx(1e3)
@@ -61,8 +68,8 @@ def test_growth_while_violated_decay_while_kept_and_bounds_of_both() -> None:
 
 
 def test_noise_around_the_target_does_not_drive_the_multiplier() -> None:
-    one = multiplier(1.0)
     noise = torch.randn(2000, generator=torch.Generator().manual_seed(0)) * 0.1 + 1
+    one = multiplier(noise[0], bound=1.0)
     for value in noise:
         one.update(value)
     assert 1e-3 < one.value.item() < 1e-1  # it began at 1e-2
@@ -70,7 +77,7 @@ def test_noise_around_the_target_does_not_drive_the_multiplier() -> None:
 
 def test_noise_around_the_target_does_not_reach_the_weight() -> None:
     """A batch 7 % above or below what the average is; further below, it lets go."""
-    one = multiplier(1.0)
+    one = multiplier(1.0, bound=1.0)
     one.update(torch.tensor(1.0))
     steady = slope(one, 1.0)
     assert slope(one, 1.07) * 1.07 == pytest.approx(steady)
@@ -79,7 +86,8 @@ def test_noise_around_the_target_does_not_reach_the_weight() -> None:
 
 
 def test_each_neuron_has_its_own() -> None:
-    rates, one = torch.tensor([0.0, 1.0]), multiplier(0.5, upper=False)
+    rates = torch.tensor([0.0, 1.0])
+    one = multiplier(rates, 0.5, upper=False)
     for _ in range(20):
         one.update(rates)
     silent, busy = one.value
@@ -87,11 +95,10 @@ def test_each_neuron_has_its_own() -> None:
 
 
 def test_a_limit_comes_down_from_where_the_model_is() -> None:
-    one = multiplier(1.0, schedule=Schedule(warmup_steps=3, tighten=0.1))
+    one = multiplier(5.0, 1.0, schedule=Schedule(warmup_steps=3, tighten=0.1))
     targets: list[float] = []
     for _ in range(30):
         one.update(torch.tensor(5.0))
-        assert isinstance(one.target, Tensor)
         targets.append(one.target.item())
     assert targets[:3] == [5.0] * 3
     way, expected = math.log(5), []
@@ -105,14 +112,13 @@ def test_a_limit_comes_down_from_where_the_model_is() -> None:
 
 
 def test_a_model_below_its_limit_is_not_tightened() -> None:
-    one = multiplier(1.0, schedule=Schedule(tighten=0.1))
+    one = multiplier(0.2, 1.0, schedule=Schedule(tighten=0.1))
     one.update(torch.tensor(0.2))
-    assert isinstance(one.target, Tensor)
     assert one.target.item() == 1.0
 
 
 def test_a_saved_state_goes_on_equally() -> None:
-    one, other = multiplier(), multiplier()
+    one, other = multiplier(1.0), multiplier(7.0)
     for step in range(10):
         one.update(torch.tensor(1.0 + step))
     other.load_state_dict(one.state_dict())
@@ -125,10 +131,10 @@ def test_a_saved_state_goes_on_equally() -> None:
 @pytest.mark.parametrize("upper", [True, False])
 @pytest.mark.parametrize("saved_bound", [0.5, 2.0])
 def test_a_saved_state_follows_the_bound_of_today(upper: bool, saved_bound: float) -> None:
-    before, now = multiplier(saved_bound, upper=upper), multiplier(1.0, upper=upper)
+    before = multiplier(saved_bound, saved_bound, upper)
+    now = multiplier(1.0, 1.0, upper)
     before.update(torch.tensor(saved_bound))
     now.load_state_dict(before.state_dict())
     for _ in range(100):
         now.update(torch.tensor(1.0))
-    assert isinstance(now.target, Tensor)
     assert now.target.item() == 1.0

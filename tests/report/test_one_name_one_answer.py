@@ -8,7 +8,6 @@ from torch import nn
 
 from picojoule import Monitor, Report
 from picojoule.budget import EnergyLimit
-from picojoule.budget.synapses import price
 from picojoule.energy import energy_j, memories, profile, profiles
 from picojoule.energy.breakdown import joules
 from picojoule.layers import IAF, ExpLeak
@@ -96,6 +95,6 @@ def test_tables_show_the_same_joules(name: str, form: str, report: Report) -> No
 
 @every_name
 def test_pruning_prices_a_synapse_alike(name: str) -> None:
-    each = price(EnergyLimit(bound=1.0, profile=profile(name)), time=4.0)
-    assert each.synop == pytest.approx(4 * float(energy_j(name, synops=1).total_j))
-    assert each.mac == pytest.approx(4 * float(energy_j(name, macs=1).total_j))
+    limit = EnergyLimit(bound=1.0, profile=profile(name))
+    assert limit.factor(4.0) == pytest.approx(4 * float(energy_j(name, synops=1).total_j))
+    assert limit.mac_factor(4.0) == pytest.approx(4 * float(energy_j(name, macs=1).total_j))

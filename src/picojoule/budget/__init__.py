@@ -1,11 +1,12 @@
 """A budget that training keeps, and terms for a loss with weights of your own."""
 
 from picojoule.budget.budget import Budget
-from picojoule.budget.constraints import EnergyLimit, RateBound, SynopsLimit
 from picojoule.budget.fixed import FixedPenalties
+from picojoule.budget.limits import EnergyLimit, SynopsLimit
 from picojoule.budget.multipliers import Controller
 from picojoule.budget.penalties import rate_shortfall, synops_excess
 from picojoule.budget.pruning import GradualPruning, Pruned, prune
+from picojoule.budget.rate_bound import RateBound
 from picojoule.budget.rate_terms import Hoyer, L1Rates, L2Rates, RateShortfall
 from picojoule.budget.regulator import Regulator
 from picojoule.budget.synapses import make_prunable

@@ -13,6 +13,7 @@ from picojoule.budget.constraints import Constraint, Per, RateOf, Reading, mean
 from picojoule.budget.contest import given_up, lost
 from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.feasibility import contradictions
+from picojoule.budget.finite_sum import finite_sum
 from picojoule.budget.multipliers import (
     Controller,
     Multiplier,
@@ -21,7 +22,6 @@ from picojoule.budget.multipliers import (
     multiplier_of,
 )
 from picojoule.budget.reach import Reach
-from picojoule.budget.regulator import finite_sum
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.steered import SteeredTraining
 from picojoule.budget.steering import SplitRange
@@ -196,6 +196,22 @@ class Budget:
             task = lambda: run(value)  # noqa: E731
         self._steered.backward(constraints, task)
 
+    def begin(self) -> None:
+        """Take the monitor's last forward pass for the start, as the first `penalty()` else does.
+
+        From then on `unreachable` and `infeasible` say what no training can meet.
+
+        Raises:
+            RuntimeError: the monitor has seen no forward pass, or gradients are switched off.
+            ValueError: as from `penalty()`.
+        """
+        if not torch.is_grad_enabled():
+            raise RuntimeError(
+                "Budget: begin() under no_grad: only gradients tell what training can change. Call it, and the model "
+                "before it, outside."
+            )
+        self._begin()
+
     def penalty(self) -> Tensor:
         """The term for the loss, from the monitor's last forward pass; 0 if all is kept.
 
@@ -239,9 +255,9 @@ class Budget:
         changed = self._reach.judge(self._constraints, self._monitor)
         for name in changed:
             before, reading = self._active[name], batch[name]
-            self._active[name] = self._multiplier(name)
             steered = self._reach.steered(name, reading.value, reading.fixed)
-            self._active[name].go_on_from(before, steered)
+            self._active[name] = self._multiplier(name, steered)
+            self._active[name].go_on_from(before)
         if changed:
             self._tell(self.unreachable)
         for name, reason in lost(self._constraints, self._active).items():
@@ -255,14 +271,17 @@ class Budget:
         constraints = self._all()
         found = contradictions(self._monitor.model, self._monitor, list(constraints.values()))
         self.infeasible = {each.floor.name: each.reason for each in found}
-        if not torch.is_grad_enabled():  # nothing tells yet what training can change
-            return {name: self._multiplier(name) for name in constraints}
         readings = {name: each.read(self._monitor) for name, each in constraints.items()}
+        if not torch.is_grad_enabled():  # nothing tells yet what training can change
+            return {name: self._multiplier(name, each.value) for name, each in readings.items()}
         for name, reading in readings.items():
             self._reach.see(name, reading)
         self._reach.judge(constraints, self._monitor)
-        trained = [name for name, reading in readings.items() if reading.value.requires_grad]
-        self._active = {name: self._multiplier(name) for name in trained}
+        self._active = {
+            name: self._multiplier(name, self._reach.steered(name, value, fixed))
+            for name, (value, fixed, _) in readings.items()
+            if value.requires_grad
+        }
         if self._saved is not None:
             self._restore(self._active)
         self._tell(self.unreachable | self.infeasible, stacklevel=4)
@@ -286,11 +305,11 @@ class Budget:
             self._constraints = {constraint.name: constraint for constraint in found}
         return self._constraints
 
-    def _multiplier(self, name: str) -> Multiplier:
+    def _multiplier(self, name: str, first: Tensor) -> Multiplier:
         constraint, hopeless = self._constraints[name], name in self.infeasible
         bound = self._reach.floors.get(name, constraint.bound)
         return multiplier_of(
-            constraint, bound, self._margin, self._controller, self._schedule, hopeless
+            constraint, bound, self._margin, self._controller, self._schedule, hopeless, first
         )
 
     # ---- results
@@ -367,7 +386,7 @@ class Budget:
         check_same(active, saved)
         for name in active:
             self._reach.load_state_of(name, saved[name])
-            active[name] = self._multiplier(name)
+            active[name] = self._multiplier(name, saved[name]["average"])
             active[name].load_state_dict(saved[name])
         self.infeasible = given_up(self._constraints, active) | self.infeasible
         self._saved = None

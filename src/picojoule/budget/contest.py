@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from picojoule.budget.constraints import Constraint, RateBound
+from picojoule.budget.constraints import Constraint
 from picojoule.budget.multipliers import Multiplier
 
 _HARD = (
@@ -23,7 +23,7 @@ def lost(
     limits = [
         name
         for name, each in multipliers.items()
-        if not isinstance(constraints[name], RateBound) and bool(each.value.max() > _HARD)
+        if constraints[name].spends and bool(each.value.max() > _HARD)
     ]
     if not limits:
         return {}
@@ -33,10 +33,7 @@ def lost(
             f"{', '.join(limits)}. The limit wins."
         )
         for name, each in multipliers.items()
-        if isinstance(constraints[name], RateBound)
-        and not each.upper
-        and not each.is_hopeless
-        and each.is_at_its_most()
+        if constraints[name].is_floor and not each.is_hopeless and each.is_at_its_most()
     }
 
 
@@ -47,5 +44,5 @@ def given_up(
     return {
         name: f"{name} = {constraints[name].bound:g} was given up earlier in this training, against a limit."
         for name, each in multipliers.items()
-        if isinstance(constraints[name], RateBound) and each.is_hopeless
+        if constraints[name].is_floor and each.is_hopeless
     }

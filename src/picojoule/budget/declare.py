@@ -8,17 +8,10 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from picojoule.budget.constraints import (
-    Constraint,
-    EnergyLimit,
-    Per,
-    RateBound,
-    RateOf,
-    SynopsLimit,
-    check_dt,
-    check_positive,
-)
+from picojoule.budget.constraints import Constraint, Per, RateOf, check_positive
+from picojoule.budget.limits import EnergyLimit, SynopsLimit, check_dt
 from picojoule.budget.names import check_names
+from picojoule.budget.rate_bound import RateBound
 from picojoule.energy import EnergyProfile
 from picojoule.energy import profile as find_profile
 from picojoule.layers import StatefulLayer
@@ -114,12 +107,7 @@ class Declaration:
         _check_spiking(spiking)
         found = [*self._synops(counted), *self._joules(counted), *self._rates(spiking), *self.more]
         for constraint in found:
-            if isinstance(constraint, RateBound):
-                check_names([constraint.layer], spiking, "spiking layer", "Budget")
-            else:
-                check_names(constraint.layers, counted, "counted layer", "Budget")
-            if isinstance(constraint, EnergyLimit):
-                constraint.check_priced(monitor)
+            constraint.check(monitor)
         return found
 
     def known_unreachable(self, constraints: Iterable[Constraint]) -> frozenset[str]:
@@ -152,14 +140,14 @@ class Declaration:
             if isinstance(bound, Mapping):
                 yield from (name for name in bound if name not in self.groups)
         for constraint in self.more:
-            if not isinstance(constraint, RateBound):
-                yield from constraint.layers
+            yield from constraint.counted_layers
 
     def _spiking_names(self) -> Iterator[str]:
         for bound in (self.min_rate, self.max_rate):
             if isinstance(bound, Mapping):
                 yield from bound
-        yield from (bound.layer for bound in self.more if isinstance(bound, RateBound))
+        for constraint in self.more:
+            yield from constraint.spiking_layers
 
     def _check_rates(self) -> None:
         if self.min_rate is not None or self.max_rate is not None:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.constraints import Constraint, RateBound, SynopsLimit
+from picojoule.budget.constraints import Constraint
+from picojoule.budget.rate_bound import RateBound
 from picojoule.layers import FlattenTime, SumPool2d, UnflattenTime
 from picojoule.synops import CONVOLUTIONS, conv_fan_out
 from picojoule.synops.monitor import CountingMonitor
@@ -21,7 +22,7 @@ class Contradiction(NamedTuple):
     """A floor that a limit cannot afford."""
 
     floor: RateBound
-    limit: SynopsLimit
+    limit: Constraint
     reason: str
 
 
@@ -30,31 +31,32 @@ def contradictions(
 ) -> list[Contradiction]:
     """The floors of a (nested) Sequential whose spikes alone exceed a limit of the next counted layer.
 
-        SynOps >= sum over neurons of floor * fan_out
+        spent >= factor * sum over neurons of floor * fan_out
 
     Of a mean over neurons only the least fan-out is sure, since the spikes may lie where it is least. Other models, and
     layers between that change values, give no proof and so no entry.
     """
-    floors = {c.layer: c for c in constraints if isinstance(c, RateBound) and not c.upper}
-    limits = [c for c in constraints if isinstance(c, SynopsLimit)]
+    floors = {c.layer: c for c in constraints if isinstance(c, RateBound) and c.is_floor}
+    limits = [c for c in constraints if c.spends]
     found = []
     for spiking, counted, fan_out in _fan_outs(model, monitor):
         floor = floors.get(spiking)
         if floor is None or floor.percentile is not None:
             continue
+        synops = floor.bound * _sure(fan_out, floor)
         for limit in limits:
-            if limit.layers and counted not in limit.layers:
+            if limit.counted_layers and counted not in limit.counted_layers:
                 continue
-            synops = floor.bound * _sure(fan_out, floor) * limit.timesteps(monitor)
-            if synops > limit.bound:
-                found.append(Contradiction(floor, limit, _reason(floor, limit, counted, synops)))
+            spent = synops * limit.factor(monitor.synops.time)
+            if spent > limit.bound:
+                found.append(Contradiction(floor, limit, _reason(floor, limit, counted, spent)))
     return found
 
 
-def _reason(floor: RateBound, limit: SynopsLimit, counted: str, synops: float) -> str:
-    affordable = floor.bound * limit.bound / synops
+def _reason(floor: RateBound, limit: Constraint, counted: str, spent: float) -> str:
+    affordable = floor.bound * limit.bound / spent
     return (
-        f"{floor.name} = {floor.bound:g} alone makes {synops:.4g} SynOps into layer {counted!r}, more than "
+        f"{floor.name} = {floor.bound:g} alone makes layer {counted!r} spend {spent:.4g}, more than "
         f"{limit.name} = {limit.bound:g} allows; it can afford a rate of {affordable:.3g}. The limit wins."
     )
 

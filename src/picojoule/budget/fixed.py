@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from picojoule.budget.regulator import finite_sum
+from picojoule.budget.finite_sum import finite_sum
 from picojoule.synops.monitor import CountingMonitor
 
 Term = Callable[[CountingMonitor], Tensor]

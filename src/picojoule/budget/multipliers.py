@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.budget.constraints import Constraint, RateBound
+from picojoule.budget.constraints import Constraint
 from picojoule.budget.schedule import Schedule
 
 _STATE = ("steps", "average", "target", "log", "most")
@@ -83,10 +83,12 @@ class Multiplier:
         controller: how it moves.
         schedule: how the target gets to the bound.
         most: the largest multiplier.
+        first: the first value, from which the average starts and a limit comes down.
 
     Example:
         >>> spent = torch.tensor(3.0, requires_grad=True)
-        >>> multiplier = Multiplier(1.0, True, Controller(), Schedule(tighten=1.0), most=1e12)
+        >>> at_once = Schedule(tighten=1.0)
+        >>> multiplier = Multiplier(1.0, True, Controller(), at_once, most=1e12, first=spent)
         >>> multiplier.penalty(spent).item() > 0
         True
         >>> for _ in range(100):
@@ -96,30 +98,28 @@ class Multiplier:
     """
 
     def __init__(
-        self, bound: float, upper: bool, controller: Controller, schedule: Schedule, most: float
+        self,
+        bound: float,
+        upper: bool,
+        controller: Controller,
+        schedule: Schedule,
+        most: float,
+        first: Tensor,
     ) -> None:
         self.bound, self.upper, self.most = bound, upper, most
         self._controller, self._schedule = controller, schedule
         self.steps = 0
-        self.average: Tensor | None = None
-        self.target: Tensor | None = None
-        self.log: Tensor | None = None
+        self.average = first.detach().clone()
+        self.target = schedule.first(self.average, bound, upper)
+        self.log = torch.full_like(self.average, math.log(controller.start))
 
     @property
     def value(self) -> Tensor:
         """The multiplier, in the shape of what is bounded."""
-        return torch.tensor(self._controller.start) if self.log is None else self.log.exp()
+        return self.log.exp()
 
-    def begin(self, value: Tensor) -> None:
-        """Take the first value for the average, and the place from which to tighten."""
-        if self.average is None:
-            self.average = value.detach().clone()
-            self.target = self._schedule.first(self.average, self.bound, self.upper)
-            self.log = torch.full_like(self.average, math.log(self._controller.start))
-
-    def go_on_from(self, other: Multiplier, value: Tensor) -> None:
-        """Begin at a value of another quantity, with the multiplier and the steps of the one before."""
-        self.begin(value)
+    def go_on_from(self, other: Multiplier) -> None:
+        """Take over the multiplier and the steps of one that steered another quantity."""
         self.log, self.steps = other.log, other.steps
 
     def penalty(self, value: Tensor) -> Tensor:
@@ -128,10 +128,9 @@ class Multiplier:
         The gradient is that of weight * log(value) above the target: a weight of 1 pulls as hard at ten
         times the budget as at twice.
         """
-        self.begin(value)
         if self.steps < self._schedule.warmup_steps:
             return (value * 0.0).sum()
-        target, now = _known(self.target), value.detach()
+        target, now = self.target, value.detach()
         if self.upper:
             scaled = value / torch.maximum(now, target)
             kept = (now / torch.maximum(now, target)).clamp(max=1.0)
@@ -144,16 +143,15 @@ class Multiplier:
 
     def update(self, value: Tensor) -> None:
         """One step of training is done, with this value."""
-        self.begin(value)
         decay = self._controller.decay
-        self.average = decay * _known(self.average) + (1 - decay) * value.detach()
+        self.average = decay * self.average + (1 - decay) * value.detach()
         self.steps += 1
         if self.steps <= self._schedule.warmup_steps:
             self.target = self._schedule.first(self.average, self.bound, self.upper)
             return
-        self.target = self._schedule.next(_known(self.target), self.bound, self.upper)
+        self.target = self._schedule.next(self.target, self.bound, self.upper)
         error = self._error(self.average).clamp(min=-1)
-        log = _known(self.log) + self._controller.integral * error
+        log = self.log + self._controller.integral * error
         self.log = log.clamp(math.log(self._controller.least), math.log(self.most))
 
     @property
@@ -163,25 +161,25 @@ class Multiplier:
 
     def is_at_its_most(self) -> bool:
         """Whether it cannot pull harder, anywhere, and the average is still on the wrong side."""
-        if self.log is None or self.steps == 0:
+        if self.steps == 0:
             return False
         hardest = self.log >= math.log(self.most) - 1e-6
-        return bool((hardest & (self._error(_known(self.average)) > 0)).all())
+        return bool((hardest & (self._error(self.average) > 0)).all())
 
     def give_up(self) -> None:
         """Fall back to the first multiplier, for good."""
         self.most = self._controller.start
-        self.log = _known(self.log).clamp(max=math.log(self.most))
+        self.log = self.log.clamp(max=math.log(self.most))
 
     def _weight(self, now: Tensor) -> Tensor:
         """The multiplier, more of it on the wrong side of the target and soon none on the right one."""
-        shift = torch.minimum(self._error(_known(self.average)), self._error(now) + 0.5)
-        grown = _known(self.log) + self._controller.proportional * shift
+        shift = torch.minimum(self._error(self.average), self._error(now) + 0.5)
+        grown = self.log + self._controller.proportional * shift
         return grown.clamp(max=math.log(self.most)).exp()
 
     def _error(self, value: Tensor) -> Tensor:
         """How far on the wrong side, in widths, at most 1."""
-        g = value / _known(self.target) - 1
+        g = value / self.target - 1
         return ((g if self.upper else -g) / self._controller.width).clamp(max=1)
 
     def state_dict(self) -> dict[str, object]:
@@ -202,19 +200,19 @@ def multiplier_of(
     controller: Controller,
     schedule: Schedule,
     hopeless: bool,
+    first: Tensor,
 ) -> Multiplier:
     """The multiplier of a constraint that aims a margin inside a bound; one that is hopeless does not grow."""
-    upper = constraint.upper
-    limit = upper and not isinstance(constraint, RateBound)
-    most = controller.most if limit else controller.most_of_rates
-    aim = bound * (1 - margin if upper else 1 + margin)
-    return Multiplier(aim, upper, controller, schedule, controller.start if hopeless else most)
+    most = controller.most if constraint.spends else controller.most_of_rates
+    aim = bound * (1 - margin if constraint.upper else 1 + margin)
+    most = controller.start if hopeless else most
+    return Multiplier(aim, constraint.upper, controller, schedule, most, first)
 
 
 def check_shape(name: str, multiplier: Multiplier, value: Tensor) -> None:
     """Raise ValueError if what is bounded has not as many parts as before."""
     known = multiplier.average
-    if known is not None and known.shape != value.shape:
+    if known.shape != value.shape:
         raise ValueError(
             f"Budget: {name} has shape {tuple(value.shape)} now and had {tuple(known.shape)} before, or in the saved "
             "state; each part has a multiplier of its own. Use a state and inputs of one size, or rate_of='layer'."
@@ -227,8 +225,3 @@ def check_same(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) 
         raise ValueError(
             f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(multipliers)}."
         )
-
-
-def _known(x: Tensor | None) -> Tensor:
-    assert x is not None  # begin() comes first
-    return x

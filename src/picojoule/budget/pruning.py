@@ -8,10 +8,8 @@ from typing import Any, NamedTuple, get_args
 
 import torch
 
-from picojoule.budget.constraints import EnergyLimit
-from picojoule.budget.names import check_names
+from picojoule.budget.limits import Limit
 from picojoule.budget.synapses import (
-    Limit,
     Prunable,
     Score,
     costs,
@@ -228,9 +226,7 @@ def _measured(monitor: CountingMonitor, forward: Callable[[], object], limit: Li
 
 
 def _spent(monitor: CountingMonitor, limit: Limit) -> float:
-    check_names(limit.layers, tuple(monitor.synops), "counted layer", "prune")
-    if isinstance(limit, EnergyLimit):
-        limit.check_priced(monitor)
+    limit.check(monitor, "prune")
     spent: float = limit.read(monitor).value.item()
     if not math.isfinite(spent):
         raise FloatingPointError(

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.budget.constraints import Constraint, EnergyLimit, RateBound, Reading
-from picojoule.energy import energy_j
+from picojoule.budget.constraints import Constraint, Reading
 from picojoule.synops.monitor import CountingMonitor
 
 LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
@@ -83,21 +82,17 @@ class Reach:
 
     def _floor(self, limit: Constraint, monitor: CountingMonitor) -> float:
         """What the trained layers spend at the least activity, in the unit of the bound; 0 if there are none."""
-        if isinstance(limit, RateBound):
-            return 0.0
         given, dense = self._places[limit.name], monitor.dense
-        trained = (dense[name].detach() for name in limit.layers or dense if name not in given)
+        trained = (
+            dense[name].detach() for name in limit.counted_layers or dense if name not in given
+        )
         synops = LEAST_ACTIVITY * sum(trained, start=torch.zeros(()))
-        if isinstance(limit, EnergyLimit):
-            return float(energy_j(limit.profile, synops=synops * monitor.synops.time).total_j)
-        return float(synops) * limit.timesteps(monitor)
+        return float(synops) * limit.factor(monitor.synops.time)
 
     def reason(self, constraint: Constraint) -> str:
         """Why a constraint is out of reach, and what is done about it."""
         name, floor = constraint.name, self.floors.get(constraint.name)
-        places = [repr(layer) for layer in self._places[name]]
-        if isinstance(constraint, EnergyLimit) and constraint.has_updates:
-            places.append("the updates of the neurons")
+        places = [*map(repr, self._places[name]), *constraint.given]
         given = self._given[name]
         worst = (given.max() if constraint.upper else given.min()).item()
         rest = (

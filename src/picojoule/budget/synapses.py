@@ -4,38 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune as masks
 
-from picojoule.budget.constraints import EnergyLimit, SynopsLimit
+from picojoule.budget.limits import Limit
 from picojoule.budget.names import check_names
-from picojoule.energy import energy_j
 from picojoule.synops import CONVOLUTIONS
 from picojoule.synops.monitor import CountingMonitor
 
-Limit = SynopsLimit | EnergyLimit
 Score = Literal["drive", "taylor"]
 Prunable = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
-
-
-class Price(NamedTuple):
-    """What one operation per time step adds to what is limited, in the unit of the bound."""
-
-    synop: float
-    mac: float
-
-
-def price(limit: Limit, time: float) -> Price:
-    """The price of an operation under a limit, of samples with that many time steps."""
-    if isinstance(limit, EnergyLimit):
-        synop, mac = energy_j(limit.profile, synops=1.0), energy_j(limit.profile, macs=1.0)
-        return Price(time * float(synop.total_j), time * float(mac.total_j))
-    if limit.per == "second" and limit.dt_s:
-        return Price(1 / limit.dt_s, 0.0)
-    return Price(time if limit.per == "sample" else 1.0, 0.0)
 
 
 def make_prunable(model: nn.Module, layers: Sequence[str] = ()) -> None:
@@ -108,7 +89,8 @@ def costs(
     often, share the cost of their channel alike.
     """
     synops, macs = monitor.synops, monitor.macs
-    detail, each = synops.detail, price(limit, monitor.synops.time)
+    detail, time = synops.detail, synops.time
+    a_synop, a_mac = limit.factor(time), limit.mac_factor(time)
     found = {}
     for name, layer in layers.items():
         present = layer.weight.detach() != 0
@@ -117,7 +99,7 @@ def costs(
             channels = channels.flatten(0, -2).mean(0)
         spikes = _by_channel(layer, present, channels)
         dense = macs[name].detach() / present.sum().clamp(min=1)
-        found[name] = present * (each.synop * spikes + each.mac * dense)
+        found[name] = present * (a_synop * spikes + a_mac * dense)
     return found
 
 

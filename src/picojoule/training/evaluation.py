@@ -54,7 +54,7 @@ def measure(
     trainer.monitor.attach()
     accuracy = float(fabric.all_reduce(right, reduce_op="sum")) / len(samples)
     broken = trainer.budget.violations(monitor) if trainer.budget else ()
-    return measurement(monitor, accuracy, trainer.trainable, broken)
+    return measurement(monitor, accuracy, trainer.trainable, broken, config.profile)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from picojoule.budget import Violation
+from picojoule import energy
+from picojoule.budget import EnergyLimit, Violation
 from picojoule.synops import silent_share
 from picojoule.synops.monitor import CountingMonitor
 
@@ -24,6 +25,8 @@ class Measurement:
         trainable: the counted layers whose SynOps training can change.
         num_timesteps: time steps of a sample, their mean.
         broken: what is on the wrong side of the budget, the worst first.
+        energy_j: of the whole network per sample, J; None without a profile.
+        fixed_energy_j: what of it training cannot change.
 
     Example:
         >>> measured = Measurement(0.9, {"1": 8e4, "4": 5e4}, {}, trainable=("4",))
@@ -37,6 +40,8 @@ class Measurement:
     trainable: tuple[str, ...]
     num_timesteps: float = 1.0
     broken: tuple[Violation, ...] = ()
+    energy_j: float | None = None
+    fixed_energy_j: float | None = None
 
     @property
     def total_synops_per_timestep(self) -> float:
@@ -67,6 +72,8 @@ class Measurement:
             "synops_per_timestep": self.synops_per_timestep,
             "total_synops_per_timestep": self.total_synops_per_timestep,
             "num_timesteps": self.num_timesteps,
+            "energy_j": self.energy_j,
+            "fixed_energy_j": self.fixed_energy_j,
             "trainable": list(self.trainable),
             "mean_rate": {name: self.mean_rate(name) for name in self.rates},
             "silent_share": {name: self.silent_share(name) for name in self.rates},
@@ -79,13 +86,23 @@ def measurement(
     accuracy: float,
     trainable: tuple[str, ...],
     broken: Iterable[Violation] = (),
+    profile: str | None = None,
 ) -> Measurement:
     """What a Monitor that added up over a data set has seen. All processes have to call it."""
+    synops = {name: count.item() for name, count in monitor.synops.items()}
+    total_j = fixed_j = None
+    if profile is not None:
+        joules = EnergyLimit(bound=1.0, profile=energy.profile(profile))
+        total_j = joules.read(monitor).value.item()
+        changeable = sum(synops[name] for name in trainable)
+        fixed_j = total_j - joules.factor(monitor.synops.time) * changeable
     return Measurement(
         accuracy=accuracy,
-        synops_per_timestep={name: count.item() for name, count in monitor.synops.items()},
+        synops_per_timestep=synops,
         rates={name: rate.detach().double().cpu() for name, rate in monitor.rates.items()},
         trainable=trainable,
         num_timesteps=float(monitor.synops.time),
         broken=tuple(broken),
+        energy_j=total_j,
+        fixed_energy_j=fixed_j,
     )

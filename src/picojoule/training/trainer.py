@@ -89,10 +89,7 @@ class Trainer:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BudgetWarning)  # told by `impossible`
-            self.budget.penalty()
-        start = self.budget.state_dict()
-        self.budget.step()  # this batch is no step of training
-        self.budget.load_state_dict(start)
+            self.budget.begin()
 
     @property
     def impossible(self) -> dict[str, str]:

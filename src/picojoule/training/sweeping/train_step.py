@@ -5,17 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from picojoule import energy
-from picojoule.synops.monitor import CountingMonitor
-from picojoule.training.classifier import Classifier
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
 from picojoule.training.measure import Measurement
-from picojoule.training.models import build_model
 from picojoule.training.run import train
-from picojoule.training.run_data import load_run_data
 from picojoule.training.run_folder import CONFIG
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome, limit_of
@@ -48,15 +41,14 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
     """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
     begun = (folder / CONFIG).exists()
     trained = train(config, folder, progress, compare=False, resume=begun).budget.trained
-    energy_j, fixed_energy_j = (None, None) if config.profile is None else joules(config, trained)
     return Outcome(
         accuracy=trained.accuracy,
         synops_per_timestep=dict(trained.synops_per_timestep),
         trainable=tuple(trained.trainable),
         silent_share=silent_share(trained),
         num_timesteps=trained.num_timesteps,
-        energy_j=energy_j,
-        fixed_energy_j=fixed_energy_j,
+        energy_j=trained.energy_j,
+        fixed_energy_j=trained.fixed_energy_j,
     )
 
 
@@ -64,36 +56,3 @@ def silent_share(measured: Measurement) -> float:
     """Share of all spiking neurons, over all layers, that never fire."""
     silent = sum(int((rates == 0).sum()) for rates in measured.rates.values())
     return silent / max(1, sum(rates.numel() for rates in measured.rates.values()))
-
-
-def joules(config: TrainConfig, measured: Measurement) -> tuple[float, float]:
-    """Joules per sample on the configuration's chip, and those that training cannot change.
-
-    As :class:`picojoule.budget.EnergyLimit` has them.
-
-    The MACs of dense values and the updates of neurons are those of the first test sample: they follow from the
-    layers' sizes.
-    """
-    assert config.profile is not None
-    chip = energy.profile(config.profile)
-    macs, updates = _given(config)
-
-    def joules_with(synops_per_timestep: float) -> float:
-        synops = synops_per_timestep * measured.num_timesteps
-        spent = energy.energy_j(chip, synops=synops, macs=macs, neuron_updates=updates)
-        return float(spent.total_j)
-
-    given = [name for name in measured.synops_per_timestep if name not in measured.trainable]
-    return joules_with(measured.total_synops_per_timestep), joules_with(measured.synops_of(given))
-
-
-@torch.no_grad()
-def _given(config: TrainConfig) -> tuple[float, float]:
-    """MACs and neuron updates of a sample."""
-    data = load_run_data(config)
-    with torch.random.fork_rng():
-        model = build_model(config.model, data.shape, data.num_classes, 1)
-    frames = torch.as_tensor(data.test[0][0])[None]
-    with CountingMonitor(model.eval()) as monitor:
-        Classifier(model, model)(frames)
-    return float(monitor.macs.per_sample.total), float(monitor.neuron_updates.per_sample.total)
