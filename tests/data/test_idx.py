@@ -87,7 +87,9 @@ def test_gzipped_noise_is_named(tmp_path: Path) -> None:
     path = tmp_path / "images.gz"
     for _ in range(200):
         path.write_bytes(GZIP_HEADER + noise.randbytes(400))
-        with pytest.raises(ValueError, match=r"images\.gz: (the gzip file is damaged|not an IDX file of bytes)"):
+        with pytest.raises(
+            ValueError, match=r"images\.gz: (the gzip file is damaged|not an IDX file of bytes)"
+        ):
             read_idx(path)
 
 

@@ -3,13 +3,13 @@
 from picojoule.budget.budget import Budget
 from picojoule.budget.fixed import FixedPenalties
 from picojoule.budget.limits import EnergyLimit, SynopsLimit
+from picojoule.budget.masks import make_prunable
 from picojoule.budget.multipliers import Controller
 from picojoule.budget.penalties import rate_shortfall, synops_excess
 from picojoule.budget.pruning import GradualPruning, Pruned, prune
 from picojoule.budget.rate_bound import RateBound
 from picojoule.budget.rate_terms import Hoyer, L1Rates, L2Rates, RateShortfall
 from picojoule.budget.regulator import Regulator
-from picojoule.budget.synapses import make_prunable
 from picojoule.budget.synops_terms import SSP, FanOutWeighted, SynopsExcess
 from picojoule.budget.trainable import make_trainable
 from picojoule.budget.violation import BudgetWarning, Violation

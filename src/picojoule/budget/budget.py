@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
+from picojoule.budget.connections import Connections, Kind
 from picojoule.budget.constraints import Constraint, Per, RateOf, Reading, mean
 from picojoule.budget.contest import given_up, lost
 from picojoule.budget.declare import Bound, Declaration, Scope
@@ -24,12 +25,14 @@ from picojoule.budget.multipliers import (
 from picojoule.budget.reach import Reach
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.steered import SteeredTraining
-from picojoule.budget.steering import SplitRange
+from picojoule.budget.steering import GENTLE, SplitRange
+from picojoule.budget.trim import Trimmed, Trimming
 from picojoule.budget.violation import BudgetWarning, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
 from picojoule.synops.monitor import CountingMonitor
 
+Synapses = Literal["keep"] | Kind
 _DOWN_AFTER = 0.4  # of the steps, until limits are at their bounds
 
 
@@ -70,8 +73,11 @@ class Budget:
         warmup_steps: steps without a penalty.
         tighten: share of itself by which a limit comes down in a step at most; 1: at once.
         steps: of training in all; limits of `backward()` are then at their bounds after 40 % of them.
+        synapses: what becomes of the connections under a limit, with `backward()`: "keep" them; "prune" those of the smallest
+            weights, on the way down to the limit; "fixed", drawn before the first step; or "thin" out whole channels. All
+            but "keep" need `steps`; "prune" and "fixed" a monitor with `weights="nonzero"`.
         controller: how the multipliers of `penalty()` move.
-        split_range: how `backward()` pulls and scales.
+        split_range: how `backward()` pulls and scales; omitted: by what becomes of the synapses.
 
     Raises:
         ValueError: constraints contradict each other, are not > 0, or name what is not in the model, or the
@@ -121,8 +127,9 @@ class Budget:
         warmup_steps: int = 0,
         tighten: float = 0.015,
         steps: int | None = None,
+        synapses: Synapses = "keep",
         controller: Controller = Controller(),  # noqa: B008
-        split_range: SplitRange = SplitRange(),  # noqa: B008
+        split_range: SplitRange | None = None,
     ) -> None:
         if not 0 <= margin < 1:
             raise ValueError(f"Budget: margin is {margin}, expected a share in [0, 1).")
@@ -150,16 +157,19 @@ class Budget:
         self._schedule = Schedule(warmup_steps=warmup_steps, tighten=tighten)
         self._constraints: dict[str, Constraint] = {}
         self._declared: frozenset[str] = frozenset()
+        self._looked = False
         self._active: dict[str, Multiplier] | None = None
         self._pending: dict[str, list[Reading]] = {}
         self._reach = Reach(controller.decay)
         self._steered = SteeredTraining(
             monitor,
             margin=margin,
-            settings=split_range,
+            settings=split_range or (SplitRange() if synapses == "keep" else GENTLE),
             horizon=round(_DOWN_AFTER * (steps or 0)),
             tighten=tighten,
         )
+        self._synapses, self._steps = _checked_synapses(synapses, steps, monitor), steps or 0
+        self._connections: Connections | None = None
         self._saved: dict[str, Any] | None = None
         self._told: set[str] = set()
         self.infeasible: dict[str, str] = {}
@@ -189,8 +199,8 @@ class Budget:
             raise RuntimeError(
                 "Budget: backward() after penalty(). A training loop uses one of them throughout."
             )
-        constraints = self._all()
-        task = None
+        self._look()
+        constraints, task = self._all(), None
         if loss is not None:
             run, value = via or Tensor.backward, loss
             task = lambda: run(value)  # noqa: E731
@@ -210,7 +220,7 @@ class Budget:
                 "Budget: begin() under no_grad: only gradients tell what training can change. Call it, and the model "
                 "before it, outside."
             )
-        self._begin()
+        self._look()
 
     def penalty(self) -> Tensor:
         """The term for the loss, from the monitor's last forward pass; 0 if all is kept.
@@ -220,8 +230,7 @@ class Budget:
             RuntimeError: the monitor has seen no forward pass.
             ValueError: what is bounded for each neuron or channel has another shape than before.
         """
-        self._steered.detach()
-        multipliers = self._begin()
+        multipliers = self._multipliers()
         terms = {}
         for name, multiplier in multipliers.items():
             value, fixed, layers = self._constraints[name].read(self._monitor)
@@ -244,6 +253,8 @@ class Budget:
         """
         if self._steered.has_batch:
             self._steered.step()
+            if self._connections is not None:
+                self._connections.step()
             return
         if self._active is None or (self._active and not self._pending):
             raise RuntimeError("Budget: step() without a penalty() with gradients before it.")
@@ -265,18 +276,43 @@ class Budget:
             self.infeasible[name] = reason
             self._tell({name: reason})
 
-    def _begin(self) -> dict[str, Multiplier]:
-        if self._active is not None:
-            return self._active
+    def _look(self) -> None:
+        """Learn from the first pass with gradients what training can change, and what it cannot meet."""
+        if self._looked:
+            return
         constraints = self._all()
         found = contradictions(self._monitor.model, self._monitor, list(constraints.values()))
         self.infeasible = {each.floor.name: each.reason for each in found}
-        readings = {name: each.read(self._monitor) for name, each in constraints.items()}
         if not torch.is_grad_enabled():  # nothing tells yet what training can change
-            return {name: self._multiplier(name, each.value) for name, each in readings.items()}
-        for name, reading in readings.items():
-            self._reach.see(name, reading)
+            return
+        for name, each in constraints.items():
+            self._reach.see(name, each.read(self._monitor))
         self._reach.judge(constraints, self._monitor)
+        self._connections = self._begin_connections(constraints)
+        self._looked = True
+        self._tell(self.unreachable | self.infeasible, stacklevel=5)
+
+    def _begin_connections(self, constraints: Mapping[str, Constraint]) -> Connections | None:
+        if self._synapses == "keep":
+            return None
+        shares = self._steered.densities(constraints, self._synapses)
+        return Connections(
+            self._monitor.model, shares, kind=self._synapses, steps=self._steps, end=_DOWN_AFTER
+        )
+
+    def _multipliers(self) -> dict[str, Multiplier]:
+        """Those of `penalty()`, made at its first call."""
+        if self._active is not None:
+            return self._active
+        if self._synapses != "keep":
+            raise RuntimeError(
+                f"Budget: synapses={self._synapses!r} needs budget.backward(loss) in place of a penalty() in the loss."
+            )
+        self._look()
+        self._steered.detach()
+        readings = {name: each.read(self._monitor) for name, each in self._constraints.items()}
+        if not self._looked:
+            return {name: self._multiplier(name, each.value) for name, each in readings.items()}
         self._active = {
             name: self._multiplier(name, self._reach.steered(name, value, fixed))
             for name, (value, fixed, _) in readings.items()
@@ -284,7 +320,6 @@ class Budget:
         }
         if self._saved is not None:
             self._restore(self._active)
-        self._tell(self.unreachable | self.infeasible, stacklevel=4)
         return self._active
 
     def _tell(self, reasons: Mapping[str, str], stacklevel: int = 3) -> None:
@@ -311,6 +346,39 @@ class Budget:
         return multiplier_of(
             constraint, bound, self._margin, self._controller, self._schedule, hopeless, first
         )
+
+    # ---- after training
+
+    def trim(self, forward: Callable[[], object], *, margin: float = 0.012) -> Trimmed:
+        """Bring what is spent just inside each limit, without training: one gain on the weights that drive the spikes.
+
+        The gain of each limit is found by bisection, in the order of depth. A limit that held training down is filled up
+        again where it has room; one that never mattered is left alone.
+
+        Args:
+            forward: runs the model on calibration data, in one call or several, each after `reset_states`; none of the
+                test set. It is called some dozen times, without gradients.
+            margin: share of each limit to stay under, so that other data keep it.
+
+        Raises:
+            RuntimeError: there was no `backward()`.
+
+        Example:
+            >>> import picojoule
+            >>> from torch import nn
+            >>> _ = torch.manual_seed(1)
+            >>> model = nn.Sequential(nn.Linear(4, 50), picojoule.layers.IAF(), nn.Linear(50, 2))
+            >>> monitor = picojoule.Monitor(model).attach()
+            >>> budget = Budget(monitor, synops_per_timestep=10.0)
+            >>> x = torch.ones(8, 10, 4)
+            >>> budget.backward(model(x).mean())
+            >>> budget.trim(lambda: model(x)).after["synops_per_timestep of the model"] <= 10
+            True
+        """
+        limits = {n: each for n, each in self._all().items() if each.spends}
+        kept_down = self._steered.kept_down() if self._synapses == "keep" else set(limits)
+        trimming = Trimming(self._monitor, forward, self._steered.wiring, margin)
+        return trimming.run(limits, frozenset(kept_down))
 
     # ---- results
 
@@ -360,7 +428,8 @@ class Budget:
     def state_dict(self) -> dict[str, Any]:
         """Multipliers, averages and targets: with the model's and the optimizer's, an exact resume."""
         if self._steered.averages:
-            return self._steered.state_dict()
+            connections = self._connections.state_dict() if self._connections else None
+            return {**self._steered.state_dict(), "connections": connections}
         if self._active is None:
             return dict(self._saved or {})
         return {
@@ -376,6 +445,8 @@ class Budget:
         """
         if "tracks" in state:
             self._steered.load_state_dict(state)
+            if self._connections is not None:
+                self._connections.load_state_dict(state["connections"])
             return
         self._saved = dict(state) or None
         if self._active is not None:
@@ -390,3 +461,19 @@ class Budget:
             active[name].load_state_dict(saved[name])
         self.infeasible = given_up(self._constraints, active) | self.infeasible
         self._saved = None
+
+
+def _checked_synapses(synapses: Synapses, steps: int | None, monitor: CountingMonitor) -> Synapses:
+    choices = ["keep", *get_args(Kind)]
+    if synapses not in choices:
+        raise ValueError(f"Budget: synapses is {synapses!r}; choose one of {choices}.")
+    if synapses != "keep" and not steps:
+        raise ValueError(
+            f"Budget: synapses={synapses!r} needs steps=, the number of training steps, to know when to take them away."
+        )
+    if synapses in ("prune", "fixed") and monitor.weights != "nonzero":
+        raise ValueError(
+            f"Budget: synapses={synapses!r} saves nothing in a monitor that counts pruned weights. Make it "
+            "Monitor(model, weights='nonzero'), or choose synapses='thin' for chips where a zero weight costs as much."
+        )
+    return synapses

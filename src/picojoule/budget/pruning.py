@@ -9,12 +9,11 @@ from typing import Any, NamedTuple, get_args
 import torch
 
 from picojoule.budget.limits import Limit
+from picojoule.budget.masks import Prunable, kept, put_back_on_failure
 from picojoule.budget.synapses import (
-    Prunable,
     Score,
     costs,
     importances,
-    masks_put_back_on_failure,
     prunable,
     take_away,
 )
@@ -53,7 +52,6 @@ def prune(
     next. A given input is no obstacle: a first layer spends less with fewer synapses. Masks are those of
     :mod:`torch.nn.utils.prune`; they stay through further training (with a Budget, say), are part of the
     `state_dict` (load it after :func:`picojoule.budget.make_prunable`), and `prune.remove` makes them final.
-    As always with these masks, `deepcopy` needs the last forward pass to have been under `no_grad`.
 
     Args:
         monitor: attached, with `weights="nonzero"` and `detail=("channel",)`; with `accumulate=True` if
@@ -93,7 +91,7 @@ def prune(
     before = spent = _measured(monitor, forward, limit)
     chosen = prunable(monitor, limit, layers)
     done = 0
-    with masks_put_back_on_failure(chosen):
+    with put_back_on_failure(chosen):
         while spent > limit.bound:
             done += 1
             aim = before * (limit.bound / before) ** min(done / rounds, 1.0)
@@ -101,11 +99,6 @@ def prune(
             _prune_to(monitor, limit, chosen, score, aim * 0.98 ** max(done - rounds, 0))
             spent = _measured(monitor, forward, limit)
     return Pruned(before, spent, kept(chosen))
-
-
-def kept(layers: Mapping[str, Prunable]) -> dict[str, float]:
-    """Share of each layer's weights that is not zero."""
-    return {name: (layer.weight != 0).float().mean().item() for name, layer in layers.items()}
 
 
 class GradualPruning:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from picojoule.budget.connections import Kind, can_lose_connections, density
 from picojoule.budget.constraints import Constraint
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_bounded, gradients
@@ -88,7 +89,7 @@ class SteeredTraining:
     def _shared(
         self, batch: Measured, active: Mapping[str, float], parameters: list[nn.Parameter]
     ) -> dict[nn.Parameter, float]:
-        """kappa of each parameter: that of the layer which spends most, and of others by what they spend."""
+        """Kappa of each parameter: that of the layer which spends most, and of others by what they spend."""
         strongest = max(active.values())
         found: dict[nn.Parameter, float] = {}
         for name, kappa in active.items():
@@ -123,6 +124,25 @@ class SteeredTraining:
             if factor != 1:
                 for parameter in self.wiring.drives[layer].last:
                     parameter.mul_(factor)
+
+    def densities(self, constraints: Mapping[str, Constraint], kind: Kind) -> dict[str, float]:
+        """The share of connections to end with, of each layer under a limit that can lose some."""
+        batch = measured(self._monitor, constraints, self.wiring, self._margin)
+        found: dict[str, float] = {}
+        synops = self._monitor.synops
+        for name, aim in batch.aims.items():
+            if not constraints[name].spends or batch.values[name] <= 0:
+                continue
+            share = density(aim.bound, batch.values[name])
+            layers = constraints[name].counted_layers or tuple(synops)
+            spending = [layer for layer in layers if synops[layer].requires_grad]
+            for layer in can_lose_connections(self._monitor.model, spending, kind):
+                found[layer] = min(found.get(layer, 1.0), share)
+        return found
+
+    def kept_down(self) -> set[str]:
+        """The constraints that training had to hold down."""
+        return self.steering.pulled()
 
     # ---- resuming
 

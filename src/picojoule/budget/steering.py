@@ -71,6 +71,9 @@ class SplitRange:
             )
 
 
+GENTLE = SplitRange(most=1.0, integral=0.02, proportional=0.5)  # where connections go, too
+
+
 @dataclass(frozen=True)
 class Aim:
     """What one constraint asks of the controller.
@@ -97,6 +100,7 @@ class _Track:
     target: float
     k: float = 0.0
     full: int = 0  # steps in a row at the end of the pull
+    pulled: bool = False
     share: dict[str, float] = field(default_factory=dict)
     first_share: dict[str, float] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)  # by source, averaged
@@ -142,7 +146,7 @@ class Steering:
     # ---- first range
 
     def pulls(self, aims: Mapping[str, Aim], values: Mapping[str, float]) -> dict[str, float]:
-        """kappa of each constraint for this batch, from what it measures; moves nothing but the first average."""
+        """The kappa of each constraint for this batch, from what it measures; moves nothing but the first average."""
         found = {}
         for name, aim in aims.items():
             track, now = self._track(name, aim, values[name]), values[name]
@@ -150,6 +154,7 @@ class Steering:
             batch = self._unit(self._error(aim, track, now))
             grown = self._settings.proportional * self._settings.most * min(error, batch + 0.5)
             found[name] = 0.0 if batch <= -1 else _clip(track.k + grown, 0.0, self._most(aim))
+            self._tracks[name].pulled |= found[name] > 0
         self.largest = max([self.largest, *found.values()])
         return found
 
@@ -343,6 +348,10 @@ class Steering:
     def average(self, name: str) -> float | None:
         """The moving average of what a constraint measures; None before the first step."""
         return self._tracks[name].average if name in self._tracks and self.steps else None
+
+    def pulled(self) -> set[str]:
+        """The constraints that have pulled at any time."""
+        return {name for name, track in self._tracks.items() if track.pulled}
 
     def full_steps(self, name: str) -> int:
         """For how many steps in a row the pull has been at its end with the constraint still broken."""

@@ -1,54 +1,20 @@
-"""What each synapse costs and is worth, and the masks that take synapses away."""
+"""What each synapse costs and is worth."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils import prune as masks
+from torch import Tensor
 
 from picojoule.budget.limits import Limit
+from picojoule.budget.masks import Prunable, check_plain, original, take_out
 from picojoule.budget.names import check_names
 from picojoule.synops import CONVOLUTIONS
 from picojoule.synops.monitor import CountingMonitor
 
 Score = Literal["drive", "taylor"]
-Prunable = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
-
-
-def make_prunable(model: nn.Module, layers: Sequence[str] = ()) -> None:
-    """Give weights a mask of ones, so that a `state_dict` with masks can be loaded.
-
-    In place, by :mod:`torch.nn.utils.prune`: the parameter becomes `weight_orig`, the same object as before,
-    so optimizers go on with it; `weight_mask` is a buffer, and `weight` is their product.
-
-    Args:
-        model: any module with `nn.Linear` or `nn.Conv1d` to `nn.Conv3d`.
-        layers: their names; none for all.
-
-    Raises:
-        ValueError: a name is of no such layer, or there is none.
-
-    Example:
-        >>> model = nn.Sequential(nn.Linear(3, 2))
-        >>> make_prunable(model)
-        >>> sorted(model.state_dict())
-        ['0.bias', '0.weight_mask', '0.weight_orig']
-    """
-    found = {n: m for n, m in model.named_modules() if isinstance(m, Prunable)}
-    check_names(layers, tuple(found), "layer with prunable weights", "make_prunable")
-    if not found:
-        raise ValueError(
-            f"make_prunable: {type(model).__name__} has no nn.Linear or nn.Conv1d to nn.Conv3d."
-        )
-    wanted = {name: found[name] for name in layers or found}
-    _check_plain(wanted, "make_prunable")
-    for name in wanted:
-        if not hasattr(found[name], "weight_mask"):
-            _mask(found[name], torch.ones_like(found[name].weight))
 
 
 def prunable(monitor: CountingMonitor, limit: Limit, layers: Sequence[str]) -> dict[str, Prunable]:
@@ -64,17 +30,8 @@ def prunable(monitor: CountingMonitor, limit: Limit, layers: Sequence[str]) -> d
             "lose weights."
         )
     chosen = {name: found[name] for name in layers or found}
-    _check_plain(chosen, "prune")
+    check_plain(chosen, "prune")
     return chosen
-
-
-def _check_plain(layers: Mapping[str, Prunable], owner: str) -> None:
-    for name, layer in layers.items():
-        if not {"weight", "weight_orig"} & layer._parameters.keys():
-            raise ValueError(
-                f"{owner}: the weight of layer {name!r} is made from other parameters (such as those of weight_norm). "
-                "Make it plain first, by torch.nn.utils.parametrize.remove_parametrizations, or name other layers."
-            )
 
 
 def costs(
@@ -134,7 +91,7 @@ def importances(
             drive = weight.abs().double() * cost[name]
             found[name] = drive / drive.sum().clamp(min=1e-300)
             continue
-        gradient = cast("Tensor", getattr(layer, "weight_orig", layer.weight)).grad
+        gradient = original(layer).grad
         if gradient is None:
             raise ValueError(
                 f"prune: score='taylor' needs gradients, and the weight of layer {name!r} has none. Call "
@@ -161,51 +118,4 @@ def take_away(
     keep[order[:number]] = False
     sizes = [layer.weight.numel() for layer in layers.values()]
     for layer, part in zip(layers.values(), torch.split(keep, sizes), strict=True):
-        _mask(layer, part.reshape(layer.weight.shape))
-
-
-def _mask(layer: Prunable, keep: Tensor) -> None:
-    mask = getattr(layer, "weight_mask", None)
-    if isinstance(mask, Tensor):  # a further method in its container would add a mask each time
-        layer.weight_mask = mask = mask * keep
-    else:
-        with _order_kept(layer):
-            masks.custom_from_mask(layer, "weight", keep)  # type: ignore[no-untyped-call]  # by torch
-        mask = keep
-    _show(layer, mask)
-
-
-@contextmanager
-def _order_kept(layer: Prunable) -> Iterator[None]:
-    """The weight stays where it is among the parameters, by whatever name: optimizers save by number."""
-    names = ("weight", "weight_orig")
-    place = next(k for k, name in enumerate(layer._parameters) if name in names)
-    yield
-    others = [(name, p) for name, p in layer._parameters.items() if name not in names]
-    weight = [(name, p) for name, p in layer._parameters.items() if name in names]
-    layer._parameters.clear()
-    layer._parameters.update([*others[:place], *weight, *others[place:]])
-
-
-def _show(layer: Prunable, mask: Tensor) -> None:
-    original: Tensor = layer.get_parameter("weight_orig").detach()
-    layer.__dict__["weight"] = original * mask  # each forward pass makes it anew
-
-
-@contextmanager
-def masks_put_back_on_failure(layers: Mapping[str, Prunable]) -> Iterator[None]:
-    """If what is done meanwhile raises, the layers have the masks that they had, or none."""
-    masked = {name: getattr(layer, "weight_mask", None) for name, layer in layers.items()}
-    try:
-        yield
-    except BaseException:
-        for name, layer in layers.items():
-            before = masked[name]
-            if isinstance(before, Tensor):
-                layer.weight_mask = before
-                _show(layer, before)
-            elif hasattr(layer, "weight_mask"):
-                layer.weight_mask = torch.ones_like(layer.weight)
-                with _order_kept(layer):
-                    masks.remove(layer, "weight")  # type: ignore[no-untyped-call]  # by torch
-        raise
+        take_out(layer, part.reshape(layer.weight.shape))

@@ -36,7 +36,7 @@ class Trimming:
     """A model whose currents are scaled until its limits are just kept.
 
     Args:
-        monitor: of the model; a second one with its settings measures.
+        monitor: of the model; a twin of it measures.
         forward: runs the model on the calibration data, in one call or several, with `reset_states` before each.
         wiring: which weights drive which spikes.
         margin: share of each limit to stay under.
@@ -52,7 +52,6 @@ class Trimming:
         self._monitor, self._forward = monitor, forward
         self._wiring, self._margin = wiring, margin
         self._gains: dict[str, float] = {}
-        self._largest_share: dict[str, float] = {}
 
     def run(self, limits: Mapping[str, Constraint], binding: frozenset[str]) -> Trimmed:
         """Trim.
@@ -128,10 +127,8 @@ class Trimming:
                     done.add(id(parameter))
 
     def _measure(self, limits: Mapping[str, Constraint]) -> dict[str, float]:
-        model = self._monitor.model
-        counting = CountingMonitor(model, **vars_of(self._monitor))
-        with torch.no_grad(), counting:
-            reset_states(model)
+        model, counting = self._monitor.model, self._monitor.twin()
+        with torch.no_grad(), self._monitor.paused(), counting:
             self._forward()
         reset_states(model)
         return {name: each.read(counting).value.item() for name, each in limits.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal, ParamSpec, Self, TypeVar
 
@@ -156,6 +158,7 @@ class CountingMonitor:
             accumulate=accumulate or time_axis == "outer",
         )
         self._reduce: Reduce = reduce
+        self._witness: WitnessMode = witness
         self._summed: tuple[int, Ledger] | None = None  # over all processes, of which change
 
     # ---- watching
@@ -217,6 +220,29 @@ class CountingMonitor:
         """
         result: _Result = self._recorder.call(function, args, kwargs)
         return result
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Not watching meanwhile, if it does."""
+        attached = self._recorder.attached
+        self.detach()
+        try:
+            yield
+        finally:
+            if attached:
+                self.attach()
+
+    def twin(self) -> CountingMonitor:
+        """Another Monitor of the model, not attached, that counts in the same way and adds up over passes.
+
+        For a data set, while this one holds what training needs. What it does not keep: detail, and conventions of others.
+        """
+        other = copy.copy(self)
+        other._settings = replace(self._settings, detail=(), conventions=False)
+        known = KnownCalls(self._witness)
+        other._recorder = Recorder(self._model, other._settings, known, accumulate=True)
+        other._summed = None
+        return other
 
     # ---- results
 

@@ -1,0 +1,260 @@
+"""Connections that are taken away on a schedule: the second means of a budget, beside the spikes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from picojoule.budget.channels import groups, slices
+from picojoule.budget.masks import Prunable, check_plain, mask_of, original, take_out
+from picojoule.budget.names import check_names
+
+Kind = Literal["prune", "thin", "fixed"]
+FEW_OUTPUTS = 16  # layers with no more have little to give: the last one, and small first ones
+
+
+def density(limit: float, first: float, power: float = 0.75) -> float:
+    """The share of the connections to end with: `min(1, (limit / first)^power)`.
+
+    Args:
+        limit: what may be spent.
+        first: what the network spends without a budget, in the same unit.
+        power: 1 would have connections come down as the limit does, and spikes stay; 0 the other way round.
+
+    Raises:
+        ValueError: a number is not positive and finite.
+
+    Example:
+        >>> density(16e3, 256e3), density(3.0, 2.0)
+        (0.125, 1.0)
+    """
+    for name, value in (("limit", limit), ("first", first), ("power", power)):
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"density: {name} is {value}, expected a finite number > 0.")
+    return min(1.0, math.pow(limit / first, power))
+
+
+def can_lose_connections(model: nn.Module, layers: Iterable[str], kind: Kind) -> tuple[str, ...]:
+    """Those of some layers that a budget takes connections from.
+
+    Left alone are layers without a plain weight, those of at most 16 outputs, and for "thin" grouped convolutions.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(9, 40), nn.ReLU(), nn.Linear(40, 10))
+        >>> can_lose_connections(model, ["0", "1", "2"], "prune")
+        ('0',)
+    """
+    modules = dict(model.named_modules())
+    return tuple(
+        name
+        for name in layers
+        if isinstance(layer := modules.get(name), Prunable)
+        and {"weight", "weight_orig"} & layer._parameters.keys()
+        and original(layer).shape[0] > FEW_OUTPUTS
+        and not (kind == "thin" and groups(layer) > 1)
+    )
+
+
+class Connections:
+    """Connections of some layers, taken away step by step until a share of them is left.
+
+        share[k] = final + (1 - final) * (1 - f)^3;   f = min(k / (end * steps), 1)
+
+    After training step k, every some steps, the largest go on. What has gone stays away, through training, copies and
+    checkpoints: masks are those of :mod:`torch.nn.utils.prune`, in the model's `state_dict`.
+
+    - "prune": single weights, those of the largest magnitude in each layer stay. Each output unit keeps at least one:
+      without any it could neither fire nor learn.
+    - "thin": whole output channels (of a linear layer, neurons), those of the largest L2 norm stay: their weights and
+      bias, and what reads them (`feeds`), so that these neurons are gone.
+    - "fixed": single weights, drawn before the first step and never changed.
+
+    Args:
+        model: any module.
+        layers: the share to end with, in (0, 1], by the name of an `nn.Linear` or `nn.Conv1d` to `nn.Conv3d`.
+        kind: what is taken away.
+        steps: training steps in all.
+        every: steps from one change to the next.
+        end: share of the steps after which nothing changes any more.
+        seed: of "fixed", which leaves the global random state alone.
+        feeds: for "thin", the layers that read the channels of a layer, next or behind poolings and flattening: linear
+            layers, convolutions, and BatchNorms on the way. A layer of one channel a group (depthwise) passes them on,
+            so name its readers, too.
+
+    Raises:
+        ValueError: a name, share or number is wrong, the weight of a layer is computed from others, channels of a
+            grouped convolution are to be thinned, or what reads them does not fit.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(20, 50), nn.ReLU(), nn.Linear(50, 4))
+        >>> connections = Connections(model, {"0": 0.1}, kind="prune", steps=100)
+        >>> for _ in range(40):  # and the rest of a training step
+        ...     _ = connections.step()
+        >>> int((model[0].weight != 0).sum()), connections.densities
+        (100, {'0': 0.1})
+
+    Source: the cubic schedule is of Zhu and Gupta (arXiv 1710.01878); channels by their norm of Li et al.
+    (arXiv 1608.08710, ICLR 2017), there the L1 norm.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        layers: Mapping[str, float],
+        *,
+        kind: Kind,
+        steps: int,
+        every: int = 20,
+        end: float = 0.4,
+        seed: int = 0,
+        feeds: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        _check_numbers(kind, layers, steps, every, end)
+        self.kind: Kind = kind
+        self._layers = _prunable(model, layers, kind)
+        self._final = {name: float(layers[name]) for name in layers}
+        check_names(feeds or {}, tuple(layers), "layer that loses connections", "Connections")
+        self._slices = {
+            name: slices(model, name, layer, (feeds or {}).get(name, ())) if kind == "thin" else ()
+            for name, layer in self._layers.items()
+        }
+        self._last, self._every = max(1, round(end * steps)), every
+        self._done = 0
+        _give_masks([(layer, "weight") for layer in self._layers.values()])
+        _give_masks([(each.layer, each.of) for cut in self._slices.values() for each in cut])
+        if kind == "fixed":
+            self._draw(torch.Generator().manual_seed(seed))
+
+    @property
+    def progress(self) -> float:
+        """How far on the way down it is, 0 to 1."""
+        return 1.0 if self.kind == "fixed" else min(self._done / self._last, 1.0)
+
+    @property
+    def densities(self) -> dict[str, float]:
+        """Share of each layer's connections (of its channels, for "thin") that is left."""
+        return {
+            name: _left(layer, self.kind).double().mean().item()
+            for name, layer in self._layers.items()
+        }
+
+    def step(self) -> bool:
+        """Take connections away if it is time to; after `optimizer.step()`.
+
+        Returns:
+            Whether anything was taken.
+        """
+        self._done += 1
+        on_the_way = self._done < self._last and self._done % self._every == 0
+        if self.kind == "fixed" or not (on_the_way or self._done == self._last):
+            return False
+        return self._take()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it is and how far; the masks are in the model's."""
+        return {"kind": self.kind, "done": self._done, "final": dict(self._final)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave.
+
+        Raises:
+            ValueError: it is of something else.
+        """
+        mine = self.state_dict()
+        if state.keys() != mine.keys() or state["kind"] != self.kind:
+            raise ValueError(
+                f"Connections: the saved state is of {state.get('kind', 'something else')!r}, expected {self.kind!r}."
+            )
+        if state["final"].keys() != self._final.keys():
+            raise ValueError(
+                f"Connections: the saved state is of layers {list(state['final'])}, expected {list(self._final)}."
+            )
+        self._done, self._final = int(state["done"]), dict(state["final"])
+
+    @torch.no_grad()
+    def _take(self) -> bool:
+        before, to_go = self.densities, (1 - self.progress) ** 3
+        for name, layer in self._layers.items():
+            share = self._final[name] + (1 - self._final[name]) * to_go
+            weight, left = original(layer), _left(layer, self.kind)
+            if self.kind == "thin":
+                norms = layer.weight.flatten(1).norm(dim=1)
+                keep = _largest(norms.where(left, -1.0), share)
+                for each in self._slices[name]:
+                    each.take_out(keep)
+            else:
+                take_out(layer, _largest(weight.abs().where(left, -1.0), share))
+        return self.densities != before
+
+    @torch.no_grad()
+    def _draw(self, generator: torch.Generator) -> None:
+        for name, layer in self._layers.items():
+            weight = original(layer)
+            drawn = torch.rand(weight.shape, generator=generator, dtype=torch.float64)
+            take_out(layer, _largest(drawn, self._final[name]).to(weight.device))
+
+
+def _give_masks(parameters: Iterable[tuple[nn.Module, str]]) -> None:
+    """A mask of ones for those without: the keys of the `state_dict` are the same from the first step to the last."""
+    for layer, of in parameters:
+        if mask_of(layer, of) is None:
+            take_out(layer, torch.ones_like(original(layer, of)), of)
+
+
+def _largest(worth: Tensor, share: float) -> Tensor:
+    """True for the share of largest worth, of equals the first; of a matrix, at least one in each row.
+
+    What is worth less than 0 has gone before.
+    """
+    flat, number = worth.flatten(), max(1, round(share * worth.numel()))
+    if worth.ndim > 1:
+        rows = worth.flatten(1)
+        best = rows.argmax(1) + torch.arange(len(rows), device=rows.device) * rows.shape[1]
+        best = best[flat[best] >= 0]
+        flat = flat.index_fill(0, best, torch.inf)
+        number = max(number, len(best))
+    keep = torch.zeros(flat.shape, dtype=torch.bool, device=flat.device)
+    keep[flat.argsort(descending=True, stable=True)[:number]] = True
+    return keep.reshape(worth.shape)
+
+
+def _left(layer: Prunable, kind: Kind) -> Tensor:
+    """True where a weight, or for "thin" any weight of a channel, is left."""
+    mask = mask_of(layer)
+    assert mask is not None
+    left = mask != 0
+    return left.flatten(1).any(1) if kind == "thin" else left
+
+
+def _check_numbers(
+    kind: str, layers: Mapping[str, float], steps: int, every: int, end: float
+) -> None:
+    if kind not in get_args(Kind):
+        raise ValueError(f"Connections: kind is {kind!r}; choose one of {list(get_args(Kind))}.")
+    if not (steps >= 1 and every >= 1 and 0 <= end <= 1):
+        raise ValueError(
+            f"Connections: expected steps >= 1, every >= 1 and 0 <= end <= 1, got {steps}, {every} and {end}."
+        )
+    for name, share in layers.items():
+        if not 0 < share <= 1:
+            raise ValueError(
+                f"Connections: the share of layer {name!r} is {share}, expected a number > 0 and <= 1."
+            )
+
+
+def _prunable(model: nn.Module, layers: Iterable[str], kind: Kind) -> dict[str, Prunable]:
+    found = {n: m for n, m in model.named_modules() if isinstance(m, Prunable)}
+    check_names(layers, tuple(found), "layer with prunable weights", "Connections")
+    chosen = {name: found[name] for name in layers}
+    check_plain(chosen, "Connections")
+    grouped = [name for name, layer in chosen.items() if groups(layer) > 1]
+    if kind == "thin" and grouped:
+        raise ValueError(
+            f"Connections: {grouped[0]!r} is a convolution of {groups(chosen[grouped[0]])} groups, whose channels "
+            "depend on those of the layer before. Leave it out; it is thinned with that layer, if it is among its feeds."
+        )
+    return chosen
