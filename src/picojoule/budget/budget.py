@@ -320,6 +320,7 @@ class Budget:
         }
         if self._saved is not None:
             self._restore(self._active)
+            self._tell(self.unreachable | self.infeasible, stacklevel=4)
         return self._active
 
     def _tell(self, reasons: Mapping[str, str], stacklevel: int = 3) -> None:
@@ -369,10 +370,11 @@ class Budget:
             >>> _ = torch.manual_seed(1)
             >>> model = nn.Sequential(nn.Linear(4, 50), picojoule.layers.IAF(), nn.Linear(50, 2))
             >>> monitor = picojoule.Monitor(model).attach()
-            >>> budget = Budget(monitor, synops_per_timestep=10.0)
+            >>> budget = Budget(monitor, synops_per_timestep={"2": 10.0})
             >>> x = torch.ones(8, 10, 4)
             >>> budget.backward(model(x).mean())
-            >>> budget.trim(lambda: model(x)).after["synops_per_timestep of the model"] <= 10
+            >>> budget.step()
+            >>> budget.trim(lambda: model(x)).after["synops_per_timestep of 2"] <= 10
             True
         """
         limits = {n: each for n, each in self._all().items() if each.spends}
