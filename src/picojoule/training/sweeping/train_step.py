@@ -9,7 +9,7 @@ import torch
 
 from picojoule import energy
 from picojoule.synops.monitor import CountingMonitor
-from picojoule.training.classifier import Classifier
+from picojoule.training.answers import Answers
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
 from picojoule.training.measure import Measurement
@@ -95,5 +95,5 @@ def _given(config: TrainConfig) -> tuple[float, float]:
         model = build_model(config.model, data.shape, data.num_classes, 1)
     frames = torch.as_tensor(data.test[0][0])[None]
     with CountingMonitor(model.eval()) as monitor:
-        Classifier(model, model)(frames)
+        Answers(model, model)(frames)
     return float(monitor.macs.per_sample.total), float(monitor.neuron_updates.per_sample.total)
