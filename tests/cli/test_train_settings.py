@@ -45,7 +45,7 @@ def test_flags_override_the_file_and_what_was_resolved_is_kept(tmp_path: Path, f
     assert saved["batch_size"] == 8
     assert saved["synops_per_timestep"] == {"2": 50.0, "4": 20.0}
     assert saved["min_rate"] == {"1": 0.02, "3": 0.01}
-    assert saved["learning_rate"] == 2e-3
+    assert saved["learning_rate"] is None
     assert "without budget" not in done.output
 
     again = picojoule(

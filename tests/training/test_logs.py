@@ -1,5 +1,6 @@
 """What TensorBoard gets to see."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,23 @@ def test_steps_epochs_multipliers_and_validation_are_logged(
     assert len(notebook.scalars["multiplier/synops_per_timestep of 2"]) == 2
     accuracies = [each["accuracy"] for each in history.validation]
     assert [value for _, value in notebook.scalars["validation/accuracy"]] == accuracies
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [1.0] * 6),
+        ("hold", [1, 1, 1, 1, 1, 1 / 6 / 0.3]),  # six steps: 5/6 done is 1/6 to go of the last 0.3
+        ("cosine", [(1 + math.cos(math.pi * n / 6)) / 2 for n in range(6)]),
+    ],
+)
+def test_the_learning_rate_goes_as_its_schedule_says(
+    schedule: str, expected: list[float], notebook: Notebook, silence: Progress, tmp_path: Path
+) -> None:
+    named = replace(TINY, schedule=schedule, optimizer="sgd")  # type: ignore[arg-type]
+    train(named, tmp_path, silence, compare=False, tensorboard=True)
+    rates = [rate for _, rate in notebook.scalars["learning_rate"]]
+    assert rates == pytest.approx([0.1 * share for share in expected])
 
 
 def test_a_run_that_goes_on_forgets_what_it_logged_after_its_checkpoint(

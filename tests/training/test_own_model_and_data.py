@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from picojoule.layers import IAF, IAFSqueeze
 from picojoule.training import Progress, TrainConfig, train
-from picojoule.training.classifier import summed_over_time
 from picojoule.training.factories import load_datasets, load_model
 from picojoule.training.models import build_model
+from picojoule.training.readout import summed_over_time
 from picojoule.training.run_data import _num_classes as num_classes
 from tests.training.commands import NETWORKS
 from tests.training.networks import CLASSES, INPUTS, TIME, Noise

@@ -50,7 +50,27 @@ FLAGS = (
     Flag("start_from", str, _MODEL, "Checkpoint or file of weights to start from.", "new weights"),
     Flag("epochs", int, _TRAINING, "Passes over the training samples."),
     Flag("batch_size", int, _TRAINING, "Samples in a training step, over all processes."),
-    Flag("learning_rate", float, _TRAINING, "Adam's, at the start; falls along a cosine."),
+    Flag("optimizer", str, _TRAINING, "adam, adamw, sgd, or muon (Adam for what is no matrix)."),
+    Flag(
+        "learning_rate",
+        float,
+        _TRAINING,
+        "At the start.",
+        "0.002; of sgd 0.1; of muon 0.02, of Adam beside it a tenth",
+    ),
+    Flag(
+        "schedule",
+        str,
+        _TRAINING,
+        "How the learning rate goes: cosine to zero; hold (for 70 % of the steps, then linearly to zero); constant.",
+    ),
+    Flag(
+        "readout",
+        str,
+        _TRAINING,
+        "The answer: count (spikes, or the sum of outputs), or potential (spikes and what is left in the last "
+        "neurons' potential).",
+    ),
     Flag("seed", int, _TRAINING, "Of weights, order, spike trains and split."),
     Flag(
         "validation_share",

@@ -11,6 +11,9 @@ from picojoule.budget import Budget
 from picojoule.energy import energy_j
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.config_error import ConfigError
+from picojoule.training.optimizers import RATES, OptimizerName
+from picojoule.training.readout import Readout
+from picojoule.training.schedule import Schedule
 
 Scope = Literal["layer", "group", "model", "sample"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"]
@@ -19,6 +22,13 @@ Bound = float | Mapping[str, float]
 _LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
 _ANY = ("devices", "workers")  # of these the numbers do not depend
 _BOUNDS = (*_LIMITS, "min_rate", "highest_rate")
+_CHOICES = {
+    "optimizer": OptimizerName,
+    "schedule": Schedule,
+    "readout": Readout,
+    "per": Scope,
+    "precision": Precision,
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,14 @@ class TrainConfig:
         batch_size: samples in a training step, over all processes and micro-batches.
         num_timesteps: frames of a sample, where the data leave it open.
         max_rate: spikes per time step of a white pixel, where images become spikes.
-        learning_rate: Adam's, at the start; it falls to zero along a half cosine.
+        optimizer: "adam", "adamw", "sgd", or "muon", which is Muon for matrices and kernels of convolutions and
+            Adam for the rest.
+        learning_rate: at the start; None for the optimizer's own: 2e-3, of sgd 0.1, of muon 0.02. Adam's beside
+            Muon is a tenth of Muon's.
+        schedule: the learning rate falls to zero along a "cosine", is on "hold" for 70 % of the steps and then
+            falls linearly to zero, or is "constant".
+        readout: what the answer to a sample is: the "count" of the last layer's spikes, or the sum of its outputs;
+            or the "potential", those spikes and what is left in the neurons' potential, in thresholds.
         seed: of the weights, the order of the samples, the spike trains and the split.
         synops_per_timestep: SynOps.
         synops_per_sample: the same over a sample's time steps.
@@ -71,7 +88,10 @@ class TrainConfig:
     batch_size: int = 50
     num_timesteps: int = 5
     max_rate: float = 1.0
-    learning_rate: float = 2e-3
+    optimizer: OptimizerName = "adam"
+    learning_rate: float | None = None
+    schedule: Schedule = "cosine"
+    readout: Readout = "count"
     seed: int = 1
     synops_per_timestep: Bound | None = None
     synops_per_sample: Bound | None = None
@@ -92,16 +112,17 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         self._take_paths_as_text()
+        for name, kind in _CHOICES.items():
+            choices = get_args(kind)
+            self._expect(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name in ("epochs", "batch_size", "num_timesteps", "accumulate", "devices"):
             self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
         for name in ("seed", "workers"):
             self._expect(name, getattr(self, name) >= 0, "a whole number >= 0")
-        self._expect("learning_rate", self.learning_rate > 0, "a number > 0")
+        self._expect("learning_rate", self.rate > 0, "a number > 0")
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
         for name in ("validation_share", "margin"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
-        for name, choices in (("per", get_args(Scope)), ("precision", get_args(Precision))):
-            self._expect(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name in _BOUNDS:
             bound = getattr(self, name)
             numbers = bound.values() if isinstance(bound, Mapping) else (bound,)
@@ -126,6 +147,11 @@ class TrainConfig:
         if not good:
             came = getattr(self, name)
             raise ConfigError(f"training: {name} is {came}, expected {expected}.", name)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate at the start."""
+        return RATES[self.optimizer] if self.learning_rate is None else self.learning_rate
 
     @property
     def has_limit(self) -> bool:
@@ -165,9 +191,19 @@ class TrainConfig:
 
     def differences(self, other: dict[str, Any]) -> list[str]:
         """The settings in which a saved configuration leads to other numbers, as text."""
-        mine = self.to_dict()
+        mine, theirs = (_with_rate(settings) for settings in (self.to_dict(), other))
         return [
-            f"{field.name} is {mine[field.name]!r} here and {other.get(field.name)!r} there"
+            f"{field.name} is {mine[field.name]!r} here and {theirs.get(field.name)!r} there"
             for field in fields(self)
-            if field.name not in _ANY and mine[field.name] != other.get(field.name)
+            if field.name not in _ANY and mine[field.name] != theirs.get(field.name)
         ]
+
+
+def _with_rate(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the learning rate that none stands for, as far as that is known."""
+    if settings.get("learning_rate") is not None:
+        return settings
+    optimizer = settings.get("optimizer")
+    return settings | {
+        "learning_rate": RATES.get(optimizer) if isinstance(optimizer, str) else None
+    }

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from picojoule.layers import reset_states
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.batches import loaded, share_of
-from picojoule.training.classifier import check_labels, hits
 from picojoule.training.history import Progress
 from picojoule.training.measure import Measurement, measurement
 from picojoule.training.processes import process_of
@@ -44,11 +43,10 @@ def measure(
     right = torch.zeros((), dtype=torch.int64, device=fabric.device)
     trainer.monitor.detach()
     with evaluating(trainer.model), CountingMonitor(trainer.model, accumulate=True) as monitor:
-        for frames, labels in loaded(dataset, mine, config.workers):
-            frames, labels = fabric.to_device((frames, labels))
-            answers = trainer.classify(frames)
-            check_labels(labels, answers.shape[1])
-            right += hits(answers, labels)
+        for frames, targets in loaded(dataset, mine, config.workers):
+            trainer.task.check(targets)
+            frames, targets = fabric.to_device((frames, targets))
+            right += trainer.task.score(trainer.answers(frames), targets)
             progress.advance("")
     reset_states(trainer.model)
     trainer.monitor.attach()

@@ -10,20 +10,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from picojoule.budget import BudgetWarning
 from picojoule.layers import HookHandles, check_finite
 from picojoule.synops.monitor import CountingMonitor
+from picojoule.training.answers import Answers, first_answers
 from picojoule.training.batches import Step, loaded, steps_of_epoch
 from picojoule.training.checkpoint import learned_tensors
-from picojoule.training.classifier import Classifier, check_labels, fits
+from picojoule.training.classification import Classification
 from picojoule.training.config import TrainConfig
 from picojoule.training.first_batch import remarks
 from picojoule.training.not_finite import broken_weights, first_not_finite
+from picojoule.training.optimizers import build_optimizer
 from picojoule.training.processes import process_of
 from picojoule.training.randomness import Stream, derived_seed, generator
 from picojoule.training.run_data import RunData, set_epoch
+from picojoule.training.schedule import share_of_rate
 
 _KEPT = "The checkpoint of the epoch before is kept. Try a smaller learning rate."
 OnStep = Callable[[float, dict[str, float], str], None]
@@ -41,12 +43,9 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, data: RunData, fabric: Any, model: nn.Module) -> None:
         self.config, self.data, self.fabric, self.model = config, data, fabric, model
-        adam = torch.optim.Adam(
-            [weight for weight in model.parameters() if weight.requires_grad],
-            lr=config.learning_rate,
-        )
-        self._wrapped, self.optimizer = fabric.setup(model, adam)
-        self.classify = Classifier(model, self._wrapped)
+        self._wrapped = fabric.setup_module(model)
+        self.task = Classification()
+        self.answers = Answers(model, self._wrapped, config.readout)
         self.handles = HookHandles()
         if config.check_finite:
             self.handles.add(check_finite(model))
@@ -54,7 +53,7 @@ class Trainer:
         self.budget = config.budget(self.monitor)
         self.trainable: tuple[str, ...] = ()
         self.remarks: list[str] = []
-        self._num_outputs = 0
+        self.optimizer: Any = None  # `begin` makes it, once it is known which layers run
 
     def close(self) -> None:
         """Leave the model without hooks."""
@@ -74,15 +73,20 @@ class Trainer:
         before = {name: value.clone() for name, value in learned_tensors(self.model).items()}
         set_epoch(self.data.train, 0)
         first = self._steps(0)[0]
-        frames, labels = next(loaded(self.data.train, first.mine))
-        frames, labels = self.fabric.to_device((frames, labels))
-        answers = fits(self.classify, frames, labels, self.data.num_classes)
-        self._num_outputs = answers.shape[1]
+        frames, targets = next(loaded(self.data.train, first.mine))
+        frames, targets = self.fabric.to_device((frames, targets))
+        answers = first_answers(self.answers, frames)
+        self.task.begin(answers, targets, self.data.num_classes)
         counts = self.monitor.synops
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
         self.remarks = remarks(self.model, self.monitor.rates, frames)
         self._begin_budget()
         self.model.load_state_dict(before, strict=False)
+        last = list(counts)[-1] if counts else None
+        optimizer = build_optimizer(
+            self.config.optimizer, self.model, self.config.learning_rate, last
+        )
+        self.optimizer = self.fabric.setup_optimizers(optimizer)
 
     def _begin_budget(self) -> None:
         if self.budget is None:
@@ -138,7 +142,7 @@ class Trainer:
 
     def _set_learning_rate(self, done: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+            group["lr"] = group["initial_lr"] * share_of_rate(self.config.schedule, done)
 
     def _step(
         self, step: Step, batches: Iterator[tuple[Tensor, Tensor]], where: str
@@ -159,23 +163,23 @@ class Trainer:
         return loss, spent
 
     def _micro_batch(
-        self, frames: Tensor, labels: Tensor, step_size: int, weight: float, last: bool
+        self, frames: Tensor, targets: Tensor, step_size: int, weight: float, last: bool
     ) -> float:
         """Add its gradient; its part of the loss of the whole batch."""
-        check_labels(labels, self._num_outputs)
-        frames, labels = self.fabric.to_device((frames, labels))
+        self.task.check(targets)
+        frames, targets = self.fabric.to_device((frames, targets))
         many = self.fabric.world_size > 1
         alone = many and not last  # gradients are averaged over processes once a step
         with self.fabric.no_backward_sync(self._wrapped) if alone else nullcontext():
-            answers = self.classify(frames)
+            answers = self.answers(frames)
             # the average over W processes shall be the mean over all samples
-            share = len(labels) * self.fabric.world_size / step_size
-            task = F.cross_entropy(answers, labels) * share
+            share = len(frames) * self.fabric.world_size / step_size
+            task = self.task.loss(answers, targets) * share
             penalty = weight * self._penalty()
             mean_task = self.fabric.all_reduce(task.detach(), reduce_op="mean") if many else task
             loss = float((mean_task.detach() + penalty.detach()).item())
             if not math.isfinite(loss):
-                first = first_not_finite(self.model, lambda: self.classify(frames))
+                first = first_not_finite(self.model, lambda: self.answers(frames))
                 raise FloatingPointError(f"the loss became {loss}; not finite first: {first}.")
             self.fabric.backward(task + penalty)
         return loss

@@ -1,0 +1,79 @@
+"""A network's answers to batches of samples that have nothing to do with one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from picojoule.layers import StatefulLayer, reset_states, set_batch_size
+from picojoule.layers.squeeze import SqueezeMixin
+from picojoule.training.readout import (
+    Readout,
+    answering_neurons,
+    left_in_potential,
+    summed_over_time,
+)
+
+
+class Answers:
+    """Calls a network, each time from states of zero, and reads its answers off.
+
+    Args:
+        bare: the network itself.
+        wrapped: what is called: the network, or what Fabric made of it.
+        readout: "count" or "potential", `b c`, as of :class:`picojoule.training.TrainConfig`; None for the network's
+            output as it is.
+    """
+
+    def __init__(self, bare: nn.Module, wrapped: Any, readout: Readout | None = "count") -> None:
+        self.bare, self._wrapped, self._readout = bare, wrapped, readout
+        self._neurons: StatefulLayer | None = None
+
+    def __call__(self, frames: Tensor) -> Any:
+        """The answers to frames, `b t *f`.
+
+        Raises:
+            ValueError: the output has a shape, or the network a last layer, that the readout cannot read.
+        """
+        batch, time = frames.shape[:2]
+        set_batch_size(self.bare, batch)
+        reset_states(self.bare)
+        if self._readout == "potential" and self._neurons is None:
+            output, self._neurons = answering_neurons(
+                self.bare, lambda: self._wrapped(frames), batch, time
+            )
+        else:
+            output = self._wrapped(frames)
+        if self._readout is None:
+            return output
+        counts = summed_over_time(output, batch, time)
+        if self._neurons is None:
+            return counts
+        return counts + left_in_potential(self._neurons).reshape(counts.shape).to(counts.dtype)
+
+
+def first_answers(answers: Answers, frames: Tensor) -> Any:
+    """The answers to a first batch; says what does not fit, if something does not.
+
+    Raises:
+        ValueError: the model does not take the frames, or its output cannot be read.
+    """
+    _check_time(answers.bare, frames.shape[1])
+    try:
+        return answers(frames)
+    except (RuntimeError, TypeError, IndexError) as error:
+        shape = " x ".join(map(str, frames.shape))
+        raise ValueError(
+            f"the model does not take the data: a batch of {shape} (samples, time steps, then features) gave "
+            f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _check_time(model: nn.Module, time: int) -> None:
+    for name, layer in model.named_modules():
+        if isinstance(layer, SqueezeMixin) and layer.num_timesteps not in (-1, time):
+            raise ValueError(
+                f"the model's layer {name!r} ({type(layer).__name__}) is built for {layer.num_timesteps} time steps, "
+                f"the data have {time}. Give it batch_size in place of num_timesteps, or choose --num-timesteps."
+            )
