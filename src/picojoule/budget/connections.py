@@ -10,7 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.budget.channels import groups, slices
-from picojoule.budget.masks import Prunable, check_plain, mask_of, original, take_out
+from picojoule.budget.masks import (
+    Masked,
+    Prunable,
+    check_plain,
+    give_masks,
+    is_plain,
+    mask_of,
+    masked,
+    original,
+    take_out,
+)
 from picojoule.budget.names import check_names
 
 Kind = Literal["prune", "thin", "fixed"]
@@ -53,7 +63,7 @@ def can_lose_connections(model: nn.Module, layers: Iterable[str], kind: Kind) ->
         name
         for name in layers
         if isinstance(layer := modules.get(name), Prunable)
-        and {"weight", "weight_orig"} & layer._parameters.keys()
+        and is_plain(layer)
         and original(layer).shape[0] > FEW_OUTPUTS
         and not (kind == "thin" and groups(layer) > 1)
     )
@@ -124,8 +134,9 @@ class Connections:
         }
         self._last, self._every = max(1, round(end * steps)), every
         self._done = 0
-        _give_masks([(layer, "weight") for layer in self._layers.values()])
-        _give_masks([(each.layer, each.of) for cut in self._slices.values() for each in cut])
+        self._masked: list[Masked] = [(layer, "weight") for layer in self._layers.values()]
+        self._masked += [(each.layer, each.of) for cut in self._slices.values() for each in cut]
+        give_masks(self._masked)  # the keys of the `state_dict` are the same from the first step on
         if kind == "fixed":
             self._draw(torch.Generator().manual_seed(seed))
 
@@ -142,8 +153,12 @@ class Connections:
             for name, layer in self._layers.items()
         }
 
-    def step(self) -> bool:
+    def step(self, optimizer: torch.optim.Optimizer | None = None) -> bool:
         """Take connections away if it is time to; after `optimizer.step()`.
+
+        Args:
+            optimizer: forgets what it knows of those that have gone (moments, momentum). Masks hold without; but one
+                that mixes the entries of a matrix, as Muon does, goes on to see them for a while.
 
         Returns:
             Whether anything was taken.
@@ -152,7 +167,10 @@ class Connections:
         on_the_way = self._done < self._last and self._done % self._every == 0
         if self.kind == "fixed" or not (on_the_way or self._done == self._last):
             return False
-        return self._take()
+        taken = self._take()
+        if taken:
+            self._clear(optimizer)
+        return taken
 
     def state_dict(self) -> dict[str, Any]:
         """What it is and how far; the masks are in the model's."""
@@ -182,7 +200,7 @@ class Connections:
             share = self._final[name] + (1 - self._final[name]) * to_go
             weight, left = original(layer), _left(layer, self.kind)
             if self.kind == "thin":
-                norms = layer.weight.flatten(1).norm(dim=1)
+                norms = masked(layer).flatten(1).norm(dim=1)
                 keep = _largest(norms.where(left, -1.0), share)
                 for each in self._slices[name]:
                     each.take_out(keep)
@@ -196,13 +214,18 @@ class Connections:
             weight = original(layer)
             drawn = torch.rand(weight.shape, generator=generator, dtype=torch.float64)
             take_out(layer, _largest(drawn, self._final[name]).to(weight.device))
+        self._clear(None)
 
-
-def _give_masks(parameters: Iterable[tuple[nn.Module, str]]) -> None:
-    """A mask of ones for those without: the keys of the `state_dict` are the same from the first step to the last."""
-    for layer, of in parameters:
-        if mask_of(layer, of) is None:
-            take_out(layer, torch.ones_like(original(layer, of)), of)
+    @torch.no_grad()
+    def _clear(self, optimizer: torch.optim.Optimizer | None) -> None:
+        """Nothing is left behind the masks: weight decay and an optimizer's moments find zeros."""
+        for layer, of in self._masked:
+            parameter, mask = original(layer, of), mask_of(layer, of)
+            assert mask is not None
+            known = optimizer.state.get(parameter, {}) if optimizer is not None else {}
+            moments = [x for x in known.values() if isinstance(x, Tensor)]
+            for each in (parameter, *(x for x in moments if x.shape == parameter.shape)):
+                each.mul_(mask)
 
 
 def _largest(worth: Tensor, share: float) -> Tensor:
