@@ -141,6 +141,36 @@ def test_thinning_takes_channels_with_their_biases_and_what_reads_them() -> None
     assert connections.densities == {"0": 0.5}
 
 
+def test_thinned_networks_count_as_those_without_the_channels() -> None:
+    """What is masked counts, without zero weights, as the smaller network does with all."""
+    model = pooled()
+    Connections(model, {"0": 0.5}, kind="thin", steps=1, feeds={"0": ["1", "3", "7"]}).step()
+    left = model[0].weight.flatten(1).any(1)
+    assert left.sum() == 3
+    smaller = nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding=1),
+        nn.BatchNorm2d(3),
+        picojoule.layers.IAFSqueeze(batch_size=1),
+        nn.Conv2d(3, 3, 3, padding=1, groups=3),
+        picojoule.layers.IAFSqueeze(batch_size=1),
+        nn.AvgPool2d(4),
+        nn.Flatten(),
+        nn.Linear(12, 5),
+    )
+    with torch.no_grad():
+        for k in (0, 1, 3):
+            smaller[k].weight.copy_(model[k].weight[left])
+            smaller[k].bias.copy_(model[k].bias[left])
+        smaller[7].weight.copy_(model[7].weight.reshape(5, 6, 4)[:, left].flatten(1))
+        smaller[7].bias.copy_(model[7].bias)
+    x = (torch.rand(5, 2, 8, 8) < 0.5).float()
+    masked = spent_after(model, x).synops
+    with torch.no_grad(), picojoule.Monitor(smaller) as monitor:
+        smaller(x)
+    assert list(masked) == list(monitor.synops)
+    assert all(masked[name] == monitor.synops[name] > 0 for name in masked)
+
+
 def test_thinning_saves_by_either_count_of_weights() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(10, 40), IAF(), nn.Linear(40, 20), IAF(), nn.Linear(20, 3))

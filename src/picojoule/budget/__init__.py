@@ -1,10 +1,12 @@
 """A budget that training keeps, and terms for a loss with weights of your own."""
 
 from picojoule.budget.budget import Budget
+from picojoule.budget.connections import Connections
 from picojoule.budget.constraints import EnergyLimit, RateBound, SynopsLimit
 from picojoule.budget.fixed import FixedPenalties
 from picojoule.budget.masks import make_prunable
 from picojoule.budget.multipliers import Controller
+from picojoule.budget.pays import check_pays
 from picojoule.budget.penalties import rate_shortfall, synops_excess
 from picojoule.budget.pruning import GradualPruning, Pruned, prune
 from picojoule.budget.rate_terms import Hoyer, L1Rates, L2Rates, RateShortfall
@@ -17,6 +19,7 @@ __all__ = [
     "SSP",
     "Budget",
     "BudgetWarning",
+    "Connections",
     "Controller",
     "EnergyLimit",
     "FanOutWeighted",
@@ -32,6 +35,7 @@ __all__ = [
     "SynopsExcess",
     "SynopsLimit",
     "Violation",
+    "check_pays",
     "make_prunable",
     "make_trainable",
     "prune",
