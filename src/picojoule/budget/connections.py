@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.channels import groups, slices
+from picojoule.budget.channels import groups, slices, without_channels
 from picojoule.budget.masks import (
     Masked,
     Prunable,
@@ -83,6 +83,8 @@ class Connections:
       bias, and what reads them (`feeds`), so that these neurons are gone.
     - "fixed": single weights, drawn before the first step and never changed.
 
+    Make it before a forward pass or after its backward pass: "fixed" changes weights at once.
+
     Args:
         model: any module.
         layers: the share to end with, in (0, 1], by the name of an `nn.Linear` or `nn.Conv1d` to `nn.Conv3d`.
@@ -125,6 +127,7 @@ class Connections:
     ) -> None:
         _check_numbers(kind, layers, steps, every, end)
         self.kind: Kind = kind
+        self._model = model
         self._layers = _prunable(model, layers, kind)
         self._final = {name: float(layers[name]) for name in layers}
         check_names(feeds or {}, tuple(layers), "layer that loses connections", "Connections")
@@ -135,7 +138,8 @@ class Connections:
         self._last, self._every = max(1, round(end * steps)), every
         self._done = 0
         self._masked: list[Masked] = [(layer, "weight") for layer in self._layers.values()]
-        self._masked += [(each.layer, each.of) for cut in self._slices.values() for each in cut]
+        for each in self._slices.values():
+            self._masked += [parameter for part in each for parameter in part.parameters()]
         give_masks(self._masked)  # the keys of the `state_dict` are the same from the first step on
         if kind == "fixed":
             self._draw(torch.Generator().manual_seed(seed))
@@ -164,13 +168,39 @@ class Connections:
             Whether anything was taken.
         """
         self._done += 1
-        on_the_way = self._done < self._last and self._done % self._every == 0
-        if self.kind == "fixed" or not (on_the_way or self._done == self._last):
+        if self.kind == "fixed":
+            if self._done == 1:
+                self._clear(optimizer)
             return False
-        taken = self._take()
-        if taken:
-            self._clear(optimizer)
-        return taken
+        on_the_way = self._done < self._last and self._done % self._every == 0
+        if not (on_the_way or self._done == self._last):
+            return False
+        before = self.densities
+        self._take()
+        self._clear(optimizer)
+        return self.densities != before
+
+    def smaller(self) -> nn.Module:
+        """A copy of the model without the channels that were thinned, for a chip on which a zero weight costs.
+
+        It computes the same, as its `state_dict` and NIR of its own. What else knows the number of channels (an
+        `nn.Unflatten`, a number in `forward`) has to be changed by hand.
+
+        Raises:
+            ValueError: it is not "thin", a layer has no `feeds` to be cut with, or neurons have values of their own.
+
+        Example:
+            >>> model = nn.Sequential(nn.Linear(20, 50), nn.ReLU(), nn.Linear(50, 4))
+            >>> thin = Connections(model, {"0": 0.1}, kind="thin", steps=1, feeds={"0": ["2"]})
+            >>> thin.step(), thin.smaller()[0]
+            (True, Linear(in_features=20, out_features=5, bias=True))
+        """
+        alone = [name for name, found in self._slices.items() if len(found) < 2]
+        if self.kind != "thin" or alone:
+            what = f"feeds of {alone[0]!r}" if alone and self.kind == "thin" else "kind='thin'"
+            raise ValueError(f"Connections: a smaller model needs {what}; make it with that.")
+        left = {name: _left(layer, self.kind) for name, layer in self._layers.items()}
+        return without_channels(self._model, ((self._slices[n], keep) for n, keep in left.items()))
 
     def state_dict(self) -> dict[str, Any]:
         """What it is and how far; the masks are in the model's."""
@@ -194,8 +224,8 @@ class Connections:
         self._done, self._final = int(state["done"]), dict(state["final"])
 
     @torch.no_grad()
-    def _take(self) -> bool:
-        before, to_go = self.densities, (1 - self.progress) ** 3
+    def _take(self) -> None:
+        to_go = (1 - self.progress) ** 3
         for name, layer in self._layers.items():
             share = self._final[name] + (1 - self._final[name]) * to_go
             weight, left = original(layer), _left(layer, self.kind)
@@ -206,7 +236,6 @@ class Connections:
                     each.take_out(keep)
             else:
                 take_out(layer, _largest(weight.abs().where(left, -1.0), share))
-        return self.densities != before
 
     @torch.no_grad()
     def _draw(self, generator: torch.Generator) -> None:

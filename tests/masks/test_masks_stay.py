@@ -116,11 +116,13 @@ OPTIMIZERS: dict[str, Callable[[list[nn.Parameter]], torch.optim.Optimizer]] = {
 def test_nothing_moves_behind_the_masks(kind: str, name: str) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(10, 40), nn.ReLU(), nn.Linear(40, 20))
+    optimizer = OPTIMIZERS[name](list(model.parameters()))
+    model(torch.rand(8, 10)).square().mean().backward()
+    optimizer.step()  # it has moments of all weights
     feeds = {"0": ["2"]} if kind == "thin" else None
     connections = Connections(
         model, {"0": 0.3, "2": 0.5}, kind=kind, steps=10, every=1, feeds=feeds
     )
-    optimizer = OPTIMIZERS[name](list(model.parameters()))
     start = {key: value.clone() for key, value in model.named_parameters()}
     masked = [
         (layer, of) for layer in model for of in ("weight", "bias") if hasattr(layer, f"{of}_mask")
@@ -266,10 +268,9 @@ def test_whole_numbers_have_the_zeros(kind: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # of torch
-@every_kind
-def test_a_compiled_model_follows_masks_that_change(kind: str) -> None:
+def test_a_compiled_model_follows_masks_that_change() -> None:
     model = spiking()
-    connections = connect(model, kind)
+    connections = connect(model, "thin")
     compiled = torch.compile(model, backend="eager")
     for _ in range(3):
         picojoule.reset_states(model)
