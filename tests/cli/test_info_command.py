@@ -58,6 +58,16 @@ def test_json_holds_the_same() -> None:
             assert ("auto" in answer) == row["auto"]
 
 
+def test_the_profiles_say_what_a_zero_weight_costs() -> None:
+    table = [line.split("│") for line in run().splitlines()]
+    cells = {c[1].strip(): c[4].strip() for c in table if len(c) == 6}
+    chips = json.loads(run("--json"))["profiles"]
+    assert cells.keys() == chips.keys()
+    words = {True: "skipped", False: "cost as much", None: "unknown"}
+    assert cells == {name: words[chip["skips_zero_weights"]] for name, chip in chips.items()}
+    assert cells["odin"] != cells["loihi"] != cells["speck"]
+
+
 def test_without_numba_it_says_so(tmp_path: Path) -> None:
     output = broken("numba", tmp_path)
     assert "no: numba is not installed" in output

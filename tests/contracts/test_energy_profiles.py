@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "energy_profiles.txt"
 DOCUMENT = ROOT / "docs" / "energy.md"
 FIGURES = ("synop_j", "mac_j", "neuron_update_j", "memory_j_per_byte")
+ZEROS = {True: "skipped", False: "cost", None: "?"}
 every_profile = pytest.mark.parametrize("chip", profiles(), ids=lambda chip: chip.name)
 every_memory = pytest.mark.parametrize("memory", memories(), ids=lambda memory: memory.name)
 
@@ -35,7 +36,7 @@ def plain(number: float | None) -> str:
 def golden_line(entry: EnergyProfile | MemoryCost) -> str:
     sure = "read" if entry.verified else "recalled"
     if isinstance(entry, MemoryCost):
-        cells = [f"+{entry.name}", *"---", pj(entry.j_per_byte), *"-----", sure]
+        cells = [f"+{entry.name}", *"---", pj(entry.j_per_byte), *"------", sure]
     else:
         figures = [pj(getattr(entry, figure)) for figure in FIGURES]
         silicon = {True: "before", False: "yes", None: "-"}[entry.pre_silicon]
@@ -46,9 +47,10 @@ def golden_line(entry: EnergyProfile | MemoryCost) -> str:
             plain(entry.technology_nm),
             plain(entry.voltage_v),
             *kind,
+            ZEROS[entry.skips_zero_weights],
             sure,
         ]
-    widths = (17, 9, 7, 8, 8, 4, 6, 11, 8, 19, 9)
+    widths = (17, 9, 7, 8, 8, 4, 6, 11, 8, 19, 8, 9)
     padded = "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return f"{padded}{entry.source}"
 
@@ -56,12 +58,13 @@ def golden_line(entry: EnergyProfile | MemoryCost) -> str:
 def document_row(entry: EnergyProfile | MemoryCost) -> str:
     mark = "" if entry.verified else " (recalled)"
     if isinstance(entry, MemoryCost):
-        figures = [*"---", pj(entry.j_per_byte), *"----"]
+        figures = [*"---", pj(entry.j_per_byte), *"-----"]
         name = f"`+{entry.name}`"
     else:
         figures = [pj(getattr(entry, figure)) for figure in FIGURES]
         figures += [plain(entry.technology_nm), plain(entry.voltage_v)]
         figures += [f"{entry.evidence}{', pre-silicon' if entry.pre_silicon else ''}", entry.scope]
+        figures += [ZEROS[entry.skips_zero_weights]]
         name = f"`{entry.name}`"
     return f"| {' | '.join([name + mark, *figures, entry.includes, entry.source])} |"
 
@@ -121,6 +124,34 @@ def test_it_says_how_far_to_trust_its_joules(chip: EnergyProfile) -> None:
     assert (chip.memory_j_per_byte is not None) == (chip.scope == "compute and memory")
     assert chip.evidence in chip.grade()
     assert chip.scope in chip.grade()
+
+
+@every_profile
+def test_what_it_does_with_zero_weights_has_a_source(chip: EnergyProfile) -> None:
+    assert (chip.skips_zero_weights is None) == (not chip.zero_weights)
+    assert not chip.zero_weights or re.search(r"\b(19|20)\d\d\b", chip.zero_weights)
+    for weights in ("all", "nonzero"):
+        note = chip.zero_weights_note(weights)
+        assert chip.name in note
+        assert (chip.zero_weights or "no source says") in note
+
+
+@pytest.mark.parametrize(
+    ("weights", "skips", "note"),
+    [
+        ("all", True, "are counted as synapses, which mine skips (so): weights='nonzero' leaves them out."),
+        ("all", False, "are counted as synapses, as mine spends on them (so)."),
+        ("nonzero", True, "are not counted, as mine skips them (so)."),
+        ("nonzero", False, "are not counted, but mine spends on them (so): weights='all' counts what it spends."),
+    ],
+)  # fmt: skip
+def test_a_note_says_what_a_count_of_zero_weights_is_worth(
+    weights: str, skips: bool, note: str
+) -> None:
+    mine = EnergyProfile(
+        name="mine", source="own", synop_j=1e-12, skips_zero_weights=skips, zero_weights="so"
+    )
+    assert mine.zero_weights_note(weights) == f"Zero weights {note}"
 
 
 @every_profile

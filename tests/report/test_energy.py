@@ -66,6 +66,17 @@ def test_every_form_labels_the_joules_and_says_how_far_to_trust_them(
     assert "Joules are modelled" in written
 
 
+@pytest.mark.parametrize("form", ["to_text", "to_markdown", "to_html", "to_json"])
+def test_every_form_says_whether_zero_weights_were_counted(form: str) -> None:
+    counted = getattr(AWKWARD, form)(profile="odin")
+    left_out = getattr(replace(AWKWARD, weights="nonzero"), form)(profile="odin")
+    assert "Zero weights are counted as synapses, as odin spends on them" in counted
+    assert "Zero weights are not counted, but odin spends on them" in left_out
+    if form == "to_json":
+        energy = json.loads(left_out)["energy_j"]
+        assert (energy["skips_zero_weights"], energy["weights"]) == (False, "nonzero")
+
+
 def test_json_tells_the_kind_of_figures() -> None:
     energy = json.loads(AWKWARD.to_json(profile="loihi"))["energy_j"]
     kind = ("basis", "evidence", "pre_silicon", "scope", "technology_nm", "voltage_v")

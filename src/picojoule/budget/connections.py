@@ -9,8 +9,18 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.channels import groups, slices
-from picojoule.budget.masks import Prunable, check_plain, mask_of, original, take_out
+from picojoule.budget.channels import groups, slices, without_channels
+from picojoule.budget.masks import (
+    Masked,
+    Prunable,
+    check_plain,
+    give_masks,
+    is_plain,
+    mask_of,
+    masked,
+    original,
+    take_out,
+)
 from picojoule.budget.names import check_names
 
 Kind = Literal["prune", "thin", "fixed"]
@@ -53,7 +63,7 @@ def can_lose_connections(model: nn.Module, layers: Iterable[str], kind: Kind) ->
         name
         for name in layers
         if isinstance(layer := modules.get(name), Prunable)
-        and {"weight", "weight_orig"} & layer._parameters.keys()
+        and is_plain(layer)
         and original(layer).shape[0] > FEW_OUTPUTS
         and not (kind == "thin" and groups(layer) > 1)
     )
@@ -72,6 +82,8 @@ class Connections:
     - "thin": whole output channels (of a linear layer, neurons), those of the largest L2 norm stay: their weights and
       bias, and what reads them (`feeds`), so that these neurons are gone.
     - "fixed": single weights, drawn before the first step and never changed.
+
+    Make it before a forward pass or after its backward pass: "fixed" changes weights at once.
 
     Args:
         model: any module.
@@ -115,6 +127,7 @@ class Connections:
     ) -> None:
         _check_numbers(kind, layers, steps, every, end)
         self.kind: Kind = kind
+        self._model = model
         self._layers = _prunable(model, layers, kind)
         self._final = {name: float(layers[name]) for name in layers}
         check_names(feeds or {}, tuple(layers), "layer that loses connections", "Connections")
@@ -124,8 +137,10 @@ class Connections:
         }
         self._last, self._every = max(1, round(end * steps)), every
         self._done = 0
-        _give_masks([(layer, "weight") for layer in self._layers.values()])
-        _give_masks([(each.layer, each.of) for cut in self._slices.values() for each in cut])
+        self._masked: list[Masked] = [(layer, "weight") for layer in self._layers.values()]
+        for each in self._slices.values():
+            self._masked += [parameter for part in each for parameter in part.parameters()]
+        give_masks(self._masked)  # the keys of the `state_dict` are the same from the first step on
         if kind == "fixed":
             self._draw(torch.Generator().manual_seed(seed))
 
@@ -142,17 +157,50 @@ class Connections:
             for name, layer in self._layers.items()
         }
 
-    def step(self) -> bool:
+    def step(self, optimizer: torch.optim.Optimizer | None = None) -> bool:
         """Take connections away if it is time to; after `optimizer.step()`.
+
+        Args:
+            optimizer: forgets what it knows of those that have gone (moments, momentum). Masks hold without; but one
+                that mixes the entries of a matrix, as Muon does, goes on to see them for a while.
 
         Returns:
             Whether anything was taken.
         """
         self._done += 1
-        on_the_way = self._done < self._last and self._done % self._every == 0
-        if self.kind == "fixed" or not (on_the_way or self._done == self._last):
+        if self.kind == "fixed":
+            if self._done == 1:
+                self._clear(optimizer)
             return False
-        return self._take()
+        on_the_way = self._done < self._last and self._done % self._every == 0
+        if not (on_the_way or self._done == self._last):
+            return False
+        before = self.densities
+        self._take()
+        self._clear(optimizer)
+        return self.densities != before
+
+    def smaller(self) -> nn.Module:
+        """A copy of the model without the channels that were thinned, for a chip on which a zero weight costs.
+
+        It computes the same, as its `state_dict` and NIR of its own. What else knows the number of channels (an
+        `nn.Unflatten`, a number in `forward`) has to be changed by hand.
+
+        Raises:
+            ValueError: it is not "thin", a layer has no `feeds` to be cut with, or neurons have values of their own.
+
+        Example:
+            >>> model = nn.Sequential(nn.Linear(20, 50), nn.ReLU(), nn.Linear(50, 4))
+            >>> thin = Connections(model, {"0": 0.1}, kind="thin", steps=1, feeds={"0": ["2"]})
+            >>> thin.step(), thin.smaller()[0]
+            (True, Linear(in_features=20, out_features=5, bias=True))
+        """
+        alone = [name for name, found in self._slices.items() if len(found) < 2]
+        if self.kind != "thin" or alone:
+            what = f"feeds of {alone[0]!r}" if alone and self.kind == "thin" else "kind='thin'"
+            raise ValueError(f"Connections: a smaller model needs {what}; make it with that.")
+        left = {name: _left(layer, self.kind) for name, layer in self._layers.items()}
+        return without_channels(self._model, ((self._slices[n], keep) for n, keep in left.items()))
 
     def state_dict(self) -> dict[str, Any]:
         """What it is and how far; the masks are in the model's."""
@@ -176,19 +224,18 @@ class Connections:
         self._done, self._final = int(state["done"]), dict(state["final"])
 
     @torch.no_grad()
-    def _take(self) -> bool:
-        before, to_go = self.densities, (1 - self.progress) ** 3
+    def _take(self) -> None:
+        to_go = (1 - self.progress) ** 3
         for name, layer in self._layers.items():
             share = self._final[name] + (1 - self._final[name]) * to_go
             weight, left = original(layer), _left(layer, self.kind)
             if self.kind == "thin":
-                norms = layer.weight.flatten(1).norm(dim=1)
+                norms = masked(layer).flatten(1).norm(dim=1)
                 keep = _largest(norms.where(left, -1.0), share)
                 for each in self._slices[name]:
                     each.take_out(keep)
             else:
                 take_out(layer, _largest(weight.abs().where(left, -1.0), share))
-        return self.densities != before
 
     @torch.no_grad()
     def _draw(self, generator: torch.Generator) -> None:
@@ -196,13 +243,18 @@ class Connections:
             weight = original(layer)
             drawn = torch.rand(weight.shape, generator=generator, dtype=torch.float64)
             take_out(layer, _largest(drawn, self._final[name]).to(weight.device))
+        self._clear(None)
 
-
-def _give_masks(parameters: Iterable[tuple[nn.Module, str]]) -> None:
-    """A mask of ones for those without: the keys of the `state_dict` are the same from the first step to the last."""
-    for layer, of in parameters:
-        if mask_of(layer, of) is None:
-            take_out(layer, torch.ones_like(original(layer, of)), of)
+    @torch.no_grad()
+    def _clear(self, optimizer: torch.optim.Optimizer | None) -> None:
+        """Nothing is left behind the masks: weight decay and an optimizer's moments find zeros."""
+        for layer, of in self._masked:
+            parameter, mask = original(layer, of), mask_of(layer, of)
+            assert mask is not None
+            known = optimizer.state.get(parameter, {}) if optimizer is not None else {}
+            moments = [x for x in known.values() if isinstance(x, Tensor)]
+            for each in (parameter, *(x for x in moments if x.shape == parameter.shape)):
+                each.mul_(mask)
 
 
 def _largest(worth: Tensor, share: float) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.nn.utils import prune
 from picojoule.budget.names import check_names
 
 Prunable = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+Masked = tuple[nn.Module, str]  # a layer, and the name of one of its parameters
 
 
 class Mask(prune.CustomFromMask):
@@ -74,24 +75,41 @@ def make_prunable(model: nn.Module, layers: Sequence[str] = ()) -> None:
         )
     wanted = {name: found[name] for name in layers or found}
     check_plain(wanted, "make_prunable")
-    for layer in wanted.values():
-        if mask_of(layer) is None:
-            take_out(layer, torch.ones_like(layer.weight))
+    give_masks((layer, "weight") for layer in wanted.values())
 
 
 def check_plain(layers: Mapping[str, nn.Module], owner: str) -> None:
     """Raise ValueError for a layer whose weight is no parameter, nor the product of one and a mask."""
     for name, layer in layers.items():
-        if not {"weight", "weight_orig"} & layer._parameters.keys():
+        if not is_plain(layer):
             raise ValueError(
                 f"{owner}: the weight of layer {name!r} is made from other parameters (such as those of weight_norm). "
                 "Make it plain first, by torch.nn.utils.parametrize.remove_parametrizations, or name other layers."
             )
 
 
-def original(layer: nn.Module, of: str = "weight") -> Tensor:
+def is_plain(layer: nn.Module) -> bool:
+    """Whether the weight is a parameter, or the product of one and a mask; not computed from others.
+
+    Example:
+        >>> is_plain(nn.Linear(2, 3)), is_plain(nn.utils.parametrizations.weight_norm(nn.Linear(2, 3)))
+        (True, False)
+    """
+    return "weight" in layer._parameters or (
+        "weight_orig" in layer._parameters and mask_of(layer) is not None
+    )
+
+
+def original(layer: nn.Module, of: str = "weight") -> nn.Parameter:
     """The parameter behind a mask, or the one that has none."""
-    return layer.get_parameter(f"{of}_orig" if f"{of}_orig" in layer._parameters else of)
+    parameter = _parameter(layer, of)
+    assert parameter is not None, of
+    return parameter
+
+
+def _parameter(layer: nn.Module, of: str) -> nn.Parameter | None:
+    masked = layer._parameters.get(f"{of}_orig")
+    return layer._parameters.get(of) if masked is None else masked
 
 
 def mask_of(layer: nn.Module, of: str = "weight") -> Tensor | None:
@@ -115,13 +133,63 @@ def take_out(layer: nn.Module, keep: Tensor, of: str = "weight") -> None:
     """
     mask = mask_of(layer, of)
     if mask is not None:  # a further method in its container would add a mask each time
-        mask = mask * keep
-        setattr(layer, f"{of}_mask", mask)
+        setattr(layer, f"{of}_mask", mask * keep)
     else:
         mask = keep.to(original(layer, of).dtype)
         with _order_kept(layer, of):
             Mask.apply(layer, of, mask).of(layer)  # type: ignore[no-untyped-call]  # by torch
-    _show(layer, mask, of)
+    refresh(layer, of)
+
+
+def masked(layer: nn.Module, of: str = "weight") -> Tensor:
+    """What a mask leaves of a parameter, as the next forward pass will have it; without gradient."""
+    mask = mask_of(layer, of)
+    parameter = original(layer, of).detach()
+    return parameter if mask is None else parameter * mask
+
+
+def refresh(layer: nn.Module, of: str = "weight") -> None:
+    """Let a layer show what its mask leaves of a parameter now; each forward pass makes it anew."""
+    if mask_of(layer, of) is not None:
+        vars(layer)[of] = masked(layer, of)
+
+
+def put_in(layer: nn.Module, parameter: nn.Parameter, of: str = "weight") -> None:
+    """Put another parameter in the place of one; its mask stays."""
+    setattr(layer, of if mask_of(layer, of) is None else f"{of}_orig", parameter)
+    refresh(layer, of)
+
+
+@torch.no_grad()
+def multiply(layer: nn.Module, by: float, of: str = "weight") -> None:
+    """Multiply a parameter in place, whether it has a mask or not."""
+    original(layer, of).mul_(by)
+    refresh(layer, of)
+
+
+def remove_mask(layer: nn.Module, of: str = "weight") -> None:
+    """Make what a mask leaves of a parameter final; it is the same object in the same place."""
+    with _order_kept(layer, of):
+        prune.remove(layer, of)  # type: ignore[no-untyped-call]  # by torch
+
+
+def masks_of_saved(model: nn.Module, saved: Mapping[str, Tensor]) -> list[Masked]:
+    """The parameters that have a mask in a `state_dict`, and have it, or could, in the model."""
+    modules = dict(model.named_modules())
+    found = []
+    for key in saved:
+        name, _, of = key.removesuffix("_mask").rpartition(".")
+        layer = modules.get(name)
+        if key.endswith("_mask") and layer is not None and _parameter(layer, of) is not None:
+            found.append((layer, of))
+    return found
+
+
+def give_masks(parameters: Iterable[Masked]) -> None:
+    """A mask of ones for those without."""
+    for layer, of in parameters:
+        if mask_of(layer, of) is None:
+            take_out(layer, torch.ones_like(original(layer, of)), of)
 
 
 @contextmanager
@@ -136,24 +204,18 @@ def _order_kept(layer: nn.Module, of: str) -> Iterator[None]:
     layer._parameters.update([*others[:place], *moved, *others[place:]])
 
 
-def _show(layer: nn.Module, mask: Tensor, of: str) -> None:
-    layer.__dict__[of] = original(layer, of).detach() * mask  # each forward pass makes it anew
-
-
 @contextmanager
-def put_back_on_failure(layers: Mapping[str, Prunable]) -> Iterator[None]:
-    """If what is done meanwhile raises, the weights of the layers have the masks that they had, or none."""
-    before = {name: mask_of(layer) for name, layer in layers.items()}
+def put_back_on_failure(parameters: Sequence[Masked]) -> Iterator[None]:
+    """If what is done meanwhile raises, the parameters have the masks that they had, or none."""
+    before = [mask_of(layer, of) for layer, of in parameters]
     try:
         yield
     except BaseException:
-        for name, layer in layers.items():
-            mask = before[name]
+        for (layer, of), mask in zip(parameters, before, strict=True):
             if mask is not None:
-                layer.weight_mask = mask
-                _show(layer, mask, "weight")
-            elif mask_of(layer) is not None:
-                layer.weight_mask = torch.ones_like(layer.weight)
-                with _order_kept(layer, "weight"):
-                    prune.remove(layer, "weight")  # type: ignore[no-untyped-call]  # by torch
+                setattr(layer, f"{of}_mask", mask)
+                refresh(layer, of)
+            elif mask_of(layer, of) is not None:
+                setattr(layer, f"{of}_mask", torch.ones_like(original(layer, of)))
+                remove_mask(layer, of)
         raise

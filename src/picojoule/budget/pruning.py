@@ -91,7 +91,7 @@ def prune(
     before = spent = _measured(monitor, forward, limit)
     chosen = prunable(monitor, limit, layers)
     done = 0
-    with put_back_on_failure(chosen):
+    with put_back_on_failure([(layer, "weight") for layer in chosen.values()]):
         while spent > limit.bound:
             done += 1
             aim = before * (limit.bound / before) ** min(done / rounds, 1.0)

@@ -13,7 +13,7 @@ from picojoule.printable import printable
 
 
 class BudgetWarning(UserWarning):
-    """Part of a budget that no training can meet."""
+    """Part of a budget that no training can meet, or that may be kept in the count alone."""
 
 
 @dataclass(frozen=True)

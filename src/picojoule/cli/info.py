@@ -13,6 +13,7 @@ from rich.text import Text
 
 from picojoule.cli.environment import Environment, environment
 from picojoule.cli.failure import explained
+from picojoule.energy import profiles
 from picojoule.ops.availability import KernelCache, Support
 
 
@@ -22,16 +23,19 @@ def info(
     """Show versions, threads, the cache of kernels, and which implementation of an op runs here.
 
     Each implementation is tried on a plain float32 call, so a kernel that is not in the cache is
-    compiled. The reason stands beside one that cannot run; the reference runs in its place.
+    compiled. The reason stands beside one that cannot run; the reference runs in its place. Below are the profiles
+    for joules, and whether a spike costs anything at a weight of zero there.
     """
     with explained("picojoule info"):
         found = environment()
         if as_json:
-            typer.echo(json.dumps(asdict(found), indent=2))
+            chips = {each.name: asdict(each) for each in profiles()}
+            typer.echo(json.dumps(asdict(found) | {"profiles": chips}, indent=2))
             return
         console = Console()
         console.print(_surroundings(found))
         console.print(_implementations(found.implementations))
+        console.print(_chips())
 
 
 def _surroundings(found: Environment) -> Table:
@@ -78,3 +82,14 @@ def _answer(row: Support) -> str:
     if row.why_not is not None:
         return f"no: {row.why_not}"
     return 'yes, "auto" takes it' if row.auto else "yes"
+
+
+def _chips() -> Table:
+    table = Table(title="Energy profiles: what a SynOp costs, and a spike at a weight of zero")
+    for heading in ("profile", "pJ/SynOp", "figures", "zero weights"):
+        table.add_column(heading)
+    for each in profiles():
+        price = "no joules" if each.synop_j is None else f"{each.synop_j * 1e12:.4g}"
+        zeros = {True: "skipped", False: "cost as much", None: "unknown"}[each.skips_zero_weights]
+        table.add_row(each.name, price, Text(each.grade()), Text(zeros))
+    return table

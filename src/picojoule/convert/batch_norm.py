@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from picojoule.convert.graph import AFFINE, call_graph, has_own_weight, replace_everywhere
+from picojoule.budget.masks import (
+    is_plain,
+    mask_of,
+    masked,
+    original,
+    put_in,
+    remove_mask,
+    take_out,
+)
+from picojoule.convert.graph import AFFINE, call_graph, replace_everywhere
+from picojoule.convert.settled import copied
 
 _FOLDABLE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -22,7 +31,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
 
     `mean` and `var` are the running statistics, so the copy computes what `model.eval()` does, in
     either mode. An `nn.Identity` takes each normalisation's place: names and indices stay, and so do
-    dtype, mode and `requires_grad`. A new bias is trained if the weights are. The output of an
+    dtype, mode, masks and `requires_grad`. A new bias is trained if the weights are. The output of an
     `nn.Linear` is taken to be `n f`.
 
     Args:
@@ -40,7 +49,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     Source: Jacob et al. 2018, arXiv 1712.05877, section 3.2. (sinabs' `merge_bn` leaves out eps.)
     """
     pairs = _pairs(model)
-    folded = copy.deepcopy(model)
+    folded = copied(model)
     for layer_name, norm_name in pairs:
         norm = folded.get_submodule(norm_name)
         _fold(folded.get_submodule(layer_name), norm)
@@ -126,9 +135,9 @@ def _fault_of_layer(layer: nn.Module | None, before: fx.Node, calls: int) -> str
         return f"follows {name}, which is called {calls} times in a forward pass."
     if len(before.users) > 1:
         return f"follows {name}, whose output is used elsewhere too, without normalisation."
-    if layer is not None and not has_own_weight(layer):
+    if layer is not None and not is_plain(layer):
         return (
-            f"follows {name}, whose weight is computed from other parameters (weight_norm, pruning, ...); "
+            f"follows {name}, whose weight is computed from other parameters (weight_norm, spectral_norm, ...); "
             "make that permanent first."
         )
     return None
@@ -136,13 +145,14 @@ def _fault_of_layer(layer: nn.Module | None, before: fx.Node, calls: int) -> str
 
 def _fold(layer: Any, norm: Any) -> None:
     """Change the layer's weight and bias; in double precision, since g may be large."""
-    weight: Tensor = layer.weight.detach().double()
+    old = original(layer)
+    weight: Tensor = old.detach().double()
     gain = (norm.running_var.double() + norm.eps).rsqrt()
     shift = torch.zeros_like(gain)
     if norm.affine:
-        gain, shift = gain * norm.weight.detach().double(), norm.bias.detach().double()
-    bias = torch.zeros_like(gain) if layer.bias is None else layer.bias.detach().double()
-    trained = (layer.bias if layer.bias is not None else layer.weight).requires_grad
+        gain, shift = gain * masked(norm).double(), masked(norm, "bias").double()
+    trained = old if layer.bias is None else original(layer, "bias")
+    bias = torch.zeros_like(gain) if layer.bias is None else masked(layer, "bias").double()
     if isinstance(layer, _TRANSPOSED):  # (in, out / groups, *k), inputs grouped
         by_group = weight.reshape(layer.groups, -1, *weight.shape[1:])
         per_output = gain.view(layer.groups, 1, -1, *[1] * (weight.ndim - 2))
@@ -150,6 +160,10 @@ def _fold(layer: Any, norm: Any) -> None:
     else:
         weight = weight * gain.view(-1, *[1] * (weight.ndim - 1))
     bias = gain * (bias - norm.running_mean.double()) + shift
-    dtype = layer.weight.dtype
-    layer.weight = nn.Parameter(weight.to(dtype), layer.weight.requires_grad)
-    layer.bias = nn.Parameter(bias.to(dtype), trained)
+    if mask_of(layer, "bias") is not None:  # what the normalisation adds to a bias of zero is none
+        remove_mask(layer, "bias")
+    put_in(layer, nn.Parameter(weight.to(old.dtype), old.requires_grad))
+    put_in(layer, nn.Parameter(bias.to(old.dtype), trained.requires_grad), "bias")
+    gone = mask_of(norm, "bias")
+    if gone is not None:
+        take_out(layer, gone, "bias")

@@ -18,6 +18,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
+from picojoule.budget.masks import original
 from picojoule.convert.graph import AFFINE
 from picojoule.convert.max_pooling import MaxPooling
 from picojoule.convert.network import Network
@@ -158,6 +159,7 @@ def _divide_biases(model: nn.Module, by: float) -> None:
     if by == 1.0:
         return
     layers = (module for module in model.modules() if isinstance(module, AFFINE))
-    biases = {id(layer.bias): layer.bias for layer in layers if layer.bias is not None}
+    behind_masks = (original(layer, "bias") for layer in layers if layer.bias is not None)
+    biases = {id(bias): bias for bias in behind_masks}
     for bias in biases.values():  # a bias that layers share is divided once
         bias.div_(by)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 from torch import fx, nn
 
+from picojoule.budget.masks import is_plain
+from picojoule.convert.settled import copied
 from picojoule.layers import Repeat, StatefulLayer
 
 AFFINE = (
@@ -61,7 +62,7 @@ def call_graph(
         NotImplementedError: what the forward pass does depends on the data, so that torch.fx cannot
             follow it.
     """
-    double = copy.deepcopy(model)
+    double = copied(model)
     for module in double.modules():
         module._forward_hooks.clear()
         module._forward_pre_hooks.clear()
@@ -95,11 +96,11 @@ def check_own_weights(where: str, model: nn.Module) -> None:
     """Raise ValueError if a layer's weights are shared, or computed from other parameters."""
     owners: dict[int, str] = {}
     for prefix, module in model.named_modules():
-        if isinstance(module, AFFINE) and not has_own_weight(module):
+        if isinstance(module, AFFINE) and not is_plain(module):
             raise ValueError(
-                f"{where}: the weight of {prefix!r} is computed from other parameters (weight_norm, pruning, ...), so "
+                f"{where}: the weight of {prefix!r} is computed from other parameters (weight_norm, spectral_norm, ...), so "
                 "a change to it would be lost. Make that permanent first: "
-                "torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm or prune.remove."
+                "torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm."
             )
         for own, parameter in module.named_parameters(prefix, recurse=False):
             if owners.setdefault(id(parameter), own) != own:
@@ -107,8 +108,3 @@ def check_own_weights(where: str, model: nn.Module) -> None:
                     f"{where}: {own!r} and {owners[id(parameter)]!r} are one and the same parameter; give each "
                     "layer its own."
                 )
-
-
-def has_own_weight(layer: nn.Module) -> bool:
-    """Whether the weight is a parameter, not computed from others at each forward pass."""
-    return "weight" in layer._parameters

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 from torch import fx, nn
 from torch.nn import functional as F
 
 from picojoule.convert.graph import call_graph
+from picojoule.convert.settled import copied
 
 _DROPOUTS = {
     F.dropout: nn.Dropout,
@@ -29,7 +28,7 @@ def dropouts_by_mode(model: nn.Module, graph: fx.Graph) -> dict[str, nn.Module]:
     Raises:
         NotImplementedError: the forward pass differs by mode in another way; the message names the call.
     """
-    other = copy.deepcopy(model).train(not model.training)
+    other = copied(model).train(not model.training)
     there = list(call_graph("from_model", other).nodes)
     here = list(graph.nodes)
     layers: dict[str, nn.Module] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from picojoule.convert.compare import Array, Comparison, compare
 from picojoule.convert.scale_layers import evaluated
+from picojoule.convert.settled import copied
 from picojoule.hooks import register_synops_hooks
 from picojoule.layers import HookHandles, SqueezeMixin, reset_states, stateful_layers, zero_grad
 
@@ -52,7 +52,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.spiking_model = spiking_model
-        self.analog_model = copy.deepcopy(analog_model)
+        self.analog_model = None if analog_model is None else copied(analog_model)
         if isinstance(input_shape, int):
             raise TypeError(
                 f"Network: input_shape is {input_shape}, expected the shape of one input, ({input_shape},)."

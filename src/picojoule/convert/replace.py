@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable
 
 from torch import nn
+
+from picojoule.convert.settled import copied
 
 Mapper = Callable[[nn.Module], nn.Module]
 Kind = type[nn.Module] | tuple[type[nn.Module], ...]
@@ -30,7 +31,7 @@ def replace_module(model: nn.Module, source_class: Kind, mapper_fn: Mapper) -> n
     """
     if isinstance(model, source_class):
         return mapper_fn(model)
-    double = copy.deepcopy(model)
+    double = copied(model)
     replace_module_(double, source_class, mapper_fn)
     return double
 

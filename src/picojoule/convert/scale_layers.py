@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from picojoule.budget.masks import multiply
 from picojoule.convert.graph import AFFINE, check_own_weights
 from picojoule.layers import HookHandles, StatefulLayer
 
@@ -88,12 +89,11 @@ def evaluated(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-@torch.no_grad()
 def scale(layer: Any, weight_by: float, bias_by: float) -> None:
     """Multiply in place."""
-    layer.weight.mul_(weight_by)
+    multiply(layer, weight_by)
     if layer.bias is not None:
-        layer.bias.mul_(bias_by)
+        multiply(layer, bias_by, "bias")
 
 
 def refuse_states(where: str, model: nn.Module) -> None:

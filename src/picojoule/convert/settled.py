@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +11,28 @@ from torch.nn.utils import parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm, remove_spectral_norm
 from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
+Model = TypeVar("Model", bound=nn.Module)
 
-@torch.no_grad()
-def settled(model: nn.Module) -> nn.Module:
-    """The copy; the model stays as it is, and may have run under autograd, which `deepcopy` does not forgive."""
+
+def copied(model: Model) -> Model:
+    """A copy of a model that may have run under autograd.
+
+    Hooks of torch (of masks, weight_norm, spectral_norm) leave the weight that they compute in the layer, and `deepcopy`
+    refuses it after a pass with gradients. It is computed anew at each pass, so the copy gets its values.
+    """
     computed = {
         id(value): value.detach().clone()
         for module in model.modules()
         for value in vars(module).values()
         if isinstance(value, Tensor) and not value.is_leaf
     }
-    double = copy.deepcopy(model, dict(computed))
+    return copy.deepcopy(model, dict(computed))
+
+
+@torch.no_grad()
+def settled(model: nn.Module) -> nn.Module:
+    """The copy in which nothing is computed; the model stays as it is."""
+    double = copied(model)
     for module in double.modules():
         for hook in list(module._forward_pre_hooks.values()):
             if isinstance(hook, prune.BasePruningMethod):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.convert.scale_layers import evaluated, scale, watch_pass, weighted_layers
+from picojoule.convert.settled import copied
 from picojoule.hooks import get_hook_data_dict, register_synops_hooks
 from picojoule.layers import reset_states, stateful_layers
 
@@ -95,7 +96,7 @@ class _Trial:
     """A copy of the model to try factors on."""
 
     def __init__(self, model: nn.Sequential, data: Tensor, num_timesteps: int) -> None:
-        self.model = copy.deepcopy(model)
+        self.model = copied(model)
         for module in self.model.modules():
             module._forward_hooks.clear()
         self._data, self._num_timesteps = data, num_timesteps

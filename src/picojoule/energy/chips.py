@@ -5,7 +5,8 @@ authors call a synaptic operation differs from chip to chip, and Tang et al. pri
 high-level comparison" only.
 
 Evidence, scope and voltage are those of the source where a note or the source itself was read; "vendor" is a
-figure of the makers that a survey quotes without a word on how it was found.
+figure of the makers that a survey quotes without a word on how it was found. Whether a zero weight costs stands only
+where a source says so: that a chip is event-driven does not tell.
 
 To add a chip: an entry with its source, its line in tests/golden/energy_profiles.txt and its row in
 docs/energy.md; the contract test says what is missing.
@@ -19,6 +20,12 @@ TANG = "Tang et al., Front. Neurosci., 2023, table 3, doi:10.3389/fnins.2023.118
 LOIHI = "Davies et al., IEEE Micro 38(1), 2018, doi:10.1109/MM.2018.112130359, via KerasSpiking"
 HOEPPNER_2019 = "Hoeppner et al., IEEE TCAS-I 66(8), 2019, arXiv:1903.08941, via KerasSpiking"
 ODIN = "Frenkel et al., IEEE TBioCAS 13(1), 2019, doi:10.1109/TBCAS.2018.2880425"
+LOIHI_SYNAPSES = "it lists synapses in sparse formats, Davies et al., 2018"
+TRUENORTH_CORE = "the zeros of its crossbar are ignored, Merolla et al., CICC, 2011"
+SPINNAKER_ROWS = (
+    "a spike fetches the list of its synapses, Rhodes et al., Front. Neurosci. 12:816, 2018"
+)
+ODIN_CROSSBAR = "each spike goes through all 256 synapses of its row, documentation of its source code, 2019, github.com/ChFrenkel/ODIN"
 CHIP_SYNOP = "a synaptic operation as its authors count it; neuron updates not stated"
 
 
@@ -34,6 +41,8 @@ def _loihi(name: str, synop_j: float, includes: str) -> EnergyProfile:
         scope="incremental",
         source=LOIHI,
         includes=includes,
+        skips_zero_weights=True,
+        zero_weights=LOIHI_SYNAPSES,
         note="a minimum, simulated before there was a chip",
     )
 
@@ -69,6 +78,8 @@ CHIPS = (
         scope="all-in",
         source=f"Akopyan et al., IEEE TCAD 34(10), 2015 (400 GSOPS/W), via {TANG}",
         includes=CHIP_SYNOP,
+        skips_zero_weights=True,
+        zero_weights=TRUENORTH_CORE,
         note="at the highest load; conflicts with truenorth-2014, ten times as much",
     ),
     EnergyProfile(
@@ -81,6 +92,8 @@ CHIPS = (
         scope="all-in",
         source="Merolla et al., Science 345, 2014, doi:10.1126/science.1254642",
         includes="a synaptic event as its authors count it, with all that the chip spends",
+        skips_zero_weights=True,
+        zero_weights=TRUENORTH_CORE,
         note="about 26 pJ, recalled; conflicts with truenorth, a tenth of it",
         verified=False,
     ),
@@ -94,6 +107,8 @@ CHIPS = (
         scope="incremental",
         source=HOEPPNER_2019,
         includes="SynOp and neuron update on an ARM core",
+        skips_zero_weights=True,
+        zero_weights=SPINNAKER_ROWS,
         note="Tang et al. print 45 pJ (Stromatias et al., 2013), orders of magnitude less: not used",
     ),
     EnergyProfile(
@@ -125,6 +140,8 @@ CHIPS = (
         scope="all-in",
         source=ODIN,
         includes="a synaptic operation as its authors count it, with all that the chip spends",
+        skips_zero_weights=False,
+        zero_weights=ODIN_CROSSBAR,
         note="the least of the chip; odin-incremental is one more operation without the rest",
     ),
     EnergyProfile(
@@ -137,6 +154,8 @@ CHIPS = (
         scope="incremental",
         source=ODIN,
         includes="one more synaptic operation of a chip that runs anyway",
+        skips_zero_weights=False,
+        zero_weights=ODIN_CROSSBAR,
         note="recalled; odin is the same with all that the chip spends",
         verified=False,
     ),

@@ -61,6 +61,9 @@ class EnergyProfile:
             `profile("45nm-int8+step")`.
         limits: what the source publishes instead of joules; the profile then has no figure.
         max_synops_per_second_per_core: the limit, SynOps/s, where it is published.
+        skips_zero_weights: whether a spike costs nothing at a weight of zero; None if no source says so. What
+            `Monitor(weights="nonzero")` counts is what a chip spends that skips them.
+        zero_weights: what that source says, and where.
         note: a conflict between sources, or anything else a reader should know.
         verified: False if a figure is recalled rather than read in the source.
 
@@ -90,6 +93,8 @@ class EnergyProfile:
     arithmetic_only: bool = False
     limits: str = ""
     max_synops_per_second_per_core: float | None = None
+    skips_zero_weights: bool | None = None
+    zero_weights: str = ""
     note: str = ""
     verified: bool = True
 
@@ -117,6 +122,36 @@ class EnergyProfile:
                     f"EnergyProfile {self.name!r}: {field} is {getattr(self, field)!r}; choose one of "
                     f"{list(get_args(kinds))}."
                 )
+
+    def zero_weights_note(self, weights: Literal["all", "nonzero"]) -> str:
+        """What a count of synapses assumes of zero weights, beside what this chip does with them.
+
+        Args:
+            weights: whether zero weights were counted as synapses ("all") or not ("nonzero").
+
+        Example:
+            >>> from picojoule.energy import profile
+            >>> profile("speck").zero_weights_note("nonzero")
+            'Zero weights are not counted, as if speck skipped them, of which no source says whether it does.'
+        """
+        name, why = self.name, f" ({self.zero_weights})" if self.zero_weights else ""
+        if weights == "all":
+            return (
+                "Zero weights are counted as synapses"
+                + {
+                    True: f", which {name} skips{why}: weights='nonzero' leaves them out.",
+                    False: f", as {name} spends on them{why}.",
+                    None: f"; whether {name} skips them, no source says.",
+                }[self.skips_zero_weights]
+            )
+        return (
+            "Zero weights are not counted, "
+            + {
+                True: f"as {name} skips them{why}.",
+                False: f"but {name} spends on them{why}: weights='all' counts what it spends.",
+                None: f"as if {name} skipped them, of which no source says whether it does.",
+            }[self.skips_zero_weights]
+        )
 
     def grade(self) -> str:
         """What kind of figures these are, in words: evidence, scope, node and voltage.

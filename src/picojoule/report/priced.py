@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from picojoule.energy import EnergyBreakdown
 from picojoule.energy.breakdown import SPOKEN, joules
@@ -12,6 +12,8 @@ from picojoule.report.document import Document, Table
 
 if TYPE_CHECKING:
     from picojoule.report.report import Profile, Report
+
+Weights = Literal["all", "nonzero"]
 
 _COLUMNS = ("SynOps", "MACs", "neuron updates", "memory", "total")
 MODELLED = "Joules are modelled: what was counted times what a source says of one operation. Nothing was measured on a device."
@@ -45,12 +47,12 @@ def energy_by_layer(report: Report, profile: Profile) -> dict[str, NetworkEnergy
     }
 
 
-def with_energy(plain: Document, energy: NetworkEnergy) -> Document:
+def with_energy(plain: Document, energy: NetworkEnergy, weights: Weights) -> Document:
     """The tables and notes of a report, and those of its joules below."""
     return replace(
         plain,
         tables=(*plain.tables, energy_table(energy)),
-        notes=(*plain.notes, *energy_notes(energy)),
+        notes=(*plain.notes, *energy_notes(energy, weights)),
     )
 
 
@@ -78,9 +80,14 @@ def energy_table(energy: NetworkEnergy) -> Table:
     )
 
 
-def energy_notes(energy: NetworkEnergy) -> tuple[str, ...]:
-    """How far to trust the joules, what they contain and leave out, and the break-even rate."""
-    notes = [MODELLED, *energy.breakdown.notes()]
+def energy_notes(energy: NetworkEnergy, weights: Weights) -> tuple[str, ...]:
+    """How far to trust the joules, what they contain and leave out, and the break-even rate.
+
+    Args:
+        energy: the joules.
+        weights: whether zero weights were counted as synapses ("all") or not ("nonzero").
+    """
+    notes = [MODELLED, *energy.breakdown.notes(), energy.profile.zero_weights_note(weights)]
     if energy.compute_only is None:
         notes.append(
             f"{energy.profile.name} publishes no figure for arithmetic alone; its own contains memory."
@@ -96,7 +103,7 @@ def _ann(breakdown: EnergyBreakdown) -> str:
     return f"ANN on {breakdown.profile.name}, one pass"
 
 
-def as_dict(energy: NetworkEnergy) -> dict[str, Any]:
+def as_dict(energy: NetworkEnergy, weights: Weights) -> dict[str, Any]:
     """The same in plain numbers, joules per sample. What the name does not say is null."""
     chosen, even = energy.profile, energy.break_even
     return {
@@ -107,6 +114,8 @@ def as_dict(energy: NetworkEnergy) -> dict[str, Any]:
         "scope": chosen.scope,
         "technology_nm": chosen.technology_nm,
         "voltage_v": chosen.voltage_v,
+        "skips_zero_weights": chosen.skips_zero_weights,
+        "weights": weights,
         "total_j": float(energy.total_j),
         "compute_only": _total(energy.compute_only),
         "with_memory": _total(energy.with_memory),
@@ -115,7 +124,7 @@ def as_dict(energy: NetworkEnergy) -> dict[str, Any]:
         "ann_with_memory": float(energy.ann_with_memory.total_j),
         "spikes_per_synapse": energy.spikes_per_synapse,
         "break_even_spikes_per_synapse": None if even is None else even.with_memory,
-        "notes": list(energy_notes(energy)),
+        "notes": list(energy_notes(energy, weights)),
     }
 
 

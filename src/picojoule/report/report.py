@@ -102,7 +102,7 @@ class Report:
         """`to_dict()` as JSON; with a profile, `energy_j` too."""
         content = self.to_dict()
         if profile is not None:
-            content["energy_j"] = as_dict(self.energy(profile))
+            content["energy_j"] = as_dict(self.energy(profile), self.weights)
         return as_json(content, indent)
 
     def to_text(self, *, profile: Profile | None = None) -> str:
@@ -140,7 +140,7 @@ class Report:
 
     def _document(self, profile: Profile | None) -> Document:
         plain = document(self)
-        return plain if profile is None else with_energy(plain, self.energy(profile))
+        return plain if profile is None else with_energy(plain, self.energy(profile), self.weights)
 
     # ---- joules
 

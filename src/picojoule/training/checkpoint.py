@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from picojoule.budget.masks import give_masks, masks_of_saved, put_back_on_failure, refresh
 from picojoule.layers import stateful_layers
 from picojoule.training.checkpoint_files import Saved, read_checkpoint, write_checkpoint
 
@@ -69,8 +70,7 @@ def load_checkpoint(
     """
     path = Path(path)
     saved = read_checkpoint(path)
-    check_same_model(path, saved.weights, learned_tensors(model))
-    model.load_state_dict(saved.weights, strict=False)  # states of neurons are left
+    take_over(path, saved.weights, model)
     if optimizer is not None:
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in saved.optimizer.items():
@@ -79,6 +79,21 @@ def load_checkpoint(
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     return saved.progress
+
+
+def take_over(path: Path, saved: Mapping[str, Tensor], model: nn.Module) -> None:
+    """Load a file's weights, without states of neurons; masks in it are given to a model that has none.
+
+    Raises:
+        ValueError: they are of another model, which is as it was.
+    """
+    parameters = masks_of_saved(model, saved)
+    with put_back_on_failure(parameters):
+        give_masks(parameters)
+        check_same_model(path, saved, learned_tensors(model))
+    model.load_state_dict(saved, strict=False)
+    for layer, of in parameters:
+        refresh(layer, of)
 
 
 def learned_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from picojoule.extras import extra
-from picojoule.training.checkpoint import check_same_model, learned_tensors
+from picojoule.training.checkpoint import learned_tensors, take_over
 from picojoule.training.pickled import read_pickled
 
 _NESTED = ("state_dict", "model_state_dict", "model")
@@ -35,11 +35,8 @@ def load_weights(model: nn.Module, file: str | Path) -> None:
     """
     file = Path(file)
     saved = _safetensors(file) if file.suffix == ".safetensors" else _pickled(file)
-    own = learned_tensors(model)
-    states = model.state_dict().keys() - own.keys()
-    saved = {name: value for name, value in saved.items() if name not in states}
-    check_same_model(file, saved, own)
-    model.load_state_dict(saved, strict=False)
+    states = model.state_dict().keys() - learned_tensors(model).keys()
+    take_over(file, {name: value for name, value in saved.items() if name not in states}, model)
 
 
 def _safetensors(file: Path) -> dict[str, Tensor]:

@@ -35,6 +35,7 @@ def pooled() -> nn.Sequential:
         nn.AvgPool2d(4),
         nn.Flatten(),
         nn.Linear(24, 5),
+        nn.Linear(5, 4),
     )
 
 
@@ -139,6 +140,59 @@ def test_thinning_takes_channels_with_their_biases_and_what_reads_them() -> None
     assert not rates[:3].any()
     assert rates[3:].all()
     assert connections.densities == {"0": 0.5}
+
+
+def test_a_smaller_network_computes_and_counts_the_same() -> None:
+    """What is masked counts, without zero weights, as the smaller network does with all."""
+    model = pooled()
+    connections = Connections(model, {"0": 0.5, "7": 0.4}, kind="thin", steps=2, every=1, feeds={"0": ["1", "3", "7"], "7": ["8"]})  # fmt: skip
+    model(torch.rand(5, 2, 8, 8)).sum().backward()
+    connections.step()
+    with torch.no_grad():
+        model[8].weight_mask[1, int(model[7].weight.any(1).nonzero()[0])] = (
+            0  # another mask, of a channel that stays
+        )
+    x = (torch.rand(5, 2, 8, 8) < 0.5).float()
+    smaller = connections.smaller().eval()
+    spikes = smaller(x)
+    picojoule.reset_states(model)
+    torch.testing.assert_close(spikes, model.eval()(x))
+    assert spikes.any()
+    sizes = [tuple(p.shape) for p in smaller.parameters() if p.ndim]
+    assert sizes == [
+        (3, 2, 3, 3),
+        (3,),
+        (3,),
+        (3,),
+        (3, 1, 3, 3),
+        (3,),
+        (2, 12),
+        (2,),
+        (4, 2),
+        (4,),
+    ]
+    assert (smaller[3].in_channels, smaller[3].out_channels, smaller[3].groups) == (3, 3, 3)
+    assert (smaller[7].in_features, smaller[7].out_features) == (12, 2)
+    assert smaller[1].num_features == 3
+    assert (smaller[8].weight == 0).nonzero().tolist() == [[1, 0]]
+    masked = spent_after(model, x).synops
+    counted = spent_after(smaller, x).synops
+    assert (
+        list(masked) == list(counted) == ["0", "3", "7", "8"]
+    )  # what the last one reads is no spikes
+    assert all(masked[name] == counted[name] > 0 for name in ("0", "3", "7"))
+
+
+def test_what_cannot_be_made_smaller() -> None:
+    model = nn.Sequential(nn.Linear(8, 6), IAF(spike_threshold=torch.ones(6)), nn.Linear(6, 2))
+    with pytest.raises(ValueError, match="a smaller model needs kind='thin'"):
+        Connections(model, {"0": 0.5}, kind="prune", steps=1).smaller()
+    with pytest.raises(ValueError, match="a smaller model needs feeds of '0'"):
+        Connections(model, {"0": 0.5}, kind="thin", steps=1).smaller()
+    with pytest.raises(
+        ValueError, match="neurons of '1' have time constants or thresholds of their"
+    ):
+        Connections(model, {"0": 0.5}, kind="thin", steps=1, feeds={"0": ["2"]}).smaller()
 
 
 def test_thinning_saves_by_either_count_of_weights() -> None:
