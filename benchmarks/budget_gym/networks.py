@@ -1,0 +1,88 @@
+"""The networks of the tasks; each takes the batch size and answers `b t classes`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+import picojoule.layers as pl
+from benchmarks.budget_gym.sequences import CHANNELS, CLASSES
+from picojoule.activation import Heaviside, SingleExponential
+from picojoule.training.lenet import lenet as lenet_of_train
+from picojoule.training.recurrent_net import recurrent_net
+
+CONV_CHANNELS = 16
+DEPTH = 7  # convolutions of `conv1d`
+
+
+def seed_net(batch_size: int) -> nn.Sequential:
+    """The seed's network; its pooling lets gradient into silent windows."""
+    model = lenet_of_train(batch_size, SingleExponential())
+    for layer in model:
+        if isinstance(layer, pl.SumPool2d):
+            layer.silent_gradient = True
+    return model
+
+
+def lenet(batch_size: int) -> nn.Sequential:
+    """The network of `picojoule train`."""
+    return lenet_of_train(batch_size)
+
+
+def tiny(batch_size: int) -> nn.Sequential:  # noqa: ARG001  (one of several networks)
+    """Two layers of integrate-and-fire neurons and an answer that does not spike."""
+    return nn.Sequential(
+        nn.Linear(24, 50),
+        pl.IAF(surrogate_grad_fn=Heaviside()),
+        nn.Linear(50, 30),
+        pl.IAF(surrogate_grad_fn=Heaviside()),
+        nn.Linear(30, 4),
+    )
+
+
+def mlp(batch_size: int) -> nn.Sequential:  # noqa: ARG001
+    """Three layers of leaky neurons on all pixels at once."""
+    return nn.Sequential(
+        nn.Flatten(2),
+        nn.Linear(28 * 28, 128, bias=False),
+        pl.LIF(10.0, norm_input=False),
+        nn.Linear(128, 64, bias=False),
+        pl.LIF(10.0, norm_input=False),
+        nn.Linear(64, 10, bias=False),
+        pl.LIF(10.0, norm_input=False),
+    )
+
+
+def conv1d(batch_size: int) -> nn.Sequential:
+    """Deep and narrow: seven convolutions over the channels of each time step, a few thousand weights."""
+    layers = [nn.Unflatten(1, (1, CHANNELS)), *_convolutions(batch_size)]
+    last = nn.Linear(CONV_CHANNELS * CHANNELS // 16, CLASSES, bias=False)
+    model = nn.Sequential(
+        pl.FlattenTime(),
+        *layers,
+        nn.Flatten(),
+        last,
+        pl.LIFSqueeze(10.0, norm_input=False, batch_size=batch_size),
+        pl.UnflattenTime(batch_size=batch_size),
+    )
+    with torch.no_grad():  # as PyTorch draws them, nothing would fire behind the second layer
+        for layer in model:
+            if isinstance(layer, nn.Conv1d):
+                layer.weight.mul_(2.5)
+    return model
+
+
+def _convolutions(batch_size: int) -> Iterator[nn.Module]:
+    inputs = 1
+    for depth in range(DEPTH):
+        stride = 2 if depth % 2 == 0 else 1
+        yield nn.Conv1d(inputs, CONV_CHANNELS, 5, stride=stride, padding=2, bias=False)
+        yield pl.LIFSqueeze(10.0, norm_input=False, batch_size=batch_size)
+        inputs = CONV_CHANNELS
+
+
+def recurrent(batch_size: int) -> nn.Sequential:  # noqa: ARG001
+    """Recurrent leaky neurons, and leaky neurons that answer."""
+    return recurrent_net(CHANNELS, CLASSES, hidden=64)
