@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -14,7 +15,7 @@ from picojoule.training.lenet import lenet as lenet_of_train
 from picojoule.training.recurrent_net import recurrent_net
 
 CONV_CHANNELS = 16
-DEPTH = 7  # convolutions of `conv1d`
+STRIDES = (2, 2, 1, 2, 1, 1, 1)  # of the convolutions of `conv1d`
 
 
 def seed_net(batch_size: int) -> nn.Sequential:
@@ -57,14 +58,14 @@ def mlp(batch_size: int) -> nn.Sequential:  # noqa: ARG001
 
 def conv1d(batch_size: int) -> nn.Sequential:
     """Deep and narrow: seven convolutions over the channels of each time step, a few thousand weights."""
-    layers = [nn.Unflatten(1, (1, CHANNELS)), *_convolutions(batch_size)]
-    last = nn.Linear(CONV_CHANNELS * CHANNELS // 16, CLASSES, bias=False)
+    last = nn.Linear(CONV_CHANNELS * CHANNELS // math.prod(STRIDES), CLASSES, bias=False)
     model = nn.Sequential(
         pl.FlattenTime(),
-        *layers,
+        nn.Unflatten(1, (1, CHANNELS)),
+        *_convolutions(batch_size),
         nn.Flatten(),
         last,
-        pl.LIFSqueeze(10.0, norm_input=False, batch_size=batch_size),
+        pl.LIFSqueeze(batch_size, tau_mem=10.0, norm_input=False),
         pl.UnflattenTime(batch_size=batch_size),
     )
     with torch.no_grad():  # as PyTorch draws them, nothing would fire behind the second layer
@@ -76,10 +77,9 @@ def conv1d(batch_size: int) -> nn.Sequential:
 
 def _convolutions(batch_size: int) -> Iterator[nn.Module]:
     inputs = 1
-    for depth in range(DEPTH):
-        stride = 2 if depth % 2 == 0 else 1
+    for stride in STRIDES:
         yield nn.Conv1d(inputs, CONV_CHANNELS, 5, stride=stride, padding=2, bias=False)
-        yield pl.LIFSqueeze(10.0, norm_input=False, batch_size=batch_size)
+        yield pl.LIFSqueeze(batch_size, tau_mem=10.0, norm_input=False)
         inputs = CONV_CHANNELS
 
 

@@ -63,7 +63,7 @@ class Task:
 
 
 SEED = Recipe(networks.seed_net, data.constant, steps=300, batch_size=5, learning_rate=1e-3)
-TINY = Recipe(networks.tiny, data.rates, steps=400, batch_size=64, learning_rate=5e-3)
+TINY = Recipe(networks.tiny, data.rates, steps=240, batch_size=64, learning_rate=5e-3)
 MLP = Recipe(networks.mlp, data.images, steps=400, batch_size=50)
 MLP_SMALL_BATCH = Recipe(networks.mlp, data.images, steps=800, batch_size=8, learning_rate=3e-4)
 MLP_LARGE_BATCH = Recipe(networks.mlp, data.images, steps=200, batch_size=200, learning_rate=3e-3)
@@ -75,7 +75,7 @@ MLP_MUON = Recipe(
     networks.mlp, data.images, steps=400, batch_size=50, optimizer="muon", learning_rate=1e-2
 )
 LENET = Recipe(networks.lenet, data.images, steps=240, batch_size=50)
-CONV1D = Recipe(networks.conv1d, data.sequences, steps=400)
+CONV1D = Recipe(networks.conv1d, data.sequences, steps=300)
 RECURRENT = Recipe(networks.recurrent, data.sequences, steps=400)
 RECURRENT_MUON = Recipe(
     networks.recurrent, data.sequences, steps=400, optimizer="muon", learning_rate=1e-2
