@@ -45,14 +45,18 @@ def tiny(batch_size: int) -> nn.Sequential:  # noqa: ARG001  (one of several net
 
 def mlp(batch_size: int) -> nn.Sequential:  # noqa: ARG001
     """Three layers of leaky neurons on all pixels at once."""
+
+    def neurons() -> pl.LIF:
+        return pl.LIF(10.0, norm_input=False, surrogate_grad_fn=Heaviside())
+
     return nn.Sequential(
         nn.Flatten(2),
-        nn.Linear(28 * 28, 128, bias=False),
-        pl.LIF(10.0, norm_input=False),
-        nn.Linear(128, 64, bias=False),
-        pl.LIF(10.0, norm_input=False),
-        nn.Linear(64, 10, bias=False),
-        pl.LIF(10.0, norm_input=False),
+        nn.Linear(28 * 28, 96, bias=False),
+        neurons(),
+        nn.Linear(96, 48, bias=False),
+        neurons(),
+        nn.Linear(48, 10, bias=False),
+        neurons(),
     )
 
 
