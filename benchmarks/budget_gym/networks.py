@@ -82,7 +82,7 @@ def conv1d(batch_size: int) -> nn.Sequential:
 def _convolutions(batch_size: int) -> Iterator[nn.Module]:
     inputs = 1
     for stride in STRIDES:
-        yield nn.Conv1d(inputs, CONV_CHANNELS, 5, stride=stride, padding=2, bias=False)
+        yield nn.Conv1d(inputs, CONV_CHANNELS, 3, stride=stride, padding=1, bias=False)
         yield pl.LIFSqueeze(batch_size, tau_mem=10.0, norm_input=False)
         inputs = CONV_CHANNELS
 

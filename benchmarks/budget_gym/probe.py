@@ -12,7 +12,7 @@ from benchmarks.budget_gym.limits import Constraint
 from benchmarks.budget_gym.measure import measure
 from picojoule import Monitor
 
-PROBES = 36  # of a run; a third of them is enough to see a swing
+PROBES = 24  # of a run; a third of them is enough to see a swing
 SAMPLES = 200
 ON_THE_WAY = 0.4  # share of the steps in which a limit comes down
 
