@@ -11,7 +11,9 @@ from torch import Tensor, distributed, nn
 
 def gradients(term: Tensor, parameters: Sequence[nn.Parameter], group: Any) -> list[Tensor | None]:
     """Of a term, whose graph stays for the task's own backward pass; the mean over the processes of a group."""
-    found: list[Tensor | None] = list(torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True))
+    found: list[Tensor | None] = list(
+        torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+    )
     if group is not None:
         for each in found:
             if each is not None:

@@ -92,6 +92,14 @@ FLAGS = (
     Flag("per", str, _BUDGET, "What one number limits: each layer, or the model."),
     Flag("min_rate", None, _BUDGET, "Least mean spikes per time step of a layer.", "0.01"),
     Flag("highest_rate", None, _BUDGET, "Most mean spikes per time step of a layer.", "no limit"),
+    Flag(
+        "synapses",
+        str,
+        _BUDGET,
+        "What becomes of connections under a limit: prune, fixed (at random), thin (whole channels), keep.",
+        "prune; keep on a chip that spends on zero weights",
+    ),
+    Flag("trim", bool, _BUDGET, "Scale weights after training until each limit is just kept."),
     Flag("margin", float, _BUDGET, "Share of each bound that training keeps free."),
     Flag("precision", str, _MACHINE, "32-true, bf16-mixed, 16-mixed, 64-true, ..."),
     Flag(

@@ -13,6 +13,7 @@ from picojoule.budget.masks import give_masks, masks_of_saved, put_back_on_failu
 from picojoule.layers import stateful_layers
 from picojoule.training.checkpoint_files import Saved, read_checkpoint, write_checkpoint
 
+_ORIGINAL, _MASK = "_orig", "_mask"  # names by torch.nn.utils.prune
 _OPTIMIZER = "optimizer."
 
 
@@ -104,6 +105,28 @@ def learned_tensors(model: nn.Module) -> dict[str, Tensor]:
         for state in module.states()
     }
     return {name: value for name, value in model.state_dict().items() if name not in states}
+
+
+def save_trained(path: str | Path, model: nn.Module) -> None:
+    """Write the weights of a network that is finished, with those that were taken away as zeros.
+
+    Any model of the same layers takes the file, whether it knows masks or not.
+
+    Args:
+        path: the file, `.safetensors`.
+        model: whose weights.
+
+    Raises:
+        OSError: it could not be written; an earlier file of that name survives.
+    """
+    found = {}
+    for name, value in learned_tensors(model).items():
+        if name.endswith(_ORIGINAL):
+            plain = name.removesuffix(_ORIGINAL)
+            found[plain] = value * model.get_buffer(plain + _MASK)
+        elif not name.endswith(_MASK):
+            found[name] = value
+    write_checkpoint(Path(path), Saved(found, {}, {}))
 
 
 def check_same_model(path: Path, saved: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from picojoule.budget import Budget
+from picojoule.budget import Budget, Synapses
 from picojoule.energy import energy_j
+from picojoule.energy import profile as find_profile
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.config_error import ConfigError
 from picojoule.training.optimizers import RATES, OptimizerName
@@ -60,6 +61,9 @@ class TrainConfig:
         profile: name of an energy profile.
         per: what one number limits: each "layer", each "group", or the "model".
         groups: layers that share a limit, by a name of your own.
+        synapses: what becomes of the connections under a limit: "prune" single weights, "fixed" at random, "thin" out
+            whole channels, or "keep" them. None for "prune", and for "keep" on a chip that spends on zero weights.
+        trim: after training, scale weights until what is spent is just inside each limit.
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
         min_rate: spikes per neuron and time step, mean of a spiking layer.
         highest_rate: the same, as a ceiling.
@@ -99,6 +103,8 @@ class TrainConfig:
     profile: str | None = None
     per: Scope = "layer"
     groups: Mapping[str, Sequence[str]] | None = None
+    synapses: Synapses | None = None
+    trim: bool = True
     margin: float = 0.01
     min_rate: Bound | None = None
     highest_rate: Bound | None = None
@@ -168,8 +174,23 @@ class TrainConfig:
         nothing: dict[str, Any] = dict.fromkeys(_BOUNDS)
         return replace(self, **nothing)
 
-    def budget(self, monitor: CountingMonitor) -> Budget | None:
-        """The budget that was asked for, on what the monitor sees; None without any."""
+    @property
+    def connections(self) -> Synapses:
+        """What becomes of the connections: as stated, or what pays on the chip."""
+        if self.synapses is not None:
+            return self.synapses
+        if not self.has_limit:
+            return "keep"
+        chip = None if self.profile is None else find_profile(self.profile)
+        return "keep" if chip is not None and chip.skips_zero_weights is False else "prune"
+
+    @property
+    def weights(self) -> Literal["all", "nonzero"]:
+        """Which weights count as synapses: all of them where none is taken away."""
+        return "all" if self.connections == "keep" else "nonzero"
+
+    def budget(self, monitor: CountingMonitor, steps: int) -> Budget | None:
+        """The budget that was asked for, on what the monitor sees, in so many steps; None without any."""
         if not self.has_budget:
             return None
         return Budget(
@@ -183,6 +204,8 @@ class TrainConfig:
             min_rate=self.min_rate,
             max_rate=self.highest_rate,
             margin=self.margin,
+            steps=steps,
+            synapses=self.connections,
         )
 
     def to_dict(self) -> dict[str, Any]:

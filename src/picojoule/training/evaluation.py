@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers import reset_states
-from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.batches import loaded, share_of
 from picojoule.training.history import Progress
 from picojoule.training.measure import Measurement, measurement
@@ -37,22 +36,27 @@ def measure(
         ValueError: there are fewer samples than processes, or one does not fit the model.
     """
     config, fabric = trainer.config, trainer.fabric
-    each = max(1, config.batch_size // (fabric.world_size * config.accumulate))
-    mine = share_of(samples, process_of(fabric), _MORE_THAN_IN_TRAINING * each)
+    mine = batches_of(trainer, samples)
     progress.start(what, len(mine), 0)
     right = torch.zeros((), dtype=torch.int64, device=fabric.device)
-    trainer.monitor.detach()
-    with evaluating(trainer.model), CountingMonitor(trainer.model, accumulate=True) as monitor:
+    monitor = trainer.monitor.twin()
+    with evaluating(trainer.model), trainer.monitor.paused(), monitor:
         for frames, targets in loaded(dataset, mine, config.workers):
             trainer.task.check(targets)
             frames, targets = fabric.to_device((frames, targets))
             right += trainer.task.score(trainer.answers(frames), targets)
             progress.advance("")
     reset_states(trainer.model)
-    trainer.monitor.attach()
     accuracy = float(fabric.all_reduce(right, reduce_op="sum")) / len(samples)
     broken = trainer.budget.violations(monitor) if trainer.budget else ()
     return measurement(monitor, accuracy, trainer.trainable, broken, config.profile)
+
+
+def batches_of(trainer: Trainer, samples: Tensor) -> list[Tensor]:
+    """This process's part of some samples, in batches to measure on."""
+    config, process = trainer.config, process_of(trainer.fabric)
+    each = max(1, config.batch_size // (process.world_size * config.accumulate))
+    return share_of(samples, process, _MORE_THAN_IN_TRAINING * each)
 
 
 @contextmanager

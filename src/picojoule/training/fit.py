@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from picojoule.budget import BudgetWarning
-from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
+from picojoule.training.checkpoint import load_checkpoint, save_checkpoint, save_trained
 from picojoule.training.config import TrainConfig
 from picojoule.training.evaluation import measure
 from picojoule.training.history import Fit, History, Progress, check_is_of_a_run
@@ -20,8 +20,9 @@ from picojoule.training.models import build_model
 from picojoule.training.processes import on_first
 from picojoule.training.randomness import Stream, derived_seed
 from picojoule.training.run_data import RunData, set_epoch
-from picojoule.training.run_folder import BEST, CHECKPOINT
+from picojoule.training.run_folder import BEST, CHECKPOINT, TRAINED
 from picojoule.training.trainer import Trainer
+from picojoule.training.trimming import trim
 from picojoule.training.weights import load_weights
 
 
@@ -109,6 +110,8 @@ class _Epochs:
                 self.log.epoch(self.trainer, self.history)
         if self.history.chosen_epoch is not None:
             load_checkpoint(self.folder / BEST, self.trainer.model)
+        trim(self.trainer, self.progress)
+        self._write(lambda: save_trained(self.folder / TRAINED, self.trainer.model))
         trained = self._test("measuring the trained network")
         budget = self.trainer.budget
         return Fit(

@@ -16,7 +16,7 @@ from picojoule.training.config import TrainConfig
 from picojoule.training.history import check_is_of_a_run
 from picojoule.training.json_file import read_json
 from picojoule.training.models import build_model
-from picojoule.training.run_folder import BEST, CHECKPOINT, CONFIG, REPORT
+from picojoule.training.run_folder import BEST, CHECKPOINT, CONFIG, REPORT, TRAINED
 from picojoule.training.settings import resolved
 from picojoule.training.weights import load_weights
 from picojoule.training.yaml_file import read_settings
@@ -77,9 +77,10 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     report = _report(folder / REPORT)  # damaged, it changes no model
     network = _built(config, saved) if model is None else model
     chosen = saved.progress.get("chosen_epoch") is not None
-    load_weights(network, folder / (BEST if chosen else CHECKPOINT))
-    monitor = Monitor(network.eval())
-    budget = config.budget(monitor)
+    done = (folder / TRAINED).exists()
+    load_weights(network, folder / (TRAINED if done else BEST if chosen else CHECKPOINT))
+    monitor = Monitor(network.eval(), weights=config.weights)
+    budget = config.budget(monitor, max(len(saved.progress["loss"]), 1))
     if budget is not None:
         budget.load_state_dict(saved.progress["budget"])
     return LoadedRun(config, network, monitor, budget, report)

@@ -17,6 +17,7 @@ from picojoule.training.yaml_file import read_settings, write_yaml
 CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
+TRAINED = "trained.safetensors"
 REPORT = "report.json"
 PLAIN = "plain"
 TENSORBOARD = "tensorboard"
@@ -103,7 +104,7 @@ def _saved_config(folder: Path) -> dict[str, Any]:
 
 
 def _remove_run(folder: Path) -> None:
-    for name in (CHECKPOINT, BEST, REPORT, *PICTURES, CONFIG):
+    for name in (CHECKPOINT, BEST, TRAINED, REPORT, *PICTURES, CONFIG):
         (folder / name).unlink(missing_ok=True)
     for beside in files_beside(folder / CHECKPOINT):
         beside.unlink()

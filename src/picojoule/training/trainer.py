@@ -49,8 +49,9 @@ class Trainer:
         self.handles = HookHandles()
         if config.check_finite:
             self.handles.add(check_finite(model))
-        self.monitor = CountingMonitor(model).attach()
-        self.budget = config.budget(self.monitor)
+        self.monitor = CountingMonitor(model, weights=config.weights).attach()
+        steps = config.epochs * math.ceil(len(data.trained) / config.batch_size)
+        self.budget = config.budget(self.monitor, steps)
         self.trainable: tuple[str, ...] = ()
         self.remarks: list[str] = []
         self.optimizer: Any = None  # `begin` makes it, once it is known which layers run
@@ -80,8 +81,8 @@ class Trainer:
         counts = self.monitor.synops
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
         self.remarks = remarks(self.model, self.monitor.rates, frames)
-        self._begin_budget()
         self.model.load_state_dict(before, strict=False)
+        self._begin_budget()
         last = list(counts)[-1] if counts else None
         optimizer = build_optimizer(
             self.config.optimizer, self.model, self.config.learning_rate, last
@@ -152,7 +153,7 @@ class Trainer:
         for number, weight in enumerate(step.weights):
             last = number + 1 == len(step.weights)
             try:
-                loss += self._micro_batch(*next(batches), step.size, weight, last)
+                loss += self._micro_batch(*next(batches), step.size, last)
             except (ValueError, FloatingPointError) as error:
                 raise type(error)(f"{where}: {error} {_KEPT}") from error
             for name, count in self.monitor.synops.items():
@@ -162,9 +163,7 @@ class Trainer:
             self.budget.step()
         return loss, spent
 
-    def _micro_batch(
-        self, frames: Tensor, targets: Tensor, step_size: int, weight: float, last: bool
-    ) -> float:
+    def _micro_batch(self, frames: Tensor, targets: Tensor, step_size: int, last: bool) -> float:
         """Add its gradient; its part of the loss of the whole batch."""
         self.task.check(targets)
         frames, targets = self.fabric.to_device((frames, targets))
@@ -175,19 +174,13 @@ class Trainer:
             # the average over W processes shall be the mean over all samples
             share = len(frames) * self.fabric.world_size / step_size
             task = self.task.loss(answers, targets) * share
-            penalty = weight * self._penalty()
             mean_task = self.fabric.all_reduce(task.detach(), reduce_op="mean") if many else task
-            loss = float((mean_task.detach() + penalty.detach()).item())
+            loss = float(mean_task.item())
             if not math.isfinite(loss):
                 first = first_not_finite(self.model, lambda: self.answers(frames))
                 raise FloatingPointError(f"the loss became {loss}; not finite first: {first}.")
-            self.fabric.backward(task + penalty)
+            if self.budget is None:
+                self.fabric.backward(task)
+            else:
+                self.budget.backward(task, via=self.fabric.backward)
         return loss
-
-    def _penalty(self) -> Tensor:
-        if self.budget is None:
-            return torch.zeros(())
-        try:
-            return self.budget.penalty()
-        except FloatingPointError:  # told with the layer, as of any loss
-            return torch.tensor(torch.nan)

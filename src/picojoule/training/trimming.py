@@ -1,0 +1,35 @@
+"""After training: weights scaled until what is spent is just inside each limit."""
+
+from __future__ import annotations
+
+from picojoule.training.batches import loaded
+from picojoule.training.evaluation import batches_of, evaluating
+from picojoule.training.history import Progress
+from picojoule.training.run_data import set_epoch
+from picojoule.training.trainer import Trainer
+
+CALIBRATION = 2000  # training samples at most that it measures on
+
+
+def trim(trainer: Trainer, progress: Progress) -> None:
+    """Trim a trained network to its limits, on some of the training samples.
+
+    Args:
+        trainer: whose network; without a limit nothing happens.
+        progress: told about each pass over them.
+    """
+    if trainer.budget is None or not (trainer.config.has_limit and trainer.config.trim):
+        return
+    set_epoch(trainer.data.train, 0)
+    mine = batches_of(trainer, trainer.data.trained[:CALIBRATION])
+    frames = [frames for frames, _ in loaded(trainer.data.train, mine, trainer.config.workers)]
+    progress.start("trimming to the limits", len(frames), 0)
+
+    def forward() -> None:
+        progress.start("trimming to the limits", len(frames), 0)
+        for batch in frames:
+            trainer.answers(trainer.fabric.to_device(batch))
+            progress.advance("")
+
+    with evaluating(trainer.model):
+        trainer.budget.trim(forward)
