@@ -12,18 +12,31 @@ from picojoule.budget import Violation
 from picojoule.synops import silent_share
 from picojoule.synops.monitor import CountingMonitor
 
+ACCURACY = "accuracy"
+
+
+def shown_score(score: float, name: str) -> str:
+    """A score as tables show it: accuracy in percent, others as numbers.
+
+    Example:
+        >>> shown_score(0.8125, "accuracy"), shown_score(-0.03125, "negative squared error")
+        ('81.25%', '-0.03125')
+    """
+    return f"{score:.2%}" if name == ACCURACY else f"{score:.4g}"
+
 
 @dataclass(frozen=True)
 class Measurement:
     """A network on a data set: means over all its samples and time steps.
 
     Attributes:
-        accuracy: share of the samples that are classified right, 0 to 1.
+        accuracy: share of the samples that are classified right, 0 to 1; of another task, its mean score.
         synops_per_timestep: by counted layer.
         rates: spikes per time step of each neuron, `*n`, by spiking layer.
         trainable: the counted layers whose SynOps training can change.
         num_timesteps: time steps of a sample, their mean.
         broken: what is on the wrong side of the budget, the worst first.
+        score_name: "accuracy", or what another task calls its score.
 
     Example:
         >>> measured = Measurement(0.9, {"1": 8e4, "4": 5e4}, {}, trainable=("4",))
@@ -37,6 +50,7 @@ class Measurement:
     trainable: tuple[str, ...]
     num_timesteps: float = 1.0
     broken: tuple[Violation, ...] = ()
+    score_name: str = ACCURACY
 
     @property
     def total_synops_per_timestep(self) -> float:
@@ -64,6 +78,7 @@ class Measurement:
         """Plain figures for JSON."""
         return {
             "accuracy": self.accuracy,
+            "score_name": self.score_name,
             "synops_per_timestep": self.synops_per_timestep,
             "total_synops_per_timestep": self.total_synops_per_timestep,
             "num_timesteps": self.num_timesteps,
@@ -79,6 +94,7 @@ def measurement(
     accuracy: float,
     trainable: tuple[str, ...],
     broken: Iterable[Violation] = (),
+    score_name: str = ACCURACY,
 ) -> Measurement:
     """What a Monitor that added up over a data set has seen. All processes have to call it."""
     return Measurement(
@@ -88,4 +104,5 @@ def measurement(
         trainable=trainable,
         num_timesteps=float(monitor.synops.time),
         broken=tuple(broken),
+        score_name=score_name,
     )
