@@ -28,6 +28,13 @@ def test_each_budget_is_drawn_and_named(tmp_path: Path) -> None:
     assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_another_score_is_drawn_as_it_is() -> None:
+    (axes,) = plot_frontier([FrontierMark("none", 4e5, -0.5, True)], score="R_2$").axes
+    assert axes.collections[0].get_offsets().tolist() == [[4e5, -0.5]]
+    assert axes.get_ylabel() == r"Test R_2\$"
+    assert axes.get_title() == r"What R_2\$ costs"
+
+
 def test_a_picture_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no marks"):
         plot_frontier([])

@@ -24,6 +24,24 @@ def test_two_processes_end_with_the_weights_and_multipliers_of_one(tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["potential", "task", "teacher"])
+def test_two_processes_learn_another_recipe_as_one_does(tmp_path: Path, kind: str) -> None:
+    recipe = {
+        "potential": ["--readout", "potential", "--schedule", "hold", "--optimizer", "sgd"],
+        "task": ["--task", f"{Path(__file__).with_name('test_tasks.py')}:Classes"],
+        "teacher": ["--teacher", str(tmp_path / "teacher/checkpoint.safetensors")],
+    }[kind]
+    if kind == "teacher":
+        run(tmp_path / "teacher", "--seed", "7", "--epochs", "1")
+    arguments = ("--precision", "64-true", *recipe)
+    one = run(tmp_path / "one", *arguments)
+    two = run(tmp_path / "two", *arguments, "--devices", "2")
+    assert two.returncode == 0, two.stderr
+    assert_close(tmp_path / "one", tmp_path / "two", 1e-6)
+    assert two.stdout.replace("/two", "/one") == one.stdout
+
+
+@pytest.mark.slow
 def test_torchrun_does_the_same(tmp_path: Path) -> None:
     run(tmp_path / "one", "--precision", "64-true")
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2")

@@ -25,6 +25,11 @@ def test_a_file_of_every_kind_of_setting(tmp_path: Path) -> None:
           cores.left: [7, head.2]
         check_finite: no
         start_from: null
+        optimizer: muon
+        schedule: hold
+        readout: potential
+        teacher: runs/free/checkpoint.safetensors
+        temperature: 4
     """
     assert resolved(yaml(tmp_path, text)) == TrainConfig(
         model="./mynet.py:build",
@@ -34,6 +39,11 @@ def test_a_file_of_every_kind_of_setting(tmp_path: Path) -> None:
         groups={"cores.left": ["7", "head.2"]},
         check_finite=False,
         min_rate=0.01,
+        optimizer="muon",
+        schedule="hold",
+        readout="potential",
+        teacher="runs/free/checkpoint.safetensors",
+        temperature=4.0,
     )
 
 
@@ -71,6 +81,11 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
         ("min_rate: {2: much}", "min_rate is {'2': 'much'}, expected a number or numbers by layer"),
         ("groups: {a: 1}", "groups is {'a': 1}, expected lists of layers by group or nothing"),
         ("per: neuron", "per is neuron, expected one of layer, group, model, sample"),
+        ("optimizer: adan", "optimizer is adan, expected one of adam, adamw, sgd, muon"),
+        ("schedule: linear", "schedule is linear, expected one of cosine, hold, constant"),
+        ("readout: spikes", "readout is spikes, expected one of count, potential"),
+        ("temperature: 0", "temperature is 0.0, expected a number > 0"),
+        ("teacher: 3", "teacher is 3, expected a word or nothing"),
         ("epochs: 0", "epochs is 0, expected a whole number >= 1"),
     ],
 )
@@ -89,9 +104,9 @@ def test_the_default_budget_steps_back_for_a_stated_one() -> None:
 
 
 def test_a_path_is_as_good_as_its_text() -> None:
-    named = TrainConfig(model="a.nir", data="images", start_from="w.safetensors")
-    paths = {"model": Path("a.nir"), "data": Path("images"), "start_from": Path("w.safetensors")}
-    assert TrainConfig(**paths) == named  # type: ignore[arg-type]
+    named = {"model": "a.nir", "data": "images", "start_from": "w.safetensors", "teacher": "t.pt"}
+    paths = {name: Path(text) for name, text in named.items()}
+    assert TrainConfig(**paths) == TrainConfig(**named)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", ["", "much", "4=", "4=1,7", "=,"])

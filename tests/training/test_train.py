@@ -195,6 +195,10 @@ def test_a_layer_fed_with_nan_is_named(
         ("workers", -1),
         ("per", "neuron"),
         ("precision", "8-bit"),
+        ("optimizer", "lion"),
+        ("schedule", "step"),
+        ("readout", "first"),
+        ("temperature", float("inf")),
     ],
 )
 def test_a_setting_out_of_its_range_is_named(name: str, value: object) -> None:

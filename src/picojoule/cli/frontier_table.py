@@ -10,6 +10,7 @@ from rich.text import Text
 
 from picojoule.plots import FrontierMark, plot_frontier
 from picojoule.training import Frontier, FrontierPoint, Spread
+from picojoule.training.measure import ACCURACY, shown_score
 
 _LARGE = 1e8  # SynOps; from here on rounded, for want of room
 
@@ -35,17 +36,19 @@ def draw_frontier(frontier: Frontier, path: Path) -> None:
         )
         for point in frontier.points
     ]
-    plot_frontier(marks, path, unit=frontier.unit[0].upper() + frontier.unit[1:])
+    unit = frontier.unit[0].upper() + frontier.unit[1:]
+    plot_frontier(marks, path, unit=unit, score=frontier.score_name)
 
 
 def _table(frontier: Frontier) -> Table:
     seeds = frontier.config.seeds
     over = f"; mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
-    title = Text(f"Accuracy and {frontier.unit}, on the test set{over}")
+    score = frontier.score_name
+    title = Text(f"{score[:1].upper()}{score[1:]} and {frontier.unit}, on the test set{over}")
     table = Table(title=title, pad_edge=False, collapse_padding=True)  # for 80 columns
     table.add_column("budget", overflow="fold")
-    for name in ("allowed", "reached", "error", "accuracy", "silent", "met", "*"):
-        table.add_column(name, justify="right", overflow="fold")  # a figure is never cut off
+    for name in ("allowed", "reached", "error", score, "silent", "met", "*"):
+        table.add_column(Text(name), justify="right", overflow="fold")  # a figure is never cut off
     front = frontier.front()
     for point in frontier.points:
         table.add_row(
@@ -53,7 +56,7 @@ def _table(frontier: Frontier) -> Table:
             _amount(frontier, point.limit),
             _amount(frontier, point.spent),
             _text(point.error, ".1%"),
-            _text(point.accuracy, ".2%"),
+            _text(point.accuracy, ".2%" if score == ACCURACY else ".4g"),
             _text(point.silent_share, ".1%"),
             _met(point),
             "*" if point in front else "",
@@ -62,17 +65,21 @@ def _table(frontier: Frontier) -> Table:
 
 
 def _choice(frontier: Frontier, within: float) -> str:
-    best = max(frontier.points, key=lambda point: point.accuracy.mean)
+    score, best = frontier.score_name, max(frontier.points, key=lambda point: point.accuracy.mean)
     lines = [
         "error: |reached - budget| / budget. met: at most 5% above the budget. *: none is both cheaper and better."
     ]
     chosen = frontier.cheapest_within(within)
     if chosen is not None:
-        behind = 100 * (best.accuracy.mean - chosen.accuracy.mean)
+        reached, most = (shown_score(x.accuracy.mean, score) for x in (chosen, best))
+        behind = best.accuracy.mean - chosen.accuracy.mean
+        less, points = f"{behind:.4g} less", f"{within / 100:g}"
+        if score == ACCURACY:
+            less, points = f"{100 * behind:.2f} points less", f"{within:g} points"
         budget = "no budget" if chosen.budget is None else f"budget {_budget(frontier, chosen)}"
         lines.append(
-            f"Cheapest within {within:g} points of the best ({best.accuracy.mean:.2%}): {budget}, "
-            f"{chosen.accuracy.mean:.2%} ({behind:.2f} points less) at {_amount(frontier, chosen.spent, ' ')}. Weights: "
+            f"Cheapest within {points} of the best ({most}): {budget}, "
+            f"{reached} ({less}) at {_amount(frontier, chosen.spent, ' ')}. Weights: "
             f"{chosen.best.folder}."
         )
     return "\n".join(lines)

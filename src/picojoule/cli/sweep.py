@@ -77,7 +77,9 @@ def sweep(
     ] = 1,
     within: Annotated[
         float,
-        _option("Name the cheapest network at most so many points of accuracy below the best."),
+        _option(
+            "Name the cheapest network at most so many points of accuracy (hundredths of another score) below the best."
+        ),
     ] = 1.0,
     storage: Annotated[
         str | None,

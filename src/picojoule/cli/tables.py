@@ -10,6 +10,7 @@ from rich.table import Table
 from picojoule.cli.names import layer_name
 from picojoule.printable import printable
 from picojoule.training import Measurement, Run
+from picojoule.training.measure import ACCURACY, shown_score
 
 
 def print_run(run: Run, console: Console | None = None) -> None:
@@ -77,18 +78,26 @@ def _firing_table(run: Run) -> Table:
 
 
 def _verdict(run: Run) -> str:
-    lines = ["Test accuracy"]
-    lines += [f"  {name:<18} {stage.accuracy:7.2%}" for name, stage in _stages(run).items()]
+    score = run.budget.trained.score_name
+    lines = [f"Test {score}"]
+    for name, stage in _stages(run).items():
+        lines.append(f"  {name:<18} {shown_score(stage.accuracy, score):>7}")
     cost = run.accuracy_cost()
     if cost is not None and run.plain is not None:
         own, other = run.budget.trained, run.plain.trained
         changeable = _change(own.synops_of(own.trainable), other.synops_of(own.trainable))
         total = _change(own.total_synops_per_timestep, other.total_synops_per_timestep)
         lines.append(
-            f"With the budget: {0.0 - cost * 100:+.2f} points of accuracy, {changeable} SynOps in "
+            f"With the budget: {_gain(cost, score)}, {changeable} SynOps in "
             f"the layers that training can change ({total} in all)."
         )
     return "\n".join([*lines, *_choice(run), *_kept(run)])
+
+
+def _gain(cost: float, score: str) -> str:
+    if score == ACCURACY:
+        return f"{0.0 - cost * 100:+.2f} points of accuracy"
+    return f"{0.0 - cost:+.4g} of {score}"
 
 
 def _change(own: float, other: float) -> str:

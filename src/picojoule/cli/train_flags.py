@@ -45,6 +45,14 @@ FLAGS = (
         "giving (train, test).",
         "bundled images",
     ),
+    Flag(
+        "task",
+        str,
+        _MODEL,
+        "What to learn, if not classes: module:function, file.py:function giving an object with loss, score and "
+        "score_name.",
+        "classification",
+    ),
     Flag("num_timesteps", int, _MODEL, "Frames of a sample, where the data leave it open."),
     Flag("max_rate", float, _MODEL, "Spikes per time step of a white pixel, at most 1."),
     Flag("start_from", str, _MODEL, "Checkpoint or file of weights to start from.", "new weights"),
@@ -70,6 +78,20 @@ FLAGS = (
         _TRAINING,
         "The answer: count (spikes, or the sum of outputs), or potential (spikes and what is left in the last "
         "neurons' potential).",
+    ),
+    Flag(
+        "teacher",
+        str,
+        _TRAINING,
+        "Checkpoint of the same model, such as that of a run with --no-budget, whose answers are half of what is "
+        "learned.",
+        "none",
+    ),
+    Flag(
+        "temperature",
+        float,
+        _TRAINING,
+        "What both answers are divided by before they are compared with a teacher's.",
     ),
     Flag("seed", int, _TRAINING, "Of weights, order, spike trains and split."),
     Flag(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ class FrontierMark:
     Attributes:
         name: written beside it.
         spent: mean over its networks, > 0.
-        accuracy: mean over its networks, 0 to 1.
+        accuracy: mean over its networks, 0 to 1; or another score.
         on_front: whether no other is both cheaper and better.
         limit: the budget; None if there was none.
         networks: (spent, accuracy) of each.
@@ -42,6 +42,7 @@ def plot_frontier(
     path: str | Path | None = None,
     *,
     unit: str = "SynOps per time step",
+    score: str = "accuracy",
 ) -> Figure:
     """Accuracy over what was spent, with the Pareto front as steps: the best that each amount buys.
 
@@ -51,6 +52,7 @@ def plot_frontier(
         marks: the budgets.
         path: where the PNG goes; None to leave it undrawn.
         unit: of what was spent.
+        score: name of what stands in place of accuracy, which is drawn in percent.
 
     Raises:
         ValueError: there are no marks.
@@ -63,6 +65,8 @@ def plot_frontier(
     """
     if not marks:
         raise ValueError("plot_frontier: there are no marks, expected one a budget.")
+    percent = score == "accuracy"
+    marks = [_in_percent(mark) for mark in marks] if percent else marks
     figure = new_figure(9, 5)
     axes = figure.subplots()
     _draw_front(axes, sorted((m for m in marks if m.on_front), key=lambda mark: mark.spent))
@@ -73,20 +77,28 @@ def plot_frontier(
     if all(mark.spent > 0 for mark in marks):
         axes.set_xscale("log")
     axes.margins(x=0.12, y=0.15)
-    axes.set(title="What accuracy costs", xlabel=unit, ylabel="Test accuracy (%)")
+    word = plain(score)
+    axes.set(
+        title=f"What {word} costs", xlabel=unit, ylabel=f"Test {word}{' (%)' if percent else ''}"
+    )
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     if path is not None:
         save(figure, path)
     return figure
 
 
+def _in_percent(mark: FrontierMark) -> FrontierMark:
+    networks = [(spent, 100 * accuracy) for spent, accuracy in mark.networks]
+    return replace(mark, accuracy=100 * mark.accuracy, networks=networks)
+
+
 def _draw_front(axes: Axes, front: Sequence[FrontierMark]) -> None:
-    spent, accuracy = [mark.spent for mark in front], [100 * mark.accuracy for mark in front]
+    spent, accuracy = [mark.spent for mark in front], [mark.accuracy for mark in front]
     axes.step(spent, accuracy, where="post", color=ORANGE, lw=1.2, label="Pareto front")
 
 
 def _draw_limits(axes: Axes, limits: Sequence[tuple[float, float]]) -> None:
-    x, y = [limit for limit, _ in limits], [100 * accuracy for _, accuracy in limits]
+    x, y = [limit for limit, _ in limits], [accuracy for _, accuracy in limits]
     axes.plot(x, y, ls="", marker="|", ms=20, mew=1.5, color=_LIMIT, label="Budget")
 
 
@@ -94,11 +106,11 @@ def _draw_networks(axes: Axes, marks: Sequence[FrontierMark]) -> None:
     networks = [network for mark in marks for network in mark.networks]
     if networks:
         spent, accuracy = zip(*networks, strict=True)
-        axes.scatter(spent, [100 * a for a in accuracy], s=10, color=GREY, label="One seed")
+        axes.scatter(spent, accuracy, s=10, color=GREY, label="One seed")
 
 
 def _draw_mark(axes: Axes, mark: FrontierMark) -> None:
-    face, at = ORANGE if mark.on_front else "white", (mark.spent, 100 * mark.accuracy)
+    face, at = ORANGE if mark.on_front else "white", (mark.spent, mark.accuracy)
     axes.scatter(*at, s=45, zorder=3, facecolor=face, edgecolor=ORANGE)
     name = plain(mark.name)
     axes.annotate(name, at, xytext=(-9, 6), textcoords="offset points", ha="right")

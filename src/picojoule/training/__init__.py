@@ -22,6 +22,7 @@ from picojoule.training.sweeping import (
     pareto_front,
     sweep,
 )
+from picojoule.training.task import Task
 
 __all__ = [
     "ConfigError",
@@ -40,6 +41,7 @@ __all__ = [
     "SweepError",
     "SweepStep",
     "SweptModel",
+    "Task",
     "TrainConfig",
     "cheapest_within",
     "lenet",

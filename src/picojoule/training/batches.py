@@ -6,16 +6,19 @@ micro-batches, so the samples of a step are the same however many processes and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from picojoule.training.labels import class_number
+from picojoule.training.labels import class_numbers
 from picojoule.training.randomness import Stream, generator
+
+Stacked = Callable[[Sequence[Any]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -97,30 +100,35 @@ def share_of(samples: Tensor, process: Process, batch_size: int) -> list[Tensor]
 
 
 def loaded(
-    dataset: Any, batches: Sequence[Tensor], workers: int = 0, drawn: torch.Generator | None = None
+    dataset: Any,
+    batches: Sequence[Tensor],
+    stacked: Stacked = class_numbers,
+    workers: int = 0,
+    drawn: torch.Generator | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The samples of each batch: frames, `b t *f`, and labels, `b`.
+    """The samples of each batch: frames, `b t *f`, and what stands beside them, `b *k`.
 
     Args:
-        dataset: `d[i] -> (frames, label)`.
+        dataset: `d[i] -> (frames, target)`.
         batches: indices.
+        stacked: makes one tensor of the targets of a batch.
         workers: processes that load; 0 loads in this one.
         drawn: seeds the workers, for what a user's data set draws in them.
 
     Raises:
-        ValueError: frames of one batch differ in shape, or a label is not the number of a class.
+        ValueError: frames of one batch differ in shape, or `stacked` finds fault with the targets.
     """
     yield from DataLoader(
         dataset,
         batch_sampler=[batch.tolist() for batch in batches],
         num_workers=workers,
-        collate_fn=_stacked,
+        collate_fn=partial(_batch, stacked),
         pin_memory=torch.cuda.is_available(),
         generator=drawn or torch.Generator(),
     )
 
 
-def _stacked(samples: list[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
+def _batch(stacked: Stacked, samples: list[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
     frames = [torch.as_tensor(sample[0], dtype=torch.float32) for sample in samples]
     shapes = sorted({tuple(each.shape) for each in frames})
     if len(shapes) > 1:
@@ -128,4 +136,4 @@ def _stacked(samples: list[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
             f"the samples of one batch have frames of shapes {', '.join(map(str, shapes[:3]))}; expected one shape. "
             "Cut or pad the samples to one number of time steps."
         )
-    return torch.stack(frames), torch.tensor([class_number(sample[1]) for sample in samples])
+    return torch.stack(frames), stacked([sample[1] for sample in samples])

@@ -52,8 +52,13 @@ class TrainConfig:
             Muon is a tenth of Muon's.
         schedule: the learning rate falls to zero along a "cosine", is on "hold" for 70 % of the steps and then
             falls linearly to zero, or is "constant".
+        task: what to learn, `module:function` or `file.py:function` that gives a
+            :class:`picojoule.training.Task`; None to tell classes apart.
         readout: what the answer to a sample is: the "count" of the last layer's spikes, or the sum of its outputs;
             or the "potential", those spikes and what is left in the neurons' potential, in thresholds.
+        teacher: a checkpoint of the same model, such as that of a run without a budget, whose answers are half of
+            what is learned.
+        temperature: that both answers are divided by there.
         seed: of the weights, the order of the samples, the spike trains and the split.
         synops_per_timestep: SynOps.
         synops_per_sample: the same over a sample's time steps.
@@ -95,7 +100,10 @@ class TrainConfig:
     optimizer: OptimizerName = "adam"
     learning_rate: float | None = None
     schedule: Schedule = "cosine"
+    task: str | None = None
     readout: Readout = "count"
+    teacher: str | None = None
+    temperature: float = 2.0
     seed: int = 1
     synops_per_timestep: Bound | None = None
     synops_per_sample: Bound | None = None
@@ -126,6 +134,11 @@ class TrainConfig:
         for name in ("seed", "workers"):
             self._expect(name, getattr(self, name) >= 0, "a whole number >= 0")
         self._expect("learning_rate", self.rate > 0, "a number > 0")
+        self._expect("temperature", 0 < self.temperature < float("inf"), "a number > 0")
+        if self.task is not None:
+            raw = "as a task gets the model's output as it is"
+            self._expect("readout", self.readout == "count", f"count, {raw}")
+            self._expect("teacher", self.teacher is None, f"none, {raw}")
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
         for name in ("validation_share", "margin"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
@@ -145,7 +158,7 @@ class TrainConfig:
             self._expect("profile", self.profile is not None, "whose joules energy_j is in")
 
     def _take_paths_as_text(self) -> None:
-        for name in ("model", "data", "start_from"):
+        for name in ("model", "data", "task", "start_from", "teacher"):
             if isinstance(getattr(self, name), Path):
                 object.__setattr__(self, name, str(getattr(self, name)))
 

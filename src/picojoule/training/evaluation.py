@@ -23,11 +23,11 @@ _MORE_THAN_IN_TRAINING = 4  # samples in a batch: nothing is kept for gradients
 def measure(
     trainer: Trainer, dataset: Any, samples: Tensor, progress: Progress, what: str
 ) -> Measurement:
-    """Accuracy, SynOps, rates and what is broken of the budget, over some samples of a data set.
+    """Accuracy or score, SynOps, rates and what is broken of the budget, over some samples of a data set.
 
     Args:
         trainer: whose network.
-        dataset: `d[i] -> (frames, label)`.
+        dataset: `d[i] -> (frames, target)`.
         samples: indices, `n`; as many processes at most.
         progress: told about each batch.
         what: told to it.
@@ -38,18 +38,19 @@ def measure(
     config, fabric = trainer.config, trainer.fabric
     mine = batches_of(trainer, samples)
     progress.start(what, len(mine), 0)
-    right = torch.zeros((), dtype=torch.int64, device=fabric.device)
+    scored = torch.zeros((), dtype=torch.int64, device=fabric.device)  # whole as long as scores are
     monitor = trainer.monitor.twin()
     with evaluating(trainer.model), trainer.monitor.paused(), monitor:
-        for frames, targets in loaded(dataset, mine, config.workers):
+        for frames, targets in loaded(dataset, mine, trainer.data.stacked, config.workers):
             trainer.task.check(targets)
             frames, targets = fabric.to_device((frames, targets))
-            right += trainer.task.score(trainer.answers(frames), targets)
+            scored = scored + trainer.task.score(trainer.answers(frames), targets)
             progress.advance("")
     reset_states(trainer.model)
-    accuracy = float(fabric.all_reduce(right, reduce_op="sum")) / len(samples)
+    score = float(fabric.all_reduce(scored, reduce_op="sum")) / len(samples)
     broken = trainer.budget.violations(monitor) if trainer.budget else ()
-    return measurement(monitor, accuracy, trainer.trainable, broken, config.profile)
+    name = trainer.task.score_name
+    return measurement(monitor, score, trainer.trainable, broken, config.profile, name)
 
 
 def batches_of(trainer: Trainer, samples: Tensor) -> list[Tensor]:

@@ -12,6 +12,7 @@ import torch
 from picojoule.budget import BudgetWarning
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint, save_trained
 from picojoule.training.config import TrainConfig
+from picojoule.training.distillation import Teacher
 from picojoule.training.evaluation import measure
 from picojoule.training.history import Fit, History, Progress, check_is_of_a_run
 from picojoule.training.logs import Log
@@ -81,7 +82,15 @@ def _trainer(config: TrainConfig, data: RunData, fabric: Any) -> Trainer:
     model = build_model(config.model, data.shape, data.num_classes, config.batch_size)
     if config.start_from is not None:
         load_weights(model, config.start_from)
-    return Trainer(config, data, fabric, model)
+    return Trainer(config, data, fabric, model, _teacher(config, data, fabric))
+
+
+def _teacher(config: TrainConfig, data: RunData, fabric: Any) -> Teacher | None:
+    if config.teacher is None:
+        return None
+    model = build_model(config.model, data.shape, data.num_classes, config.batch_size)
+    load_weights(model, config.teacher)
+    return Teacher(model, fabric, config.readout, config.temperature)
 
 
 class _Epochs:

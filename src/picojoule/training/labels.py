@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def class_number(label: Any) -> int:
@@ -39,6 +41,15 @@ def class_number(label: Any) -> int:
     if isinstance(number, complex) or not float(number).is_integer():
         raise ValueError(f"a label is {number}, expected the number of a class.")
     return int(number)
+
+
+def class_numbers(labels: Sequence[Any]) -> Tensor:
+    """The labels of a batch as one tensor, `b`.
+
+    Raises:
+        ValueError: one is not the number of a class.
+    """
+    return torch.tensor([class_number(label) for label in labels])
 
 
 def _brief(label: Any) -> str:

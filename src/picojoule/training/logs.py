@@ -42,7 +42,7 @@ class TensorBoardLog:
     """Writes `loss` and `learning_rate` of each step, and after each epoch what the Monitor saw last.
 
     The latter is as of :func:`picojoule.plots.log_to_tensorboard`, with `multiplier/CONSTRAINT` (the mean
-    over its channels or neurons), and `validation/accuracy`.
+    over its channels or neurons), and `validation/accuracy`, or the name of the task's score.
 
     Args:
         open_writer: gives a `torch.utils.tensorboard.SummaryWriter`, or whatever has its two methods, for
@@ -73,7 +73,7 @@ class TensorBoardLog:
             self._writer.add_scalar(f"multiplier/{name}", value.mean().item(), number)
         if history.validation:
             accuracy = history.validation[-1]["accuracy"]
-            self._writer.add_scalar("validation/accuracy", accuracy, number)
+            self._writer.add_scalar(f"validation/{trainer.task.score_name}", accuracy, number)
 
 
 def tensorboard_log(folder: Path) -> TensorBoardLog:

@@ -13,13 +13,25 @@ from picojoule.budget import EnergyLimit, Violation
 from picojoule.synops import silent_share
 from picojoule.synops.monitor import CountingMonitor
 
+ACCURACY = "accuracy"
+
+
+def shown_score(score: float, name: str) -> str:
+    """A score as tables show it: accuracy in percent, others as numbers.
+
+    Example:
+        >>> shown_score(0.8125, "accuracy"), shown_score(-0.03125, "negative squared error")
+        ('81.25%', '-0.03125')
+    """
+    return f"{score:.2%}" if name == ACCURACY else f"{score:.4g}"
+
 
 @dataclass(frozen=True)
 class Measurement:
     """A network on a data set: means over all its samples and time steps.
 
     Attributes:
-        accuracy: share of the samples that are classified right, 0 to 1.
+        accuracy: share of the samples that are classified right, 0 to 1; of another task, its mean score.
         synops_per_timestep: by counted layer.
         rates: spikes per time step of each neuron, `*n`, by spiking layer.
         trainable: the counted layers whose SynOps training can change.
@@ -27,6 +39,7 @@ class Measurement:
         broken: what is on the wrong side of the budget, the worst first.
         energy_j: of the whole network per sample, J; None without a profile.
         fixed_energy_j: what of it training cannot change.
+        score_name: "accuracy", or what another task calls its score.
 
     Example:
         >>> measured = Measurement(0.9, {"1": 8e4, "4": 5e4}, {}, trainable=("4",))
@@ -42,6 +55,7 @@ class Measurement:
     broken: tuple[Violation, ...] = ()
     energy_j: float | None = None
     fixed_energy_j: float | None = None
+    score_name: str = ACCURACY
 
     @property
     def total_synops_per_timestep(self) -> float:
@@ -69,6 +83,7 @@ class Measurement:
         """Plain figures for JSON."""
         return {
             "accuracy": self.accuracy,
+            "score_name": self.score_name,
             "synops_per_timestep": self.synops_per_timestep,
             "total_synops_per_timestep": self.total_synops_per_timestep,
             "num_timesteps": self.num_timesteps,
@@ -87,6 +102,7 @@ def measurement(
     trainable: tuple[str, ...],
     broken: Iterable[Violation] = (),
     profile: str | None = None,
+    score_name: str = ACCURACY,
 ) -> Measurement:
     """What a Monitor that added up over a data set has seen. All processes have to call it."""
     synops = {name: count.item() for name, count in monitor.synops.items()}
@@ -105,4 +121,5 @@ def measurement(
         broken=tuple(broken),
         energy_j=total_j,
         fixed_energy_j=fixed_j,
+        score_name=score_name,
     )

@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from picojoule.data import load_data
+from picojoule.training.batches import Stacked
 from picojoule.training.config import TrainConfig
 from picojoule.training.factories import load_datasets
-from picojoule.training.labels import class_number
+from picojoule.training.labels import class_numbers
 from picojoule.training.randomness import Stream, generator
+from picojoule.training.targets import stacked_targets
 
 _SACCADE = "saccade"
 
@@ -24,12 +26,13 @@ class RunData:
     """Data sets and which of their samples are for what.
 
     Args:
-        train: the training data set, `d[i] -> (frames, label)`; the validation samples are among these.
+        train: the training data set, `d[i] -> (frames, target)`; the validation samples are among these.
         test: the test data set.
         trained: indices of the samples to train on.
         validated: indices of those kept aside.
         shape: of a sample, `t *f`.
         num_classes: None if the data set does not say.
+        stacked: makes one tensor of the targets of a batch.
     """
 
     train: Any
@@ -38,6 +41,7 @@ class RunData:
     validated: Tensor
     shape: tuple[int, ...]
     num_classes: int | None
+    stacked: Stacked
 
 
 def load_run_data(config: TrainConfig) -> RunData:
@@ -52,8 +56,9 @@ def load_run_data(config: TrainConfig) -> RunData:
         ((5, 1, 28, 28), 10, 5400, 600)
     """
     train, test = _datasets(config)
-    shape = _checked_shape("train", train)
-    others = _checked_shape("test", test)
+    stacked = class_numbers if config.task is None else stacked_targets
+    shape = _checked_shape("train", train, stacked)
+    others = _checked_shape("test", test, stacked)
     if shape[1:] != others[1:]:
         raise ValueError(
             f"the training samples have shape {_shown(shape)}, those of the test set {_shown(others)}; "
@@ -62,7 +67,8 @@ def load_run_data(config: TrainConfig) -> RunData:
     order = torch.randperm(len(train), generator=generator(config.seed, Stream.SPLIT))
     held = _held(config.validation_share, len(train))
     trained, validated = order[held:].sort().values, order[:held].sort().values
-    return RunData(train, test, trained, validated, shape, _num_classes(train, test))
+    classes = _num_classes(train, test)
+    return RunData(train, test, trained, validated, shape, classes, stacked)
 
 
 def set_epoch(dataset: Any, epoch: int) -> None:
@@ -83,7 +89,7 @@ def _datasets(config: TrainConfig) -> Sequence[Any]:
     )
 
 
-def _checked_shape(name: str, dataset: Any) -> tuple[int, ...]:
+def _checked_shape(name: str, dataset: Any, stacked: Stacked) -> tuple[int, ...]:
     if len(dataset) == 0:
         raise ValueError(f"the {name} data set is empty.")
     sample = dataset[0]
@@ -92,9 +98,14 @@ def _checked_shape(name: str, dataset: Any) -> tuple[int, ...]:
             f"the {name} data set gives a {type(sample).__name__} as its first sample, expected (frames, label)."
         )
     try:
-        class_number(sample[1])
+        stacked([sample[1]])
     except ValueError as error:
-        raise ValueError(f"the first sample of the {name} data set: {error}") from None
+        own = (
+            ""
+            if stacked is stacked_targets
+            else " To learn something else than classes, name a --task."
+        )
+        raise ValueError(f"the first sample of the {name} data set: {error}{own}") from None
     shape = tuple(torch.as_tensor(sample[0]).shape)
     if len(shape) < 2:
         raise ValueError(

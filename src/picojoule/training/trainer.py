@@ -19,6 +19,7 @@ from picojoule.training.batches import Step, loaded, steps_of_epoch
 from picojoule.training.checkpoint import learned_tensors
 from picojoule.training.classification import Classification
 from picojoule.training.config import TrainConfig
+from picojoule.training.distillation import Teacher
 from picojoule.training.first_batch import remarks
 from picojoule.training.not_finite import broken_weights, first_not_finite
 from picojoule.training.optimizers import build_optimizer
@@ -26,26 +27,38 @@ from picojoule.training.processes import process_of
 from picojoule.training.randomness import Stream, derived_seed, generator
 from picojoule.training.run_data import RunData, set_epoch
 from picojoule.training.schedule import share_of_rate
+from picojoule.training.task import OwnTask
 
 _KEPT = "The checkpoint of the epoch before is kept. Try a smaller learning rate."
 OnStep = Callable[[float, dict[str, float], str], None]
 
 
 class Trainer:
-    """A network, its optimiser, its Monitor and its Budget, on the devices of a Fabric.
+    """A network, its task, its optimiser, its Monitor and its Budget, on the devices of a Fabric.
 
     Args:
         config: of the run.
         data: of the run.
         fabric: whose processes run.
         model: to train; it is moved to this process's device.
+        teacher: whose answers are half of what it learns; None without one.
     """
 
-    def __init__(self, config: TrainConfig, data: RunData, fabric: Any, model: nn.Module) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: RunData,
+        fabric: Any,
+        model: nn.Module,
+        teacher: Teacher | None = None,
+    ) -> None:
         self.config, self.data, self.fabric, self.model = config, data, fabric, model
         self._wrapped = fabric.setup_module(model)
-        self.task = Classification()
-        self.answers = Answers(model, self._wrapped, config.readout)
+        self.task = Classification() if config.task is None else OwnTask(config.task)
+        self.answers = Answers(
+            model, self._wrapped, config.readout if config.task is None else None
+        )
+        self.teacher = teacher
         self.handles = HookHandles()
         if config.check_finite:
             self.handles.add(check_finite(model))
@@ -74,7 +87,7 @@ class Trainer:
         before = {name: value.clone() for name, value in learned_tensors(self.model).items()}
         set_epoch(self.data.train, 0)
         first = self._steps(0)[0]
-        frames, targets = next(loaded(self.data.train, first.mine))
+        frames, targets = next(loaded(self.data.train, first.mine, self.data.stacked))
         frames, targets = self.fabric.to_device((frames, targets))
         answers = first_answers(self.answers, frames)
         self.task.begin(answers, targets, self.data.num_classes)
@@ -121,6 +134,7 @@ class Trainer:
         batches = loaded(
             self.data.train,
             [piece for step in steps for piece in step.mine],
+            self.data.stacked,
             self.config.workers,
             generator(seed, Stream.WORKERS, epoch),
         )
@@ -173,7 +187,7 @@ class Trainer:
             answers = self.answers(frames)
             # the average over W processes shall be the mean over all samples
             share = len(frames) * self.fabric.world_size / step_size
-            task = self.task.loss(answers, targets) * share
+            task = self._task_loss(frames, answers, targets) * share
             mean_task = self.fabric.all_reduce(task.detach(), reduce_op="mean") if many else task
             loss = float(mean_task.item())
             if not math.isfinite(loss):
@@ -184,3 +198,9 @@ class Trainer:
             else:
                 self.budget.backward(task, via=self.fabric.backward)
         return loss
+
+    def _task_loss(self, frames: Tensor, answers: Any, targets: Tensor) -> Tensor:
+        loss = self.task.loss(answers, targets)
+        if self.teacher is None:
+            return loss
+        return (loss + self.teacher.loss(frames, answers)) / 2

@@ -22,7 +22,12 @@ def trim(trainer: Trainer, progress: Progress) -> None:
         return
     set_epoch(trainer.data.train, 0)
     mine = batches_of(trainer, trainer.data.trained[:CALIBRATION])
-    frames = [frames for frames, _ in loaded(trainer.data.train, mine, trainer.config.workers)]
+    frames = [
+        frames
+        for frames, _ in loaded(
+            trainer.data.train, mine, trainer.data.stacked, trainer.config.workers
+        )
+    ]
     progress.start("trimming to the limits", len(frames), 0)
 
     def forward() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from picojoule.training.measure import ACCURACY
 from picojoule.training.sweeping.config import SweepConfig, SweepStep
 from picojoule.training.sweeping.outcome import Outcome, limit_of
 from picojoule.training.sweeping.pareto import cheapest_within, pareto_front
@@ -156,6 +157,11 @@ class Frontier:
             "synops_per_sample": "SynOps per sample",
             "energy_j": f"modelled J per sample on {self.config.training.profile}",
         }[self.config.unit]
+
+    @property
+    def score_name(self) -> str:
+        """What `accuracy` is, in words."""
+        return self.points[0].models[0].outcome.score_name if self.points else ACCURACY
 
     def front(self) -> list[FrontierPoint]:
         """The points that no other dominates in mean accuracy and mean spending, the cheapest first."""

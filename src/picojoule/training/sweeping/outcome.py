@@ -9,6 +9,7 @@ from typing import Any
 
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
+from picojoule.training.measure import ACCURACY
 from picojoule.training.sweeping.config import Unit
 
 
@@ -17,13 +18,14 @@ class Outcome:
     """A trained network on the test set.
 
     Attributes:
-        accuracy: share of the samples that are classified right, 0 to 1.
+        accuracy: share of the samples that are classified right, 0 to 1; of another task, its mean score.
         synops_per_timestep: by counted layer.
         trainable: the counted layers whose SynOps training can change.
         silent_share: share of all spiking neurons that never fire, 0 to 1.
         num_timesteps: time steps of a sample, their mean.
         energy_j: of the whole network per sample, J; None without a profile.
         fixed_energy_j: what of it training cannot change.
+        score_name: "accuracy", or what another task calls its score.
     """
 
     accuracy: float
@@ -33,6 +35,7 @@ class Outcome:
     num_timesteps: float
     energy_j: float | None = None
     fixed_energy_j: float | None = None
+    score_name: str = ACCURACY
 
     def spent(self, unit: Unit) -> float:
         """What a budget of that unit limits: SynOps per time step or sample, or joules per sample.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
+from picojoule.training.measure import shown_score
 from picojoule.training.run_folder import BEST, CHECKPOINT
 from picojoule.training.sweeping.config import SweepConfig, SweepStep
 from picojoule.training.sweeping.ledger import Ledger
@@ -108,7 +109,7 @@ def work_in_parallel(runs: Runs, trainer: Trainer, progress: Progress, jobs: int
 
     def train(step: SweepStep) -> Outcome:
         outcome = runs.train(step, workers.train, Named(step.name, NotesOnly(progress.note)))
-        progress.advance(f"{step.name}: {outcome.accuracy:.2%}")
+        progress.advance(f"{step.name}: {shown_score(outcome.accuracy, outcome.score_name)}")
         return outcome
 
     with ThreadPoolExecutor(jobs) as threads:

@@ -49,6 +49,7 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
         num_timesteps=trained.num_timesteps,
         energy_j=trained.energy_j,
         fixed_energy_j=trained.fixed_energy_j,
+        score_name=trained.score_name,
     )
 
 
