@@ -33,7 +33,6 @@ def test_a_file_of_every_kind_of_setting(tmp_path: Path) -> None:
         synops_per_timestep={"4": 6e4, "cores.left": 2e4},
         groups={"cores.left": ["7", "head.2"]},
         check_finite=False,
-        min_rate=0.01,
     )
 
 
@@ -44,6 +43,7 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
         groups={"a": ["1"]},
         data="no",
         validation_share=0.1,
+        unreachable=["1", "tail"],
     )
     write_yaml(tmp_path / "config.yaml", config.to_dict())
     saved = read_settings(tmp_path / "config.yaml").values
@@ -71,6 +71,11 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
         ("min_rate: {2: much}", "min_rate is {'2': 'much'}, expected a number or numbers by layer"),
         ("groups: {a: 1}", "groups is {'a': 1}, expected lists of layers by group or nothing"),
         ("per: neuron", "per is neuron, expected one of layer, group, model, sample"),
+        ("unreachable: 1", "unreachable is 1, expected a list of names or nothing"),
+        (
+            "within: 0.01",
+            r"within is 0\.01, expected a share in \(margin, 1\), with a margin of 0\.01",
+        ),
         ("epochs: 0", "epochs is 0, expected a whole number >= 1"),
     ],
 )
@@ -81,8 +86,11 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_the_default_budget_steps_back_for_a_stated_one() -> None:
-    assert resolved({}).synops_per_timestep == 6e4
-    assert resolved({}).min_rate == 0.01
+    assert resolved({}) == TrainConfig(synops_per_timestep=6e4, per="trainable")
+    assert resolved({"per": "layer"}).per == "layer"
+    assert (
+        resolved({"synops_per_timestep": 6e4}).per == "layer"
+    )  # what is stated covers what it says
     assert resolved({"min_rate": 0.05}).synops_per_timestep == 6e4
     assert resolved({"synops_per_sample": 1e5}).synops_per_timestep is None
     assert resolved({"synops_per_timestep": None, "min_rate": None}) == TrainConfig()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from picojoule.budget.constraints import Constraint, Per, RateOf, Reading, mean
-from picojoule.budget.contest import given_up, lost
+from picojoule.budget.contest import Contest, given_up, lost
 from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.feasibility import contradictions
 from picojoule.budget.finite_sum import finite_sum
@@ -23,7 +23,7 @@ from picojoule.budget.multipliers import (
 )
 from picojoule.budget.reach import Reach
 from picojoule.budget.schedule import Schedule
-from picojoule.budget.violation import BudgetWarning, Violation, violations
+from picojoule.budget.violation import BudgetWarning, Judged, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
 from picojoule.synops.monitor import CountingMonitor
@@ -63,6 +63,7 @@ class Budget:
         unreachable: what you know cannot be met, by the constraint's name, as messages have it, or by its layer's or
             group's: it is not warned of, and `met` does not ask for it.
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
+        within: share of a limit that may be left over: spending less than that is a violation, too; None: any.
         warmup_steps: steps without a penalty.
         tighten: share of itself by which a limit comes down in a step at most; 1: at once.
         controller: how multipliers move.
@@ -112,12 +113,18 @@ class Budget:
         constraints: Sequence[Constraint] = (),
         unreachable: Sequence[str] = (),
         margin: float = 0.01,
+        within: float | None = None,
         warmup_steps: int = 0,
         tighten: float = 0.015,
         controller: Controller = Controller(),  # noqa: B008
     ) -> None:
         if not 0 <= margin < 1:
             raise ValueError(f"Budget: margin is {margin}, expected a share in [0, 1).")
+        if within is not None and not margin < within < 1:
+            raise ValueError(
+                f"Budget: within is {within}, expected a share in (margin, 1) with a margin of {margin}, which training "
+                "keeps free, or None."
+            )
         stated: dict[Per, Bound | None] = {
             "timestep": synops_per_timestep,
             "sample": synops_per_sample,
@@ -139,15 +146,18 @@ class Budget:
         )
         self._declaration.check(monitor)
         self._monitor, self._margin, self._controller = monitor, margin, controller
+        self._within = within
         self._schedule = Schedule(warmup_steps=warmup_steps, tighten=tighten)
         self._constraints: dict[str, Constraint] = {}
         self._declared: frozenset[str] = frozenset()
         self._active: dict[str, Multiplier] | None = None
         self._pending: dict[str, list[Reading]] = {}
         self._reach = Reach(controller.decay)
+        self._contest = Contest()
         self._saved: dict[str, Any] | None = None
         self._told: set[str] = set()
         self.infeasible: dict[str, str] = {}
+        self.not_reached: dict[str, str] = {}
 
     # ---- training
 
@@ -209,12 +219,25 @@ class Budget:
             steered = self._reach.steered(name, reading.value, reading.fixed)
             self._active[name] = self._multiplier(name, steered)
             self._active[name].go_on_from(before)
+        for name, multiplier in self._active.items():
+            multiplier.bound = self._reach.aim(self._constraints[name], self._margin)
         if changed:
             self._tell(self.unreachable)
-        for name, reason in lost(self._constraints, self._active).items():
-            self._active[name].give_up()
-            self.infeasible[name] = reason
-            self._tell({name: reason})
+        self._see_contests(self._active)
+
+    def _see_contests(self, active: Mapping[str, Multiplier]) -> None:
+        """Say what is not kept together; give up what a limit stands against to the last."""
+        steered = {name: each for name, each in active.items() if name not in self._reach.floors}
+        averages = {name: each.average for name, each in steered.items()}
+        down = {name for name, each in steered.items() if each.is_down}
+        given_up = {name: why for name, why in self.not_reached.items() if active[name].is_hopeless}
+        apart = self._contest.see(self._constraints, averages, down)
+        for name, reason in lost(self._constraints, active).items():
+            active[name].give_up()
+            given_up[name] = reason
+            self._told.discard(name)  # that it is let go is news, too
+        self.not_reached = apart | given_up
+        self._tell(self.not_reached)
 
     def _begin(self) -> dict[str, Multiplier]:
         if self._active is not None:
@@ -235,7 +258,7 @@ class Budget:
         }
         if self._saved is not None:
             self._restore(self._active)
-        self._tell(self.unreachable | self.infeasible, stacklevel=4)
+        self._tell(self.unreachable | self.infeasible | self.not_reached, stacklevel=4)
         return self._active
 
     def _tell(self, reasons: Mapping[str, str], stacklevel: int = 3) -> None:
@@ -258,10 +281,8 @@ class Budget:
 
     def _multiplier(self, name: str, first: Tensor) -> Multiplier:
         constraint, hopeless = self._constraints[name], name in self.infeasible
-        bound = self._reach.floors.get(name, constraint.bound)
-        return multiplier_of(
-            constraint, bound, self._margin, self._controller, self._schedule, hopeless, first
-        )
+        aim = self._reach.aim(constraint, self._margin)
+        return multiplier_of(constraint, aim, self._controller, self._schedule, hopeless, first)
 
     # ---- results
 
@@ -274,7 +295,7 @@ class Budget:
     @property
     def met(self) -> bool:
         """Whether nothing is violated but what was declared unreachable when the budget was made."""
-        return all(each.name in self._declared for each in self.violations())
+        return all(each.declared for each in self.violations())
 
     def violations(self, monitor: CountingMonitor | None = None) -> list[Violation]:
         """What is on the wrong side of its bound, the worst first. Waits for the device.
@@ -294,9 +315,9 @@ class Budget:
                 average = constraint.read(monitor or self._monitor).value
             else:
                 average = self._reach.whole(name, average)
-            why = self.unreachable.get(name) or self.infeasible.get(name, "")
-            judged.append((constraint, average, why))
-        return violations(judged)
+            why = (self.unreachable | self.infeasible | self.not_reached).get(name, "")
+            judged.append(Judged(constraint, average, why, name in self._declared))
+        return violations(judged, self._within)
 
     @property
     def multipliers(self) -> dict[str, Tensor]:
@@ -331,5 +352,9 @@ class Budget:
             self._reach.load_state_of(name, saved[name])
             active[name] = self._multiplier(name, saved[name]["average"])
             active[name].load_state_dict(saved[name])
-        self.infeasible = given_up(self._constraints, active) | self.infeasible
+        self.not_reached = {
+            name: reason
+            for name, reason in given_up(self._constraints, active).items()
+            if name not in self.infeasible
+        }
         self._saved = None

@@ -12,6 +12,7 @@ from picojoule.budget.constraints import Constraint, Reading
 from picojoule.synops.monitor import CountingMonitor
 
 LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
+_NOISE = 0.01  # share of the bound that is left before a limit counts as back in reach
 
 
 class Reach:
@@ -50,6 +51,15 @@ class Reach:
         """What the multiplier is to steer: the value, or what training can change of it."""
         return value - fixed if name in self.floors else value
 
+    def aim(self, constraint: Constraint, margin: float) -> float:
+        """Where the multiplier steers to: a margin inside the bound, but no more than half of what is left."""
+        name, bound = constraint.name, constraint.bound
+        if name in self.floors:
+            return self.floors[name] * (1 - margin)
+        if not constraint.spends or name in self.out or name not in self._given:
+            return bound * (1 - margin if constraint.upper else 1 + margin)
+        return max(bound * (1 - margin), (bound + self._given[name].item()) / 2)
+
     def whole(self, name: str, average: Tensor) -> Tensor:
         """The whole value, from the average of what is steered."""
         return average + self._given[name] if name in self.floors else average
@@ -63,8 +73,8 @@ class Reach:
             constraint = constraints[name]
             if not constraint.upper and not self._places[name]:
                 continue  # of a floor the trained part may add to what is given
-            room = self.floors.get(name, 0.0)  # back only with room for the least activity
-            out = _breaks(constraint, given + room)
+            noise = _NOISE * constraint.bound if name in self.out else 0.0
+            out = _breaks(constraint, given + noise if constraint.upper else given - noise)
             if out == (name in self.out):
                 continue
             changed.append(name)

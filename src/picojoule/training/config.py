@@ -12,7 +12,7 @@ from picojoule.energy import energy_j
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.config_error import ConfigError
 
-Scope = Literal["layer", "group", "model", "sample"]
+Scope = Literal["layer", "group", "model", "sample", "trainable"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"]
 Bound = float | Mapping[str, float]
 
@@ -41,9 +41,12 @@ class TrainConfig:
         synops_per_sample: the same over a sample's time steps.
         energy_j: joules per sample; needs `profile`.
         profile: name of an energy profile.
-        per: what one number limits: each "layer", each "group", or the "model".
+        per: what one number limits: each "layer", each layer whose SynOps training can change ("trainable"), each
+            "group", or the "model".
         groups: layers that share a limit, by a name of your own.
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
+        within: share of a limit that may be left over; None: any.
+        unreachable: what may stay violated, by the constraint's name, or its layer's or group's.
         min_rate: spikes per neuron and time step, mean of a spiking layer.
         highest_rate: the same, as a ceiling.
         start_from: a checkpoint or a file of weights that the run starts from.
@@ -80,6 +83,8 @@ class TrainConfig:
     per: Scope = "layer"
     groups: Mapping[str, Sequence[str]] | None = None
     margin: float = 0.01
+    within: float | None = None
+    unreachable: Sequence[str] | None = None
     min_rate: Bound | None = None
     highest_rate: Bound | None = None
     start_from: str | None = None
@@ -100,6 +105,8 @@ class TrainConfig:
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
         for name in ("validation_share", "margin"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
+        good = self.within is None or self.margin < self.within < 1
+        self._expect("within", good, f"a share in (margin, 1), with a margin of {self.margin}")
         for name, choices in (("per", get_args(Scope)), ("precision", get_args(Precision))):
             self._expect(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         for name in _BOUNDS:
@@ -142,22 +149,34 @@ class TrainConfig:
         nothing: dict[str, Any] = dict.fromkeys(_BOUNDS)
         return replace(self, **nothing)
 
-    def budget(self, monitor: CountingMonitor) -> Budget | None:
-        """The budget that was asked for, on what the monitor sees; None without any."""
-        if not self.has_budget:
+    def budget(self, monitor: CountingMonitor, trainable: Sequence[str]) -> Budget | None:
+        """The budget that was asked for, on what the monitor sees; None without any.
+
+        Args:
+            monitor: on the model.
+            trainable: the counted layers whose SynOps training can change.
+        """
+        limits: dict[str, Any] = {name: self._limit(name, trainable) for name in _LIMITS}
+        if all(bound is None for bound in (*limits.values(), self.min_rate, self.highest_rate)):
             return None
         return Budget(
             monitor,
-            synops_per_timestep=self.synops_per_timestep,
-            synops_per_sample=self.synops_per_sample,
-            energy_j=self.energy_j,
+            **limits,
             profile=self.profile,
-            per=self.per,
+            per="layer" if self.per == "trainable" else self.per,
             groups=self.groups,
+            unreachable=self.unreachable or (),
+            within=self.within,
             min_rate=self.min_rate,
             max_rate=self.highest_rate,
             margin=self.margin,
         )
+
+    def _limit(self, name: str, trainable: Sequence[str]) -> Bound | None:
+        bound: Bound | None = getattr(self, name)
+        if self.per != "trainable" or bound is None or isinstance(bound, Mapping):
+            return bound
+        return dict.fromkeys(trainable, bound) or None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, for JSON and YAML."""

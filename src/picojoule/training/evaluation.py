@@ -17,6 +17,7 @@ from picojoule.training.history import Progress
 from picojoule.training.measure import Measurement, measurement
 from picojoule.training.processes import process_of
 from picojoule.training.trainer import Trainer
+from picojoule.training.vitals import added_up, over_processes
 
 _MORE_THAN_IN_TRAINING = 4  # samples in a batch: nothing is kept for gradients
 
@@ -42,6 +43,7 @@ def measure(
     mine = share_of(samples, process_of(fabric), _MORE_THAN_IN_TRAINING * each)
     progress.start(what, len(mine), 0)
     right = torch.zeros((), dtype=torch.int64, device=fabric.device)
+    answered, labelled = [], []
     trainer.monitor.detach()
     with evaluating(trainer.model), CountingMonitor(trainer.model, accumulate=True) as monitor:
         for frames, labels in loaded(dataset, mine, config.workers):
@@ -49,12 +51,23 @@ def measure(
             answers = trainer.classify(frames)
             check_labels(labels, answers.shape[1])
             right += hits(answers, labels)
+            answered.append(answers.argmax(1).bincount(minlength=answers.shape[1]))
+            labelled.append(labels.bincount(minlength=answers.shape[1]))
             progress.advance("")
     reset_states(trainer.model)
     trainer.monitor.attach()
     accuracy = float(fabric.all_reduce(right, reduce_op="sum")) / len(samples)
     broken = trainer.budget.violations(monitor) if trainer.budget else ()
-    return measurement(monitor, accuracy, trainer.trainable, broken, config.profile)
+    summed = over_processes(fabric)
+    return measurement(
+        monitor,
+        accuracy,
+        trainer.trainable,
+        broken,
+        profile=config.profile,
+        answered=added_up(summed, answered),
+        labelled=added_up(summed, labelled),
+    )
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     chosen = saved.progress.get("chosen_epoch") is not None
     load_weights(network, folder / (BEST if chosen else CHECKPOINT))
     monitor = Monitor(network.eval())
-    budget = config.budget(monitor)
+    budget = config.budget(monitor, saved.progress["trainable"])
     if budget is not None:
         budget.load_state_dict(saved.progress["budget"])
     return LoadedRun(config, network, monitor, budget, report)
