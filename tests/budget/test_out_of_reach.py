@@ -284,3 +284,16 @@ def test_a_limit_a_little_above_what_is_given_drives_the_rest_to_what_is_left() 
         train(model, budget, steps=250, lr=2e-3)
     rest = (monitor.synops["2"] + monitor.synops["4"]).item()
     assert 0 < rest < 0.1 * given
+
+
+def test_the_noise_of_batches_does_not_put_a_limit_out_of_reach() -> None:
+    """100 is 2.5 standard deviations of the average above the mean of what is given."""
+    _, monitor = watched()
+    limit = SynopsLimit(bound=100.0)
+    reach, random = Reach(decay=0.6), torch.Generator().manual_seed(0)
+    changes = 0
+    for _ in range(400):
+        given = 95 + 4 * torch.randn((), generator=random)
+        reach.see(limit.name, Reading(torch.tensor(150.0), given, ("0",)))
+        changes += len(reach.judge({limit.name: limit}, monitor))
+    assert changes <= 2
