@@ -105,7 +105,8 @@ def train(
                 _draw(run, asked.out)
             drawn = ", pictures" if no_pictures is None else ""
             typer.echo(f"Figures{drawn} and weights are in {asked.out}")
-        raise typer.Exit(_status(run))
+            # the others leave with 0: torchrun ends the first process, which is still drawing, when another one fails
+            raise typer.Exit(_status(run))
 
 
 def _status(run: Run) -> int:
