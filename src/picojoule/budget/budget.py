@@ -41,7 +41,8 @@ class Budget:
 
     A limit that is exceeded by what training cannot change (the SynOps of a layer whose input is given) is said once, in
     a :class:`picojoule.budget.BudgetWarning` and in `unreachable`; what training can change of it is driven down to a floor
-    that the message names. A floor that alone spends more than a limit allows is in `infeasible`; the limit wins. Both
+    that the message names. A floor that provably spends more than a limit allows is in `infeasible`, one that training
+    did not get together with a limit in `not_reached`, with what of each would fit; the limit wins. All
     stay violations, and the budget is not `met`, unless you declare them `unreachable`.
 
     Args:
