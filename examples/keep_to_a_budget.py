@@ -99,6 +99,7 @@ def train(seed: int, steps: int) -> dict[str, Any]:
         "multipliers": {name: x.mean().item() for name, x in budget.multipliers.items()},
         "unreachable": budget.unreachable,
         "infeasible": budget.infeasible,
+        "not_reached": budget.not_reached,
     }
 
 

@@ -97,3 +97,34 @@ def test_to_begin_needs_gradients() -> None:
     with torch.no_grad(), pytest.raises(RuntimeError, match="only gradients tell"):
         budget.begin()
     assert budget.multipliers == {}
+
+
+@pytest.mark.parametrize(
+    ("share", "within", "broken"),
+    [
+        (1.0, 0.05, []),
+        (0.96, 0.05, []),
+        (0.94, 0.05, [True]),
+        (0.1, None, []),
+        (1.02, 0.05, [False]),
+    ],
+)
+def test_a_limit_is_two_sided_on_request(
+    share: float, within: float | None, broken: list[bool]
+) -> None:
+    """Layer 0 spends 1200; a ceiling on rates is no limit on spending, however far below it is."""
+    budget = Budget(
+        seen(20, 4), synops_per_timestep={"0": 1200 / share}, max_rate=1e3, within=within
+    )
+    found = budget.violations()
+    assert [each.below for each in found] == broken
+    assert budget.met is not bool(broken)
+    for each in found:
+        assert each.excess == pytest.approx(abs(1 - share))
+        assert ("it spends less than it may" in str(each)) is each.below
+
+
+@pytest.mark.parametrize("within", [0.0, 0.01, 1.0])
+def test_what_is_left_over_has_to_be_more_than_the_margin(within: float) -> None:
+    with pytest.raises(ValueError, match=f"within is {within}, expected a share in"):
+        Budget(seen(20, 4), synops_per_timestep=900.0, within=within)

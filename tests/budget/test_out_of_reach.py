@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 import picojoule
 from picojoule.budget import Budget, BudgetWarning, EnergyLimit, SynopsLimit
-from picojoule.budget.reach import LEAST_ACTIVITY
+from picojoule.budget.constraints import Reading
+from picojoule.budget.reach import LEAST_ACTIVITY, Reach
 from picojoule.energy import profile
 from tests.budget.networks import network, train
 
@@ -240,3 +241,59 @@ def test_a_resume_is_exact_where_the_limit_is_out_of_reach() -> None:
                 torch.as_tensor(value == other[name][key]).all()
             )
     assert str(whole.violations()[0]) == str(resumed.violations()[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "aim"),
+    [
+        (0.0, 99.0),  # a margin of 1 % inside the bound
+        (90.0, 99.0),
+        (99.0, 99.5),  # half of what is left, where the margin would take all of it
+        (99.9, 99.95),
+    ],
+)
+def test_what_is_left_is_never_aimed_below(given: float, aim: float) -> None:
+    _, monitor = watched()
+    limit = SynopsLimit(bound=100.0)
+    reach = Reach(decay=0.0)
+    reach.see(limit.name, Reading(torch.tensor(150.0), torch.tensor(given), ("0",)))
+    assert reach.judge({limit.name: limit}, monitor) == ()
+    assert reach.aim(limit, margin=0.01) == pytest.approx(aim)
+
+
+def test_a_limit_comes_back_as_soon_as_it_leaves_the_rest_something() -> None:
+    """Not only when it leaves the rest the least activity, which may be many times as much."""
+    _, monitor = watched()
+    limit = SynopsLimit(bound=100.0)
+    reach = Reach(decay=0.0)
+    out = []
+    for given in (110.0, 99.5, 98.0, 99.5, 101.0):
+        reach.see(limit.name, Reading(torch.tensor(150.0), torch.tensor(given), ("0",)))
+        reach.judge({limit.name: limit}, monitor)
+        out.append(limit.name in reach.out)
+    assert LEAST_ACTIVITY * TRAINED > 2.0  # all that 98 leaves
+    assert out == [True, True, False, False, True]
+
+
+def test_a_limit_a_little_above_what_is_given_drives_the_rest_to_what_is_left() -> None:
+    model, monitor = watched()
+    given = 0.26 * 20 * 60  # mean input of the task
+    budget = Budget(monitor, synops_per_timestep=1.05 * given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BudgetWarning)  # of batches with more input than most
+        train(model, budget, steps=250, lr=2e-3)
+    rest = (monitor.synops["2"] + monitor.synops["4"]).item()
+    assert 0 < rest < 0.1 * given
+
+
+def test_the_noise_of_batches_does_not_put_a_limit_out_of_reach() -> None:
+    """100 is 2.5 standard deviations of the average above the mean of what is given."""
+    _, monitor = watched()
+    limit = SynopsLimit(bound=100.0)
+    reach, random = Reach(decay=0.6), torch.Generator().manual_seed(0)
+    changes = 0
+    for _ in range(400):
+        given = 95 + 4 * torch.randn((), generator=random)
+        reach.see(limit.name, Reading(torch.tensor(150.0), given, ("0",)))
+        changes += len(reach.judge({limit.name: limit}, monitor))
+    assert changes <= 2

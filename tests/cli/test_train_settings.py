@@ -126,10 +126,10 @@ def test_a_mistake_is_one_sentence(
 
 def test_what_cannot_be_kept_is_said_at_once_and_in_words(tmp_path: Path, file: Path) -> None:
     done = picojoule("train", "--config", file, "--synops-per-timestep", "0=0.5,2=50")
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 4, done.output
     assert "note: synops_per_timestep of 0 = 0.5 cannot be reached" in done.output
     assert "BudgetWarning" not in done.output
-    assert "The budget is kept on the test set, but for:" in done.output
+    assert "The budget is not kept on the test set:" in done.output
 
 
 def interrupted(arguments: list[object], seen: Path) -> subprocess.Popen[str]:

@@ -38,7 +38,6 @@ def test_a_file_of_every_kind_of_setting(tmp_path: Path) -> None:
         synops_per_timestep={"4": 6e4, "cores.left": 2e4},
         groups={"cores.left": ["7", "head.2"]},
         check_finite=False,
-        min_rate=0.01,
         optimizer="muon",
         schedule="hold",
         readout="potential",
@@ -54,6 +53,7 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
         groups={"a": ["1"]},
         data="no",
         validation_share=0.1,
+        unreachable=["1", "tail"],
     )
     write_yaml(tmp_path / "config.yaml", config.to_dict())
     saved = read_settings(tmp_path / "config.yaml").values
@@ -86,6 +86,11 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
         ("readout: spikes", "readout is spikes, expected one of count, potential"),
         ("temperature: 0", "temperature is 0.0, expected a number > 0"),
         ("teacher: 3", "teacher is 3, expected a word or nothing"),
+        ("unreachable: 1", "unreachable is 1, expected a list of names or nothing"),
+        (
+            "within: 0.01",
+            r"within is 0\.01, expected a share in \(margin, 1\), with a margin of 0\.01",
+        ),
         ("epochs: 0", "epochs is 0, expected a whole number >= 1"),
     ],
 )
@@ -96,8 +101,11 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_the_default_budget_steps_back_for_a_stated_one() -> None:
-    assert resolved({}).synops_per_timestep == 6e4
-    assert resolved({}).min_rate == 0.01
+    assert resolved({}) == TrainConfig(synops_per_timestep=6e4, per="trainable")
+    assert resolved({"per": "layer"}).per == "layer"
+    assert (
+        resolved({"synops_per_timestep": 6e4}).per == "layer"
+    )  # what is stated covers what it says
     assert resolved({"min_rate": 0.05}).synops_per_timestep == 6e4
     assert resolved({"synops_per_sample": 1e5}).synops_per_timestep is None
     assert resolved({"synops_per_timestep": None, "min_rate": None}) == TrainConfig()

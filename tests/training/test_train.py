@@ -242,4 +242,4 @@ def test_a_floor_that_training_lets_go_is_told_as_a_note(
     monkeypatch.setattr("picojoule.budget.budget.lost", lost)
     run = train(replace(config, per="model"), tmp_path, silence, compare=False)
     assert silence.notes.count("min_rate of 5 was not reached.") == 1
-    assert run.budget.infeasible["min_rate of 5"] == "min_rate of 5 was not reached."
+    assert run.budget.not_reached["min_rate of 5"] == "min_rate of 5 was not reached."

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from picojoule.budget.connections import Connections, Kind
 from picojoule.budget.constraints import Constraint, Per, RateOf, Reading, mean
-from picojoule.budget.contest import given_up, lost
+from picojoule.budget.contest import Contest, given_up, lost
 from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.feasibility import contradictions
 from picojoule.budget.finite_sum import finite_sum
@@ -27,12 +27,13 @@ from picojoule.budget.schedule import Schedule
 from picojoule.budget.steered import SteeredTraining
 from picojoule.budget.steering import GENTLE, SplitRange
 from picojoule.budget.trim import Trimmed, Trimming
-from picojoule.budget.violation import BudgetWarning, Violation, violations
+from picojoule.budget.violation import BudgetWarning, Judged, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
 from picojoule.synops.monitor import CountingMonitor
 
 Synapses = Literal["keep"] | Kind
+_LONG = 50  # steps of the strongest pull after which it is said
 _DOWN_AFTER = 0.4  # of the steps, until limits are at their bounds
 
 
@@ -48,7 +49,8 @@ class Budget:
 
     A limit that is exceeded by what training cannot change (the SynOps of a layer whose input is given) is said once, in
     a :class:`picojoule.budget.BudgetWarning` and in `unreachable`; what training can change of it is driven down to a floor
-    that the message names. A floor that alone spends more than a limit allows is in `infeasible`; the limit wins. Both
+    that the message names. A floor that provably spends more than a limit allows is in `infeasible`, one that training
+    did not get together with a limit in `not_reached`, with what of each would fit; the limit wins. All
     stay violations, and the budget is not `met`, unless you declare them `unreachable`.
 
     Args:
@@ -70,6 +72,7 @@ class Budget:
         unreachable: what you know cannot be met, by the constraint's name, as messages have it, or by its layer's or
             group's: it is not warned of, and `met` does not ask for it.
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
+        within: share of a limit that may be left over: spending less than that is a violation, too; None: any.
         warmup_steps: steps without a penalty.
         tighten: share of itself by which a limit comes down in a step at most; 1: at once.
         steps: of training in all; limits of `backward()` are then at their bounds after 40 % of them.
@@ -124,6 +127,7 @@ class Budget:
         constraints: Sequence[Constraint] = (),
         unreachable: Sequence[str] = (),
         margin: float = 0.01,
+        within: float | None = None,
         warmup_steps: int = 0,
         tighten: float = 0.015,
         steps: int | None = None,
@@ -133,6 +137,11 @@ class Budget:
     ) -> None:
         if not 0 <= margin < 1:
             raise ValueError(f"Budget: margin is {margin}, expected a share in [0, 1).")
+        if within is not None and not margin < within < 1:
+            raise ValueError(
+                f"Budget: within is {within}, expected a share in (margin, 1) with a margin of {margin}, which training "
+                "keeps free, or None."
+            )
         stated: dict[Per, Bound | None] = {
             "timestep": synops_per_timestep,
             "sample": synops_per_sample,
@@ -154,6 +163,7 @@ class Budget:
         )
         self._declaration.check(monitor)
         self._monitor, self._margin, self._controller = monitor, margin, controller
+        self._within = within
         self._schedule = Schedule(warmup_steps=warmup_steps, tighten=tighten)
         self._constraints: dict[str, Constraint] = {}
         self._declared: frozenset[str] = frozenset()
@@ -163,6 +173,7 @@ class Budget:
         self._reach = Reach(controller.decay)
         self._steered = SteeredTraining(
             monitor,
+            self._reach,
             margin=margin,
             settings=split_range or (SplitRange() if synapses == "keep" else GENTLE),
             horizon=round(_DOWN_AFTER * (steps or 0)),
@@ -170,9 +181,11 @@ class Budget:
         )
         self._synapses, self._steps = _checked_synapses(synapses, steps, monitor), steps or 0
         self._connections: Connections | None = None
+        self._contest = Contest()
         self._saved: dict[str, Any] | None = None
         self._told: set[str] = set()
         self.infeasible: dict[str, str] = {}
+        self.not_reached: dict[str, str] = {}
 
     # ---- training
 
@@ -252,9 +265,7 @@ class Budget:
             RuntimeError: there was no `penalty()` since the last step.
         """
         if self._steered.has_batch:
-            self._steered.step()
-            if self._connections is not None:
-                self._connections.step()
+            self._step_steered()
             return
         if self._active is None or (self._active and not self._pending):
             raise RuntimeError("Budget: step() without a penalty() with gradients before it.")
@@ -269,12 +280,53 @@ class Budget:
             steered = self._reach.steered(name, reading.value, reading.fixed)
             self._active[name] = self._multiplier(name, steered)
             self._active[name].go_on_from(before)
+        for name, multiplier in self._active.items():
+            multiplier.bound = self._reach.aim(self._constraints[name], self._margin)
         if changed:
             self._tell(self.unreachable)
-        for name, reason in lost(self._constraints, self._active).items():
-            self._active[name].give_up()
-            self.infeasible[name] = reason
-            self._tell({name: reason})
+        self._see_contests(self._active)
+
+    def _step_steered(self) -> None:
+        for name, reading in self._steered.step().items():
+            self._reach.see(name, reading)
+        if self._connections is not None:
+            self._connections.step()
+        if self._reach.judge(self._constraints, self._monitor):
+            self._tell(self.unreachable)
+        averages = {n: x for n, x in self._steered.averages.items() if n not in self._reach.out}
+        down = {name for name in averages if self._steered.steering.is_down(name)}
+        apart = self._contest.see(self._constraints, averages, down)
+        self.not_reached = self._saturated() | apart
+        self._tell(self.not_reached)
+
+    def _saturated(self) -> dict[str, str]:
+        """Limits that the strongest pull and the gains have not reached for a while: what would help."""
+        found = {}
+        for name, constraint in self._constraints.items():
+            steps = self._steered.steering.full_steps(name)
+            if constraint.spends and steps >= _LONG:
+                help_ = "a higher limit or more steps"
+                if self._synapses == "keep":
+                    help_ = f"fewer synapses (synapses='prune'), {help_}"
+                found[name] = (
+                    f"{name} = {constraint.bound:g} is not reached: {self._steered.averages[name].item():.4g} after {steps} "
+                    f"steps of pulling as hard as it may. What would help: {help_}."
+                )
+        return found
+
+    def _see_contests(self, active: Mapping[str, Multiplier]) -> None:
+        """Say what is not kept together; give up what a limit stands against to the last."""
+        steered = {name: each for name, each in active.items() if name not in self._reach.floors}
+        averages = {name: each.average for name, each in steered.items()}
+        down = {name for name, each in steered.items() if each.is_down}
+        given_up = {name: why for name, why in self.not_reached.items() if active[name].is_hopeless}
+        apart = self._contest.see(self._constraints, averages, down)
+        for name, reason in lost(self._constraints, active).items():
+            active[name].give_up()
+            given_up[name] = reason
+            self._told.discard(name)  # that it is let go is news, too
+        self.not_reached = apart | given_up
+        self._tell(self.not_reached)
 
     def _look(self) -> None:
         """Learn from the first pass with gradients what training can change, and what it cannot meet."""
@@ -320,7 +372,7 @@ class Budget:
         }
         if self._saved is not None:
             self._restore(self._active)
-            self._tell(self.unreachable | self.infeasible, stacklevel=4)
+            self._tell(self.unreachable | self.infeasible | self.not_reached, stacklevel=4)
         return self._active
 
     def _tell(self, reasons: Mapping[str, str], stacklevel: int = 3) -> None:
@@ -343,10 +395,8 @@ class Budget:
 
     def _multiplier(self, name: str, first: Tensor) -> Multiplier:
         constraint, hopeless = self._constraints[name], name in self.infeasible
-        bound = self._reach.floors.get(name, constraint.bound)
-        return multiplier_of(
-            constraint, bound, self._margin, self._controller, self._schedule, hopeless, first
-        )
+        aim = self._reach.aim(constraint, self._margin)
+        return multiplier_of(constraint, aim, self._controller, self._schedule, hopeless, first)
 
     # ---- after training
 
@@ -377,7 +427,9 @@ class Budget:
             >>> budget.trim(lambda: model(x)).after["synops_per_timestep of 2"] <= 10
             True
         """
-        limits = {n: each for n, each in self._all().items() if each.spends}
+        limits = {
+            n: each for n, each in self._all().items() if each.spends and n not in self._reach.out
+        }
         kept_down = self._steered.kept_down() if self._synapses == "keep" else set(limits)
         trimming = Trimming(self._monitor, forward, self._steered.wiring, margin)
         return trimming.run(limits, frozenset(kept_down))
@@ -393,7 +445,7 @@ class Budget:
     @property
     def met(self) -> bool:
         """Whether nothing is violated but what was declared unreachable when the budget was made."""
-        return all(each.name in self._declared for each in self.violations())
+        return all(each.declared for each in self.violations())
 
     def violations(self, monitor: CountingMonitor | None = None) -> list[Violation]:
         """What is on the wrong side of its bound, the worst first. Waits for the device.
@@ -405,20 +457,24 @@ class Budget:
         Raises:
             RuntimeError: nothing was measured yet.
         """
+        why = self.unreachable | self.infeasible | self.not_reached
         judged = []
         for name, constraint in self._all().items():
-            if monitor is None and name in self._steered.averages:
-                judged.append((constraint, self._steered.averages[name], ""))
-                continue
-            multiplier = (self._active or {}).get(name)
-            average = multiplier.average if multiplier and multiplier.steps else None
-            if monitor is not None or average is None:
+            average = None if monitor is not None else self._average(name)
+            if average is None:
                 average = constraint.read(monitor or self._monitor).value
-            else:
-                average = self._reach.whole(name, average)
-            why = self.unreachable.get(name) or self.infeasible.get(name, "")
-            judged.append((constraint, average, why))
-        return violations(judged)
+            declared = name in self._declared
+            judged.append(Judged(constraint, average, why.get(name, ""), declared))
+        return violations(judged, self._within)
+
+    def _average(self, name: str) -> Tensor | None:
+        """Of what a constraint measures in training, by either way; None before the first step."""
+        if name in self._steered.averages:
+            return self._steered.averages[name]
+        multiplier = (self._active or {}).get(name)
+        if multiplier is None or not multiplier.steps:
+            return None
+        return self._reach.whole(name, multiplier.average)
 
     @property
     def multipliers(self) -> dict[str, Tensor]:
@@ -430,8 +486,11 @@ class Budget:
     def state_dict(self) -> dict[str, Any]:
         """Multipliers, averages and targets: with the model's and the optimizer's, an exact resume."""
         if self._steered.averages:
-            connections = self._connections.state_dict() if self._connections else None
-            return {**self._steered.state_dict(), "connections": connections}
+            return {
+                **self._steered.state_dict(),
+                "connections": self._connections.state_dict() if self._connections else None,
+                "reach": {name: self._reach.state_of(name) for name in self._constraints},
+            }
         if self._active is None:
             return dict(self._saved or {})
         return {
@@ -446,13 +505,18 @@ class Budget:
             ValueError: it is of a budget with other constraints.
         """
         if "tracks" in state:
-            self._steered.load_state_dict(state)
-            if self._connections is not None:
-                self._connections.load_state_dict(state["connections"])
+            self._load_steered(state)
             return
         self._saved = dict(state) or None
         if self._active is not None:
             self._restore(self._active)
+
+    def _load_steered(self, state: Mapping[str, Any]) -> None:
+        self._steered.load_state_dict(state)
+        for name, each in state["reach"].items():
+            self._reach.load_state_of(name, each)
+        if self._connections is not None:
+            self._connections.load_state_dict(state["connections"])
 
     def _restore(self, active: dict[str, Multiplier]) -> None:
         saved = self._saved or {}
@@ -461,7 +525,11 @@ class Budget:
             self._reach.load_state_of(name, saved[name])
             active[name] = self._multiplier(name, saved[name]["average"])
             active[name].load_state_dict(saved[name])
-        self.infeasible = given_up(self._constraints, active) | self.infeasible
+        self.not_reached = {
+            name: reason
+            for name, reason in given_up(self._constraints, active).items()
+            if name not in self.infeasible
+        }
         self._saved = None
 
 

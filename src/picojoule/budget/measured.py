@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from picojoule.budget.constraints import Constraint, Reading
-from picojoule.budget.reach import LEAST_ACTIVITY
+from picojoule.budget.constraints import mean as mean_of
+from picojoule.budget.reach import Reach
 from picojoule.budget.steering import Aim
 from picojoule.budget.wiring import Wiring
 from picojoule.synops.monitor import CountingMonitor
@@ -25,7 +26,7 @@ class Measured:
         terms: the logarithm of each, with gradient, to go down.
         spent: SynOps that each spiking layer's spikes cause, per time step.
         rates: mean rate of each spiking layer.
-        whole: what each constraint measures in all, given parts included, as tensors.
+        readings: what each constraint measures in all, given parts included, without gradient.
     """
 
     aims: dict[str, Aim]
@@ -33,50 +34,50 @@ class Measured:
     terms: dict[str, Tensor] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
-    whole: dict[str, Tensor] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict)
 
 
 def measured(
     monitor: CountingMonitor,
     constraints: Mapping[str, Constraint],
     wiring: Wiring,
+    reach: Reach,
     margin: float,
 ) -> Measured:
     """What the monitor's last pass says. Waits for the device once.
 
-    Of a limit, what training cannot change is taken off the value and off the bound; where it leaves nothing, the rest
-    may have the least activity. Of a bound on each neuron or channel, the value is the bound times the mean of what is beyond it.
+    Of a limit, what training cannot change is taken off the value and off the bound. Of a bound on each neuron or
+    channel, the value is the bound times the mean of what is beyond it.
 
     Raises:
         FloatingPointError: something is not finite.
     """
     readings = {name: each.read(monitor) for name, each in constraints.items()}
-    whole = {name: each.value.detach() for name, each in readings.items()}
-    readings = {name: each for name, each in readings.items() if each.value.requires_grad}
-    steered = {name: _steered(constraints[name], each, margin) for name, each in readings.items()}
+    trained = {name: each for name, each in readings.items() if each.value.requires_grad}
+    steered = {name: _steered(constraints[name], each, margin) for name, each in trained.items()}
     synops, rates = monitor.synops, monitor.rates
     numbers = _floats(
         {("value", n): each for n, each in steered.items()}
-        | {("fixed", n): each.fixed.mean() for n, each in readings.items()}
         | {("synops", n): each for n, each in synops.items()}
-        | {("rate", n): each.mean() for n, each in rates.items()}
+        | {("rate", n): rates[n].mean() for n in wiring.drives}
     )
     _check_finite(numbers)
     aims = {}
-    for name in readings:
-        constraint, fixed = constraints[name], numbers["fixed", name]
-        room = constraint.bound * (1 - margin if constraint.upper else 1 + margin) - fixed
+    for name, reading in trained.items():
+        constraint = constraints[name]
         sources = constraint.spiking_layers or wiring.sources(constraint.counted_layers)
-        one = readings[name].value.ndim == 0
-        bound = room if room > 1e-3 * constraint.bound else _least(constraint, monitor)
-        aims[name] = Aim(bound, constraint.upper, sources, one)
+        room = reach.room(constraint, margin)
+        aims[name] = Aim(room, constraint.upper, sources, gains=reading.value.ndim == 0)
     return Measured(
         aims,
-        {name: numbers["value", name] for name in readings},
-        {name: _term(aims[name], steered[name]) for name in readings},
+        {name: numbers["value", name] for name in trained},
+        {name: _term(aims[name], steered[name]) for name in trained},
         {n: sum(numbers["synops", end] for end in ends) for n, ends in wiring.reached.items()},
         {name: numbers["rate", name] for name in wiring.drives},
-        whole,
+        {
+            n: Reading(x.value.detach(), x.fixed.detach(), x.fixed_layers)
+            for n, x in readings.items()
+        },
     )
 
 
@@ -92,7 +93,7 @@ def mean(batches: Sequence[Measured]) -> Measured:
         {},
         averaged([batch.spent for batch in batches]),
         averaged([batch.rates for batch in batches]),
-        {n: torch.stack([b.whole[n] for b in batches]).mean(0) for n in batches[-1].whole},
+        {n: mean_of([batch.readings[n] for batch in batches]) for n in batches[-1].readings},
     )
 
 
@@ -111,17 +112,6 @@ def _term(aim: Aim, value: Tensor) -> Tensor:
     if aim.upper:
         return value / now.clamp(min=1e-30)
     return -value / torch.maximum(now, now.new_tensor(0.05 * aim.bound))
-
-
-def _least(constraint: Constraint, monitor: CountingMonitor) -> float:
-    """What the layers that can be trained spend at the least activity, in the unit of the bound."""
-    if not constraint.spends:
-        return 1e-9
-    synops = monitor.synops
-    names = constraint.counted_layers or tuple(synops)
-    dense = monitor.dense
-    trained = sum(dense[n].item() for n in names if synops[n].requires_grad)
-    return max(LEAST_ACTIVITY * trained * constraint.factor(monitor.synops.time), 1e-9)
 
 
 def _floats(tensors: Mapping[tuple[str, str], Tensor]) -> dict[tuple[str, str], float]:

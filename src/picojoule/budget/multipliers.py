@@ -24,6 +24,7 @@ from torch import Tensor
 from picojoule.budget.constraints import Constraint
 from picojoule.budget.schedule import Schedule
 
+_NEARLY = 1.05  # the last steps of the way are small
 _STATE = ("steps", "average", "target", "log", "most")
 
 
@@ -119,8 +120,8 @@ class Multiplier:
         return self.log.exp()
 
     def go_on_from(self, other: Multiplier) -> None:
-        """Take over the multiplier and the steps of one that steered another quantity."""
-        self.log, self.steps = other.log, other.steps
+        """Take over the multiplier, its end and the steps of one that steered another quantity."""
+        self.log, self.most, self.steps = other.log, other.most, other.steps
 
     def penalty(self, value: Tensor) -> Tensor:
         """The constraint's term of the loss: zero where it is kept, but with a gradient even there.
@@ -153,6 +154,11 @@ class Multiplier:
         error = self._error(self.average).clamp(min=-1)
         log = self.log + self._controller.integral * error
         self.log = log.clamp(math.log(self._controller.least), math.log(self.most))
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the target has come to the bound, or nearly so."""
+        return bool((self.target <= self.bound * _NEARLY).all())
 
     @property
     def is_hopeless(self) -> bool:
@@ -195,16 +201,14 @@ class Multiplier:
 
 def multiplier_of(
     constraint: Constraint,
-    bound: float,
-    margin: float,
+    aim: float,
     controller: Controller,
     schedule: Schedule,
     hopeless: bool,
     first: Tensor,
 ) -> Multiplier:
-    """The multiplier of a constraint that aims a margin inside a bound; one that is hopeless does not grow."""
+    """The multiplier of a constraint; one that is hopeless does not grow."""
     most = controller.most if constraint.spends else controller.most_of_rates
-    aim = bound * (1 - margin if constraint.upper else 1 + margin)
     most = controller.start if hopeless else most
     return Multiplier(aim, constraint.upper, controller, schedule, most, first)
 

@@ -12,6 +12,8 @@ from picojoule.budget.constraints import Constraint, Reading
 from picojoule.synops.monitor import CountingMonitor
 
 LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
+_NOISE = 0.01  # share of the bound that is left before a limit counts as back in reach
+_SURE = 0.75  # standard deviations of the average, above the bound, from which on it counts as out of reach
 
 
 class Reach:
@@ -35,20 +37,39 @@ class Reach:
     def __init__(self, decay: float) -> None:
         self._decay = decay
         self._given: dict[str, Tensor] = {}
+        self._variance: dict[str, Tensor] = {}  # of the batches around the average
         self._places: dict[str, tuple[str, ...]] = {}
         self.floors: dict[str, float] = {}  # of limits out of reach with a trained part
         self.out: set[str] = set()
 
     def see(self, name: str, reading: Reading) -> None:
         """Take in what a constraint measured."""
-        now = reading.fixed.detach()
+        now, decay = reading.fixed.detach(), self._decay
         before = self._given.get(name, now)
-        self._given[name] = self._decay * before + (1 - self._decay) * now
+        self._given[name] = decay * before + (1 - decay) * now
+        spread = self._variance.get(name, torch.zeros_like(now))
+        self._variance[name] = decay * (spread + (1 - decay) * (now - before) ** 2)
         self._places[name] = reading.fixed_layers
 
     def steered(self, name: str, value: Tensor, fixed: Tensor) -> Tensor:
         """What the multiplier is to steer: the value, or what training can change of it."""
         return value - fixed if name in self.floors else value
+
+    def aim(self, constraint: Constraint, margin: float) -> float:
+        """Where the multiplier steers to: a margin inside the bound, but no more than half of what is left."""
+        name, bound = constraint.name, constraint.bound
+        if name in self.floors:
+            return self.floors[name] * (1 - margin)
+        if not constraint.spends or name in self.out or name not in self._given:
+            return bound * (1 - margin if constraint.upper else 1 + margin)
+        return max(bound * (1 - margin), (bound + self._given[name].item()) / 2)
+
+    def room(self, constraint: Constraint, margin: float) -> float:
+        """Where what training can change of a constraint is steered to."""
+        aim = self.aim(constraint, margin)
+        if constraint.name in self.floors or not constraint.spends:
+            return aim
+        return aim - self._given[constraint.name].item()
 
     def whole(self, name: str, average: Tensor) -> Tensor:
         """The whole value, from the average of what is steered."""
@@ -63,14 +84,18 @@ class Reach:
             constraint = constraints[name]
             if not constraint.upper and not self._places[name]:
                 continue  # of a floor the trained part may add to what is given
-            room = self.floors.get(name, 0.0)  # back only with room for the least activity
-            out = _breaks(constraint, given + room)
+            noise = _NOISE * constraint.bound if name in self.out else -_SURE * self._error(name)
+            out = _breaks(constraint, given + noise if constraint.upper else given - noise)
             if out == (name in self.out):
                 continue
             changed.append(name)
             floor = self._floor(constraint, monitor) if out else 0.0
             self._set(name, out, floor)
         return tuple(changed)
+
+    def _error(self, name: str) -> Tensor:
+        """Standard deviation of the average of what is given."""
+        return (self._variance[name] * (1 - self._decay) / (1 + self._decay)).sqrt()
 
     def _set(self, name: str, out: bool, floor: float) -> None:
         self.out.discard(name)
@@ -112,6 +137,7 @@ class Reach:
         """What an exact resume needs of a constraint."""
         return {
             "given": self._given[name],
+            "variance": self._variance[name],
             "out": name in self.out,
             "floor": self.floors.get(name, 0.0),
         }
@@ -119,6 +145,7 @@ class Reach:
     def load_state_of(self, name: str, state: Mapping[str, Any]) -> None:
         """Take over what `state_of` gave."""
         self._given[name] = state["given"].clone()
+        self._variance[name] = state["variance"].clone()
         self._set(name, state["out"], state["floor"])
 
 

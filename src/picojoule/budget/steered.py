@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.budget.connections import Kind, can_lose_connections, density
-from picojoule.budget.constraints import Constraint
+from picojoule.budget.constraints import Constraint, Reading
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_bounded, gradients
+from picojoule.budget.reach import Reach
 from picojoule.budget.steering import SplitRange, Steering
 from picojoule.budget.wiring import Wiring, WiringWatch
 from picojoule.synops.distributed import group_of
@@ -23,6 +24,7 @@ class SteeredTraining:
 
     Args:
         monitor: attached to the model.
+        reach: what training can change of each constraint; it has seen a first pass.
         margin: share of each bound to keep free.
         settings: of the controller.
         horizon: steps until limits are at their bounds; 0: by `tighten`.
@@ -32,13 +34,14 @@ class SteeredTraining:
     def __init__(
         self,
         monitor: CountingMonitor,
+        reach: Reach,
         *,
         margin: float,
         settings: SplitRange,
         horizon: int,
         tighten: float,
     ) -> None:
-        self._monitor, self._margin = monitor, margin
+        self._monitor, self._reach, self._margin = monitor, reach, margin
         self._watch: WiringWatch | None = WiringWatch(monitor)
         self._wiring: Wiring | None = None
         self.steering = Steering(settings, horizon=horizon, tighten=tighten)
@@ -70,7 +73,7 @@ class SteeredTraining:
         task: Callable[[], object] | None,
     ) -> None:
         """The task's backward pass and the constraints' pull; without a task, nothing but the measurement."""
-        batch = measured(self._monitor, constraints, self.wiring, self._margin)
+        batch = self._measured(constraints)
         self._micro.append(batch)
         self._has_task = task is not None
         if task is None:
@@ -85,6 +88,9 @@ class SteeredTraining:
         group = group_of("auto")
         pull = gradients(term, parameters, group)
         add_bounded(parameters, task, pull, self._shared(batch, active, parameters))
+
+    def _measured(self, constraints: Mapping[str, Constraint]) -> Measured:
+        return measured(self._monitor, constraints, self.wiring, self._reach, self._margin)
 
     def _shared(
         self, batch: Measured, active: Mapping[str, float], parameters: list[nn.Parameter]
@@ -106,16 +112,21 @@ class SteeredTraining:
         """Whether there was a backward pass since the last step."""
         return bool(self._micro)
 
-    def step(self) -> None:
-        """Move the controller and scale the currents; after the optimizer's step."""
+    def step(self) -> dict[str, Reading]:
+        """Move the controller and scale the currents; after the optimizer's step.
+
+        Returns:
+            What each constraint measured in this step.
+        """
         batch, self._micro = mean(self._micro), []
-        for name, now in batch.whole.items():
-            before = self.averages.get(name, now)
-            self.averages[name] = self._decay * before + (1 - self._decay) * now
+        for name, reading in batch.readings.items():
+            before = self.averages.get(name, reading.value)
+            self.averages[name] = self._decay * before + (1 - self._decay) * reading.value
         factors = self.steering.step(
             batch.aims, batch.values, batch.spent, batch.rates, has_task=self._has_task
         )
         self.scale(factors)
+        return batch.readings
 
     @torch.no_grad()
     def scale(self, factors: Mapping[str, float]) -> None:
@@ -127,7 +138,7 @@ class SteeredTraining:
 
     def densities(self, constraints: Mapping[str, Constraint], kind: Kind) -> dict[str, float]:
         """The share of connections to end with, of each layer under a limit that can lose some."""
-        batch = measured(self._monitor, constraints, self.wiring, self._margin)
+        batch = self._measured(constraints)
         found: dict[str, float] = {}
         synops = self._monitor.synops
         for name, aim in batch.aims.items():

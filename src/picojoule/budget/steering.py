@@ -101,6 +101,7 @@ class _Track:
     k: float = 0.0
     full: int = 0  # steps in a row at the end of the pull
     pulled: bool = False
+    arrived: bool = False
     share: dict[str, float] = field(default_factory=dict)
     first_share: dict[str, float] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)  # by source, averaged
@@ -314,7 +315,7 @@ class Steering:
         else:
             now = max(math.log(track.target / aim.bound), 0.0)
             left = max(now - self._tighten * min((now + 0.25) / 0.75, 1.0), 0.0) if way else 0.0
-        track.target = aim.bound * math.exp(left)
+        track.target, track.arrived = aim.bound * math.exp(left), left == 0
 
     # ---- pieces
 
@@ -352,6 +353,10 @@ class Steering:
     def pulled(self) -> set[str]:
         """The constraints that have pulled at any time."""
         return {name for name, track in self._tracks.items() if track.pulled}
+
+    def is_down(self, name: str) -> bool:
+        """Whether a constraint's target has come down to its bound."""
+        return name in self._tracks and self._tracks[name].arrived
 
     def full_steps(self, name: str) -> int:
         """For how many steps in a row the pull has been at its end with the constraint still broken."""

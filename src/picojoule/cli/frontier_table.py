@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from picojoule.plots import FrontierMark, plot_frontier
+from picojoule.printable import printable
 from picojoule.training import Frontier, FrontierPoint, Spread
 from picojoule.training.measure import ACCURACY, shown_score
 
@@ -19,7 +20,8 @@ def print_frontier(frontier: Frontier, within: float, console: Console | None = 
     """Print what each budget came to, and the cheapest network within some points of the best."""
     console = console or Console()
     console.print(_table(frontier))
-    console.print(_choice(frontier, within), highlight=False, markup=False, soft_wrap=True)
+    said = "\n".join([_choice(frontier, within), *_faults(frontier)])
+    console.print(printable(said), highlight=False, markup=False, soft_wrap=True)
 
 
 def draw_frontier(frontier: Frontier, path: Path) -> None:
@@ -66,9 +68,10 @@ def _table(frontier: Frontier) -> Table:
 
 def _choice(frontier: Frontier, within: float) -> str:
     score, best = frontier.score_name, max(frontier.points, key=lambda point: point.accuracy.mean)
-    lines = [
-        "error: |reached - budget| / budget. met: at most 5% above the budget. *: none is both cheaper and better."
-    ]
+    least = frontier.config.training.within
+    below = "" if least is None else f" and {100 * least:g}% below it"
+    met = f"at most 5% above the budget{below}"
+    lines = [f"error: |reached - budget| / budget. met: {met}. *: none is both cheaper and better."]
     chosen = frontier.cheapest_within(within)
     if chosen is not None:
         reached, most = (shown_score(x.accuracy.mean, score) for x in (chosen, best))
@@ -83,6 +86,16 @@ def _choice(frontier: Frontier, within: float) -> str:
             f"{chosen.best.folder}."
         )
     return "\n".join(lines)
+
+
+def _faults(frontier: Frontier) -> list[str]:
+    """The networks that are of no use, whatever they spend, and why."""
+    return [
+        f"Of no use: {model.folder}: {fault}"
+        for point in frontier.points
+        for model in point.models
+        for fault in model.outcome.faults
+    ]
 
 
 def _budget(frontier: Frontier, point: FrontierPoint) -> str:

@@ -22,27 +22,13 @@ from picojoule.training.yaml_file import Settings, read_settings
 
 _PICTURE = "frontier.png"
 _SWEEP = "Sweep"
-_NO_FLOOR = Annotated[
-    str | None,
-    typer.Option(
-        help="Least mean spikes per time step of a layer. [dim]Default: no floor.[/]",
-        metavar="NUMBER | LAYER=NUMBER,...",
-        show_default=False,
-        rich_help_panel="Budget",
-    ),
-]
 
 
 def _for_a_sweep(command: Callable[..., None]) -> Callable[..., None]:
-    """Take away the flags that the sweep sets itself, and the floor's default.
-
-    A floor that suits the network without a budget contradicts a tight one: at a quarter of the SynOps the mean
-    rates are a quarter, too.
-    """
+    """Take away the flags that the sweep sets itself."""
     signature = command.__signature__  # type: ignore[attr-defined]
-    own = {"min_rate": _NO_FLOOR}
     kept = [
-        parameter.replace(annotation=own.get(name, parameter.annotation))
+        parameter
         for name, parameter in signature.parameters.items()
         if name not in (*LIMITS, "per", "devices", "no_budget")
     ]
@@ -81,6 +67,12 @@ def sweep(
             "Name the cheapest network at most so many points of accuracy (hundredths of another score) below the best."
         ),
     ] = 1.0,
+    met_within: Annotated[
+        float | None,
+        _option(
+            "Count a budget as met only if at most this share of it is left over, such as 0.05. [dim]Default: any.[/]"
+        ),
+    ] = None,
     storage: Annotated[
         str | None,
         _option(
@@ -110,9 +102,11 @@ def sweep(
     with explained("picojoule sweep", lambda: "stopped; the same command goes on"):
         if not within >= 0:
             raise ValueError(f"--within is {within}, expected a number of points >= 0.")
-        unlimited = dict.fromkeys((*LIMITS, "min_rate"))
+        unlimited = dict.fromkeys(LIMITS)
         from_file, places = Settings({}, {}) if config is None else read_settings(config)
         stated = stated_by(settings)
+        if met_within is not None:
+            stated["within"] = met_within
         places = {name: place for name, place in places.items() if name not in stated}
         asked = SweepConfig(
             budgets=_numbers(budgets),

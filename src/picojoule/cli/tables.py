@@ -37,17 +37,12 @@ def _synops_table(run: Run) -> Table:
         table.add_column(stage, justify="right")
     table.add_column("limit", justify="right")
     table.add_column("")
-    trained = run.budget.trained
-    for name, spent in trained.synops_per_timestep.items():
+    for name in run.budget.trained.synops_per_timestep:
         counts = [f"{stage.synops_per_timestep[name]:,.0f}" for stage in stages.values()]
         limit = _limit(run, name)
         shown = layer_name(name, run.budget.layer_types.get(name, ""))
-        if name not in trained.trainable:
-            table.add_row(shown, *counts, "", "set by the input")
-        elif limit is None:
-            table.add_row(shown, *counts, "", "")
-        else:
-            table.add_row(shown, *counts, f"{limit:,.0f}", "over" if spent > limit else "kept")
+        bound = "" if limit is None else f"{limit:,.0f}"
+        table.add_row(shown, *counts, bound, _standing(run, name, limited=limit is not None))
     totals = [f"{stage.total_synops_per_timestep:,.0f}" for stage in stages.values()]
     table.add_section()
     table.add_row("total", *totals, "", "")
@@ -56,10 +51,24 @@ def _synops_table(run: Run) -> Table:
 
 def _limit(run: Run, layer: str) -> float | None:
     """SynOps per time step that a layer may spend by itself."""
-    limit = run.config.synops_per_timestep
+    limit, per = run.config.synops_per_timestep, run.config.per
     if isinstance(limit, Mapping):
         return limit.get(layer)
-    return limit if run.config.per == "layer" else None
+    of_each = per == "layer" or (per == "trainable" and layer in run.budget.trained.trainable)
+    return limit if of_each else None
+
+
+def _standing(run: Run, layer: str, *, limited: bool) -> str:
+    """Whether a layer keeps its own limit, as the violations have it, and what stands against it."""
+    broken = {each.name: each for each in run.budget.trained.broken}
+    violation = broken.get(f"synops_per_timestep of {layer}")
+    words = ["set by the input"] if layer not in run.budget.trained.trainable else []
+    if violation is None:
+        words += ["kept"] if limited else []
+    else:
+        words += ["below" if violation.below else "over"]
+        words += ["declared"] if violation.declared else []
+    return ", ".join(words)
 
 
 def _firing_table(run: Run) -> Table:
@@ -69,10 +78,16 @@ def _firing_table(run: Run) -> Table:
     for stage in stages:
         table.add_column(f"{stage}\nmean rate", justify="right")
         table.add_column("\nsilent", justify="right")
+    fell = {name: f"silence of {name}" in run.budget.faults for name in run.budget.trained.rates}
+    if any(fell.values()):
+        table.add_column("")
     for name in run.budget.trained.rates:
-        cells = []
-        for measured in stages.values():
-            cells += [f"{measured.mean_rate(name):.4f}", f"{measured.silent_share(name):.2%}"]
+        cells = [
+            cell
+            for measured in stages.values()
+            for cell in (f"{measured.mean_rate(name):.4f}", f"{measured.silent_share(name):.2%}")
+        ]
+        cells += ["fell silent"] if fell[name] else []
         table.add_row(layer_name(name, run.budget.layer_types.get(name, "")), *cells)
     return table
 
@@ -91,7 +106,7 @@ def _verdict(run: Run) -> str:
             f"With the budget: {_gain(cost, score)}, {changeable} SynOps in "
             f"the layers that training can change ({total} in all)."
         )
-    return "\n".join([*lines, *_choice(run), *_kept(run)])
+    return "\n".join([*lines, *_choice(run), *_kept(run), *_faults(run)])
 
 
 def _gain(cost: float, score: str) -> str:
@@ -109,20 +124,34 @@ def _choice(run: Run) -> list[str]:
     if not history.validation:
         return []
     if history.chosen_epoch is None:
-        return ["No epoch kept the budget on the validation samples; this is the last one."]
+        return [
+            "No epoch kept what can be kept of the budget on the validation samples; this is the last."
+        ]
     return [f"The best epoch under the budget, by the validation samples: {history.chosen_epoch}."]
 
 
 def _kept(run: Run) -> list[str]:
-    """Whether the budget is kept on the test set, and what of it nothing can keep."""
-    fit = run.budget
+    """Whether the budget is kept on the test set, and what of it is not and why."""
     if not run.config.has_budget:
         return []
-    over = [str(violation) for violation in fit.trained.broken if not violation.why]
-    impossible = [*fit.unreachable.values(), *fit.infeasible.values()]
-    kept = "The budget is kept on the test set"
-    if over:
-        return ["Not kept on the test set:", *(f"  {each}" for each in over)]
+    declared = [f"  {each}" for each in run.budget.trained.broken if each.declared]
+    broken = [f"  {each}" for each in run.budget.trained.broken if not each.declared]
+    if broken:
+        lines = ["The budget is not kept on the test set:", *broken, *_way_out(run)]
+    else:
+        lines = [f"The budget is kept on the test set{', but for:' if declared else '.'}"]
+    return [*lines, *declared]
+
+
+def _way_out(run: Run) -> list[str]:
+    """What to do about what no training can meet."""
+    hopeless = [each.name for each in run.budget.trained.broken if each.why and not each.declared]
     return (
-        [f"{kept}, but for:", *(f"  {each}" for each in impossible)] if impossible else [f"{kept}."]
+        [f"  What may stay broken is declared: --unreachable {hopeless[0]!r}."] if hopeless else []
     )
+
+
+def _faults(run: Run) -> list[str]:
+    """What makes the network useless, whatever it spends."""
+    found = [f"  {sentence}" for sentence in run.budget.faults.values()]
+    return ["The network is of no use as it is:", *found] if found else []

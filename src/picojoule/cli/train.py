@@ -23,6 +23,8 @@ from picojoule.training.yaml_file import Settings, read_settings
 
 _RUN = {"out": (str, "a folder"), "compare": (bool, "true or false"), "tensorboard": (bool, "true or false")}  # fmt: skip
 
+_SUCCESS, _OF_NO_USE, _NOT_KEPT = 0, 3, 4  # 1 is an error, 2 a command that cannot be understood
+
 
 class Asked(NamedTuple):
     """What a user asks for: the run, and what becomes of it."""
@@ -72,9 +74,13 @@ def train(
 ) -> None:
     """Train a spiking network to a budget of synaptic operations, energy and firing rates.
 
-    Without arguments: a LeNet on bundled images, 60,000 SynOps per time step and layer, and no layer that
-    falls silent. Prints what each layer spends and how it fires before and after, beside the same network
+    Without arguments: a LeNet on bundled images, 60,000 SynOps per time step in each layer that training can
+    change. Prints what each layer spends and how it fires before and after, beside the same network
     trained without a budget. Pictures, figures (report.json), weights and settings (config.yaml) go to --out.
+
+    Exit status: 0, the budget is kept; 4, it is not; 3, the network is of no use, whatever it spends: a layer
+    fell silent, all samples get one answer, or the loss is beyond reason. In all three everything is
+    written and shown. 1: an error; 130: stopped.
     """
     with explained("picojoule train"):
         of_the_run = {"out": out, "compare": compare, "tensorboard": tensorboard}
@@ -99,6 +105,15 @@ def train(
                 _draw(run, asked.out)
             drawn = ", pictures" if no_pictures is None else ""
             typer.echo(f"Figures{drawn} and weights are in {asked.out}")
+            # the others leave with 0: torchrun ends the first process, which is still drawing, when another one fails
+            raise typer.Exit(_status(run))
+
+
+def _status(run: Run) -> int:
+    """What a script should know: 0, or that it is better not to go on with this network."""
+    if run.budget.faults:
+        return _OF_NO_USE
+    return _SUCCESS if run.budget.trained.keeps_budget else _NOT_KEPT
 
 
 def _asked(
@@ -147,4 +162,4 @@ def _draw(run: Run, out: Path) -> None:
 def _one_limit_a_layer(config: TrainConfig) -> float | None:
     """SynOps per time step that every layer may spend, to draw as a line."""
     limit = config.synops_per_timestep
-    return limit if config.per == "layer" and isinstance(limit, float) else None
+    return limit if config.per in ("layer", "trainable") and isinstance(limit, float) else None

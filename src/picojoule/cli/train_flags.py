@@ -106,13 +106,19 @@ FLAGS = (
         None,
         _BUDGET,
         "SynOps per time step.",
-        "60,000, if nothing else is limited",
+        "60,000 for each layer that training can change, if nothing else is limited",
     ),
     Flag("synops_per_sample", None, _BUDGET, "SynOps per sample.", "no limit"),
     Flag("energy_j", None, _BUDGET, "Joules per sample; needs --profile.", "no limit"),
     Flag("profile", str, _BUDGET, "Whose joules, such as loihi.", "none"),
-    Flag("per", str, _BUDGET, "What one number limits: each layer, or the model."),
-    Flag("min_rate", None, _BUDGET, "Least mean spikes per time step of a layer.", "0.01"),
+    Flag(
+        "per",
+        str,
+        _BUDGET,
+        "What one number limits: each layer, each trainable one (whose SynOps training can change), each group, or the "
+        "model.",
+    ),
+    Flag("min_rate", None, _BUDGET, "Least mean spikes per time step of a layer.", "no floor"),
     Flag("highest_rate", None, _BUDGET, "Most mean spikes per time step of a layer.", "no limit"),
     Flag(
         "synapses",
@@ -123,6 +129,13 @@ FLAGS = (
     ),
     Flag("trim", bool, _BUDGET, "Scale weights after training until each limit is just kept."),
     Flag("margin", float, _BUDGET, "Share of each bound that training keeps free."),
+    Flag(
+        "within",
+        float,
+        _BUDGET,
+        "Share of a limit that may be left over; spending less is a miss, too.",
+        "any",
+    ),
     Flag("precision", str, _MACHINE, "32-true, bf16-mixed, 16-mixed, 64-true, ..."),
     Flag(
         "accumulate",
@@ -133,14 +146,16 @@ FLAGS = (
     Flag("devices", int, _MACHINE, "Processes with a device each; torchrun works, too."),
     Flag("workers", int, _MACHINE, "Processes that load data, for each of those."),
 )
-_NO_BUDGET, _GROUP = "no_budget", "group"
+_NO_BUDGET, _GROUP, _UNREACHABLE = "no_budget", "group", "unreachable"
 
 
 def with_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes `**settings` a flag for each setting."""
+    """Give a command that takes `**settings` a flag for each setting, but for those that it has itself."""
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    parameters = [*own, *(_parameter(flag) for flag in FLAGS), _group(), _no_budget()]
+    taken = {parameter.name for parameter in own}
+    settings = (_parameter(flag) for flag in FLAGS if flag.name not in taken)
+    parameters = [*own, *settings, _group(), _unreachable(), _no_budget()]
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return command
 
@@ -155,6 +170,8 @@ def stated_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     groups = stated.pop(_GROUP, None)
     if groups:
         stated["groups"] = parsed_groups(groups)
+    if not stated.get(_UNREACHABLE):
+        stated.pop(_UNREACHABLE, None)
     without = stated.pop(_NO_BUDGET, False)
     bounds = [flag.name for flag in FLAGS if flag.kind is None and flag.name in stated]
     if without:
@@ -193,6 +210,16 @@ def _group() -> inspect.Parameter:
         rich_help_panel=_BUDGET,
     )
     return _keyword(_GROUP, Annotated[list[str] | None, option])
+
+
+def _unreachable() -> inspect.Parameter:
+    option = typer.Option(
+        help="Layer or group whose limit or floor may stay broken, so that the rest counts as kept; may be repeated.",
+        metavar="NAME",
+        show_default=False,
+        rich_help_panel=_BUDGET,
+    )
+    return _keyword(_UNREACHABLE, Annotated[list[str] | None, option])
 
 
 def _no_budget() -> inspect.Parameter:

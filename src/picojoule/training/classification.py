@@ -48,3 +48,9 @@ class Classification:
     def score(self, answers: Tensor, labels: Tensor) -> Tensor:
         """Samples whose most active output is their label's: a whole number."""
         return (answers.argmax(1) == labels).sum()
+
+    def classes(self, answers: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """How many samples were given each class, and how many are of it."""
+        number = answers.shape[1]
+        answered = answers.detach().argmax(1).bincount(minlength=number)
+        return [(answered, labels.bincount(minlength=number))]

@@ -16,7 +16,7 @@ from picojoule.training.optimizers import RATES, OptimizerName
 from picojoule.training.readout import Readout
 from picojoule.training.schedule import Schedule
 
-Scope = Literal["layer", "group", "model", "sample"]
+Scope = Literal["layer", "group", "model", "sample", "trainable"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"]
 Bound = float | Mapping[str, float]
 
@@ -64,12 +64,15 @@ class TrainConfig:
         synops_per_sample: the same over a sample's time steps.
         energy_j: joules per sample; needs `profile`.
         profile: name of an energy profile.
-        per: what one number limits: each "layer", each "group", or the "model".
+        per: what one number limits: each "layer", each layer whose SynOps training can change ("trainable"), each
+            "group", or the "model".
         groups: layers that share a limit, by a name of your own.
         synapses: what becomes of the connections under a limit: "prune" single weights, "fixed" at random, "thin" out
             whole channels, or "keep" them. None for "prune", and for "keep" on a chip that spends on zero weights.
         trim: after training, scale weights until what is spent is just inside each limit.
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
+        within: share of a limit that may be left over; None: any.
+        unreachable: what may stay violated, by the constraint's name, or its layer's or group's.
         min_rate: spikes per neuron and time step, mean of a spiking layer.
         highest_rate: the same, as a ceiling.
         start_from: a checkpoint or a file of weights that the run starts from.
@@ -114,6 +117,8 @@ class TrainConfig:
     synapses: Synapses | None = None
     trim: bool = True
     margin: float = 0.01
+    within: float | None = None
+    unreachable: Sequence[str] | None = None
     min_rate: Bound | None = None
     highest_rate: Bound | None = None
     start_from: str | None = None
@@ -142,6 +147,8 @@ class TrainConfig:
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
         for name in ("validation_share", "margin"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
+        good = self.within is None or self.margin < self.within < 1
+        self._expect("within", good, f"a share in (margin, 1), with a margin of {self.margin}")
         for name in _BOUNDS:
             bound = getattr(self, name)
             numbers = bound.values() if isinstance(bound, Mapping) else (bound,)
@@ -202,24 +209,39 @@ class TrainConfig:
         """Which weights count as synapses: all of them where none is taken away."""
         return "all" if self.connections == "keep" else "nonzero"
 
-    def budget(self, monitor: CountingMonitor, steps: int) -> Budget | None:
-        """The budget that was asked for, on what the monitor sees, in so many steps; None without any."""
-        if not self.has_budget:
+    def budget(
+        self, monitor: CountingMonitor, trainable: Sequence[str], steps: int
+    ) -> Budget | None:
+        """The budget that was asked for, on what the monitor sees; None without any.
+
+        Args:
+            monitor: on the model.
+            trainable: the counted layers whose SynOps training can change.
+            steps: of training in all.
+        """
+        limits: dict[str, Any] = {name: self._limit(name, trainable) for name in _LIMITS}
+        if all(bound is None for bound in (*limits.values(), self.min_rate, self.highest_rate)):
             return None
         return Budget(
             monitor,
-            synops_per_timestep=self.synops_per_timestep,
-            synops_per_sample=self.synops_per_sample,
-            energy_j=self.energy_j,
+            **limits,
             profile=self.profile,
-            per=self.per,
+            per="layer" if self.per == "trainable" else self.per,
             groups=self.groups,
+            unreachable=self.unreachable or (),
+            within=self.within,
             min_rate=self.min_rate,
             max_rate=self.highest_rate,
             margin=self.margin,
             steps=steps,
             synapses=self.connections,
         )
+
+    def _limit(self, name: str, trainable: Sequence[str]) -> Bound | None:
+        bound: Bound | None = getattr(self, name)
+        if self.per != "trainable" or bound is None or isinstance(bound, Mapping):
+            return bound
+        return dict.fromkeys(trainable, bound) or None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, for JSON and YAML."""

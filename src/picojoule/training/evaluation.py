@@ -15,6 +15,7 @@ from picojoule.training.history import Progress
 from picojoule.training.measure import Measurement, measurement
 from picojoule.training.processes import process_of
 from picojoule.training.trainer import Trainer
+from picojoule.training.vitals import added_up, over_processes
 
 _MORE_THAN_IN_TRAINING = 4  # samples in a batch: nothing is kept for gradients
 
@@ -39,18 +40,29 @@ def measure(
     mine = batches_of(trainer, samples)
     progress.start(what, len(mine), 0)
     scored = torch.zeros((), dtype=torch.int64, device=fabric.device)  # whole as long as scores are
-    monitor = trainer.monitor.twin()
+    monitor, told = trainer.monitor.twin(), list[tuple[Tensor, Tensor]]()
     with evaluating(trainer.model), trainer.monitor.paused(), monitor:
         for frames, targets in loaded(dataset, mine, trainer.data.stacked, config.workers):
             trainer.task.check(targets)
             frames, targets = fabric.to_device((frames, targets))
-            scored = scored + trainer.task.score(trainer.answers(frames), targets)
+            answers = trainer.answers(frames)
+            scored = scored + trainer.task.score(answers, targets)
+            told += trainer.task.classes(answers, targets)
             progress.advance("")
     reset_states(trainer.model)
     score = float(fabric.all_reduce(scored, reduce_op="sum")) / len(samples)
     broken = trainer.budget.violations(monitor) if trainer.budget else ()
-    name = trainer.task.score_name
-    return measurement(monitor, score, trainer.trainable, broken, config.profile, name)
+    summed = over_processes(fabric)
+    return measurement(
+        monitor,
+        score,
+        trainer.trainable,
+        broken,
+        profile=config.profile,
+        score_name=trainer.task.score_name,
+        answered=added_up(summed, [answered for answered, _ in told]),
+        labelled=added_up(summed, [labelled for _, labelled in told]),
+    )
 
 
 def batches_of(trainer: Trainer, samples: Tensor) -> list[Tensor]:

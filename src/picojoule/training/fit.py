@@ -14,6 +14,7 @@ from picojoule.training.checkpoint import load_checkpoint, save_checkpoint, save
 from picojoule.training.config import TrainConfig
 from picojoule.training.distillation import Teacher
 from picojoule.training.evaluation import measure
+from picojoule.training.faults import faults
 from picojoule.training.history import Fit, History, Progress, check_is_of_a_run
 from picojoule.training.logs import Log
 from picojoule.training.measure import Measurement
@@ -24,6 +25,7 @@ from picojoule.training.run_data import RunData, set_epoch
 from picojoule.training.run_folder import BEST, CHECKPOINT, TRAINED
 from picojoule.training.trainer import Trainer
 from picojoule.training.trimming import trim
+from picojoule.training.vitals import Vitals
 from picojoule.training.weights import load_weights
 
 
@@ -99,21 +101,28 @@ class _Epochs:
         self.config, self.data = trainer.config, trainer.data
         self.history = History()
         self._told: set[str] = set()
+        self._wrong: set[str] = set()
+        self._out: set[str] = set()
+        self._rates_before: dict[str, float] = {}
 
     def run(self) -> Fit:
         self.trainer.begin()
         untrained = self._test("measuring the untrained network")
+        self._rates_before = {name: untrained.mean_rate(name) for name in untrained.rates}
+        self.history.trainable = list(self.trainer.trainable)
         self._restore_or_save()
         self.log.begin(len(self.history.loss))
         steps = math.ceil(len(self.data.trained) / self.config.batch_size)
         done = self.history.epochs
         self.progress.start("training", steps * self.config.epochs, steps * done)
         self._told = set(self.trainer.impossible)
+        self._out = set(self.trainer.budget.unreachable) if self.trainer.budget else set()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BudgetWarning)  # told as notes
             for epoch in range(done, self.config.epochs):
-                self.trainer.train_epoch(epoch, self._on_step)
+                vitals = self.trainer.train_epoch(epoch, self._on_step)
                 self.history.epochs = epoch + 1
+                self._look_at(vitals)
                 self._validate()
                 self._save()
                 self.log.epoch(self.trainer, self.history)
@@ -129,6 +138,8 @@ class _Epochs:
             self.history,
             dict(budget.unreachable) if budget else {},
             dict(budget.infeasible) if budget else {},
+            dict(budget.not_reached) if budget else {},
+            self._faults(trained),
             {name: type(layer).__name__ for name, layer in self.trainer.model.named_modules()},
         )
 
@@ -138,8 +149,41 @@ class _Epochs:
             if name not in self._told:
                 self._told.add(name)
                 self.progress.note(sentence)
+        self._retract()
         self.log.step(self.trainer, self.history)
         self.progress.advance(f"{where}  loss {loss:.3f}  {sum(synops.values()):.3g} SynOps/step")
+
+    def _retract(self) -> None:
+        """Say once that a limit is in reach after all, where the first batches spent more than most."""
+        back = [name for name in self._out if name not in self.trainer.impossible]
+        for name in back:
+            self.progress.note(f"{name} is in reach after all, by the mean of more batches.")
+        self._out.difference_update(back)
+
+    def _look_at(self, vitals: Vitals) -> None:
+        """Say at once what has gone wrong in this epoch and had not before."""
+        self.history.task_loss.append(vitals.task_loss)
+        found = faults(
+            where=f"in the last batches of epoch {self.history.epochs}",
+            rates_before=self._rates_before,
+            silent=vitals.silent,
+            answered=vitals.answered,
+            labelled=vitals.labelled,
+            task_loss=self.history.task_loss,
+        )
+        for what in found.keys() - self._wrong:
+            self.progress.note(found[what])
+        self._wrong = set(found)
+
+    def _faults(self, trained: Measurement) -> dict[str, str]:
+        return faults(
+            where="on the test set",
+            rates_before=self._rates_before,
+            silent=[name for name in trained.rates if trained.silent_share(name) == 1],
+            answered=trained.answered,
+            labelled=trained.labelled,
+            task_loss=self.history.task_loss[: self.history.chosen_epoch],
+        )
 
     def _test(self, what: str) -> Measurement:
         everything = torch.arange(len(self.data.test))

@@ -41,11 +41,13 @@ class History:
 
     Attributes:
         epochs: how many are done.
+        trainable: the counted layers whose SynOps training can change, as the first batch shows.
         loss: of each training step, over all processes.
+        task_loss: of each epoch, the mean over its steps, without the penalty of a budget.
         synops_per_timestep: of each training step, by counted layer.
         validation: after each epoch, `accuracy` and whether the budget was kept (`keeps_budget`).
-        chosen_epoch: the best one under the budget, from 1 on; None without validation, or if no
-            epoch kept the budget.
+        chosen_epoch: the best one under the budget, from 1 on; None without validation, or if no epoch kept what
+            of it can be kept.
 
     Example:
         >>> history = History()
@@ -55,7 +57,9 @@ class History:
     """
 
     epochs: int = 0
+    trainable: list[str] = field(default_factory=list)
     loss: list[float] = field(default_factory=list)
+    task_loss: list[float] = field(default_factory=list)
     synops_per_timestep: dict[str, list[float]] = field(default_factory=dict)
     validation: list[dict[str, Any]] = field(default_factory=list)
     chosen_epoch: int | None = None
@@ -67,11 +71,12 @@ class History:
             self.synops_per_timestep.setdefault(name, []).append(count)
 
     def add_validation(self, measured: Measurement) -> bool:
-        """Take in the validation of the epoch just done; whether it is the best under the budget."""
-        kept = measured.keeps_budget
+        """Take in the validation of the epoch just done; whether it is the best that keeps what can be kept."""
         best = self.chosen_epoch and self.validation[self.chosen_epoch - 1]["accuracy"]
-        self.validation.append({"accuracy": measured.accuracy, "keeps_budget": kept})
-        better = kept and (best is None or measured.accuracy > best)
+        self.validation.append(
+            {"accuracy": measured.accuracy, "keeps_budget": measured.keeps_budget}
+        )
+        better = measured.keeps_what_it_can and (best is None or measured.accuracy > best)
         if better:
             self.chosen_epoch = self.epochs
         return better
@@ -108,6 +113,8 @@ class Fit:
         history: on the way.
         unreachable: what training cannot change, a sentence for each constraint.
         infeasible: floors that a limit cannot afford, in the same way.
+        not_reached: what training gave up, or has not got together, in the same way.
+        faults: what makes the network useless, whatever it spends, in the same way.
         layer_types: class of each layer, by its name.
     """
 
@@ -116,4 +123,6 @@ class Fit:
     history: History
     unreachable: dict[str, str] = field(default_factory=dict)
     infeasible: dict[str, str] = field(default_factory=dict)
+    not_reached: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
     layer_types: dict[str, str] = field(default_factory=dict)

@@ -80,7 +80,8 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     done = (folder / TRAINED).exists()
     load_weights(network, folder / (TRAINED if done else BEST if chosen else CHECKPOINT))
     monitor = Monitor(network.eval(), weights=config.weights)
-    budget = config.budget(monitor, max(len(saved.progress["loss"]), 1))
+    steps = max(len(saved.progress["loss"]), 1)
+    budget = config.budget(monitor, saved.progress["trainable"], steps)
     if budget is not None:
         budget.load_state_dict(saved.progress["budget"])
     return LoadedRun(config, network, monitor, budget, report)

@@ -40,6 +40,8 @@ class Measurement:
         energy_j: of the whole network per sample, J; None without a profile.
         fixed_energy_j: what of it training cannot change.
         score_name: "accuracy", or what another task calls its score.
+        answered: samples that were given each class.
+        labelled: samples of each class.
 
     Example:
         >>> measured = Measurement(0.9, {"1": 8e4, "4": 5e4}, {}, trainable=("4",))
@@ -56,6 +58,8 @@ class Measurement:
     energy_j: float | None = None
     fixed_energy_j: float | None = None
     score_name: str = ACCURACY
+    answered: tuple[int, ...] = ()
+    labelled: tuple[int, ...] = ()
 
     @property
     def total_synops_per_timestep(self) -> float:
@@ -64,8 +68,13 @@ class Measurement:
 
     @property
     def keeps_budget(self) -> bool:
-        """Whether every constraint is kept that training can meet."""
-        return all(violation.why for violation in self.broken)
+        """Whether every constraint is kept but those that were declared out of reach."""
+        return all(violation.declared for violation in self.broken)
+
+    @property
+    def keeps_what_it_can(self) -> bool:
+        """Whether every constraint is kept but those that no training can keep."""
+        return all(violation.declared or violation.why for violation in self.broken)
 
     def synops_of(self, layers: Iterable[str]) -> float:
         """SynOps per time step of some layers together."""
@@ -90,6 +99,8 @@ class Measurement:
             "energy_j": self.energy_j,
             "fixed_energy_j": self.fixed_energy_j,
             "trainable": list(self.trainable),
+            "answered": list(self.answered),
+            "labelled": list(self.labelled),
             "mean_rate": {name: self.mean_rate(name) for name in self.rates},
             "silent_share": {name: self.silent_share(name) for name in self.rates},
             "broken": [vars(violation) for violation in self.broken],
@@ -101,8 +112,11 @@ def measurement(
     accuracy: float,
     trainable: tuple[str, ...],
     broken: Iterable[Violation] = (),
+    *,
     profile: str | None = None,
     score_name: str = ACCURACY,
+    answered: tuple[int, ...] = (),
+    labelled: tuple[int, ...] = (),
 ) -> Measurement:
     """What a Monitor that added up over a data set has seen. All processes have to call it."""
     synops = {name: count.item() for name, count in monitor.synops.items()}
@@ -122,4 +136,6 @@ def measurement(
         energy_j=total_j,
         fixed_energy_j=fixed_j,
         score_name=score_name,
+        answered=answered,
+        labelled=labelled,
     )

@@ -59,6 +59,8 @@ class Run:
             "keeps_budget": self.budget.trained.keeps_budget,
             "unreachable": self.budget.unreachable,
             "infeasible": self.budget.infeasible,
+            "not_reached": self.budget.not_reached,
+            "faults": self.budget.faults,
             "history": vars(self.budget.history),
         }
 

@@ -11,8 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from picojoule.training.config import TrainConfig
 from picojoule.training.config_error import ConfigError
 
-_DEFAULT_LIMIT = {"synops_per_timestep": 6e4}
-_DEFAULT_FLOOR = {"min_rate": 0.01}
+_DEFAULT_LIMIT = {"synops_per_timestep": 6e4, "per": "trainable"}
 _SHOWN = 200  # letters of a value in a message
 _LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
 
@@ -20,8 +19,8 @@ _LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
 def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None) -> TrainConfig:
     """A configuration from what a user states.
 
-    Where no limit is stated, not even as nothing (`null`), a layer may spend 60,000 SynOps a time step; where
-    no floor is, neurons shall fire 0.01 times a time step.
+    Where no limit is stated, not even as nothing (`null`), each layer that training can change may spend 60,000 SynOps
+    a time step.
 
     Args:
         stated: values by the names of :class:`TrainConfig`.
@@ -32,8 +31,8 @@ def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None)
 
     Example:
         >>> config = resolved({"epochs": 2})
-        >>> config.epochs, config.synops_per_timestep, config.min_rate
-        (2, 60000.0, 0.01)
+        >>> config.epochs, config.synops_per_timestep, config.per
+        (2, 60000.0, 'trainable')
         >>> resolved({"energy_j": 2e-6, "profile": "loihi"}).synops_per_timestep is None
         True
         >>> resolved({"epoch": 2})
@@ -46,7 +45,7 @@ def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None)
         values = {name: _typed(name, value, hints[name]) for name, value in stated.items()}
         if not any(name in values for name in _LIMITS):
             values = _DEFAULT_LIMIT | values
-        return TrainConfig(**(_DEFAULT_FLOOR | values))
+        return TrainConfig(**values)
     except ConfigError as error:
         place = (places or {}).get(error.setting, "")
         raise ConfigError(f"{place}{error}", error.setting) from None
@@ -131,6 +130,8 @@ def _kinds(hint: Any) -> list[Any]:
         return [str]
     if hint == Mapping[str, float]:
         return [dict]
+    if hint == Sequence[str]:
+        return [tuple]
     return [list] if origin is not None else [hint]
 
 
@@ -169,6 +170,10 @@ def _groups(value: Any) -> dict[str, list[str]] | None:
     return {str(name): [str(layer) for layer in layers] for name, layers in value.items()}
 
 
+def _words(value: Any) -> list[str] | None:
+    return [str(word) for word in value] if isinstance(value, list | tuple) else None
+
+
 _ANSWERS = {"yes": True, "on": True, "no": False, "off": False}  # words in YAML 1.2
 _CONVERSIONS: dict[Any, Callable[[Any], Any]] = {
     bool: _truth,
@@ -177,6 +182,7 @@ _CONVERSIONS: dict[Any, Callable[[Any], Any]] = {
     str: lambda value: value if isinstance(value, str) else None,
     dict: _bounds,
     list: _groups,
+    tuple: _words,
     type(None): lambda value: None,  # noqa: ARG005
 }
 _WORDS = {
@@ -186,5 +192,6 @@ _WORDS = {
     str: "a word",
     dict: "numbers by layer",
     list: "lists of layers by group",
+    tuple: "a list of names",
     type(None): "nothing",
 }

@@ -92,6 +92,10 @@ class OwnTask:
         """Sum over the samples."""
         return self._scalar("score", output, target).detach()
 
+    def classes(self, output: Any, target: Tensor) -> list[tuple[Tensor, Tensor]]:  # noqa: ARG002
+        """There are none."""
+        return []
+
     def _scalar(self, what: str, output: Any, target: Tensor) -> Tensor:
         try:
             value = getattr(self._task, what)(output, target)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget import BudgetWarning
+from picojoule.budget import Budget, BudgetWarning
 from picojoule.layers import HookHandles, check_finite
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.answers import Answers, first_answers
@@ -28,6 +28,7 @@ from picojoule.training.randomness import Stream, derived_seed, generator
 from picojoule.training.run_data import RunData, set_epoch
 from picojoule.training.schedule import share_of_rate
 from picojoule.training.task import OwnTask
+from picojoule.training.vitals import Vitals, Watch, over_processes
 
 _KEPT = "The checkpoint of the epoch before is kept. Try a smaller learning rate."
 OnStep = Callable[[float, dict[str, float], str], None]
@@ -63,11 +64,11 @@ class Trainer:
         if config.check_finite:
             self.handles.add(check_finite(model))
         self.monitor = CountingMonitor(model, weights=config.weights).attach()
-        steps = config.epochs * math.ceil(len(data.trained) / config.batch_size)
-        self.budget = config.budget(self.monitor, steps)
+        self.budget: Budget | None = None  # from `begin` on
         self.trainable: tuple[str, ...] = ()
         self.remarks: list[str] = []
         self.optimizer: Any = None  # `begin` makes it, once it is known which layers run
+        self._watch = Watch(0, 0)
 
     def close(self) -> None:
         """Leave the model without hooks."""
@@ -94,6 +95,8 @@ class Trainer:
         counts = self.monitor.synops
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
         self.remarks = remarks(self.model, self.monitor.rates, frames)
+        steps = self.config.epochs * math.ceil(len(self.data.trained) / self.config.batch_size)
+        self.budget = self.config.budget(self.monitor, self.trainable, steps)
         self.model.load_state_dict(before, strict=False)
         self._begin_budget()
         last = list(counts)[-1] if counts else None
@@ -111,13 +114,15 @@ class Trainer:
 
     @property
     def impossible(self) -> dict[str, str]:
-        """What no training can meet, by the constraint: a sentence each."""
-        return {**self.budget.unreachable, **self.budget.infeasible} if self.budget else {}
+        """What training cannot meet, or did not, by the constraint: a sentence each."""
+        if self.budget is None:
+            return {}
+        return {**self.budget.unreachable, **self.budget.infeasible, **self.budget.not_reached}
 
     # ---- training
 
-    def train_epoch(self, epoch: int, on_step: OnStep) -> None:
-        """One pass over the training samples.
+    def train_epoch(self, epoch: int, on_step: OnStep) -> Vitals:
+        """One pass over the training samples; what it showed.
 
         Args:
             epoch: from 0 on.
@@ -138,6 +143,7 @@ class Trainer:
             self.config.workers,
             generator(seed, Stream.WORKERS, epoch),
         )
+        self._watch = Watch(sum(len(step.weights) for step in steps), len(steps))
         for number, step in enumerate(steps):
             where = f"epoch {epoch + 1}/{self.config.epochs}"
             self._set_learning_rate((epoch + number / len(steps)) / self.config.epochs)
@@ -148,6 +154,7 @@ class Trainer:
             raise FloatingPointError(
                 f"the weights {broken!r} are not finite after epoch {epoch + 1}. {_KEPT}"
             )
+        return self._watch.vitals(over_processes(self.fabric))
 
     def _steps(self, epoch: int) -> list[Step]:
         config, process = self.config, process_of(self.fabric)
@@ -193,6 +200,7 @@ class Trainer:
             if not math.isfinite(loss):
                 first = first_not_finite(self.model, lambda: self.answers(frames))
                 raise FloatingPointError(f"the loss became {loss}; not finite first: {first}.")
+            self._watch.see(mean_task, self.task.classes(answers, targets), self.monitor)
             if self.budget is None:
                 self.fabric.backward(task)
             else:

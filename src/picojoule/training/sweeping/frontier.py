@@ -48,6 +48,7 @@ class SweptModel:
             budgets are in these), of the layers that the budgets are about.
         outcome: all figures.
         folder: its folder in the sweep's.
+        within: share of the limit that may be left over; None: any.
     """
 
     seed: int
@@ -55,6 +56,7 @@ class SweptModel:
     spent: float
     outcome: Outcome
     folder: str
+    within: float | None = None
 
     @property
     def error(self) -> float | None:
@@ -62,8 +64,11 @@ class SweptModel:
         return None if self.limit is None else abs(self.spent - self.limit) / self.limit
 
     def met(self, tolerance: float = TOLERANCE) -> bool:
-        """Whether it spends at most its limit, or a share of `tolerance` more."""
-        return self.limit is None or self.spent <= self.limit * (1 + tolerance)
+        """Whether it spends at most its limit, or a share of `tolerance` more, and not less than `within` allows."""
+        if self.limit is None:
+            return True
+        least = 0.0 if self.within is None else self.limit * (1 - self.within)
+        return least <= self.spent <= self.limit * (1 + tolerance)
 
 
 @dataclass(frozen=True)
@@ -194,7 +199,8 @@ def _model(
     if step.budget is not None:
         limit = limit_of(step.budget, config.unit, outcomes[SweepStep(step.seed, None)])
     outcome = outcomes[step]
-    return SweptModel(step.seed, limit, outcome.spent(config.unit), outcome, step.name)
+    spent, within = outcome.spent(config.unit), config.training.within
+    return SweptModel(step.seed, limit, spent, outcome, step.name, within)
 
 
 def _point_figures(point: FrontierPoint, on_front: bool) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Outcome:
         energy_j: of the whole network per sample, J; None without a profile.
         fixed_energy_j: what of it training cannot change.
         score_name: "accuracy", or what another task calls its score.
+        faults: what makes the network useless, whatever it spends: sentences.
     """
 
     accuracy: float
@@ -36,6 +37,7 @@ class Outcome:
     energy_j: float | None = None
     fixed_energy_j: float | None = None
     score_name: str = ACCURACY
+    faults: tuple[str, ...] = ()
 
     def spent(self, unit: Unit) -> float:
         """What a budget of that unit limits: SynOps per time step or sample, or joules per sample.
@@ -54,12 +56,13 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, for JSON."""
-        return asdict(self) | {"trainable": list(self.trainable)}
+        return asdict(self) | {"trainable": list(self.trainable), "faults": list(self.faults)}
 
     @classmethod
     def from_dict(cls, figures: Mapping[str, Any]) -> Outcome:
         """What :meth:`to_dict` gave."""
-        return cls(**{**figures, "trainable": tuple(figures["trainable"])})
+        tuples = {name: tuple(figures.get(name, ())) for name in ("trainable", "faults")}
+        return cls(**{**figures, **tuples})
 
 
 Trainer = Callable[[TrainConfig, Path, Progress], Outcome]

@@ -40,7 +40,8 @@ def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[s
 def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
     begun = (folder / CONFIG).exists()
-    trained = train(config, folder, progress, compare=False, resume=begun).budget.trained
+    fit = train(config, folder, progress, compare=False, resume=begun).budget
+    trained = fit.trained
     return Outcome(
         accuracy=trained.accuracy,
         synops_per_timestep=dict(trained.synops_per_timestep),
@@ -50,6 +51,7 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
         energy_j=trained.energy_j,
         fixed_energy_j=trained.fixed_energy_j,
         score_name=trained.score_name,
+        faults=tuple(fit.faults.values()),
     )
 
 
