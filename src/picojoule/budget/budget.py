@@ -181,6 +181,7 @@ class Budget:
         )
         self._synapses, self._steps = _checked_synapses(synapses, steps, monitor), steps or 0
         self._connections: Connections | None = None
+        self._saved_connections: dict[str, Any] | None = None
         self._contest = Contest()
         self._saved: dict[str, Any] | None = None
         self._told: set[str] = set()
@@ -220,9 +221,10 @@ class Budget:
         self._steered.backward(constraints, task)
 
     def begin(self) -> None:
-        """Take the monitor's last forward pass for the start, as the first `penalty()` else does.
+        """Take the monitor's last forward pass for the start, as the first `backward()` or `penalty()` else does.
 
-        From then on `unreachable` and `infeasible` say what no training can meet.
+        From then on `unreachable` and `infeasible` say what no training can meet, and layers that lose connections have
+        their masks: call the model again before a backward pass. `synapses="thin"` needs the budget to be made before the pass.
 
         Raises:
             RuntimeError: the monitor has seen no forward pass, or gradients are switched off.
@@ -234,6 +236,7 @@ class Budget:
                 "before it, outside."
             )
         self._look()
+        self._begin_connections()
 
     def penalty(self) -> Tensor:
         """The term for the loss, from the monitor's last forward pass; 0 if all is kept.
@@ -289,6 +292,7 @@ class Budget:
     def _step_steered(self) -> None:
         for name, reading in self._steered.step().items():
             self._reach.see(name, reading)
+        self._begin_connections()
         if self._connections is not None:
             self._connections.step()
         if self._reach.judge(self._constraints, self._monitor):
@@ -340,17 +344,25 @@ class Budget:
         for name, each in constraints.items():
             self._reach.see(name, each.read(self._monitor))
         self._reach.judge(constraints, self._monitor)
-        self._connections = self._begin_connections(constraints)
         self._looked = True
         self._tell(self.unreachable | self.infeasible, stacklevel=5)
 
-    def _begin_connections(self, constraints: Mapping[str, Constraint]) -> Connections | None:
-        if self._synapses == "keep":
-            return None
-        shares = self._steered.densities(constraints, self._synapses)
-        return Connections(
-            self._monitor.model, shares, kind=self._synapses, steps=self._steps, end=_DOWN_AFTER
+    def _begin_connections(self) -> None:
+        """Mask the layers that lose connections; after a backward pass, since "fixed" changes weights at once."""
+        if self._synapses == "keep" or self._connections is not None:
+            return
+        shares = self._steered.densities(self._constraints, self._synapses)
+        thin = self._synapses == "thin"
+        self._connections = Connections(
+            self._monitor.model,
+            shares,
+            kind=self._synapses,
+            steps=self._steps,
+            end=_DOWN_AFTER,
+            feeds={layer: self._steered.readers(layer) for layer in shares} if thin else None,
         )
+        if self._saved_connections is not None:
+            self._connections.load_state_dict(self._saved_connections)
 
     def _multipliers(self) -> dict[str, Multiplier]:
         """Those of `penalty()`, made at its first call."""
@@ -515,8 +527,9 @@ class Budget:
         self._steered.load_state_dict(state)
         for name, each in state["reach"].items():
             self._reach.load_state_of(name, each)
-        if self._connections is not None:
-            self._connections.load_state_dict(state["connections"])
+        self._saved_connections = state["connections"]
+        if self._connections is not None and self._saved_connections is not None:
+            self._connections.load_state_dict(self._saved_connections)
 
     def _restore(self, active: dict[str, Multiplier]) -> None:
         saved = self._saved or {}

@@ -65,7 +65,8 @@ def measured(
     aims = {}
     for name, reading in trained.items():
         constraint = constraints[name]
-        sources = constraint.spiking_layers or wiring.sources(constraint.counted_layers)
+        known = constraint.spiking_layers or wiring.sources(constraint.counted_layers)
+        sources = tuple(layer for layer in known if layer in wiring.drives)
         room = reach.room(constraint, margin)
         aims[name] = Aim(room, constraint.upper, sources, gains=reading.value.ndim == 0)
     return Measured(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from picojoule.budget.connections import Kind, can_lose_connections, density
 from picojoule.budget.constraints import Constraint, Reading
+from picojoule.budget.masks import original
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_bounded, gradients
 from picojoule.budget.reach import Reach
@@ -54,9 +55,16 @@ class SteeredTraining:
 
     @property
     def wiring(self) -> Wiring:
-        """Of the model, known from the first pass with gradients on."""
+        """Of the model, known from the first pass with gradients after this was made; empty before.
+
+        Neurons of others may be found in that pass only; they are watched in the next one.
+        """
         if self._wiring is None:
-            assert self._watch is not None
+            if self._watch is None or not self._watch.knows(self._monitor.spiking_layers):
+                self.detach()
+                self._watch = WiringWatch(self._monitor)
+            if not self._watch.saw:
+                return Wiring({}, {})
             self._wiring, self._watch = self._watch.wiring(), None
         return self._wiring
 
@@ -102,7 +110,7 @@ class SteeredTraining:
             sources = batch.aims[name].sources
             most = max((batch.spent[n] for n in sources), default=0.0)
             for layer in sources:
-                share = batch.spent[layer] / most if most > 0 and batch.aims[name].gains else 1.0
+                share = batch.spent[layer] / most if most > 0 else 1.0
                 for parameter in self.wiring.drives[layer].all:
                     found[parameter] = max(found.get(parameter, 0.0), kappa * min(share, 1.0))
         return {p: found.get(p, strongest) for p in parameters}
@@ -138,18 +146,32 @@ class SteeredTraining:
 
     def densities(self, constraints: Mapping[str, Constraint], kind: Kind) -> dict[str, float]:
         """The share of connections to end with, of each layer under a limit that can lose some."""
-        batch = self._measured(constraints)
         found: dict[str, float] = {}
         synops = self._monitor.synops
-        for name, aim in batch.aims.items():
-            if not constraints[name].spends or batch.values[name] <= 0:
+        for name, constraint in constraints.items():
+            value, fixed, _ = constraint.read(self._monitor)
+            spent = (value - fixed).detach().max().item()
+            if not (constraint.spends and value.requires_grad and spent > 0):
                 continue
-            share = density(aim.bound, batch.values[name])
+            share = density(self._reach.room(constraint, self._margin), spent)
             layers = constraints[name].counted_layers or tuple(synops)
             spending = [layer for layer in layers if synops[layer].requires_grad]
             for layer in can_lose_connections(self._monitor.model, spending, kind):
                 found[layer] = min(found.get(layer, 1.0), share)
         return found
+
+    def readers(self, layer: str) -> tuple[str, ...]:
+        """What reads the output channels of a layer before and after they spike: normalisations, and counted layers."""
+        modules = dict(self._monitor.model.named_modules())
+        weight = original(modules[layer])
+        found: list[str] = []
+        for name, drive in self.wiring.drives.items():
+            owners = [
+                n for n, m in modules.items() if _owns(m, drive.all) and n not in (layer, name)
+            ]
+            if any(each is weight for each in drive.all):
+                found += [*owners, *self.wiring.reached[name]]
+        return tuple(dict.fromkeys(found))
 
     def kept_down(self) -> set[str]:
         """The constraints that training had to hold down."""
@@ -165,3 +187,8 @@ class SteeredTraining:
         """Take over what `state_dict` gave."""
         self.steering.load_state_dict(state)
         self.averages = {name: average.clone() for name, average in state["averages"].items()}
+
+
+def _owns(module: nn.Module, parameters: tuple[nn.Parameter, ...]) -> bool:
+    own = {id(p) for p in module.parameters(recurse=False)}
+    return any(id(p) in own for p in parameters)

@@ -80,6 +80,7 @@ class WiringWatch:
 
     def __init__(self, monitor: CountingMonitor) -> None:
         self._monitor, self._seen, self._handles = monitor, _Seen(), HookHandles()
+        self._spiking = monitor.spiking_layers
         self._done = False  # a copy of the model has the hooks, too, and keeps them
         modules = dict(monitor.model.named_modules())
         inside = {id(m) for n in monitor.spiking_layers for m in modules[n].modules()}
@@ -91,6 +92,15 @@ class WiringWatch:
                 and next(module.parameters(recurse=False), None) is not None
             ):
                 self._handles.add(module.register_forward_hook(self._leaves))
+
+    def knows(self, spiking: tuple[str, ...]) -> bool:
+        """Whether these are the layers that it watches."""
+        return spiking == self._spiking
+
+    @property
+    def saw(self) -> bool:
+        """Whether there was a pass with gradients."""
+        return bool(self._seen.spikes)
 
     def remove(self) -> None:
         """Take the hooks off."""

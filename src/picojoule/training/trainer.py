@@ -97,6 +97,8 @@ class Trainer:
         self.remarks = remarks(self.model, self.monitor.rates, frames)
         steps = self.config.epochs * math.ceil(len(self.data.trained) / self.config.batch_size)
         self.budget = self.config.budget(self.monitor, self.trainable, steps)
+        if self.budget is not None:
+            self.answers(frames)  # the budget sees how spikes flow
         self.model.load_state_dict(before, strict=False)
         self._begin_budget()
         last = list(counts)[-1] if counts else None
