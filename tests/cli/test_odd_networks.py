@@ -63,12 +63,12 @@ def test_a_network_without_spikes_trains_to_its_tables(tmp_path: Path) -> None:
 
 
 def test_names_of_layers_are_shown_as_they_are(tmp_path: Path) -> None:
-    arguments = ["--synops-per-timestep", "[bold]c=1e-9", "--no-compare"]
+    arguments = ["--synops-per-timestep", "[/x]=1e-9,[bold]c=1e-9", "--no-compare"]
     done = train(tmp_path / "run", f"{HERE}:Hostile", *arguments)
     assert done.exit_code == 3, done.output
     for name in ("[/x]", r"a\x1b[31m\nb", "[bold]c", "$d"):
         assert f"│ {name} " in done.output
-    assert "synops_per_timestep of [bold]c" in done.output
+    assert "synops_per_timestep of [/x]" in done.output
     assert "\x1b" not in done.output
 
 

@@ -81,7 +81,7 @@ def test_with_a_budget_whose_micro_batches_measure_less_they_are_close(
     two = train(replace(bound, accumulate=2), tmp_path / "cut", silence, compare=False)
     for layer, counts in one.budget.history.synops_per_timestep.items():
         spent = sum(two.budget.history.synops_per_timestep[layer])
-        assert spent == pytest.approx(sum(counts), rel=0.1)
+        assert spent == pytest.approx(sum(counts), rel=0.15)
 
 
 def test_workers_load_the_same_samples(

@@ -60,7 +60,7 @@ def test_steps_epochs_multipliers_and_validation_are_logged(
     logged = [synops for _, synops in notebook.scalars["synops/2"]]
     history = run.budget.history
     assert logged == pytest.approx([history.synops_per_timestep["2"][n] for n in (2, 5)])
-    assert len(notebook.scalars["multiplier/synops_per_timestep of 2"]) == 2
+    assert len(notebook.scalars["pull/synops_per_timestep of 2"]) == 2
     accuracies = [each["accuracy"] for each in history.validation]
     assert [value for _, value in notebook.scalars["validation/accuracy"]] == accuracies
 

@@ -110,7 +110,7 @@ def test_the_comparison_starts_from_the_same_network(run: Run) -> None:
         replace(run.plain.untrained, broken=()).to_dict()
         == replace(run.budget.untrained, broken=()).to_dict()
     )
-    assert run.plain.history.loss != run.budget.history.loss
+    assert run.plain.history.synops_per_timestep != run.budget.history.synops_per_timestep
     assert run.accuracy_cost() == run.plain.trained.accuracy - run.budget.trained.accuracy
 
 
@@ -230,16 +230,16 @@ def test_what_no_training_can_meet_is_said_before_any(
     assert "synops_per_timestep of 1 = 1000 cannot be reached by training" in impossible
 
 
-def test_a_floor_that_training_lets_go_is_told_as_a_note(
+def test_what_training_does_not_reach_is_told_as_a_note(
     config: TrainConfig, silence: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[None] = []
 
-    def lost(*_: object) -> dict[str, str]:
+    def saturated(_: object) -> dict[str, str]:
         steps.append(None)
         return {"min_rate of 5": "min_rate of 5 was not reached."} if len(steps) > 4 else {}
 
-    monkeypatch.setattr("picojoule.budget.budget.lost", lost)
+    monkeypatch.setattr("picojoule.Budget._saturated", saturated)
     run = train(replace(config, per="model"), tmp_path, silence, compare=False)
     assert silence.notes.count("min_rate of 5 was not reached.") == 1
     assert run.budget.not_reached["min_rate of 5"] == "min_rate of 5 was not reached."

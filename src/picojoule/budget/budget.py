@@ -489,8 +489,18 @@ class Budget:
         return self._reach.whole(name, multiplier.average)
 
     @property
+    def pulls(self) -> dict[str, float]:
+        """How hard `backward()` pulls at each constraint, as a multiple of the task's gradient, 0 to 2."""
+        return self._steered.steering.kappas
+
+    @property
+    def largest_pull(self) -> float:
+        """The hardest that `backward()` has pulled at any constraint."""
+        return self._steered.steering.largest
+
+    @property
     def multipliers(self) -> dict[str, Tensor]:
-        """The multiplier of each constraint in the penalty, by its name."""
+        """The multiplier of each constraint in `penalty()`, by its name."""
         return {name: each.value for name, each in (self._active or {}).items()}
 
     # ---- resuming

@@ -143,6 +143,7 @@ class Steering:
         self._gains: dict[str, _Gain] = {}
         self.steps = 0
         self.largest = 0.0
+        self.kappas: dict[str, float] = {}
 
     # ---- first range
 
@@ -157,6 +158,7 @@ class Steering:
             found[name] = 0.0 if batch <= -1 else _clip(track.k + grown, 0.0, self._most(aim))
             self._tracks[name].pulled |= found[name] > 0
         self.largest = max([self.largest, *found.values()])
+        self.kappas = dict(found)
         return found
 
     # ---- one step

@@ -41,8 +41,8 @@ class NoLog:
 class TensorBoardLog:
     """Writes `loss` and `learning_rate` of each step, and after each epoch what the Monitor saw last.
 
-    The latter is as of :func:`picojoule.plots.log_to_tensorboard`, with `multiplier/CONSTRAINT` (the mean
-    over its channels or neurons), and `validation/accuracy`, or the name of the task's score.
+    The latter is as of :func:`picojoule.plots.log_to_tensorboard`, with `pull/CONSTRAINT`, how hard
+    the budget pulls over the gradient of the task, and `validation/accuracy`, or the name of the task's score.
 
     Args:
         open_writer: gives a `torch.utils.tensorboard.SummaryWriter`, or whatever has its two methods, for
@@ -68,9 +68,8 @@ class TensorBoardLog:
         """Write what is known after an epoch."""
         number = len(history.loss)
         log_to_tensorboard(self._writer, trainer.monitor, number)
-        multipliers = trainer.budget.multipliers if trainer.budget else {}
-        for name, value in multipliers.items():
-            self._writer.add_scalar(f"multiplier/{name}", value.mean().item(), number)
+        for name, value in (trainer.budget.pulls if trainer.budget else {}).items():
+            self._writer.add_scalar(f"pull/{name}", value, number)
         if history.validation:
             accuracy = history.validation[-1]["accuracy"]
             self._writer.add_scalar(f"validation/{trainer.task.score_name}", accuracy, number)

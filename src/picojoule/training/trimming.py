@@ -9,6 +9,7 @@ from picojoule.training.run_data import set_epoch
 from picojoule.training.trainer import Trainer
 
 CALIBRATION = 2000  # training samples at most that it measures on
+_PASSES = 12  # over them, about as many as a trim takes
 
 
 def trim(trainer: Trainer, progress: Progress) -> None:
@@ -28,10 +29,9 @@ def trim(trainer: Trainer, progress: Progress) -> None:
             trainer.data.train, mine, trainer.data.stacked, trainer.config.workers
         )
     ]
-    progress.start("trimming to the limits", len(frames), 0)
+    progress.start("trimming to the limits", _PASSES * len(frames), 0)
 
     def forward() -> None:
-        progress.start("trimming to the limits", len(frames), 0)
         for batch in frames:
             trainer.answers(trainer.fabric.to_device(batch))
             progress.advance("")
