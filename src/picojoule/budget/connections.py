@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import torch
@@ -157,12 +157,18 @@ class Connections:
             for name, layer in self._layers.items()
         }
 
-    def step(self, optimizer: torch.optim.Optimizer | None = None) -> bool:
+    def step(
+        self,
+        optimizer: torch.optim.Optimizer | None = None,
+        *,
+        spare: Collection[str] = (),
+    ) -> bool:
         """Take connections away if it is time to; after `optimizer.step()`.
 
         Args:
             optimizer: forgets what it knows of those that have gone (moments, momentum). Masks hold without; but one
                 that mixes the entries of a matrix, as Muon does, goes on to see them for a while.
+            spare: names of layers that lose nothing this time.
 
         Returns:
             Whether anything was taken.
@@ -176,7 +182,7 @@ class Connections:
         if not (on_the_way or self._done == self._last):
             return False
         before = self.densities
-        self._take()
+        self._take(spare)
         self._clear(optimizer)
         return self.densities != before
 
@@ -224,9 +230,11 @@ class Connections:
         self._done, self._final = int(state["done"]), dict(state["final"])
 
     @torch.no_grad()
-    def _take(self) -> None:
+    def _take(self, spare: Collection[str]) -> None:
         to_go = (1 - self.progress) ** 3
         for name, layer in self._layers.items():
+            if name in spare:
+                continue
             share = self._final[name] + (1 - self._final[name]) * to_go
             weight, left = original(layer), _left(layer, self.kind)
             if self.kind == "thin":

@@ -14,12 +14,19 @@ def gradients(term: Tensor, parameters: Sequence[nn.Parameter], group: Any) -> l
     found: list[Tensor | None] = list(
         torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
     )
-    if group is not None:
-        for each in found:
-            if each is not None:
-                distributed.all_reduce(each, group=group)
-                each.div_(distributed.get_world_size(group))
-    return found
+    return found if group is None else _over_processes(found, group)
+
+
+def _over_processes(found: Sequence[Tensor | None], group: Any) -> list[Tensor | None]:
+    """The mean over a group, in one collective; all processes have the same parameters in use."""
+    present = [each for each in found if each is not None]
+    if not present:
+        return list(found)
+    flat = torch.cat([each.flatten() for each in present])
+    distributed.all_reduce(flat, group=group)
+    flat /= distributed.get_world_size(group)
+    parts = iter(torch.split(flat, [each.numel() for each in present]))
+    return [None if each is None else next(parts).view_as(each).to(each.dtype) for each in found]
 
 
 @torch.no_grad()

@@ -19,6 +19,8 @@ from picojoule.budget.wiring import Wiring, WiringWatch
 from picojoule.synops.distributed import group_of
 from picojoule.synops.monitor import CountingMonitor
 
+_ROOM = 0.1  # distance below a target, in its logarithm, at which connections are left alone
+
 
 class SteeredTraining:
     """Keeps constraints through gradients that the task bounds, and gains on currents.
@@ -159,6 +161,15 @@ class SteeredTraining:
             for layer in can_lose_connections(self._monitor.model, spending, kind):
                 found[layer] = min(found.get(layer, 1.0), share)
         return found
+
+    def with_room(self, constraints: Mapping[str, Constraint]) -> set[str]:
+        """Counted layers that spend well below the targets of all their limits: no connection need go for these."""
+        short, roomy = set[str](), set[str]()
+        for name, constraint in constraints.items():
+            if constraint.spends and name in self.averages:
+                layers = constraint.counted_layers or tuple(self._monitor.synops)
+                (roomy if self.steering.error(name) < -_ROOM else short).update(layers)
+        return roomy - short
 
     def readers(self, layer: str) -> tuple[str, ...]:
         """What reads the output channels of a layer before and after they spike: normalisations, and counted layers."""

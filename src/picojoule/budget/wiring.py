@@ -136,8 +136,8 @@ class WiringWatch:
         self._seen = _Seen()
         drives = {n: _drive(seen, nodes, modules[n]) for n, nodes in seen.currents.items()}
         reached: dict[str, list[str]] = {name: [] for name in drives}
-        for layer, count in self._monitor.synops.items():
-            for name in _spikes_behind(seen, count):
+        for layer, line in self._monitor.own_ledger.lines.items():
+            for name in _spikes_behind(seen, line.synops):
                 reached.setdefault(name, []).append(layer)
         return Wiring(drives, {name: tuple(ends) for name, ends in reached.items()})
 
@@ -166,8 +166,8 @@ def _leaf(node: Node) -> list[nn.Parameter]:
     return [variable] if isinstance(variable, nn.Parameter) else []
 
 
-def _spikes_behind(seen: _Seen, count: Tensor) -> list[str]:
-    nodes = [] if count.grad_fn is None else [count.grad_fn]
+def _spikes_behind(seen: _Seen, count: object) -> list[str]:
+    nodes = [count.grad_fn] if isinstance(count, Tensor) and count.grad_fn is not None else []
     return list(
         dict.fromkeys(seen.spikes[n] for n in _back(nodes, seen.spikes) if n in seen.spikes)
     )

@@ -333,18 +333,28 @@ class CountingMonitor:
         return Counts(totals, steps, steps / samples if known else 1.0, tuple(ledger.notes))
 
     @property
+    def own_ledger(self) -> Ledger:
+        """The ledger of this process alone: in the sum over several, each layer's graph reaches those of all.
+
+        Raises:
+            RuntimeError: no forward pass was watched yet.
+        """
+        own = self._recorder.ledger
+        if own is None:
+            raise RuntimeError(
+                "Monitor: no forward pass was watched yet. Call the model inside the with block, or "
+                f"after attach(); call the module itself, not its forward(){_other_methods(self._model)}."
+            )
+        return own
+
+    @property
     def ledger(self) -> Ledger:
         """What was spent, by layer or call, in plain numbers over all samples and time steps.
 
         Raises:
             RuntimeError: no forward pass was watched yet.
         """
-        own, changes = self._recorder.ledger, self._recorder.changes
-        if own is None:
-            raise RuntimeError(
-                "Monitor: no forward pass was watched yet. Call the model inside the with block, or "
-                f"after attach(); call the module itself, not its forward(){_other_methods(self._model)}."
-            )
+        own, changes = self.own_ledger, self._recorder.changes
         group = group_of(self._reduce)
         if group is None:
             return own
