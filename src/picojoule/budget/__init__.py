@@ -1,6 +1,6 @@
 """A budget that training keeps, and terms for a loss with weights of your own."""
 
-from picojoule.budget.budget import Budget, Synapses
+from picojoule.budget.budget import Budget
 from picojoule.budget.connections import Connections
 from picojoule.budget.fixed import FixedPenalties
 from picojoule.budget.limits import EnergyLimit, SynopsLimit
@@ -36,7 +36,6 @@ __all__ = [
     "RateShortfall",
     "Regulator",
     "SplitRange",
-    "Synapses",
     "SynopsExcess",
     "SynopsLimit",
     "Trimmed",

@@ -294,7 +294,8 @@ class Budget:
             self._reach.see(name, reading)
         self._begin_connections()
         if self._connections is not None:
-            self._connections.step(spare=self._steered.with_room(self._constraints))
+            left = self._connections.densities
+            self._connections.step(shares=self._steered.shares(self._constraints, left))
         if self._reach.judge(self._constraints, self._monitor):
             self._tell(self.unreachable)
         averages = {n: x for n, x in self._steered.averages.items() if n not in self._reach.out}

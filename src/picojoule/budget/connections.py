@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import torch
@@ -24,10 +24,11 @@ from picojoule.budget.masks import (
 from picojoule.budget.names import check_names
 
 Kind = Literal["prune", "thin", "fixed"]
+POWER = 0.75  # measured: docs/adr/0030
 FEW_OUTPUTS = 16  # layers with no more have little to give: the last one, and small first ones
 
 
-def density(limit: float, first: float, power: float = 0.75) -> float:
+def density(limit: float, first: float, power: float = POWER) -> float:
     """The share of the connections to end with: `min(1, (limit / first)^power)`.
 
     Args:
@@ -161,19 +162,20 @@ class Connections:
         self,
         optimizer: torch.optim.Optimizer | None = None,
         *,
-        spare: Collection[str] = (),
+        shares: Mapping[str, float] | None = None,
     ) -> bool:
         """Take connections away if it is time to; after `optimizer.step()`.
 
         Args:
             optimizer: forgets what it knows of those that have gone (moments, momentum). Masks hold without; but one
                 that mixes the entries of a matrix, as Muon does, goes on to see them for a while.
-            spare: names of layers that lose nothing this time.
+            shares: to end with from now on, by layer; what has gone stays away all the same.
 
         Returns:
             Whether anything was taken.
         """
         self._done += 1
+        self._final |= {name: min(max(x, 1e-9), 1.0) for name, x in (shares or {}).items()}
         if self.kind == "fixed":
             if self._done == 1:
                 self._clear(optimizer)
@@ -182,7 +184,7 @@ class Connections:
         if not (on_the_way or self._done == self._last):
             return False
         before = self.densities
-        self._take(spare)
+        self._take()
         self._clear(optimizer)
         return self.densities != before
 
@@ -230,11 +232,9 @@ class Connections:
         self._done, self._final = int(state["done"]), dict(state["final"])
 
     @torch.no_grad()
-    def _take(self, spare: Collection[str]) -> None:
+    def _take(self) -> None:
         to_go = (1 - self.progress) ** 3
         for name, layer in self._layers.items():
-            if name in spare:
-                continue
             share = self._final[name] + (1 - self._final[name]) * to_go
             weight, left = original(layer), _left(layer, self.kind)
             if self.kind == "thin":

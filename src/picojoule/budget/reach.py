@@ -64,6 +64,10 @@ class Reach:
             return bound * (1 - margin if constraint.upper else 1 + margin)
         return max(bound * (1 - margin), (bound + self._given[name].item()) / 2)
 
+    def given(self, name: str) -> float:
+        """What of a constraint training cannot change, averaged."""
+        return self._given[name].max().item() if name in self._given else 0.0
+
     def room(self, constraint: Constraint, margin: float) -> float:
         """Where what training can change of a constraint is steered to."""
         aim = self.aim(constraint, margin)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.connections import Kind, can_lose_connections, density
+from picojoule.budget.connections import POWER, Kind, can_lose_connections, density
 from picojoule.budget.constraints import Constraint, Reading
 from picojoule.budget.masks import original
 from picojoule.budget.measured import Measured, mean, measured
@@ -18,8 +18,6 @@ from picojoule.budget.steering import SplitRange, Steering
 from picojoule.budget.wiring import Wiring, WiringWatch
 from picojoule.synops.distributed import group_of
 from picojoule.synops.monitor import CountingMonitor
-
-_ROOM = 0.1  # distance below a target, in its logarithm, at which connections are left alone
 
 
 class SteeredTraining:
@@ -162,14 +160,22 @@ class SteeredTraining:
                 found[layer] = min(found.get(layer, 1.0), share)
         return found
 
-    def with_room(self, constraints: Mapping[str, Constraint]) -> set[str]:
-        """Counted layers that spend well below the targets of all their limits: no connection need go for these."""
-        short, roomy = set[str](), set[str]()
-        for name, constraint in constraints.items():
-            if constraint.spends and name in self.averages:
-                layers = constraint.counted_layers or tuple(self._monitor.synops)
-                (roomy if self.steering.error(name) < -_ROOM else short).update(layers)
-        return roomy - short
+    def shares(
+        self, constraints: Mapping[str, Constraint], left: Mapping[str, float]
+    ) -> dict[str, float]:
+        """The share of connections to end with, by layer, from what is spent with those that are left now."""
+        found: dict[str, float] = {}
+        for name, average in self.averages.items():
+            constraint = constraints[name]
+            given = self._reach.given(name)
+            spent = average.max().item() - given
+            if constraint.spends and spent > 0:
+                ratio = self._reach.room(constraint, self._margin) / spent
+                for layer in constraint.counted_layers or left:
+                    if layer in left:
+                        share = left[layer] * ratio**POWER
+                        found[layer] = min(found.get(layer, 1.0), share)
+        return found
 
     def readers(self, layer: str) -> tuple[str, ...]:
         """What reads the output channels of a layer before and after they spike: normalisations, and counted layers."""

@@ -352,11 +352,6 @@ class Steering:
         """The moving average of what a constraint measures; None before the first step."""
         return self._tracks[name].average if name in self._tracks and self.steps else None
 
-    def error(self, name: str) -> float:
-        """How far above its target a limit's average is, in the logarithm."""
-        track = self._tracks.get(name)
-        return 0.0 if track is None else math.log(max(track.average, _TINY) / track.target)
-
     def pulled(self) -> set[str]:
         """The constraints that have pulled at any time."""
         return {name for name, track in self._tracks.items() if track.pulled}

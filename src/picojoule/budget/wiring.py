@@ -137,7 +137,8 @@ class WiringWatch:
         drives = {n: _drive(seen, nodes, modules[n]) for n, nodes in seen.currents.items()}
         reached: dict[str, list[str]] = {name: [] for name in drives}
         for layer, line in self._monitor.own_ledger.lines.items():
-            for name in _spikes_behind(seen, line.synops):
+            inside = [name for name in drives if layer.startswith(f"{name}.")]
+            for name in inside or _spikes_behind(seen, line.synops):
                 reached.setdefault(name, []).append(layer)
         return Wiring(drives, {name: tuple(ends) for name, ends in reached.items()})
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from picojoule.budget import Budget, Synapses
+from picojoule.budget import Budget
+from picojoule.budget.budget import Synapses
 from picojoule.energy import energy_j
 from picojoule.energy import profile as find_profile
 from picojoule.synops.monitor import CountingMonitor
