@@ -41,6 +41,7 @@ class Hostile(nn.Module):
 
 def train(out: Path, model: str, *arguments: object, width: int = 80) -> Result:
     settings = ["--data", f"{NETWORKS}:data", "--epochs", 1, "--batch-size", 8, "--out", out]
+    settings += ["--optimizer", "adam", "--readout", "count"]
     every = ["train", "--model", model, *settings, *arguments]
     return CliRunner(env={"COLUMNS": str(width)}).invoke(app, [str(a) for a in every])
 

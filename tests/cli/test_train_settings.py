@@ -30,6 +30,8 @@ def file(tmp_path: Path) -> Path:
         epochs: 2
         batch_size: 8
         synops_per_timestep: {{2: 50, 4: 2e1}}
+        optimizer: adam
+        readout: count
         out: {tmp_path / "run"}
         compare: false
         """

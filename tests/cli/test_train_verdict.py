@@ -13,6 +13,7 @@ from tests.training.commands import NETWORKS
 def train(out: Path, *arguments: object) -> Result:
     every = ["train", "--model", f"{NETWORKS}:model", "--data", f"{NETWORKS}:data", "--out", out]
     settings = ["--epochs", 6, "--batch-size", 8, "--learning-rate", 0.01, "--no-compare"]
+    settings += ["--optimizer", "adam", "--readout", "count"]
     runner = CliRunner(env={"COLUMNS": "200"})
     return runner.invoke(app, [str(a) for a in (*every, *settings, *arguments)])
 

@@ -11,6 +11,7 @@ NETWORKS = Path(__file__).with_name("networks.py")
 TINY = (
     *("--model", f"{NETWORKS}:model", "--data", f"{NETWORKS}:data"),
     *("--epochs", "3", "--batch-size", "8", "--learning-rate", "0.01", "--no-compare"),
+    *("--optimizer", "adam", "--readout", "count"),
     *("--synops-per-timestep", "2=20,4=5", "--min-rate", "0.05"),
 )
 

@@ -17,7 +17,14 @@ from picojoule.training.vitals import LOOKED_AT, Watch
 from tests.training.commands import NETWORKS
 from tests.training.conftest import Silence
 
-TINY = TrainConfig(model=f"{NETWORKS}:model", data=f"{NETWORKS}:data", epochs=2, batch_size=8)
+TINY = TrainConfig(
+    model=f"{NETWORKS}:model",
+    data=f"{NETWORKS}:data",
+    epochs=2,
+    batch_size=8,
+    optimizer="adam",
+    readout="count",
+)
 GUESSING = math.log(3)
 WELL = {
     "where": "here",

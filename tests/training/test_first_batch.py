@@ -15,7 +15,14 @@ from tests.training.conftest import Silence
 from tests.training.networks import CLASSES, INPUTS, TIME
 
 HERE = Path(__file__)
-TINY = TrainConfig(data=f"{NETWORKS}:data", epochs=1, batch_size=8, min_rate=0.01)
+TINY = TrainConfig(
+    optimizer="adam",
+    readout="count",
+    data=f"{NETWORKS}:data",
+    epochs=1,
+    batch_size=8,
+    min_rate=0.01,
+)
 ONES = torch.ones(2, TIME, INPUTS)
 FIRES, SILENT = torch.tensor([0.0, 0.5]), torch.zeros(2)
 

@@ -43,7 +43,7 @@ def test_the_network_answers_as_it_did_at_the_end(run: tuple[Path, Run]) -> None
     frames = torch.stack([test[i][0] for i in range(len(test))])
     labels = torch.tensor([test[i][1] for i in range(len(test))])
     with loaded.monitor, torch.no_grad():
-        answers = loaded.model(frames).sum(1).argmax(1)
+        answers = loaded.answers(frames).argmax(1)
     measured = trained.budget.trained
     assert (answers == labels).double().mean().item() == measured.accuracy
     spent = {name: synops.item() for name, synops in loaded.monitor.synops.items()}

@@ -142,7 +142,14 @@ def test_a_last_layer_without_such_a_potential_is_named(build: type, message: st
         answers(build())
 
 
-TINY = TrainConfig(model=f"{NETWORKS}:model", data=f"{NETWORKS}:data", epochs=2, batch_size=8)
+TINY = TrainConfig(
+    model=f"{NETWORKS}:model",
+    data=f"{NETWORKS}:data",
+    epochs=2,
+    batch_size=8,
+    optimizer="adam",
+    readout="count",
+)
 
 
 def test_a_run_learns_by_the_potential_and_answers_by_it(silence: Progress, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
         ("per: neuron", "per is neuron, expected one of layer, group, model, sample"),
         ("optimizer: adan", "optimizer is adan, expected one of adam, adamw, sgd, muon"),
         ("schedule: linear", "schedule is linear, expected one of cosine, hold, constant"),
-        ("readout: spikes", "readout is spikes, expected one of count, potential"),
+        ("readout: spikes", "readout is spikes, expected one of auto, count, potential"),
         ("temperature: 0", "temperature is 0.0, expected a number > 0"),
         ("teacher: 3", "teacher is 3, expected a word or nothing"),
         ("unreachable: 1", "unreachable is 1, expected a list of names or nothing"),

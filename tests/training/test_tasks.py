@@ -131,6 +131,7 @@ REGRESSION = TrainConfig(
     task=f"{HERE}:MeanSquare",
     epochs=6,
     batch_size=8,
+    optimizer="adam",
     learning_rate=0.01,
     synops_per_timestep={"2": 4.0},
     validation_share=0.2,
@@ -270,7 +271,12 @@ def test_a_classification_is_as_before_with_the_same_loss_as_a_task(
     silence: Progress, tmp_path: Path
 ) -> None:
     named = TrainConfig(
-        model=f"{NETWORKS}:model", data=f"{NETWORKS}:data", epochs=1, batch_size=8, min_rate=0.01
+        model=f"{NETWORKS}:model",
+        data=f"{NETWORKS}:data",
+        epochs=1,
+        batch_size=8,
+        min_rate=0.01,
+        readout="count",
     )
     built_in = train(named, tmp_path / "one", silence, compare=False)
     own = train(replace(named, task=f"{HERE}:Classes"), tmp_path / "two", silence, compare=False)

@@ -76,8 +76,8 @@ FLAGS = (
         "readout",
         str,
         _TRAINING,
-        "The answer: count (spikes, or the sum of outputs), or potential (spikes and what is left in the last "
-        "neurons' potential).",
+        "The answer: count (spikes, or the sum of outputs), potential (spikes and what is left in the last "
+        "neurons' potential), or auto: the potential where there is one.",
     ),
     Flag(
         "teacher",

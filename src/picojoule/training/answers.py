@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from picojoule.layers import StatefulLayer, reset_states, set_batch_size
@@ -22,13 +23,14 @@ class Answers:
     Args:
         bare: the network itself.
         wrapped: what is called: the network, or what Fabric made of it.
-        readout: "count" or "potential", `b c`, as of :class:`picojoule.training.TrainConfig`; None for the network's
-            output as it is.
+        readout: "count" or "potential", `b c`, as of :class:`picojoule.training.TrainConfig`; "auto" for the potential
+            where the network ends in neurons that have one; None for the network's output as it is.
     """
 
     def __init__(self, bare: nn.Module, wrapped: Any, readout: Readout | None = "count") -> None:
         self.bare, self._wrapped, self._readout = bare, wrapped, readout
         self._neurons: StatefulLayer | None = None
+        self._undecided = readout in ("auto", "potential")
 
     def __call__(self, frames: Tensor) -> Any:
         """The answers to frames, `b t *f`.
@@ -39,18 +41,29 @@ class Answers:
         batch, time = frames.shape[:2]
         set_batch_size(self.bare, batch)
         reset_states(self.bare)
-        if self._readout == "potential" and self._neurons is None:
-            output, self._neurons = answering_neurons(
-                self.bare, lambda: self._wrapped(frames), batch, time
-            )
-        else:
-            output = self._wrapped(frames)
+        if self._undecided:
+            self._decide(frames)
+            reset_states(self.bare)
+        output = self._wrapped(frames)
         if self._readout is None:
             return output
         counts = summed_over_time(output, batch, time)
         if self._neurons is None:
             return counts
         return counts + left_in_potential(self._neurons).reshape(counts.shape).to(counts.dtype)
+
+    def _decide(self, frames: Tensor) -> None:
+        """Find the neurons whose potential is read, in a run of their own."""
+        batch, time = frames.shape[:2]
+        try:
+            with torch.no_grad():
+                _, self._neurons = answering_neurons(
+                    self.bare, lambda: self._wrapped(frames), batch, time
+                )
+        except ValueError:
+            if self._readout == "potential":
+                raise
+        self._undecided = False
 
 
 def first_answers(answers: Answers, frames: Tensor) -> Any:

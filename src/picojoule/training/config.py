@@ -13,7 +13,7 @@ from picojoule.energy import energy_j
 from picojoule.energy import profile as find_profile
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.config_error import ConfigError
-from picojoule.training.optimizers import RATES, OptimizerName
+from picojoule.training.optimizers import BEST, RATES, OptimizerName
 from picojoule.training.readout import Readout
 from picojoule.training.schedule import Schedule
 
@@ -48,7 +48,7 @@ class TrainConfig:
         num_timesteps: frames of a sample, where the data leave it open.
         max_rate: spikes per time step of a white pixel, where images become spikes.
         optimizer: "adam", "adamw", "sgd", or "muon", which is Muon for matrices and kernels of convolutions and
-            Adam for the rest.
+            Adam for the rest. Omitted: Muon, where PyTorch has it (from 2.9 on), else Adam.
         learning_rate: at the start; None for the optimizer's own: 2e-3, of sgd 0.1, of muon 0.02. Adam's beside
             Muon is a tenth of Muon's.
         schedule: the learning rate falls to zero along a "cosine", is on "hold" for 70 % of the steps and then
@@ -56,7 +56,8 @@ class TrainConfig:
         task: what to learn, `module:function` or `file.py:function` that gives a
             :class:`picojoule.training.Task`; None to tell classes apart.
         readout: what the answer to a sample is: the "count" of the last layer's spikes, or the sum of its outputs;
-            or the "potential", those spikes and what is left in the neurons' potential, in thresholds.
+            or the "potential", those spikes and what is left in the neurons' potential, in thresholds; "auto" is the
+            potential where the network ends in neurons of :mod:`picojoule.layers`.
         teacher: a checkpoint of the same model, such as that of a run without a budget, whose answers are half of
             what is learned.
         temperature: that both answers are divided by there.
@@ -101,11 +102,11 @@ class TrainConfig:
     batch_size: int = 50
     num_timesteps: int = 5
     max_rate: float = 1.0
-    optimizer: OptimizerName = "adam"
+    optimizer: OptimizerName = BEST
     learning_rate: float | None = None
     schedule: Schedule = "cosine"
     task: str | None = None
-    readout: Readout = "count"
+    readout: Readout = "auto"
     teacher: str | None = None
     temperature: float = 2.0
     seed: int = 1
@@ -143,7 +144,7 @@ class TrainConfig:
         self._expect("temperature", 0 < self.temperature < float("inf"), "a number > 0")
         if self.task is not None:
             raw = "as a task gets the model's output as it is"
-            self._expect("readout", self.readout == "count", f"count, {raw}")
+            self._expect("readout", self.readout != "potential", f"count, {raw}")
             self._expect("teacher", self.teacher is None, f"none, {raw}")
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
         for name in ("validation_share", "margin"):

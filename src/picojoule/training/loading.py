@@ -11,6 +11,7 @@ from torch import nn
 
 from picojoule.budget import Budget
 from picojoule.report import Monitor
+from picojoule.training.answers import Answers
 from picojoule.training.checkpoint_files import Saved, read_checkpoint
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import check_is_of_a_run
@@ -28,8 +29,9 @@ class LoadedRun:
 
     Attributes:
         config: its settings.
-        model: the trained network, in evaluation mode: the best epoch under the budget if one was chosen, else the
-            last one.
+        model: the trained network, in evaluation mode: the one that the report measured; of a run that has not ended
+            the best epoch under the budget if one was chosen, else the last one.
+        answers: what the network answers to frames `b t *f`, by the run's readout: `b c`, states of zero each time.
         monitor: on the model; counts while it is attached, or inside `with`.
         budget: on the monitor, with its multipliers; None of a run without one.
         report: the figures of `report.json`; None of a run that has not ended.
@@ -37,6 +39,7 @@ class LoadedRun:
 
     config: TrainConfig
     model: nn.Module
+    answers: Answers
     monitor: Monitor
     budget: Budget | None
     report: dict[str, Any] | None
@@ -84,7 +87,9 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     budget = config.budget(monitor, saved.progress["trainable"], steps)
     if budget is not None:
         budget.load_state_dict(saved.progress["budget"])
-    return LoadedRun(config, network, monitor, budget, report)
+    readout = config.readout if config.task is None else None
+    answers = Answers(network, network, readout)
+    return LoadedRun(config, network, answers, monitor, budget, report)
 
 
 def _check_is_run(folder: Path) -> None:

@@ -12,6 +12,7 @@ from picojoule.training.pruned_weights import hold_pruned_weights
 
 OptimizerName = Literal["adam", "adamw", "sgd", "muon"]
 RATES: dict[str, float] = {"adam": 2e-3, "adamw": 2e-3, "sgd": 0.1, "muon": 0.02}
+BEST: OptimizerName = "muon" if hasattr(torch.optim, "Muon") else "adam"
 _MOMENTUM_OF_SGD = 0.9
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from picojoule.layers import FlattenTime, HookHandles, StatefulLayer, UnflattenTime
 
-Readout = Literal["count", "potential"]
+Readout = Literal["auto", "count", "potential"]
 _RESHAPING = (FlattenTime, UnflattenTime, nn.Flatten, nn.Unflatten, nn.Identity)
 _WAY_OUT = "End the model in a spiking neuron of picojoule.layers, or choose readout count."
 
