@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 CLASSES, CHANNELS, TIMESTEPS = 10, 96, 25
 FORMANTS, WIDTH = 3, 3.0  # of a word; channels to either side of its centre
-LOUD, NOISE = 0.6, 0.02  # spikes per channel and time step at the centre, and everywhere
+LOUD, NOISE = 0.8, 0.01  # spikes per channel and time step at the centre, and everywhere
 SHIFT, STRETCH, LATE = (
     6.0,
     0.2,

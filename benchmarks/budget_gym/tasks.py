@@ -75,7 +75,7 @@ MLP_MUON = Recipe(
     networks.mlp, data.images, steps=400, batch_size=50, optimizer="muon", learning_rate=1e-2
 )
 LENET = Recipe(networks.lenet, data.images, steps=240, batch_size=50)
-CONV1D = Recipe(networks.conv1d, data.sequences, steps=240)
+CONV1D = Recipe(networks.conv1d, data.sequences, steps=240, learning_rate=3e-3)
 RECURRENT = Recipe(networks.recurrent, data.sequences, steps=400)
 RECURRENT_MUON = Recipe(
     networks.recurrent, data.sequences, steps=400, optimizer="muon", learning_rate=1e-2

@@ -58,7 +58,7 @@ class BudgetBackward:
 
     def step(self) -> None:
         self._budget.step()
-        self.pull = max(self.pull, self._budget.pull)
+        self.pull = self._budget.largest_pull
 
 
 class BudgetPenalty:

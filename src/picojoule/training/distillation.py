@@ -23,8 +23,9 @@ class Teacher:
         readout: of the student.
         temperature: T; the higher, the more the smaller answers tell.
 
-    Source: Hinton, Vinyals and Dean, arXiv 1503.02531. Its sources say that distillation may raise firing rates: the
-    student learns to give answers as large as the teacher's.
+    A student learns to give answers as large as the teacher's, which may take it more spikes.
+
+    Source: Hinton, Vinyals and Dean, arXiv 1503.02531.
     """
 
     def __init__(self, model: nn.Module, fabric: Any, readout: Readout, temperature: float) -> None:
