@@ -90,7 +90,7 @@ def _train_and_trim(task: Task, spec: Spec, free: Free) -> Row:
         },
         "answers": after.answers,
         "silenced": silenced(free.figures, after, declared),
-        "floors": floors(task, after, declared),
+        "floors": floors(task, after, declared | budget.not_reached),
         "rates": {name: rate.mean().item() for name, rate in after.rates.items()},
         "pull": loop.pull,
         "met": budget.met,

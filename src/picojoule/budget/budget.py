@@ -25,7 +25,7 @@ from picojoule.budget.multipliers import (
 from picojoule.budget.reach import Reach
 from picojoule.budget.schedule import Schedule
 from picojoule.budget.steered import SteeredTraining
-from picojoule.budget.steering import GENTLE, SplitRange
+from picojoule.budget.steering import SplitRange
 from picojoule.budget.trim import Trimmed, Trimming
 from picojoule.budget.violation import BudgetWarning, Judged, Violation, violations
 from picojoule.energy import EnergyProfile
@@ -175,7 +175,7 @@ class Budget:
             monitor,
             self._reach,
             margin=margin,
-            settings=split_range or (SplitRange() if synapses == "keep" else GENTLE),
+            settings=split_range or SplitRange(),
             horizon=round(_DOWN_AFTER * (steps or 0)),
             tighten=tighten,
         )
@@ -214,7 +214,8 @@ class Budget:
                 "Budget: backward() after penalty(). A training loop uses one of them throughout."
             )
         self._look()
-        constraints, task = self._all(), None
+        constraints = {n: each for n, each in self._all().items() if n not in self.infeasible}
+        task = None
         if loss is not None:
             run, value = via or Tensor.backward, loss
             task = lambda: run(value)  # noqa: E731
@@ -309,15 +310,22 @@ class Budget:
         found = {}
         for name, constraint in self._constraints.items():
             steps = self._steered.steering.full_steps(name)
-            if constraint.spends and steps >= _LONG:
-                help_ = "a higher limit or more steps"
-                if self._synapses == "keep":
+            if (constraint.spends or constraint.is_floor) and steps >= _LONG:
+                help_ = "a lower floor, a higher limit or more steps"
+                if constraint.spends:
+                    help_ = help_.removeprefix("a lower floor, ")
+                if constraint.spends and self._synapses == "keep":
                     help_ = f"fewer synapses (synapses='prune'), {help_}"
                 found[name] = (
-                    f"{name} = {constraint.bound:g} is not reached: {self._steered.averages[name].item():.4g} after {steps} "
+                    f"{name} = {constraint.bound:g} is not reached: {self._worst(name):.4g} after {steps} "
                     f"steps of pulling as hard as it may. What would help: {help_}."
                 )
         return found
+
+    def _worst(self, name: str) -> float:
+        """The average of what a constraint measures in training; of each neuron or channel, the worst."""
+        average = self._steered.averages[name]
+        return (average.max() if self._constraints[name].upper else average.min()).item()
 
     def _see_contests(self, active: Mapping[str, Multiplier]) -> None:
         """Say what is not kept together; give up what a limit stands against to the last."""
@@ -338,8 +346,9 @@ class Budget:
         if self._looked:
             return
         constraints = self._all()
-        found = contradictions(self._monitor.model, self._monitor, list(constraints.values()))
-        self.infeasible = {each.floor.name: each.reason for each in found}
+        if self._synapses == "keep":  # fewer synapses make more floors fit
+            found = contradictions(self._monitor.model, self._monitor, list(constraints.values()))
+            self.infeasible = {each.floor.name: each.reason for each in found}
         if not torch.is_grad_enabled():  # nothing tells yet what training can change
             return
         for name, each in constraints.items():
@@ -417,7 +426,8 @@ class Budget:
         """Bring what is spent just inside each limit, without training: one gain on the weights that drive the spikes.
 
         The gain of each limit is found by bisection, in the order of depth. A limit that held training down is filled up
-        again where it has room; one that never mattered is left alone.
+        again where it has room; one that never mattered is left alone. A floor that was kept stays so, where limits leave
+        room. `met` and `violations()` then judge what the calibration data measured.
 
         Args:
             forward: runs the model on calibration data, in one call or several, each after `reset_states`; none of the
@@ -440,12 +450,14 @@ class Budget:
             >>> budget.trim(lambda: model(x)).after["synops_per_timestep of 2"] <= 10
             True
         """
-        limits = {
-            n: each for n, each in self._all().items() if each.spends and n not in self._reach.out
-        }
+        reachable = {n: each for n, each in self._all().items() if n not in self._reach.out}
+        limits = {n: each for n, each in reachable.items() if each.spends}
+        floors = {n: each for n, each in reachable.items() if each.is_floor}
         kept_down = self._steered.kept_down() if self._synapses == "keep" else set(limits)
         trimming = Trimming(self._monitor, forward, self._steered.wiring, margin)
-        return trimming.run(limits, frozenset(kept_down))
+        trimmed = trimming.run(limits, frozenset(kept_down), floors)
+        self._steered.look_again(trimmed.after)
+        return trimmed
 
     # ---- results
 

@@ -25,7 +25,7 @@ from picojoule.budget.names import check_names
 
 Kind = Literal["prune", "thin", "fixed"]
 POWER = 0.75  # measured: docs/adr/0030
-FEW_OUTPUTS = 16  # layers with no more have little to give: the last one, and small first ones
+FEW_OUTPUTS = 16  # linear layers with no more have little to give: they answer
 
 
 def density(limit: float, first: float, power: float = POWER) -> float:
@@ -52,7 +52,7 @@ def density(limit: float, first: float, power: float = POWER) -> float:
 def can_lose_connections(model: nn.Module, layers: Iterable[str], kind: Kind) -> tuple[str, ...]:
     """Those of some layers that a budget takes connections from.
 
-    Left alone are layers without a plain weight, those of at most 16 outputs, and for "thin" grouped convolutions.
+    Left alone are layers without a plain weight, linear ones of at most 16 outputs, and for "thin" grouped convolutions.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(9, 40), nn.ReLU(), nn.Linear(40, 10))
@@ -65,7 +65,7 @@ def can_lose_connections(model: nn.Module, layers: Iterable[str], kind: Kind) ->
         for name in layers
         if isinstance(layer := modules.get(name), Prunable)
         and is_plain(layer)
-        and original(layer).shape[0] > FEW_OUTPUTS
+        and (not isinstance(layer, nn.Linear) or layer.out_features > FEW_OUTPUTS)
         and not (kind == "thin" and groups(layer) > 1)
     )
 

@@ -62,3 +62,28 @@ def add_bounded(
         length = g.norm()
         factor = kappa[parameter] * own.norm() / length
         parameter.grad += torch.where(length > 0, factor, torch.zeros_like(factor)) * g
+
+
+@torch.no_grad()
+def add_alone(
+    parameters: Sequence[nn.Parameter],
+    pull: Sequence[Tensor | None],
+    kappa: float,
+) -> None:
+    """Add a pull where no task bounds it: as long as the weights are, in each tensor.
+
+        grad = grad + kappa * |w| / |g_pull| * g_pull
+
+    Example:
+        >>> w = nn.Parameter(torch.tensor([3.0, 4.0]))
+        >>> add_alone([w], [torch.tensor([2.0, 0.0])], kappa=0.5)
+        >>> w.grad
+        tensor([2.5000, 0.0000])
+    """
+    for parameter, g in zip(parameters, pull, strict=True):
+        if g is None:
+            continue
+        length = g.norm()
+        factor = kappa * parameter.norm() / length
+        added = torch.where(length > 0, factor, torch.zeros_like(factor)) * g
+        parameter.grad = added if parameter.grad is None else parameter.grad + added

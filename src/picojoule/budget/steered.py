@@ -12,7 +12,7 @@ from picojoule.budget.connections import POWER, Kind, can_lose_connections, dens
 from picojoule.budget.constraints import Constraint, Reading
 from picojoule.budget.masks import original
 from picojoule.budget.measured import Measured, mean, measured
-from picojoule.budget.pull import add_bounded, gradients
+from picojoule.budget.pull import add_alone, add_bounded, gradients
 from picojoule.budget.reach import Reach
 from picojoule.budget.steering import SplitRange, Steering
 from picojoule.budget.wiring import Wiring, WiringWatch
@@ -80,11 +80,12 @@ class SteeredTraining:
         constraints: Mapping[str, Constraint],
         task: Callable[[], object] | None,
     ) -> None:
-        """The task's backward pass and the constraints' pull; without a task, nothing but the measurement."""
+        """The task's backward pass and the constraints' pull; without a task, of those alone that gains cannot keep."""
         batch = self._measured(constraints)
         self._micro.append(batch)
         self._has_task = task is not None
         if task is None:
+            self._pull_alone(batch)
             return
         pulls = self.steering.pulls(batch.aims, batch.values)
         active = {n: kappa for n, kappa in pulls.items() if kappa > 0 and n in batch.terms}
@@ -93,9 +94,18 @@ class SteeredTraining:
             task()
             return
         term = sum((kappa * batch.terms[n] for n, kappa in active.items()), start=torch.zeros(()))
-        group = group_of("auto")
-        pull = gradients(term, parameters, group)
+        pull = gradients(term, parameters, group_of("auto"))
         add_bounded(parameters, task, pull, self._shared(batch, active, parameters))
+
+    def _pull_alone(self, batch: Measured) -> None:
+        """Without a task: bounds on each neuron or channel pull at the weights into their layer, so that no other spends more."""
+        steered = {n: aim for n, aim in batch.aims.items() if not aim.gains}
+        for name, kappa in self.steering.pulls(steered, batch.values).items():
+            drives = [self.wiring.drives[layer].last for layer in steered[name].sources]
+            parameters = list(dict.fromkeys(p for last in drives for p in last))
+            if kappa > 0 and parameters:
+                pull = gradients(batch.terms[name], parameters, group_of("auto"))
+                add_alone(parameters, pull, kappa)
 
     def _measured(self, constraints: Mapping[str, Constraint]) -> Measured:
         return measured(self._monitor, constraints, self.wiring, self._reach, self._margin)
@@ -189,6 +199,12 @@ class SteeredTraining:
             if any(each is weight for each in drive.all):
                 found += [*owners, *self.wiring.reached[name]]
         return tuple(dict.fromkeys(found))
+
+    def look_again(self, values: Mapping[str, float]) -> None:
+        """Take what was measured after training for the averages."""
+        for name, value in values.items():
+            if name in self.averages:
+                self.averages[name] = torch.full_like(self.averages[name], value)
 
     def kept_down(self) -> set[str]:
         """The constraints that training had to hold down."""

@@ -1,12 +1,16 @@
 """How hard a budget pulls, and by how much it scales currents: a controller in two ranges, on plain numbers.
 
-    average <- 0.6 * average + 0.4 * value;   E = log(average / target), of a floor its negative;   e = clip(E / 0.15, -1, 1)
+    average <- 0.6 * average + 0.4 * value;   slow <- 0.9 * slow + 0.1 * value
+    E = log(average / target), of a floor its negative;   e = clip((E + clip(log(average / slow), -0.15, 0.15)) / 0.15, -1, 1)
 
 First range, the pull. The gradient of a constraint is added to that of the task, scaled for each tensor to at most
 kappa times the task's own:
 
-    k     <- clip(k + integral * most * e, 0, most)
-    kappa  = clip(k + proportional * most * min(e, e(this batch) + 1/2), 0, most);   0 if this batch is 15 % inside
+    k     <- clip(k + 0.02 * e, 0, 2)
+    kappa  = clip(k + 0.5 * min(e, e(this batch) + 1/2), 0, 2);   0 if this batch is 15 % inside
+
+Half of that at most for floors, since limits win. What e adds to E is where the average is heading: weights answer some ten steps
+late (an optimizer's momentum), and without it the two swing around the target.
 
 So nothing can wind up, and the units of the task's loss cancel. Second range, the gains: where the pull is at its end and a
 limit is still exceeded, or where there is no task, each layer's currents are scaled towards its share of the limit:
@@ -14,7 +18,9 @@ limit is still exceeded, or where there is no task, each layer's currents are sc
     log gain <- log gain - 0.08 * clip(log(spent by the layer / (target * its share)), -0.3, 0.3)
 
 Currents of a layer that falls below a quarter of its share, with room under the limit, are scaled up: it would fall silent.
-Each change of direction halves a layer's steps (Kesten, 1958). Gains return to 1 before the pull lets go.
+Each change of direction halves a layer's steps (Kesten, 1958), steps in one direction let them grow again, fast after
+20. Where steps have become small, spending comes in coarse quanta, and the layer stays on the side below its limit. Gains return
+to 1 before the pull lets go.
 
 Stable, since average and gain make z^2 - (1.6 - 0.4 L) z + 0.6 with L = 0.08 * d log spent / d log gain, whose roots are inside the unit
 circle for L < 8; nets measured had 0.1 to 0.4.
@@ -28,6 +34,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 _TINY = 1e-9
+_STREAK = 20  # steps in one direction after which they grow fast: it is no swing
+_SLOW = 0.9  # decay of the slower average
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +48,13 @@ class SplitRange:
         proportional: by what share of `most` it follows the average at once.
         width: distance from the target, in its logarithm, at which the pull moves at full speed.
         decay: of the moving average, 0 <= decay < 1.
+        lead: how far the pull looks ahead, in units of what lies between the moving average and a slower one.
         speed: change of a gain's logarithm for an error of 1.
         clip: largest error that a gain heeds; `speed * clip` is its largest change in a step.
         band: distance above the limit from which on gains act.
         revive: share of its place below which a layer is scaled up.
+        settled: share of its steps below which a layer that swings stays below its limit.
+        quantum: by how much, in logarithm, at most.
         least_step: to which share a layer's steps may be halved.
         most_gain: no gain rises above, nor falls below its inverse squared.
 
@@ -56,10 +67,13 @@ class SplitRange:
     proportional: float = 0.25
     width: float = 0.15
     decay: float = 0.6
+    lead: float = 1.0
     speed: float = 0.08
     clip: float = 0.3
     band: float = 0.05
     revive: float = 0.25
+    settled: float = 1 / 8
+    quantum: float = 0.35
     least_step: float = 1 / 64
     most_gain: float = 30.0
 
@@ -69,9 +83,6 @@ class SplitRange:
             raise ValueError(
                 f"SplitRange: expected finite numbers >= 0, width and most > 0 and decay < 1, got {self}."
             )
-
-
-GENTLE = SplitRange(most=1.0, integral=0.02, proportional=0.5)  # where connections go, too
 
 
 @dataclass(frozen=True)
@@ -97,6 +108,7 @@ class _Track:
 
     first: float
     average: float
+    slow: float  # the slower average
     target: float
     k: float = 0.0
     full: int = 0  # steps in a row at the end of the pull
@@ -115,6 +127,7 @@ class _Gain:
     log: float = 0.0
     step: float = 1.0
     sign: int = 0
+    streak: int = 0  # steps in this direction
     rate: float = 0.0
     peak: float = 0.0
 
@@ -152,7 +165,7 @@ class Steering:
         found = {}
         for name, aim in aims.items():
             track, now = self._track(name, aim, values[name]), values[name]
-            error = self._unit(self._error(aim, track, self._averaged(track, now)))
+            error = self._unit(self._ahead(aim, track, self._averaged(track, now)))
             batch = self._unit(self._error(aim, track, now))
             grown = self._settings.proportional * self._settings.most * min(error, batch + 0.5)
             found[name] = 0.0 if batch <= -1 else _clip(track.k + grown, 0.0, self._most(aim))
@@ -188,6 +201,7 @@ class Steering:
         for name, aim in aims.items():
             track = self._track(name, aim, values[name])
             track.average = self._averaged(track, values[name])
+            track.slow = _SLOW * track.slow + (1 - _SLOW) * values[name]
             self._move_pull(aim, track)
             self._share_out(aim, track, values[name], spent)
         wanted = self._wanted(aims, rates, has_task)
@@ -196,11 +210,12 @@ class Steering:
         return {name: self._turn(name, change) for name, change in wanted.items()}
 
     def _move_pull(self, aim: Aim, track: _Track) -> None:
-        error = self._unit(self._error(aim, track, track.average))
+        error = self._unit(self._ahead(aim, track, track.average))
         if error < 0 and any(self._gain(n).log < -0.02 for n in aim.sources):
             error = 0.0  # gains return first
         most = self._most(aim)
-        track.k = _clip(track.k + self._settings.integral * most * error, 0.0, most)
+        speed = self._settings.integral * self._settings.most
+        track.k = _clip(track.k + speed * error, 0.0, most)
         at_its_end = track.k >= 0.95 * most and error > 0
         track.full = track.full + 1 if at_its_end else 0
 
@@ -252,9 +267,9 @@ class Steering:
             change = 0.0
             if hot:
                 change = -s.speed * self._heeded(off if len(aim.sources) > 1 else error)
-            elif error < -s.band and gain.log < 0:
+            elif error < -(s.band if gain.step > s.settled else s.quantum) and gain.log < 0:
                 change = min(s.speed * self._heeded(-error), -gain.log)
-            if spent < s.revive * min(place, track.peak[layer]) and error < s.band:
+            if spent < s.revive * min(place, track.peak[layer]) and error < 0:
                 change = max(change, s.speed * s.clip)
             changes[layer] = change
         return changes
@@ -297,10 +312,11 @@ class Steering:
         """Take a step of a layer's gain; the factor by which it changes."""
         gain, s = self._gain(layer), self._settings
         sign = (change > 1e-12) - (change < -1e-12)
-        if sign and gain.sign and sign != gain.sign:
-            gain.step = max(gain.step / 2, s.least_step)
-        else:
-            gain.step = min(gain.step * 1.02, 1.0)
+        if sign and sign == -gain.sign:
+            gain.step, gain.streak = max(gain.step / 2, s.least_step), 0
+        elif sign:
+            gain.streak += 1
+            gain.step = min(gain.step * (1.02 if gain.streak < _STREAK else 1.1), 1.0)
         gain.sign = sign or gain.sign
         most = math.log(s.most_gain)
         log = _clip(gain.log + change * gain.step, -2 * most, most)
@@ -324,7 +340,7 @@ class Steering:
     def _track(self, name: str, aim: Aim, value: float) -> _Track:
         if name not in self._tracks:
             begin = max(value, aim.bound) if aim.upper and self._tighten < 1 else aim.bound
-            self._tracks[name] = _Track(first=begin, average=value, target=begin)
+            self._tracks[name] = _Track(first=begin, average=value, slow=value, target=begin)
         return self._tracks[name]
 
     def _gain(self, layer: str) -> _Gain:
@@ -336,6 +352,14 @@ class Steering:
     def _error(self, aim: Aim, track: _Track, value: float) -> float:
         error = math.log(max(value, _TINY) / track.target)
         return error if aim.upper else -error
+
+    def _ahead(self, aim: Aim, track: _Track, average: float) -> float:
+        """The error that is on its way: of the average, and what it has moved of late."""
+        moved = math.log(max(average, _TINY) / max(track.slow, _TINY))
+        ahead = self._settings.lead * (moved if aim.upper else -moved)
+        return self._error(aim, track, average) + _clip(
+            ahead, -self._settings.width, self._settings.width
+        )
 
     def _unit(self, error: float) -> float:
         return _clip(error / self._settings.width, -1.0, 1.0)

@@ -15,6 +15,7 @@ from picojoule.synops.monitor import CountingMonitor
 
 _ROUNDS = 3  # limits that share layers move one another
 _TRIES = 12  # passes over the data for one limit and round
+_LIFT, _HIGHEST = 0.02, 1.0  # logarithms of the first gain for a floor, and of all together
 _RAISED = 0.3  # share of a limit that is filled up again at most
 
 
@@ -22,7 +23,7 @@ class Trimmed(NamedTuple):
     """What a trim has done.
 
     Args:
-        before: what each limit measured, in the unit of its bound.
+        before: what each limit and floor measured, in the unit of its bound; of each neuron or channel, the worst.
         after: the same now.
         gains: by what the currents into each spiking layer were multiplied.
     """
@@ -53,15 +54,25 @@ class Trimming:
         self._wiring, self._margin = wiring, margin
         self._gains: dict[str, float] = {}
 
-    def run(self, limits: Mapping[str, Constraint], binding: frozenset[str]) -> Trimmed:
+    def run(
+        self,
+        limits: Mapping[str, Constraint],
+        binding: frozenset[str],
+        floors: Mapping[str, Constraint],
+    ) -> Trimmed:
         """Trim.
 
         Args:
             limits: by name.
             binding: those that held training down, and may be filled up again.
+            floors: by name; one that was kept stays so, where the limits leave room for it.
         """
-        order = sorted(limits, key=lambda name: self._depth(limits[name]))
-        before = values = self._measure(limits)
+        order = sorted(
+            limits, key=lambda name: self._depth(limits[name])
+        )  # upstream moves downstream
+        every = {**limits, **floors}
+        before = values = self._measure(every)
+        binding |= {name for name in limits if before[name] > limits[name].bound}
         for _ in range(_ROUNDS):
             off = [n for n in order if not self._kept(limits[n], values[n], n in binding)]
             if not off:
@@ -73,7 +84,10 @@ class Trimming:
             if values[name] > limits[name].bound:
                 self._trim(name, limits, fill=False)
                 values = self._measure(limits)
-        return Trimmed(before, values, dict(self._gains))
+        for name, floor in floors.items():
+            if before[name] >= floor.bound:
+                self._lift(name, floor, limits)
+        return Trimmed(before, self._measure(every), dict(self._gains))
 
     def _depth(self, limit: Constraint) -> int:
         names = list(self._wiring.drives)
@@ -116,6 +130,19 @@ class Trimming:
         if value > limit.bound and low is not None:
             self._scale(sources, low - at)
 
+    def _lift(self, name: str, floor: Constraint, limits: Mapping[str, Constraint]) -> None:
+        """Scale a floor's layers up until it is kept again; as before, if that breaks a limit."""
+        drives = self._wiring.drives
+        sources = tuple(n for n in floor.spiking_layers if n in drives and drives[n].last)
+        lifted, step = 0.0, _LIFT
+        while self._measure({name: floor})[name] < floor.bound:
+            self._scale(sources, step)
+            lifted, step = lifted + step, 2 * step
+            values = self._measure(limits)
+            if lifted > _HIGHEST or any(values[n] > each.bound for n, each in limits.items()):
+                self._scale(sources, -lifted)
+                return
+
     @torch.no_grad()
     def _scale(self, sources: tuple[str, ...], log_gain: float) -> None:
         factor, done = math.exp(log_gain), set[int]()
@@ -126,9 +153,15 @@ class Trimming:
                     parameter.mul_(factor)
                     done.add(id(parameter))
 
-    def _measure(self, limits: Mapping[str, Constraint]) -> dict[str, float]:
+    def _measure(self, constraints: Mapping[str, Constraint]) -> dict[str, float]:
+        """What each measures on the calibration data; of each neuron or channel, the worst."""
         model, counting = self._monitor.model, self._monitor.twin()
+        reset_states(model)
         with torch.no_grad(), self._monitor.paused(), counting:
             self._forward()
         reset_states(model)
-        return {name: each.read(counting).value.item() for name, each in limits.items()}
+        values = {name: each.read(counting).value for name, each in constraints.items()}
+        return {
+            name: (x.max() if constraints[name].upper else x.min()).item()
+            for name, x in values.items()
+        }

@@ -1,0 +1,93 @@
+"""The trim: limits just kept, floors not lost, and the budget judges by what it measured."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import picojoule
+from picojoule import Budget, Monitor
+from picojoule.layers import IAF
+
+
+def net(seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Linear(16, 200), IAF(), nn.Linear(200, 100), IAF(), nn.Linear(100, 10), IAF()
+    )
+
+
+def batch() -> Tensor:
+    return (torch.rand(32, 10, 16, generator=torch.Generator().manual_seed(1)) < 0.5).float()
+
+
+def begun(**constraints: object) -> tuple[nn.Sequential, Monitor, Budget]:
+    """A budget after one step without a change of weights."""
+    model = net()
+    monitor = Monitor(model).attach()
+    budget = Budget(monitor, synapses="keep", **constraints)
+    budget.backward(model(batch()).sum(1).square().mean())
+    model.zero_grad()
+    budget._steered.step()
+    return model, monitor, budget
+
+
+def spent(model: nn.Module, monitor: Monitor) -> dict[str, float]:
+    picojoule.reset_states(model)
+    with torch.no_grad():
+        model(batch())
+    return {name: x.item() for name, x in monitor.synops.items()}
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.2])
+def test_each_limit_is_just_kept(share: float) -> None:
+    model, monitor, _ = begun(synops_per_timestep=1e9)
+    first = spent(model, monitor)
+    limits = {name: share * first[name] for name in ("2", "4")}
+    model, monitor, budget = begun(synops_per_timestep=limits)
+    trimmed = budget.trim(lambda: model(batch()))
+    now = spent(model, monitor)
+    for name, limit in limits.items():
+        assert 0.97 * limit <= now[name] <= limit
+        assert trimmed.after[f"synops_per_timestep of {name}"] == pytest.approx(now[name])
+        assert trimmed.before[f"synops_per_timestep of {name}"] > limit
+
+
+def test_a_slack_limit_that_never_pulled_changes_nothing() -> None:
+    model, _, budget = begun(synops_per_timestep=1e9)
+    before = [p.clone() for p in model.parameters()]
+    assert budget.trim(lambda: model(batch())).gains == {}
+    assert all(torch.equal(p, x) for p, x in zip(model.parameters(), before, strict=True))
+
+
+def test_a_floor_behind_a_trimmed_layer_is_lifted_again() -> None:
+    model, monitor, budget = begun(synops_per_timestep=1e9)
+    first, rate = spent(model, monitor), monitor.rates["5"].mean().item()
+    model, monitor, budget = begun(
+        synops_per_timestep={"2": 0.6 * first["2"]}, min_rate={"5": 0.95 * rate}
+    )
+    trimmed = budget.trim(lambda: model(batch()))
+    assert spent(model, monitor)["2"] <= 0.6 * first["2"]
+    assert monitor.rates["5"].mean().item() >= 0.95 * rate
+    assert trimmed.gains["5"] > 1 > trimmed.gains["1"]
+
+
+def test_a_floor_that_a_limit_forbids_stays_lost_and_the_limit_kept() -> None:
+    model, monitor, _ = begun(synops_per_timestep=1e9)
+    first, rate = spent(model, monitor), monitor.rates["1"].mean().item()
+    with pytest.warns(picojoule.budget.BudgetWarning, match="The limit wins"):
+        model, monitor, budget = begun(
+            synops_per_timestep={"2": 0.6 * first["2"]}, min_rate={"1": 0.95 * rate}
+        )
+    budget.trim(lambda: model(batch()))
+    assert 0.57 * first["2"] <= spent(model, monitor)["2"] <= 0.6 * first["2"]
+    broken = {each.name for each in budget.violations()}
+    assert broken == {"min_rate of 1"}
+
+
+def test_met_judges_by_what_the_trim_measured() -> None:
+    model, monitor, _ = begun(synops_per_timestep=1e9)
+    limit = 0.5 * spent(model, monitor)["2"]
+    model, monitor, budget = begun(synops_per_timestep={"2": limit})
+    assert not budget.met
+    budget.trim(lambda: model(batch()))
+    assert budget.met
