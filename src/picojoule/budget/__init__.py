@@ -2,6 +2,13 @@
 
 from picojoule.budget.budget import Budget
 from picojoule.budget.constraints import EnergyLimit, RateBound, SynopsLimit
+from picojoule.budget.early_exit import (
+    Calibration,
+    EarlyExit,
+    ExitFigures,
+    ExitRecord,
+    Exits,
+)
 from picojoule.budget.fixed import FixedPenalties
 from picojoule.budget.multipliers import Controller
 from picojoule.budget.penalties import rate_shortfall, synops_excess
@@ -17,8 +24,13 @@ __all__ = [
     "SSP",
     "Budget",
     "BudgetWarning",
+    "Calibration",
     "Controller",
+    "EarlyExit",
     "EnergyLimit",
+    "ExitFigures",
+    "ExitRecord",
+    "Exits",
     "FanOutWeighted",
     "FixedPenalties",
     "GradualPruning",
