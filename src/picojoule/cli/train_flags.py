@@ -51,6 +51,12 @@ FLAGS = (
     Flag("epochs", int, _TRAINING, "Passes over the training samples."),
     Flag("batch_size", int, _TRAINING, "Samples in a training step, over all processes."),
     Flag("learning_rate", float, _TRAINING, "Adam's, at the start; falls along a cosine."),
+    Flag(
+        "loss_each_step",
+        bool,
+        _TRAINING,
+        "Loss on the answer after each time step, for early exit.",
+    ),
     Flag("seed", int, _TRAINING, "Of weights, order, spike trains and split."),
     Flag(
         "validation_share",
@@ -73,6 +79,13 @@ FLAGS = (
     Flag("min_rate", None, _BUDGET, "Least mean spikes per time step of a layer.", "0.01"),
     Flag("highest_rate", None, _BUDGET, "Most mean spikes per time step of a layer.", "no limit"),
     Flag("margin", float, _BUDGET, "Share of each bound that training keeps free."),
+    Flag(
+        "exit_synops_per_sample",
+        float,
+        _BUDGET,
+        "After training, stop for each sample when the network is sure, at this many SynOps per sample on average.",
+        "all time steps",
+    ),
     Flag("precision", str, _MACHINE, "32-true, bf16-mixed, 16-mixed, 64-true, ..."),
     Flag(
         "accumulate",

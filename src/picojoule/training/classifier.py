@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from picojoule.layers import reset_states, set_batch_size
 from picojoule.layers.squeeze import SqueezeMixin
+from picojoule.training.each_step import answers_by_step
 
 
 class Classifier:
@@ -27,10 +28,20 @@ class Classifier:
         Raises:
             ValueError: the output has another shape.
         """
-        batch, time = frames.shape[:2]
-        set_batch_size(self.bare, batch)
+        return summed_over_time(self._output(frames), *frames.shape[:2])
+
+    def by_step(self, frames: Tensor) -> Tensor:
+        """The answers after each time step, `b t c`: the spikes of each output up to then.
+
+        Raises:
+            ValueError: the output has no time.
+        """
+        return answers_by_step(self._output(frames), *frames.shape[:2])
+
+    def _output(self, frames: Tensor) -> Any:
+        set_batch_size(self.bare, len(frames))
         reset_states(self.bare)
-        return summed_over_time(self._wrapped(frames), batch, time)
+        return self._wrapped(frames)
 
 
 def summed_over_time(output: Any, batch: int, time: int) -> Tensor:

@@ -36,6 +36,8 @@ class TrainConfig:
         num_timesteps: frames of a sample, where the data leave it open.
         max_rate: spikes per time step of a white pixel, where images become spikes.
         learning_rate: Adam's, at the start; it falls to zero along a half cosine.
+        loss_each_step: the loss is the mean of those of the answers after each time step, which are better then if the
+            network is stopped early.
         seed: of the weights, the order of the samples, the spike trains and the split.
         synops_per_timestep: SynOps.
         synops_per_sample: the same over a sample's time steps.
@@ -46,6 +48,8 @@ class TrainConfig:
         margin: share of each bound that training keeps free, so that data it has not seen keep it.
         min_rate: spikes per neuron and time step, mean of a spiking layer.
         highest_rate: the same, as a ceiling.
+        exit_synops_per_sample: after training, stop for each sample when the network is sure, so that SynOps per sample
+            are this on average; None runs all time steps.
         start_from: a checkpoint or a file of weights that the run starts from.
         validation_share: share of the training samples kept aside to choose the best epoch under
             the budget, 0 <= share < 1.
@@ -72,6 +76,7 @@ class TrainConfig:
     num_timesteps: int = 5
     max_rate: float = 1.0
     learning_rate: float = 2e-3
+    loss_each_step: bool = False
     seed: int = 1
     synops_per_timestep: Bound | None = None
     synops_per_sample: Bound | None = None
@@ -82,6 +87,7 @@ class TrainConfig:
     margin: float = 0.01
     min_rate: Bound | None = None
     highest_rate: Bound | None = None
+    exit_synops_per_sample: float | None = None
     start_from: str | None = None
     validation_share: float = 0.0
     precision: Precision = "32-true"
@@ -97,6 +103,9 @@ class TrainConfig:
         for name in ("seed", "workers"):
             self._expect(name, getattr(self, name) >= 0, "a whole number >= 0")
         self._expect("learning_rate", self.learning_rate > 0, "a number > 0")
+        limit = self.exit_synops_per_sample
+        good = limit is None or 0 < limit < float("inf")
+        self._expect("exit_synops_per_sample", good, "a number > 0")
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
         for name in ("validation_share", "margin"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
@@ -138,8 +147,8 @@ class TrainConfig:
         return any(getattr(self, name) is not None for name in _BOUNDS)
 
     def without_budget(self) -> TrainConfig:
-        """The same run on the task alone."""
-        nothing: dict[str, Any] = dict.fromkeys(_BOUNDS)
+        """The same run on the task alone, to the end of each sample."""
+        nothing: dict[str, Any] = dict.fromkeys((*_BOUNDS, "exit_synops_per_sample"))
         return replace(self, **nothing)
 
     def budget(self, monitor: CountingMonitor) -> Budget | None:

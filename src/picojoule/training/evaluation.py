@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from picojoule.layers import reset_states
+from picojoule.layers.evaluating import evaluating
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.batches import loaded, share_of
 from picojoule.training.classifier import check_labels, hits
@@ -18,7 +17,7 @@ from picojoule.training.measure import Measurement, measurement
 from picojoule.training.processes import process_of
 from picojoule.training.trainer import Trainer
 
-_MORE_THAN_IN_TRAINING = 4  # samples in a batch: nothing is kept for gradients
+_MORE_THAN_IN_TRAINING = 4
 
 
 @torch.no_grad()
@@ -38,8 +37,7 @@ def measure(
         ValueError: there are fewer samples than processes, or one does not fit the model.
     """
     config, fabric = trainer.config, trainer.fabric
-    each = max(1, config.batch_size // (fabric.world_size * config.accumulate))
-    mine = share_of(samples, process_of(fabric), _MORE_THAN_IN_TRAINING * each)
+    mine = share_of(samples, process_of(fabric), measuring_batch_size(trainer))
     progress.start(what, len(mine), 0)
     right = torch.zeros((), dtype=torch.int64, device=fabric.device)
     trainer.monitor.detach()
@@ -57,13 +55,8 @@ def measure(
     return measurement(monitor, accuracy, trainer.trainable, broken)
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module in evaluation mode, and afterwards as it was."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
+def measuring_batch_size(trainer: Trainer) -> int:
+    """Samples of a batch to measure on, in each process: more than in training, since nothing is kept for gradients."""
+    config = trainer.config
+    each: int = config.batch_size // (trainer.fabric.world_size * config.accumulate)
+    return _MORE_THAN_IN_TRAINING * max(1, each)

@@ -13,6 +13,8 @@ from picojoule.budget import BudgetWarning
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.config import TrainConfig
 from picojoule.training.evaluation import measure
+from picojoule.training.exit_measurement import ExitMeasurement
+from picojoule.training.exits import measure_exits
 from picojoule.training.history import Fit, History, Progress, check_is_of_a_run
 from picojoule.training.logs import Log
 from picojoule.training.measure import Measurement
@@ -110,6 +112,7 @@ class _Epochs:
         if self.history.chosen_epoch is not None:
             load_checkpoint(self.folder / BEST, self.trainer.model)
         trained = self._test("measuring the trained network")
+        exits = self._exits()
         budget = self.trainer.budget
         return Fit(
             untrained,
@@ -118,6 +121,7 @@ class _Epochs:
             dict(budget.unreachable) if budget else {},
             dict(budget.infeasible) if budget else {},
             {name: type(layer).__name__ for name, layer in self.trainer.model.named_modules()},
+            exits,
         )
 
     def _on_step(self, loss: float, synops: dict[str, float], where: str) -> None:
@@ -132,6 +136,15 @@ class _Epochs:
     def _test(self, what: str) -> Measurement:
         everything = torch.arange(len(self.data.test))
         return measure(self.trainer, self.data.test, everything, self.progress, what)
+
+    def _exits(self) -> ExitMeasurement | None:
+        limit = self.config.exit_synops_per_sample
+        if limit is None:
+            return None
+        measured = measure_exits(self.trainer, limit, self.progress)
+        if measured.why:
+            self.progress.note(measured.why)
+        return measured
 
     def _validate(self) -> None:
         if not len(self.data.validated):

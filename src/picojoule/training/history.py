@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
+from picojoule.training.exit_measurement import ExitMeasurement
 from picojoule.training.measure import Measurement
 
 
@@ -109,6 +110,7 @@ class Fit:
         unreachable: what training cannot change, a sentence for each constraint.
         infeasible: floors that a limit cannot afford, in the same way.
         layer_types: class of each layer, by its name.
+        exits: early exit of the trained network; None if it was not asked for.
     """
 
     untrained: Measurement
@@ -117,3 +119,4 @@ class Fit:
     unreachable: dict[str, str] = field(default_factory=dict)
     infeasible: dict[str, str] = field(default_factory=dict)
     layer_types: dict[str, str] = field(default_factory=dict)
+    exits: ExitMeasurement | None = None

@@ -59,6 +59,7 @@ class Run:
             "keeps_budget": self.budget.trained.keeps_budget,
             "unreachable": self.budget.unreachable,
             "infeasible": self.budget.infeasible,
+            "early_exit": self.budget.exits.to_dict() if self.budget.exits else None,
             "history": vars(self.budget.history),
         }
 

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from picojoule.budget import BudgetWarning
+from picojoule.budget import BudgetWarning, EarlyExit
 from picojoule.layers import HookHandles, check_finite
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.batches import Step, loaded, steps_of_epoch
 from picojoule.training.checkpoint import learned_tensors
 from picojoule.training.classifier import Classifier, check_labels, fits
 from picojoule.training.config import TrainConfig
+from picojoule.training.each_step import loss_of_each_step
 from picojoule.training.first_batch import remarks
 from picojoule.training.not_finite import broken_weights, first_not_finite
 from picojoule.training.processes import process_of
@@ -69,7 +70,8 @@ class Trainer:
         It is the same batch and the same weights whenever a run begins or goes on, so the answers are, too.
 
         Raises:
-            ValueError: the data do not fit the model, or the budget does not fit it.
+            ValueError: the data do not fit the model, or the budget does not fit it, or it cannot exit early.
+            NotImplementedError: it cannot exit early.
         """
         before = {name: value.clone() for name, value in learned_tensors(self.model).items()}
         set_epoch(self.data.train, 0)
@@ -82,7 +84,15 @@ class Trainer:
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
         self.remarks = remarks(self.model, self.monitor.rates, frames)
         self._begin_budget()
+        if self.config.loss_each_step:
+            self.classify.by_step(frames)
+        if self.config.exit_synops_per_sample is not None:
+            self.early_exit().observe([(frames, labels)])
         self.model.load_state_dict(before, strict=False)
+
+    def early_exit(self) -> EarlyExit:
+        """The network, run step by step and stopped when it is sure."""
+        return EarlyExit(self.model, called=self._wrapped)
 
     def _begin_budget(self) -> None:
         if self.budget is None:
@@ -170,10 +180,9 @@ class Trainer:
         many = self.fabric.world_size > 1
         alone = many and not last  # gradients are averaged over processes once a step
         with self.fabric.no_backward_sync(self._wrapped) if alone else nullcontext():
-            answers = self.classify(frames)
             # the average over W processes shall be the mean over all samples
             share = len(labels) * self.fabric.world_size / step_size
-            task = F.cross_entropy(answers, labels) * share
+            task = self._task_loss(frames, labels) * share
             penalty = weight * self._penalty()
             mean_task = self.fabric.all_reduce(task.detach(), reduce_op="mean") if many else task
             loss = float((mean_task.detach() + penalty.detach()).item())
@@ -182,6 +191,11 @@ class Trainer:
                 raise FloatingPointError(f"the loss became {loss}; not finite first: {first}.")
             self.fabric.backward(task + penalty)
         return loss
+
+    def _task_loss(self, frames: Tensor, labels: Tensor) -> Tensor:
+        if self.config.loss_each_step:
+            return loss_of_each_step(self.classify.by_step(frames), labels)
+        return F.cross_entropy(self.classify(frames), labels)
 
     def _penalty(self) -> Tensor:
         if self.budget is None:

@@ -185,7 +185,7 @@ class EarlyExit:
         return ExitRecord(batches)
 
     def calibrate(
-        self, data: Iterable[tuple[Tensor, Tensor]], *, synops_per_sample: float
+        self, data: Iterable[tuple[Tensor, Tensor]] | ExitRecord, *, synops_per_sample: float
     ) -> Calibration:
         """Set the threshold that is most accurate within a budget, on samples that are best held out of training.
 
@@ -193,7 +193,7 @@ class EarlyExit:
         least is taken. Data like these are within the budget on average, not each sample.
 
         Args:
-            data: as of `observe`.
+            data: as of `observe`; or what that gave, to try several budgets.
             synops_per_sample: the budget: mean SynOps of a sample up to its exit.
 
         Raises:
@@ -204,7 +204,7 @@ class EarlyExit:
             raise ValueError(
                 f"EarlyExit.calibrate: synops_per_sample is {synops_per_sample}, expected a number > 0."
             )
-        record = self.observe(data)
+        record = data if isinstance(data, ExitRecord) else self.observe(data)
         least = record.best_within(synops_per_sample)
         self.threshold = self._sureness.threshold_for(least)
         return Calibration(self.threshold, synops_per_sample, record.at(least), record.full)

@@ -16,6 +16,7 @@ from picojoule.layers import (
     keep_samples,
     reset_states,
 )
+from picojoule.layers.evaluating import evaluating
 from picojoule.synops.monitor import CountingMonitor
 
 
@@ -118,14 +119,11 @@ def stepping(model: nn.Module, samples: int) -> Iterator[None]:
                 f"EarlyExit: layer {name!r} ({type(module).__name__}) begins anew at each call, so it cannot run step by "
                 "step. Put a recurrent layer of picojoule.layers in its place."
             )
-    with torch.no_grad(), ExitStack() as after:
-        for module in [each for each in model.modules() if each.training]:
-            after.callback(setattr, module, "training", True)
+    with torch.no_grad(), evaluating(model), ExitStack() as after:
         for module in model.modules():
             if isinstance(module, (UnflattenTime, SqueezeMixin)):
                 after.callback(_set_sizes, module, module.batch_size, module.num_timesteps)
                 _set_sizes(module, samples, -1)
-        model.eval()
         reset_states(model)
         after.callback(reset_states, model)
         yield

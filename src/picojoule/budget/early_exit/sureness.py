@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from math import inf
 from typing import Literal
@@ -33,8 +34,8 @@ def entropy(answers: Tensor) -> Tensor:
     Source: Li et al. 2023, "Input-Aware Dynamic Timestep Spiking Neural Networks" (DT-SNN), arXiv 2305.17346.
     """
     _check(answers)
-    total = torch.special.entr(answers.double().softmax(1)).sum(1)
-    return (total / torch.tensor(answers.shape[1]).double().log()).clamp(0.0, 1.0)
+    total: Tensor = torch.special.entr(answers.double().softmax(1)).sum(1)
+    return (total / math.log(answers.shape[1])).clamp(0.0, 1.0)
 
 
 def margin(answers: Tensor) -> Tensor:
