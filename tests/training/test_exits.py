@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional as F
-from rich.console import Console
 
 import picojoule
 from picojoule.budget import EarlyExit
