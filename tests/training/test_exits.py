@@ -112,7 +112,9 @@ def test_a_run_reports_what_early_exit_comes_to_on_the_test_set(
     assert run.plain is not None
     assert run.plain.exits is None
 
-    early = EarlyExit(picojoule.load(tmp_path).model, threshold=told["threshold"])
+    early = EarlyExit(
+        picojoule.load(tmp_path).model, threshold=told["threshold"], last_step=told["last_step"]
+    )
     test = [Noise(13, redrawn=False)[i] for i in range(13)]
     exits = early(torch.stack([frames for frames, _ in test]))
     right = exits.answers.argmax(1) == torch.tensor([label for _, label in test])

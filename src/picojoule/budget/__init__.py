@@ -7,6 +7,7 @@ from picojoule.budget.early_exit import (
     EarlyExit,
     ExitFigures,
     ExitRecord,
+    ExitRule,
     Exits,
 )
 from picojoule.budget.fixed import FixedPenalties
@@ -30,6 +31,7 @@ __all__ = [
     "EnergyLimit",
     "ExitFigures",
     "ExitRecord",
+    "ExitRule",
     "Exits",
     "FanOutWeighted",
     "FixedPenalties",

@@ -36,12 +36,18 @@ def exit_table(run: Run) -> Table | None:
 def _caption(measured: ExitMeasurement) -> str:
     if measured.excess is None:
         return measured.why
-    exits = {
-        "entropy": f"A sample is done when the entropy of its answer is at most {measured.threshold:.4g} of the highest",
-        "margin": f"A sample is done when its first class leads by {measured.threshold:.4g} spikes",
-    }
-    how = "No sample has to be stopped" if measured.threshold is None else exits[measured.sure]
     return (
-        f"{how}; set on {measured.samples:,} {measured.set_on} samples. The test set is {measured.excess:+.1%} off the "
-        "budget."
+        f"{_rule(measured)}; set on {measured.samples:,} {measured.set_on} samples. The test set is "
+        f"{measured.excess:+.1%} off the budget."
     )
+
+
+def _rule(measured: ExitMeasurement) -> str:
+    last = f"step {measured.last_step}" if measured.last_step else "the last step"
+    if measured.threshold is None:
+        return f"All samples stop after {last}"
+    sure = {
+        "entropy": f"the entropy of its answer is {measured.threshold:.4g} of the highest or less",
+        "margin": f"its first class leads by {measured.threshold:.4g}",
+    }
+    return f"A sample stops when {sure[measured.sure]}, or after {last}"

@@ -15,7 +15,8 @@ class ExitMeasurement:
     Attributes:
         synops_per_sample: the budget.
         sure: what tells how sure an answer is.
-        threshold: from which on a sample is done; None if all run to the end.
+        threshold: from which on a sample is done; None if none is before the last step.
+        last_step: after which all are done; None if that is their end.
         set_on: the samples that the threshold was set on: "validation", or "training" of a run that keeps none aside.
         samples: how many these were.
         calibrated: the figures there; None if the budget is out of reach.
@@ -24,7 +25,7 @@ class ExitMeasurement:
 
     Example:
         >>> figures = ExitFigures(0.9, 2.5, 1100.0)
-        >>> measured = ExitMeasurement(1000.0, "entropy", 0.2, "validation", 600, figures, figures)
+        >>> measured = ExitMeasurement(1000.0, "entropy", 0.2, 8, "validation", 600, figures, figures)
         >>> measured.excess
         0.10000000000000009
     """
@@ -32,6 +33,7 @@ class ExitMeasurement:
     synops_per_sample: float
     sure: str
     threshold: float | None
+    last_step: int | None
     set_on: Literal["validation", "training"]
     samples: int
     calibrated: ExitFigures | None = None

@@ -39,7 +39,7 @@ def measure_exits(
         found: ExitMeasurement = trainer.fabric.broadcast(own)
         if found.why:
             return found
-        early.threshold = found.threshold
+        early.threshold, early.last_step = found.threshold, found.last_step
         return replace(found, tested=_tested(trainer, early, progress))
     finally:
         trainer.monitor.attach()
@@ -60,6 +60,7 @@ def _calibrated(
         synops_per_sample=synops_per_sample,
         sure=early.sure,
         threshold=None,
+        last_step=None,
         set_on="validation" if kept else "training",
         samples=len(samples),
     )
@@ -67,7 +68,9 @@ def _calibrated(
         found = early.calibrate(record, synops_per_sample=synops_per_sample)
     except ValueError as error:
         return replace(asked, why=str(error))
-    return replace(asked, threshold=found.threshold, calibrated=found.exit)
+    return replace(
+        asked, threshold=found.threshold, last_step=found.last_step, calibrated=found.exit
+    )
 
 
 def _tested(trainer: Trainer, early: EarlyExit, progress: Progress) -> ExitFigures:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget import EarlyExit, ExitRecord
+from picojoule.budget import EarlyExit, ExitRecord, ExitRule
 from picojoule.budget.early_exit.record import RecordedBatch
 from tests.budget.early_exit.networks import CASES, TIME, Case
 
@@ -25,39 +25,35 @@ def recorded(samples: int, time: int, levels: int, seed: int) -> RecordedBatch:
     )
 
 
-def tried(batches: list[RecordedBatch], least: float) -> tuple[float, float]:
+def tried(batches: list[RecordedBatch], least: float, last_step: int) -> tuple[float, float]:
     """SynOps per sample and accuracy, sample by sample."""
     spent, right, samples = 0.0, 0, 0
     for batch in batches:
         for sure, hit, synops in zip(batch.sure, batch.right, batch.synops, strict=True):
-            t = 0
-            while t + 1 < len(sure) and not sure[t] >= least:
+            t = 1
+            while t < min(len(sure), last_step) and not sure[t - 1] >= least:
                 t += 1
-            spent, right, samples = (
-                spent + float(synops[: t + 1].sum()),
-                right + int(hit[t]),
-                samples + 1,
-            )
+            spent, right, samples = spent + float(synops[:t].sum()), right + int(hit[t - 1]), samples + 1  # fmt: skip
     return spent / samples, right / samples
 
 
 @pytest.mark.parametrize("levels", [2, 7, 1000])
-def test_no_other_threshold_is_more_accurate_within_the_budget_or_as_accurate_for_less(
+def test_no_other_rule_is_more_accurate_within_the_budget_or_as_accurate_for_less(
     levels: int,
 ) -> None:
     batches = [recorded(12, 5, levels, 1), recorded(9, 3, levels, 2), recorded(4, 1, levels, 3)]
     record = ExitRecord(batches)
     seen = {float(x) for batch in batches for x in batch.sure.flatten()}
-    points = [tried(batches, least) for least in (-inf, *seen, inf)]
+    points = [tried(batches, least, last) for least in (*seen, inf) for last in range(1, 6)]
     budgets = sorted({spent for spent, _ in points})
-    for budget in (*budgets, (budgets[0] + budgets[1]) / 2, 2 * budgets[-1]):
+    for budget in (*budgets[:: 1 + len(budgets) // 20], 2 * budgets[-1]):
         found = record.best_within(budget)
         want = max((right, -spent) for spent, right in points if spent <= budget)
-        spent, right = tried(batches, found)
+        spent, right = tried(batches, found.least, found.last_step or 5)
         assert (right, -spent) == want
         figures = record.at(found)
         assert (figures.synops_per_sample, figures.accuracy) == (spent, right)
-        assert found not in seen or levels == 1000  # rounding on either side does not matter
+        assert found.least not in seen or levels == 1000  # rounding on either side does not matter
 
 
 def test_a_budget_below_the_first_step_says_what_that_spends() -> None:
@@ -65,7 +61,20 @@ def test_a_budget_below_the_first_step_says_what_that_spends() -> None:
     least = record.at_once.synops_per_sample
     with pytest.raises(ValueError, match=rf"out of reach.*first time step.*{least:.6g} on average"):
         record.best_within(0.999 * least)
-    assert record.best_within(least) == -inf or record.at(record.best_within(least)) == record.at_once  # fmt: skip
+    assert record.best_within(least) == ExitRule(inf, last_step=1)
+
+
+def test_where_nobody_can_be_told_from_others_a_shorter_time_is_left() -> None:
+    """All are unsure until the last step; a threshold alone would stop all after the first, or none."""
+    time = 4
+    batch = RecordedBatch(
+        sure=torch.zeros(8, time),
+        right=torch.arange(time).expand(8, -1) >= 2,
+        synops=torch.full((8, time), 10.0),
+    )
+    record = ExitRecord([batch])
+    assert record.best_within(35.0) == ExitRule(inf, last_step=3)
+    assert record.at(ExitRule(inf, 3)).accuracy == 1.0
 
 
 def labelled(
@@ -86,7 +95,7 @@ def test_what_is_calibrated_is_what_then_happens(sure: str) -> None:
     middle = (record.at_once.synops_per_sample + record.full.synops_per_sample) / 2
     found = early.calibrate(data, synops_per_sample=middle)
     assert found.needed
-    assert early.threshold == found.threshold
+    assert (early.threshold, early.last_step) == (found.threshold, found.last_step)
     exits = [early(frames) for frames, _ in data]
     hits = sum(
         int((each.answers.argmax(1) == labels).sum())
@@ -111,10 +120,10 @@ def test_where_no_exit_is_needed_it_says_so_and_accuracy_is_no_less() -> None:
 
 def test_a_budget_out_of_reach_leaves_the_threshold() -> None:
     model, _ = SPIKES.build()
-    early = EarlyExit(model, threshold=0.3)
+    early = EarlyExit(model, threshold=0.3, last_step=5)
     with pytest.raises(ValueError, match="out of reach"):
         early.calibrate(labelled(model, (12, TIME)), synops_per_sample=1.0)
-    assert early.threshold == 0.3
+    assert (early.threshold, early.last_step) == (0.3, 5)
 
 
 def test_one_time_step_is_all_there_is() -> None:

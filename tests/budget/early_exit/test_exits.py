@@ -80,6 +80,9 @@ def test_each_sample_leaves_when_it_is_sure_with_what_it_answered_and_spent_by_t
         assert len(exits.unique()) > 2  # the samples leave at different steps
         assert_exits(early, frames, answers, synops, exits)
 
+        early.last_step = 3
+        assert_exits(early, frames, answers, synops, exits.clamp(max=2))
+
         early.threshold = unsure
         assert_exits(early, frames, answers, synops, 0 * exits)
 

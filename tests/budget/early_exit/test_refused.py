@@ -164,6 +164,7 @@ def test_chance_and_a_mean_over_time_are_no_disagreement(
         (lambda early, x, y: early.calibrate([(x, y)], synops_per_sample=0), "is 0, expected a number > 0"),
         (lambda early, x, y: EarlyExit(early.model, "certainty"), "sure is 'certainty'; choose one of entropy, margin"),
         (lambda early, x, y: EarlyExit(early.model, threshold=float("nan")), "the threshold is nan"),
+        (lambda early, x, y: EarlyExit(early.model, last_step=0), "last_step is 0, expected a whole number >= 1"),
         (lambda early, x, y: EarlyExit(early.model, weights="some"), "Monitor: weights is 'some'"),
     ],
 )  # fmt: skip

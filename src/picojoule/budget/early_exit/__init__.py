@@ -5,7 +5,7 @@ spend; `sureness` has the measures of how sure an answer is.
 """
 
 from picojoule.budget.early_exit.exits import Calibration, EarlyExit, Exits
-from picojoule.budget.early_exit.record import ExitFigures, ExitRecord
+from picojoule.budget.early_exit.record import ExitFigures, ExitRecord, ExitRule
 from picojoule.budget.early_exit.sureness import Sure, entropy, margin
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "EarlyExit",
     "ExitFigures",
     "ExitRecord",
+    "ExitRule",
     "Exits",
     "Sure",
     "entropy",

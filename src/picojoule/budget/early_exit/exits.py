@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.budget.early_exit.agreement import check_steps_agree
-from picojoule.budget.early_exit.record import ExitFigures, ExitRecord, RecordedBatch
+from picojoule.budget.early_exit.record import ExitFigures, ExitRecord, ExitRule, RecordedBatch
 from picojoule.budget.early_exit.stepping import SteppedBatch, stepping
 from picojoule.budget.early_exit.sureness import Sure, Sureness
 from picojoule.synops.distributed import unwrapped
@@ -34,16 +34,18 @@ class Exits(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """A threshold and what came of it on the held-out samples.
+    """A threshold, a last step, and what came of them on the held-out samples.
 
     Attributes:
-        threshold: in the unit of the measure; None if every sample runs to the end.
+        threshold: in the unit of the measure; None if no sample leaves before the last step.
+        last_step: after which all leave; None if that is the end of the sequence.
         synops_per_sample: the budget.
-        exit: with the threshold.
-        full: without exit, over all time steps.
+        exit: with them.
+        full: without, over all time steps.
     """
 
     threshold: float | None
+    last_step: int | None
     synops_per_sample: float
     exit: ExitFigures
     full: ExitFigures
@@ -56,8 +58,9 @@ class Calibration:
     def __str__(self) -> str:
         no_need = "" if self.needed else " No exit is needed: without one the budget is kept, too."
         place = "no threshold" if self.threshold is None else f"threshold {self.threshold:.6g}"
+        last = "" if self.last_step is None else f", last step {self.last_step}"
         return (
-            f"{place}: {self.exit.accuracy:.2%} at {self.exit.synops_per_sample:,.0f} SynOps per sample (budget "
+            f"{place}{last}: {self.exit.accuracy:.2%} at {self.exit.synops_per_sample:,.0f} SynOps per sample (budget "
             f"{self.synops_per_sample:,.0f}), exit after {self.exit.exit_step:.2f} steps; without exit "
             f"{self.full.accuracy:.2%} at {self.full.synops_per_sample:,.0f}.{no_need}"
         )
@@ -67,7 +70,8 @@ class EarlyExit:
     """Runs a network one time step after the other, and ends for each sample when its answer is sure.
 
         answer[t] = sum over u <= t of output[u]
-        exit = the first t at which  entropy(answer[t]) <= threshold,  or  margin(answer[t]) >= threshold;  else the last
+        exit = the first t at which  entropy(answer[t]) <= threshold,  or  margin(answer[t]) >= threshold;
+               but last_step at the latest
         synops = sum over t <= exit of the SynOps of the sample in step t
 
     A sample that is done leaves the batch, with its states, and spends nothing more. The SynOps are those of a
@@ -83,7 +87,8 @@ class EarlyExit:
         model: the network; compiled or in DistributedDataParallel if you like.
         sure: what tells how sure an answer is: "entropy" of its softmax, 0 to 1, or the "margin" by which the first
             class leads, in the unit of the answer.
-        threshold: in that unit; None runs every sample to the end. `calibrate` sets it.
+        threshold: in that unit; None runs every sample to the last step. `calibrate` sets it.
+        last_step: the time step after which all samples leave, from 1 on; None is their end. `calibrate` sets it, too.
         readout: what the answer is, from the sum of the outputs so far, `n c -> n c`; the sum itself if omitted. It
             may look at the layers' states, which are those of these samples: `lambda total: total + model[-1].v_mem`.
         called: what is called in place of the model, such as what Lightning Fabric made of it.
@@ -114,6 +119,7 @@ class EarlyExit:
         model: nn.Module,
         sure: Sure = "entropy",
         threshold: float | None = None,
+        last_step: int | None = None,
         *,
         readout: Callable[[Tensor], Tensor] | None = None,
         called: Callable[[Tensor], Any] | None = None,
@@ -123,8 +129,12 @@ class EarlyExit:
             raise ValueError(
                 f"EarlyExit: the threshold is {threshold}, expected a number, or None to run to the end."
             )
+        if last_step is not None and not (isinstance(last_step, int) and last_step >= 1):
+            raise ValueError(
+                f"EarlyExit: last_step is {last_step!r}, expected a whole number >= 1, or None."
+            )
         self.model = unwrapped(model)
-        self.threshold = threshold
+        self.threshold, self.last_step = threshold, last_step
         self._sureness = Sureness(sure)
         self._readout = readout
         self._called = model if called is None else called
@@ -148,7 +158,8 @@ class EarlyExit:
             NotImplementedError: the model remembers in a layer of which samples cannot be dropped, or has weights that
                 the Monitor cannot count.
         """
-        least, time = self._sureness.least_for(self.threshold), _num_timesteps(frames)
+        least, time = self.rule.least, _num_timesteps(frames)
+        time = min(time, self.last_step or time)
         left = torch.arange(len(frames), device=frames.device)
         steps = torch.zeros_like(left)
         spent = torch.zeros_like(left, dtype=torch.float64)
@@ -187,10 +198,10 @@ class EarlyExit:
     def calibrate(
         self, data: Iterable[tuple[Tensor, Tensor]] | ExitRecord, *, synops_per_sample: float
     ) -> Calibration:
-        """Set the threshold that is most accurate within a budget, on samples that are best held out of training.
+        """Set the threshold and last step that are most accurate within a budget, on samples best held out of training.
 
-        All thresholds are judged exactly, from one pass over the data. Of equally accurate ones the one that spends
-        least is taken. Data like these are within the budget on average, not each sample.
+        All of them are judged exactly, from one pass over the data. Of equally accurate ones those that spend least are
+        taken. Data like these are within the budget on average, not each sample.
 
         Args:
             data: as of `observe`; or what that gave, to try several budgets.
@@ -198,16 +209,24 @@ class EarlyExit:
 
         Raises:
             ValueError: even an exit after the first step spends more; the message says what it spends. Or as of
-                `observe`. The threshold stays.
+                `observe`. Threshold and last step stay.
         """
         if not 0 < synops_per_sample < math.inf:
             raise ValueError(
                 f"EarlyExit.calibrate: synops_per_sample is {synops_per_sample}, expected a number > 0."
             )
         record = data if isinstance(data, ExitRecord) else self.observe(data)
-        least = record.best_within(synops_per_sample)
-        self.threshold = self._sureness.threshold_for(least)
-        return Calibration(self.threshold, synops_per_sample, record.at(least), record.full)
+        rule = record.best_within(synops_per_sample)
+        self.threshold = self._sureness.threshold_for(rule.least)
+        self.last_step = rule.last_step
+        return Calibration(
+            self.threshold, self.last_step, synops_per_sample, record.at(rule), record.full
+        )
+
+    @property
+    def rule(self) -> ExitRule:
+        """Threshold and last step, as a record takes them."""
+        return ExitRule(self._sureness.least_for(self.threshold), self.last_step)
 
     def _recorded(self, frames: Tensor, labels: Tensor, first: bool) -> RecordedBatch:
         time = _num_timesteps(frames)

@@ -101,11 +101,8 @@ class Sureness:
 
     def threshold_for(self, least: float) -> float | None:
         """The threshold, in the measure's unit, for a least sureness; the inverse of `least_for`."""
-        if least == inf:
-            return None
-        return _UNSURE[self.name] if least == -inf else _SIGN[self.name] * least
+        return None if least == inf else _SIGN[self.name] * least
 
 
 _MEASURES = {"entropy": entropy, "margin": margin}
 _SIGN = {"entropy": -1.0, "margin": 1.0}
-_UNSURE = {"entropy": 1.0, "margin": 0.0}  # every answer is as sure as that
