@@ -80,7 +80,7 @@ class EarlyExit:
     The model takes `b t *f` of any number of time steps, remembers in the neuron layers of `picojoule.layers` alone, and
     gives `b t c` or `b c`. It runs in evaluation mode and without gradients, from states of zero; mode and batch
     sizes are then as before, and the states are reset. An encoder that makes the time steps of a still image goes
-    before: `exit(encoder(images))`. With a loss on the answer after each step in training, early answers are better
+    before: `early(encoder(images))`. With a loss on the answer after each step in training, early answers are better
     (`picojoule train --loss-each-step`).
 
     Args:
@@ -102,11 +102,11 @@ class EarlyExit:
         >>> _ = torch.manual_seed(0)
         >>> model = nn.Sequential(nn.Linear(20, 30), picojoule.layers.IAF(), nn.Linear(30, 4))
         >>> frames, labels = (torch.rand(8, 10, 20) < 0.5).float(), torch.arange(8) % 4
-        >>> exit = EarlyExit(model)
-        >>> exit(frames).steps
+        >>> early = EarlyExit(model)
+        >>> early(frames).steps
         tensor([10, 10, 10, 10, 10, 10, 10, 10])
-        >>> found = exit.calibrate([(frames, labels)], synops_per_sample=3000.0)
-        >>> found.exit.synops_per_sample <= 3000.0, exit(frames).synops.mean() <= 3000.0
+        >>> found = early.calibrate([(frames, labels)], synops_per_sample=3000.0)
+        >>> found.exit.synops_per_sample <= 3000.0, early(frames).synops.mean() <= 3000.0
         (True, tensor(True))
 
     Source of the method: Li et al. 2023, DT-SNN, arXiv 2305.17346 (entropy); Li et al. 2023, SEENN, arXiv 2304.01230

@@ -63,7 +63,7 @@ class SteppedBatch:
             raise ValueError(
                 f"EarlyExit: the model made {synops.time:g} time steps of one, so it cannot be stopped between them. If it "
                 "begins with an encoder that makes the steps, leave that out, EarlyExit(model[1:]), and give what the "
-                "encoder makes: exit(encoder(images))."
+                "encoder makes: early(encoder(images))."
             )
         if synops.steps != samples:
             raise ValueError(

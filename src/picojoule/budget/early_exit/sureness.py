@@ -31,7 +31,8 @@ def entropy(answers: Tensor) -> Tensor:
         >>> entropy(torch.tensor([[0.0, 0.0], [0.0, 1000.0]]))
         tensor([1., 0.], dtype=torch.float64)
 
-    Source: Li et al. 2023, "Input-Aware Dynamic Timestep Spiking Neural Networks" (DT-SNN), arXiv 2305.17346.
+    Source: Li et al. 2023, "Input-Aware Dynamic Timestep Spiking Neural Networks for Efficient In-Memory Computing"
+    (DT-SNN), arXiv 2305.17346.
     """
     _check(answers)
     total: Tensor = torch.special.entr(answers.double().softmax(1)).sum(1)
