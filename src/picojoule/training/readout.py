@@ -60,6 +60,11 @@ def left_in_potential(neurons: StatefulLayer) -> Tensor:
     return left / threshold
 
 
+def with_potential(neurons: StatefulLayer) -> Callable[[Tensor], Tensor]:
+    """What makes answers of the spikes counted so far, `b c`, by what is left in the potential of these neurons."""
+    return lambda counts: counts + left_in_potential(neurons).reshape(counts.shape).to(counts.dtype)
+
+
 class _LastRun(NamedTuple):
     name: str
     layer: nn.Module
