@@ -62,6 +62,23 @@ def summed() -> nn.Module:
     return _Summed()
 
 
+class _Mixing(nn.Module):
+    """Once it has been trained a little, a frame weighs the more the later it comes in a call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers, self.passes = nn.Sequential(nn.Linear(INPUTS, CLASSES), IAF()), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.passes += self.training
+        weight = torch.arange(1.0, 1 + x.shape[1]) if self.passes > 6 else torch.ones(x.shape[1])
+        return self.layers(5 * x * weight.unsqueeze(1))
+
+
+def mixing() -> nn.Module:
+    return _Mixing()
+
+
 class _Cut(Dataset[tuple[Tensor, int]]):
     """Noise's first `time` steps, of its first `classes` classes."""
 
@@ -172,6 +189,17 @@ def test_a_budget_out_of_reach_is_told_and_the_run_is_kept(
     assert "a budget of 1 SynOps per sample is out of reach" in told["why"]
     assert told["why"] in silence.notes
     assert run.budget.trained.accuracy > 0
+
+
+def test_a_network_that_came_to_mix_time_steps_is_told_and_kept(
+    tmp_path: Path, silence: Silence
+) -> None:
+    config = replace(TINY, epochs=3, model=f"{HERE}:mixing", exit_synops_per_sample=100.0)
+    run = train(config, tmp_path, silence, compare=False)
+    told = report(tmp_path)
+    assert "one by one otherwise than at once" in told["why"]
+    assert told["why"] in silence.notes
+    assert picojoule.load(tmp_path).early_exit is None
 
 
 def test_a_model_that_cannot_exit_is_refused_before_training(

@@ -21,9 +21,9 @@ class ExitMeasurement:
         last_step: after which all are done; None if that is their end.
         set_on: the samples that the threshold was set on: "validation", or "training" of a run that keeps none aside.
         samples: how many these were.
-        calibrated: the figures there; None if the budget is out of reach.
+        calibrated: the figures there; None if no threshold keeps the budget.
         tested: the figures on the test set; None likewise.
-        why: if the budget is out of reach: what stands against it.
+        why: if none does: what stands against it.
 
     Example:
         >>> figures = ExitFigures(0.9, 2.5, 1100.0)
