@@ -195,7 +195,7 @@ def test_a_network_that_came_to_mix_time_steps_is_told_and_kept(
     tmp_path: Path, silence: Silence
 ) -> None:
     config = replace(TINY, epochs=3, model=f"{HERE}:mixing", exit_synops_per_sample=100.0)
-    run = train(config, tmp_path, silence, compare=False)
+    train(config, tmp_path, silence, compare=False)
     told = report(tmp_path)
     assert "one by one otherwise than at once" in told["why"]
     assert told["why"] in silence.notes

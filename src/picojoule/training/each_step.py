@@ -77,7 +77,7 @@ def left_by_step(neurons: StatefulLayer) -> Tensor:
         >>> neurons = IAF(spike_threshold=2.0, record_states=True)
         >>> spikes = neurons(torch.tensor([[[1.5], [1.5]]]))  # 3 make one spike and leave 1
         >>> left_by_step(neurons).flatten()
-        tensor([0.7500, 0.5000], grad_fn=<ViewBackward0>)
+        tensor([0.7500, 0.5000])
     """
     threshold: Any = neurons.recordings.get("spike_threshold", neurons.spike_threshold)
     left: Tensor = neurons.recordings["v_mem"] / threshold
