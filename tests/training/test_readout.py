@@ -142,6 +142,26 @@ def test_a_last_layer_without_such_a_potential_is_named(build: type, message: st
         answers(build())
 
 
+class Looping(Summed):
+    """Goes through the time steps by itself."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        steps = [self.neurons(self.weights(frames[:, t : t + 1])) for t in range(frames.shape[1])]
+        return torch.cat(steps, 1)
+
+
+@pytest.mark.parametrize("time", [1, 2, 3])
+def test_a_model_with_a_loop_of_its_own_is_read_by_the_count(time: int) -> None:
+    torch.manual_seed(0)
+    model, frames = Looping(), FRAMES[:, :time]
+    if time > 1:
+        with pytest.raises(ValueError, match=r"'neurons' \(IAF\).*Choose readout count"):
+            answers(model, frames)
+        assert Answers(model, model, "auto")(frames).equal(Answers(model, model)(frames))
+    else:  # one step is the whole
+        assert not Answers(model, model, "auto")(frames).equal(Answers(model, model)(frames))
+
+
 TINY = TrainConfig(
     model=f"{NETWORKS}:model",
     data=f"{NETWORKS}:data",

@@ -2,6 +2,14 @@
 
 from picojoule.budget.budget import Budget
 from picojoule.budget.connections import Connections
+from picojoule.budget.early_exit import (
+    Calibration,
+    EarlyExit,
+    ExitFigures,
+    ExitRecord,
+    ExitRule,
+    Exits,
+)
 from picojoule.budget.fixed import FixedPenalties
 from picojoule.budget.limits import EnergyLimit, SynopsLimit
 from picojoule.budget.masks import make_prunable
@@ -22,9 +30,15 @@ __all__ = [
     "SSP",
     "Budget",
     "BudgetWarning",
+    "Calibration",
     "Connections",
     "Controller",
+    "EarlyExit",
     "EnergyLimit",
+    "ExitFigures",
+    "ExitRecord",
+    "ExitRule",
+    "Exits",
     "FanOutWeighted",
     "FixedPenalties",
     "GradualPruning",

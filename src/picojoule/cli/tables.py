@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+from picojoule.cli.exit_table import exit_table
 from picojoule.cli.names import layer_name
 from picojoule.printable import printable
 from picojoule.training import Measurement, Run
@@ -19,6 +20,9 @@ def print_run(run: Run, console: Console | None = None) -> None:
     console.print(_synops_table(run))
     if run.budget.trained.rates:
         console.print(_firing_table(run))
+    exits = exit_table(run)
+    if exits is not None:
+        console.print(exits)
     console.print(printable(_verdict(run)), highlight=False, markup=False, soft_wrap=True)
 
 

@@ -93,6 +93,12 @@ FLAGS = (
         _TRAINING,
         "What both answers are divided by before they are compared with a teacher's.",
     ),
+    Flag(
+        "loss_each_step",
+        bool,
+        _TRAINING,
+        "Loss on the answer (by --readout) after each time step, for early exit.",
+    ),
     Flag("seed", int, _TRAINING, "Of weights, order, spike trains and split."),
     Flag(
         "validation_share",
@@ -135,6 +141,14 @@ FLAGS = (
         _BUDGET,
         "Share of a limit that may be left over; spending less is a miss, too.",
         "any",
+    ),
+    Flag(
+        "exit_synops_per_sample",
+        float,
+        _BUDGET,
+        "After training, stop for each sample when the network is sure of its answer (by --readout), at this many SynOps per "
+        "sample on average.",
+        "all time steps",
     ),
     Flag("precision", str, _MACHINE, "32-true, bf16-mixed, 16-mixed, 64-true, ..."),
     Flag(

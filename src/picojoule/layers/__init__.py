@@ -27,6 +27,7 @@ from picojoule.layers.squeeze import SqueezeError, SqueezeMixin
 from picojoule.layers.stateful_layer import StatefulLayer
 from picojoule.layers.to_spike import Img2SpikeLayer, Sig2SpikeLayer
 from picojoule.layers.whole_model import (
+    keep_samples,
     reset_states,
     set_batch_size,
     stateful_layers,
@@ -67,6 +68,7 @@ __all__ = [
     "UnflattenTime",
     "check_finite",
     "checkpoint_time",
+    "keep_samples",
     "pack_spikes",
     "reset_states",
     "set_batch_size",

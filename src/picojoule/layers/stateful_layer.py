@@ -153,6 +153,16 @@ class StatefulLayer(nn.Module):
         for name, state in self.states().items():
             setattr(self, name, state.new_zeros((new_batch_size, *state.shape[1:])))
 
+    def keep_samples(self, kept: Tensor) -> None:
+        """Go on with some samples of the batch alone: the states of the others are dropped.
+
+        Args:
+            kept: which, `b` of bool, or their indices. A layer that has no states yet stays as it is.
+        """
+        if self.is_state_initialised():
+            for name, state in self.states().items():
+                setattr(self, name, state[kept])
+
     def init_state_with_shape(self, shape: Sequence[int], randomize: bool = False) -> None:
         """Give every state this shape, `b *n`, and zeros, or values from [0, 1) with `randomize`."""
         for name, state in self.states().items():

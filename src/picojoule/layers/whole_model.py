@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from picojoule.layers.reshape import UnflattenTime
 from picojoule.layers.squeeze import SqueezeMixin
@@ -70,3 +71,47 @@ def set_batch_size(model: nn.Module, batch_size: int) -> None:
     for module in model.modules():
         if isinstance(module, (UnflattenTime, SqueezeMixin)) and module.batch_size != -1:
             module.batch_size, module.num_timesteps = batch_size, -1
+
+
+def keep_samples(model: nn.Module, kept: Tensor) -> None:
+    """Go on with some samples of the batch alone: every stateful layer drops the states of the others.
+
+    Squeezing layers are told their number, as by :func:`set_batch_size`. The next call continues the sequences of
+    the samples that are left, in their order.
+
+    Args:
+        model: any module, a stateful layer itself included.
+        kept: which samples go on, `b` of bool, one of them at least.
+
+    Raises:
+        TypeError: `kept` is no vector of bool.
+        ValueError: it keeps none, or a layer's states are of another number of samples; nothing is changed.
+
+    Example:
+        >>> import torch
+        >>> from picojoule.layers import IAF
+        >>> model = nn.Sequential(IAF())
+        >>> _ = model(torch.tensor([[[0.1]], [[0.2]], [[0.3]]]))
+        >>> keep_samples(model, torch.tensor([True, False, True]))
+        >>> model[0].v_mem.flatten()
+        tensor([0.1000, 0.3000])
+    """
+    if kept.dtype != torch.bool or kept.ndim != 1:
+        raise TypeError(
+            f"keep_samples: kept is {kept.dtype} of shape {tuple(kept.shape)}, expected bool (batch,): whether each "
+            "sample goes on."
+        )
+    number = int(kept.sum())
+    if number == 0:
+        raise ValueError(
+            "keep_samples: no sample is kept, expected one at least. To begin anew call reset_states(model)."
+        )
+    for name, layer in stateful_layers(model):
+        if layer.shape is not None and layer.shape[0] != len(kept):
+            raise ValueError(
+                f"keep_samples: layer {name!r} ({type(layer).__name__}) has states of {layer.shape[0]} samples, kept "
+                f"tells of {len(kept)}. Each sample needs one entry of the layer's first axis."
+            )
+    for _, layer in stateful_layers(model):
+        layer.keep_samples(kept)
+    set_batch_size(model, number)

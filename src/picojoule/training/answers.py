@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from picojoule.layers import StatefulLayer, reset_states, set_batch_size
 from picojoule.layers.squeeze import SqueezeMixin
+from picojoule.training.each_step import counts_by_step, left_by_step, recording
 from picojoule.training.readout import (
     Readout,
     answering_neurons,
-    left_in_potential,
     summed_over_time,
+    with_potential,
 )
 
 
@@ -38,19 +39,44 @@ class Answers:
         Raises:
             ValueError: the output has a shape, or the network a last layer, that the readout cannot read.
         """
-        batch, time = frames.shape[:2]
-        set_batch_size(self.bare, batch)
+        self._begin(frames)
+        output = self._wrapped(frames)
+        if self._readout is None:
+            return output
+        return self.read(summed_over_time(output, *frames.shape[:2]))
+
+    def by_step(self, frames: Tensor) -> Tensor:
+        """The answers after each time step, `b t c`; the last is that of a call.
+
+        Raises:
+            ValueError: the output has no time, or the last layer keeps no potential of each step.
+        """
+        self._begin(frames)
+        if self._neurons is None:
+            return counts_by_step(self._wrapped(frames), *frames.shape[:2])
+        with recording(self._neurons):
+            counts = counts_by_step(self._wrapped(frames), *frames.shape[:2])
+            left = left_by_step(self._neurons)
+        return counts + left.reshape(counts.shape).to(counts.dtype)
+
+    def read(self, counts: Tensor) -> Tensor:
+        """The answers to what was run last, from its outputs summed over the time so far, `b c`."""
+        if self._neurons is None:
+            return counts
+        return with_potential(self._neurons)(counts)
+
+    @property
+    def potential_of(self) -> str | None:
+        """The layer whose potential is a part of the answers; None if there is none, or before the first call."""
+        named = self.bare.named_modules()
+        return next((name for name, layer in named if layer is self._neurons), None)
+
+    def _begin(self, frames: Tensor) -> None:
+        set_batch_size(self.bare, len(frames))
         reset_states(self.bare)
         if self._undecided:
             self._decide(frames)
             reset_states(self.bare)
-        output = self._wrapped(frames)
-        if self._readout is None:
-            return output
-        counts = summed_over_time(output, batch, time)
-        if self._neurons is None:
-            return counts
-        return counts + left_in_potential(self._neurons).reshape(counts.shape).to(counts.dtype)
 
     def _decide(self, frames: Tensor) -> None:
         """Find the neurons whose potential is read, in a run of their own."""

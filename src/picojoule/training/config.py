@@ -61,6 +61,8 @@ class TrainConfig:
         teacher: a checkpoint of the same model, such as that of a run without a budget, whose answers are half of
             what is learned.
         temperature: that both answers are divided by there.
+        loss_each_step: the loss is the mean of those of the answers after each time step, which are better then if the
+            network is stopped early. A teacher is asked for the last of them.
         seed: of the weights, the order of the samples, the spike trains and the split.
         synops_per_timestep: SynOps.
         synops_per_sample: the same over a sample's time steps.
@@ -77,6 +79,8 @@ class TrainConfig:
         unreachable: what may stay violated, by the constraint's name, or its layer's or group's.
         min_rate: spikes per neuron and time step, mean of a spiking layer.
         highest_rate: the same, as a ceiling.
+        exit_synops_per_sample: after training, stop for each sample when the network is sure of its answer by `readout`,
+            so that SynOps per sample are this on average; None runs all time steps.
         start_from: a checkpoint or a file of weights that the run starts from.
         validation_share: share of the training samples kept aside to choose the best epoch under
             the budget, 0 <= share < 1.
@@ -109,6 +113,7 @@ class TrainConfig:
     readout: Readout = "auto"
     teacher: str | None = None
     temperature: float = 2.0
+    loss_each_step: bool = False
     seed: int = 1
     synops_per_timestep: Bound | None = None
     synops_per_sample: Bound | None = None
@@ -123,6 +128,7 @@ class TrainConfig:
     unreachable: Sequence[str] | None = None
     min_rate: Bound | None = None
     highest_rate: Bound | None = None
+    exit_synops_per_sample: float | None = None
     start_from: str | None = None
     validation_share: float = 0.0
     precision: Precision = "32-true"
@@ -146,6 +152,14 @@ class TrainConfig:
             raw = "as a task gets the model's output as it is"
             self._expect("readout", self.readout != "potential", f"count, {raw}")
             self._expect("teacher", self.teacher is None, f"none, {raw}")
+            self._expect("loss_each_step", not self.loss_each_step, f"false, {raw}")
+            sure = "as a task has no classes to be sure of"
+            self._expect(
+                "exit_synops_per_sample", self.exit_synops_per_sample is None, f"none, {sure}"
+            )
+        limit = self.exit_synops_per_sample
+        good = limit is None or 0 < limit < float("inf")
+        self._expect("exit_synops_per_sample", good, "a number > 0")
         self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
         for name in ("validation_share", "margin"):
             self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
@@ -192,8 +206,8 @@ class TrainConfig:
         return any(getattr(self, name) is not None for name in _BOUNDS)
 
     def without_budget(self) -> TrainConfig:
-        """The same run on the task alone."""
-        nothing: dict[str, Any] = dict.fromkeys(_BOUNDS)
+        """The same run on the task alone, to the end of each sample."""
+        nothing: dict[str, Any] = dict.fromkeys((*_BOUNDS, "exit_synops_per_sample"))
         return replace(self, **nothing)
 
     @property

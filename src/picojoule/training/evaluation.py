@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from picojoule.layers import reset_states
+from picojoule.layers.evaluating import evaluating
 from picojoule.training.batches import loaded, share_of
 from picojoule.training.history import Progress
 from picojoule.training.measure import Measurement, measurement
@@ -67,18 +66,11 @@ def measure(
 
 def batches_of(trainer: Trainer, samples: Tensor) -> list[Tensor]:
     """This process's part of some samples, in batches to measure on."""
+    return share_of(samples, process_of(trainer.fabric), measuring_batch_size(trainer))
+
+
+def measuring_batch_size(trainer: Trainer) -> int:
+    """Samples of a batch to measure on, in each process."""
     config, process = trainer.config, process_of(trainer.fabric)
-    each = max(1, config.batch_size // (process.world_size * config.accumulate))
-    return share_of(samples, process, _MORE_THAN_IN_TRAINING * each)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module in evaluation mode, and afterwards as it was."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
+    each = config.batch_size // (process.world_size * config.accumulate)
+    return _MORE_THAN_IN_TRAINING * max(1, each)

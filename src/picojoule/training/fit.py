@@ -14,6 +14,8 @@ from picojoule.training.checkpoint import load_checkpoint, save_checkpoint, save
 from picojoule.training.config import TrainConfig
 from picojoule.training.distillation import Teacher
 from picojoule.training.evaluation import measure
+from picojoule.training.exit_measurement import ExitMeasurement
+from picojoule.training.exits import measure_exits
 from picojoule.training.faults import faults
 from picojoule.training.history import Fit, History, Progress, check_is_of_a_run
 from picojoule.training.logs import Log
@@ -131,6 +133,7 @@ class _Epochs:
         trim(self.trainer, self.progress)
         self._write(lambda: save_trained(self.folder / TRAINED, self.trainer.model))
         trained = self._test("measuring the trained network")
+        exits = self._exits()
         budget = self.trainer.budget
         return Fit(
             untrained,
@@ -141,6 +144,7 @@ class _Epochs:
             dict(budget.not_reached) if budget else {},
             self._faults(trained),
             {name: type(layer).__name__ for name, layer in self.trainer.model.named_modules()},
+            exits,
         )
 
     def _on_step(self, loss: float, synops: dict[str, float], where: str) -> None:
@@ -188,6 +192,15 @@ class _Epochs:
     def _test(self, what: str) -> Measurement:
         everything = torch.arange(len(self.data.test))
         return measure(self.trainer, self.data.test, everything, self.progress, what)
+
+    def _exits(self) -> ExitMeasurement | None:
+        limit = self.config.exit_synops_per_sample
+        if limit is None:
+            return None
+        measured = measure_exits(self.trainer, limit, self.progress)
+        if measured.why:
+            self.progress.note(measured.why)
+        return measured
 
     def _validate(self) -> None:
         if not len(self.data.validated):

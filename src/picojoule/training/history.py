@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
+from picojoule.training.exit_measurement import ExitMeasurement
 from picojoule.training.measure import Measurement
 
 
@@ -116,6 +117,7 @@ class Fit:
         not_reached: what training gave up, or has not got together, in the same way.
         faults: what makes the network useless, whatever it spends, in the same way.
         layer_types: class of each layer, by its name.
+        exits: early exit of the trained network; None if it was not asked for.
     """
 
     untrained: Measurement
@@ -126,3 +128,4 @@ class Fit:
     not_reached: dict[str, str] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     layer_types: dict[str, str] = field(default_factory=dict)
+    exits: ExitMeasurement | None = None

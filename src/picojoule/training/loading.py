@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from picojoule.budget import Budget
+from picojoule.budget import Budget, EarlyExit
+from picojoule.layers import StatefulLayer
 from picojoule.report import Monitor
 from picojoule.training.answers import Answers
 from picojoule.training.checkpoint_files import Saved, read_checkpoint
@@ -17,6 +18,7 @@ from picojoule.training.config import TrainConfig
 from picojoule.training.history import check_is_of_a_run
 from picojoule.training.json_file import read_json
 from picojoule.training.models import build_model
+from picojoule.training.readout import with_potential
 from picojoule.training.run_folder import BEST, CHECKPOINT, CONFIG, REPORT, TRAINED
 from picojoule.training.settings import resolved
 from picojoule.training.weights import load_weights
@@ -35,6 +37,8 @@ class LoadedRun:
         monitor: on the model; counts while it is attached, or inside `with`.
         budget: on the monitor, with its multipliers; None of a run without one.
         report: the figures of `report.json`; None of a run that has not ended.
+        early_exit: what stops for each sample when the network is sure, as the report measured it; None of a run without
+            `exit_synops_per_sample`, or that it was out of reach of, or that has not ended.
     """
 
     config: TrainConfig
@@ -43,6 +47,7 @@ class LoadedRun:
     monitor: Monitor
     budget: Budget | None
     report: dict[str, Any] | None
+    early_exit: EarlyExit | None = None
 
 
 def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
@@ -89,7 +94,8 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
         budget.load_state_dict(saved.progress["budget"])
     readout = config.readout if config.task is None else None
     answers = Answers(network, network, readout)
-    return LoadedRun(config, network, answers, monitor, budget, report)
+    early = None if report is None else _early_exit(network, config, report, folder / REPORT)
+    return LoadedRun(config, network, answers, monitor, budget, report, early)
 
 
 def _check_is_run(folder: Path) -> None:
@@ -118,3 +124,33 @@ def _report(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     return read_json(path, "Without it the run loads all the same, with no figures.")
+
+
+def _early_exit(
+    model: nn.Module, config: TrainConfig, report: dict[str, Any], path: Path
+) -> EarlyExit | None:
+    told = report.get("early_exit")
+    if not told:
+        return None
+    try:
+        if told["tested"] is None:
+            return None
+        name = told["potential_of"]
+        readout = None if name is None else with_potential(_neurons(model, name))
+        return EarlyExit(
+            model,
+            told["sure"],
+            told["threshold"],
+            told["last_step"],
+            readout=readout,
+            weights=config.weights,
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"early_exit in {path} does not fit the model: {error}.") from error
+
+
+def _neurons(model: nn.Module, name: str) -> StatefulLayer:
+    layer = model.get_submodule(name)
+    if not isinstance(layer, StatefulLayer):
+        raise TypeError(f"layer {name!r} is a {type(layer).__name__}, expected neurons")
+    return layer

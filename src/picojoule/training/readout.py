@@ -60,6 +60,11 @@ def left_in_potential(neurons: StatefulLayer) -> Tensor:
     return left / threshold
 
 
+def with_potential(neurons: StatefulLayer) -> Callable[[Tensor], Tensor]:
+    """What makes answers of the spikes counted so far, `b c`, by what is left in the potential of these neurons."""
+    return lambda counts: counts + left_in_potential(neurons).reshape(counts.shape).to(counts.dtype)
+
+
 class _LastRun(NamedTuple):
     name: str
     layer: nn.Module
@@ -98,7 +103,8 @@ def answering_neurons(
             f"potential v_mem, but the last layer is {shown}, no spiking neuron of picojoule.layers. {_WAY_OUT}"
         )
     assert isinstance(spikes, Tensor)
-    own, answers = spikes.reshape(batch, time, -1).sum(1), summed_over_time(output, batch, time)
+    answers, divides = summed_over_time(output, batch, time), spikes.numel() % (batch * time) == 0
+    own = spikes.reshape(batch, time, -1).sum(1) if divides else spikes  # else of one step
     if own.shape != answers.shape or not torch.allclose(own.to(answers), answers, rtol=1e-2):
         raise ValueError(
             f"training: readout is potential, but the model makes something else of the spikes of its last layer "

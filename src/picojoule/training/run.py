@@ -61,6 +61,7 @@ class Run:
             "infeasible": self.budget.infeasible,
             "not_reached": self.budget.not_reached,
             "faults": self.budget.faults,
+            "early_exit": self.budget.exits.to_dict() if self.budget.exits else None,
             "history": vars(self.budget.history),
         }
 

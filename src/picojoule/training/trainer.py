@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget import Budget, BudgetWarning
+from picojoule.budget import Budget, BudgetWarning, EarlyExit
 from picojoule.layers import HookHandles, check_finite
 from picojoule.synops.monitor import CountingMonitor
 from picojoule.training.answers import Answers, first_answers
@@ -20,6 +20,7 @@ from picojoule.training.checkpoint import learned_tensors
 from picojoule.training.classification import Classification
 from picojoule.training.config import TrainConfig
 from picojoule.training.distillation import Teacher
+from picojoule.training.each_step import loss_of_each_step
 from picojoule.training.first_batch import remarks
 from picojoule.training.not_finite import broken_weights, first_not_finite
 from picojoule.training.optimizers import build_optimizer
@@ -83,7 +84,8 @@ class Trainer:
         It is the same batch and the same weights whenever a run begins or goes on, so the answers are, too.
 
         Raises:
-            ValueError: the data do not fit the model, or the budget does not fit it.
+            ValueError: the data do not fit the model, or the budget does not fit it, or it cannot exit early.
+            NotImplementedError: it cannot exit early.
         """
         before = {name: value.clone() for name, value in learned_tensors(self.model).items()}
         set_epoch(self.data.train, 0)
@@ -95,6 +97,7 @@ class Trainer:
         counts = self.monitor.synops
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
         self.remarks = remarks(self.model, self.monitor.rates, frames)
+        self._try_each_step(frames, targets)
         steps = self.config.epochs * math.ceil(len(self.data.trained) / self.config.batch_size)
         self.budget = self.config.budget(self.monitor, self.trainable, steps)
         if self.budget is not None:
@@ -106,6 +109,22 @@ class Trainer:
             self.config.optimizer, self.model, self.config.learning_rate, last
         )
         self.optimizer = self.fabric.setup_optimizers(optimizer)
+
+    def _try_each_step(self, frames: Tensor, targets: Tensor) -> None:
+        if self.config.loss_each_step:
+            self.answers.by_step(frames)
+        if self.config.exit_synops_per_sample is not None:
+            with self.monitor.paused():
+                self.early_exit().observe([(frames, targets)])
+
+    def early_exit(self) -> EarlyExit:
+        """The network, run step by step and stopped when it is sure, by the run's readout and count of synapses."""
+        return EarlyExit(
+            self.model,
+            called=self._wrapped,
+            readout=self.answers.read,
+            weights=self.config.weights,
+        )
 
     def _begin_budget(self) -> None:
         if self.budget is None:
@@ -193,10 +212,9 @@ class Trainer:
         many = self.fabric.world_size > 1
         alone = many and not last  # gradients are averaged over processes once a step
         with self.fabric.no_backward_sync(self._wrapped) if alone else nullcontext():
-            answers = self.answers(frames)
+            answers, task = self._answers_and_loss(frames, targets)
             # the average over W processes shall be the mean over all samples
-            share = len(frames) * self.fabric.world_size / step_size
-            task = self._task_loss(frames, answers, targets) * share
+            task = task * (len(frames) * self.fabric.world_size / step_size)
             mean_task = self.fabric.all_reduce(task.detach(), reduce_op="mean") if many else task
             loss = float(mean_task.item())
             if not math.isfinite(loss):
@@ -209,8 +227,13 @@ class Trainer:
                 self.budget.backward(task, via=self.fabric.backward)
         return loss
 
-    def _task_loss(self, frames: Tensor, answers: Any, targets: Tensor) -> Tensor:
-        loss = self.task.loss(answers, targets)
-        if self.teacher is None:
-            return loss
-        return (loss + self.teacher.loss(frames, answers)) / 2
+    def _answers_and_loss(self, frames: Tensor, targets: Tensor) -> tuple[Any, Tensor]:
+        if self.config.loss_each_step:
+            by_step = self.answers.by_step(frames)
+            answers, loss = by_step[:, -1], loss_of_each_step(self.task.loss, by_step, targets)
+        else:
+            answers = self.answers(frames)
+            loss = self.task.loss(answers, targets)
+        if self.teacher is not None:
+            loss = (loss + self.teacher.loss(frames, answers)) / 2
+        return answers, loss

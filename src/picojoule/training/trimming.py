@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from picojoule.layers.evaluating import evaluating
 from picojoule.training.batches import loaded
-from picojoule.training.evaluation import batches_of, evaluating
+from picojoule.training.evaluation import batches_of
 from picojoule.training.history import Progress
 from picojoule.training.run_data import set_epoch
 from picojoule.training.trainer import Trainer
