@@ -10,6 +10,7 @@ from picojoule.training.measure import Measurement
 from picojoule.training.recurrent_net import recurrent_net
 from picojoule.training.run import Run, train
 from picojoule.training.sweeping import (
+    Cost,
     Frontier,
     FrontierPoint,
     Outcome,
@@ -19,12 +20,14 @@ from picojoule.training.sweeping import (
     SweepStep,
     SweptModel,
     cheapest_within,
+    hypervolume,
     pareto_front,
     sweep,
 )
 
 __all__ = [
     "ConfigError",
+    "Cost",
     "Fit",
     "Frontier",
     "FrontierPoint",
@@ -42,6 +45,7 @@ __all__ = [
     "SweptModel",
     "TrainConfig",
     "cheapest_within",
+    "hypervolume",
     "lenet",
     "load",
     "load_checkpoint",

@@ -9,7 +9,7 @@ from typing import Any
 
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
-from picojoule.training.sweeping.config import Unit
+from picojoule.training.sweeping.cost import Cost, Unit
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Outcome:
         num_timesteps: time steps of a sample, their mean.
         energy_j: of the whole network per sample, J; None without a profile.
         fixed_energy_j: what of it training cannot change.
+        steps: of training that the run took, without those of runs that it started from; None if unknown.
+        broken: what of the budget it does not keep, a sentence each.
     """
 
     accuracy: float
@@ -33,6 +35,8 @@ class Outcome:
     num_timesteps: float
     energy_j: float | None = None
     fixed_energy_j: float | None = None
+    steps: int | None = None
+    broken: tuple[str, ...] = ()
 
     def spent(self, unit: Unit) -> float:
         """What a budget of that unit limits: SynOps per time step or sample, or joules per sample.
@@ -42,21 +46,17 @@ class Outcome:
             >>> outcome.spent("share"), outcome.spent("synops_per_sample")
             (300.0, 5000.0)
         """
-        if unit == "energy_j":
-            assert self.energy_j is not None
-            return self.energy_j
-        layers = self.trainable if unit == "share" else tuple(self.synops_per_timestep)
-        steps = self.num_timesteps if unit == "synops_per_sample" else 1
-        return steps * sum(self.synops_per_timestep[layer] for layer in layers)
+        return Cost.of_unit(unit).of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, for JSON."""
-        return asdict(self) | {"trainable": list(self.trainable)}
+        return asdict(self) | {"trainable": list(self.trainable), "broken": list(self.broken)}
 
     @classmethod
     def from_dict(cls, figures: Mapping[str, Any]) -> Outcome:
         """What :meth:`to_dict` gave."""
-        return cls(**{**figures, "trainable": tuple(figures["trainable"])})
+        lists = {name: tuple(figures[name]) for name in ("trainable", "broken")}
+        return cls(**{**figures, **lists})
 
 
 Trainer = Callable[[TrainConfig, Path, Progress], Outcome]

@@ -47,7 +47,8 @@ def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[s
 def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
     begun = (folder / CONFIG).exists()
-    trained = train(config, folder, progress, compare=False, resume=begun).budget.trained
+    fit = train(config, folder, progress, compare=False, resume=begun).budget
+    trained = fit.trained
     energy_j, fixed_energy_j = (None, None) if config.profile is None else joules(config, trained)
     return Outcome(
         accuracy=trained.accuracy,
@@ -57,6 +58,8 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
         num_timesteps=trained.num_timesteps,
         energy_j=energy_j,
         fixed_energy_j=fixed_energy_j,
+        steps=len(fit.history.loss),
+        broken=tuple(map(str, trained.broken)),
     )
 
 
