@@ -37,7 +37,7 @@ def test_each_method_has_its_front_and_its_place_in_the_legend() -> None:
     ]
     (axes,) = plot_frontier([*MARKS, *other]).axes
     _, labels = axes.get_legend_handles_labels()
-    assert labels == ["This sweep", "Budget", "One seed", "SSP", r"\$L_1\$"]
+    assert labels == ["This sweep", "Limit", "One seed", "SSP", r"\$L_1\$"]
     own, _, ssp, l1 = axes.lines
     assert ssp.get_xydata().tolist() == [[3e5, 80], [5e5, 85]]
     assert l1.get_xydata().tolist() == [[4e5, 60]]
@@ -53,7 +53,7 @@ def test_settings_side_by_side_have_their_budgets_drawn() -> None:
     ]
     (axes,) = plot_frontier(marks).axes
     _, labels = axes.get_legend_handles_labels()
-    assert sorted(labels) == ["Budget", "num_timesteps=3", "num_timesteps=5"]
+    assert sorted(labels) == ["Limit", "num_timesteps=3", "num_timesteps=5"]
     assert [text.get_text() for text in axes.texts] == ["50%", "50%"]
 
 

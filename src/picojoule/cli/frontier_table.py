@@ -78,18 +78,20 @@ def _legend(frontier: Frontier) -> str:
         )
     if len(counts) > 1:
         return f"{words} The points differ in training steps."
-    return f"{words} All have equal training steps, from the same start." if counts else words
+    return f"{words} All have equal training steps." if counts else words
 
 
 def _broken(frontier: Frontier) -> list[str]:
-    """What of their budgets networks do not keep."""
+    """What of their budgets networks do not keep to the last SynOp; `met` allows 5%."""
     sentences = [
         f"  {model.folder}: {sentence}"
         for point in frontier.points
         for model in point.models
         for sentence in model.outcome.broken
     ]
-    return ["Not kept on the test set:", *sentences] if sentences else []
+    return (
+        ["Beyond their bounds on the test set, by however little:", *sentences] if sentences else []
+    )
 
 
 def _choice(frontier: Frontier, points: float) -> list[str]:

@@ -73,7 +73,7 @@ def plot_frontier(
     own = [mark for mark in marks if not mark.method]
     others = list(dict.fromkeys(mark.method for mark in marks if mark.method))
     if own:
-        _draw_front(axes, own, ORANGE, "This sweep" if others else "Pareto front")
+        _draw_front(axes, own, ORANGE, "This sweep" if others else "Pareto front", "o")
     _draw_limits(axes, [(mark.limit, mark.accuracy) for mark in marks if mark.limit is not None])
     _draw_networks(axes, [mark for mark in own if len(mark.networks) > 1])
     for number, method in enumerate(others):
@@ -93,7 +93,7 @@ def plot_frontier(
 
 
 def _draw_front(
-    axes: Axes, marks: Sequence[FrontierMark], colour: str, label: str, shape: str | None = None
+    axes: Axes, marks: Sequence[FrontierMark], colour: str, label: str, shape: str
 ) -> None:
     front = sorted((mark for mark in marks if mark.on_front), key=lambda mark: mark.spent)
     spent, accuracy = [mark.spent for mark in front], [100 * mark.accuracy for mark in front]
@@ -103,7 +103,7 @@ def _draw_front(
 def _draw_limits(axes: Axes, limits: Sequence[tuple[float, float]]) -> None:
     x, y = [limit for limit, _ in limits], [100 * accuracy for _, accuracy in limits]
     if limits:
-        axes.plot(x, y, ls="", marker="|", ms=20, mew=1.5, color=_LIMIT, label="Budget")
+        axes.plot(x, y, ls="", marker="|", ms=20, mew=1.5, color=_LIMIT, label="Limit")
 
 
 def _draw_networks(axes: Axes, marks: Sequence[FrontierMark]) -> None:
