@@ -93,6 +93,7 @@ def test_continued_budgets_have_the_steps_of_those_before_them(tmp_path: Path) -
     assert [row[6] for row in rows[::2]] == ["20"] * 3
     assert rows[1::2] == [["/20"], ["/40"], ["/60"]]
     assert "and in all, with those of the looser budgets" in done.output
+    assert "without the connections that these lost" in done.output
     again = picojoule("sweep", "--budgets", "0.5,0.25", "--epochs", 2, "--out", tmp_path / "a")
     assert "equal_steps is True here and False there" in again.output
 

@@ -78,7 +78,7 @@ def _legend(frontier: Frontier) -> str:
     if _is_continued(frontier):
         return (
             f"{words} steps: of the run itself, and in all, with those of the looser budgets whose weights it goes on "
-            "from. Without --continue all have equal steps."
+            "from, without the connections that these lost. Without --continue all have equal steps and begin alike."
         )
     if len(counts) > 1:
         return f"{words} The points differ in training steps."

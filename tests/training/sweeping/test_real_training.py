@@ -98,6 +98,23 @@ def test_a_run_starts_afresh_or_from_the_weights_of_the_next_looser_one(
     assert not torch.equal(plain["1.weight"], lenet(1)[1].weight)
 
 
+def test_a_network_that_goes_on_has_only_connections_that_the_looser_one_left(
+    training: TrainConfig, tmp_path: Path
+) -> None:
+    quick = replace(training, epochs=1, batch_size=6, synapses="prune", min_rate=None)
+    config = SweepConfig((0.5, 0.25), training=quick, equal_steps=False)
+    sweep(config, tmp_path, Quiet())
+    half, quarter = (
+        load_file(tmp_path / "seed1" / name / "checkpoint.safetensors")
+        for name in ("budget-0.5", "budget-0.25")
+    )
+    masks = [name for name in half if name.endswith("_mask")]
+    assert "4.weight_mask" in masks
+    left, less = (torch.cat([net[n].flatten() for n in masks]) != 0 for net in (half, quarter))
+    assert 0 < less.sum() < left.sum() < left.numel()
+    assert not (less & ~left).any()
+
+
 class StopAt:
     """A progress that breaks a sweep off at a step of training."""
 

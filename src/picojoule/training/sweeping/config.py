@@ -29,7 +29,8 @@ class SweepConfig:
         training: everything else about each run. It has no limit of its own: the sweep sets it.
         axes: settings of `training` with several values each, such as `{"num_timesteps": (3, 5)}`.
         equal_steps: whether each network is trained from the same start, for as many steps as any other; otherwise
-            each starts from the weights of the next looser budget, and has the steps of all looser ones behind it.
+            each starts from the weights of the next looser budget, with the connections that are left there, and has
+            the steps of all looser ones behind it.
 
     Raises:
         ValueError: there is no budget, one is not > 0, a share is above 1, one comes twice,
