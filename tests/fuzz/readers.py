@@ -157,6 +157,55 @@ def read_sweep(folder: Path) -> None:
         pass
 
 
+def write_frontier(folder: Path) -> None:
+    from picojoule.training import Frontier, Outcome, SweepConfig
+
+    config = SweepConfig(budgets=(0.5,), seeds=2, axes={"num_timesteps": (3, 5)})
+    outcomes = {
+        step: Outcome(0.5, {"1": 10.0, "4": 20.0 + step.seed}, ("4",), 0.1, 3.0, steps=7)
+        for step in config.all_steps()
+    }
+    Frontier.of(config, outcomes).save(folder / "frontier.json")
+
+
+def read_frontier(folder: Path) -> None:
+    from picojoule.training import Frontier
+
+    _use(Frontier.load(folder / "frontier.json"))
+
+
+def _use(frontier: Any) -> None:
+    """What is read has to be good for all that is done with it."""
+    json.dumps(frontier.merge(frontier).to_dict(), allow_nan=False)
+    assert frontier.hypervolume() >= 0
+    frontier.cheapest_within(1.0)
+
+
+def write_comparison(folder: Path) -> None:
+    layers = {"4": 20.0, "7": 10.0}
+    runs = [
+        {"method": method, "seed": seed, "accuracy": 0.5, "by_layer": layers, **more}
+        for seed in (1, 2)
+        for method, more in (
+            ("no budget", {"silent_share": 0.1}),
+            ("Budget", {"share": 0.5, "budget": 50.0}),
+            ("SSP", {"weight": 0.1}),
+        )
+    ]
+    found = {"settings": {"epochs": 6, "num_timesteps": 5}, "runs": runs}
+    (folder / "budget.json").write_text(json.dumps(found))
+
+
+def read_comparison(folder: Path) -> None:
+    from picojoule.training import TrainConfig
+    from picojoule.training.sweeping import comparison
+
+    read = comparison.read_comparison(folder / "budget.json")
+    read.differences(TrainConfig())
+    for frontier in (read.frontier, *read.frontier.by_method().values()):
+        _use(frontier)
+
+
 def a_network() -> nn.Module:
     from picojoule.layers import LIF
 
@@ -273,6 +322,8 @@ READERS = (
         read_sweep,
         tells=("a sweep with other settings",),
     ),
+    Reader("frontier.json", write_frontier, (), in_text, read_frontier),
+    Reader("comparison of methods", write_comparison, (), in_text, read_comparison),
     Reader("checkpoint", write_checkpoint, (), in_json_header, read_checkpoint),
     Reader("weights", write_weights, (), in_bytes, read_weights),
 )

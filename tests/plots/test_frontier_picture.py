@@ -35,6 +35,35 @@ def test_another_score_is_drawn_as_it_is() -> None:
     assert axes.get_title() == r"What R_2\$ costs"
 
 
+def test_each_method_has_its_front_and_its_place_in_the_legend() -> None:
+    other = [
+        FrontierMark("", 3e5, 0.80, True, method="SSP"),
+        FrontierMark("", 5e5, 0.85, True, method="SSP"),
+        FrontierMark("", 5e5, 0.70, False, method="SSP"),
+        FrontierMark("", 4e5, 0.60, True, method="$L_1$"),
+    ]
+    (axes,) = plot_frontier([*MARKS, *other]).axes
+    _, labels = axes.get_legend_handles_labels()
+    assert labels == ["This sweep", "Limit", "One seed", "SSP", r"\$L_1\$"]
+    own, _, ssp, l1 = axes.lines
+    assert ssp.get_xydata().tolist() == [[3e5, 80], [5e5, 85]]
+    assert l1.get_xydata().tolist() == [[4e5, 60]]
+    assert len({line.get_color() for line in (own, ssp, l1)}) == 3
+    assert [text.get_text() for text in axes.texts][:1] == ["none"]
+    assert len(axes.texts) == len(MARKS)  # the others are named in the legend
+
+
+def test_settings_side_by_side_have_their_budgets_drawn() -> None:
+    marks = [
+        FrontierMark("50%", 2e5, 0.91, True, limit=2.1e5, method="num_timesteps=3"),
+        FrontierMark("50%", 3e5, 0.92, True, limit=3.1e5, method="num_timesteps=5"),
+    ]
+    (axes,) = plot_frontier(marks).axes
+    _, labels = axes.get_legend_handles_labels()
+    assert sorted(labels) == ["Limit", "num_timesteps=3", "num_timesteps=5"]
+    assert [text.get_text() for text in axes.texts] == ["50%", "50%"]
+
+
 def test_a_picture_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no marks"):
         plot_frontier([])

@@ -362,6 +362,8 @@ class Budget:
         if self._synapses == "keep" or self._connections is not None:
             return
         shares = self._steered.densities(self._constraints, self._synapses)
+        if self._saved_connections is not None:  # what was drawn is not drawn again
+            shares = self._steered.left(shares, self._synapses)
         thin = self._synapses == "thin"
         self._connections = Connections(
             self._monitor.model,

@@ -153,10 +153,7 @@ class Connections:
     @property
     def densities(self) -> dict[str, float]:
         """Share of each layer's connections (of its channels, for "thin") that is left."""
-        return {
-            name: _left(layer, self.kind).double().mean().item()
-            for name, layer in self._layers.items()
-        }
+        return {name: share_left(layer, self.kind) for name, layer in self._layers.items()}
 
     def step(
         self,
@@ -250,7 +247,8 @@ class Connections:
         for name, layer in self._layers.items():
             weight = original(layer)
             drawn = torch.rand(weight.shape, generator=generator, dtype=torch.float64)
-            take_out(layer, _largest(drawn, self._final[name]).to(weight.device))
+            drawn = drawn.to(weight.device).where(_left(layer, "fixed"), -1.0)
+            take_out(layer, _largest(drawn, self._final[name]))
         self._clear(None)
 
     @torch.no_grad()
@@ -280,6 +278,16 @@ def _largest(worth: Tensor, share: float) -> Tensor:
     keep = torch.zeros(flat.shape, dtype=torch.bool, device=flat.device)
     keep[flat.argsort(descending=True, stable=True)[:number]] = True
     return keep.reshape(worth.shape)
+
+
+def share_left(layer: Prunable, kind: Kind) -> float:
+    """The share of a layer's connections (of its channels, for "thin") that its mask leaves; 1 without one.
+
+    Example:
+        >>> share_left(nn.Linear(2, 3), "prune")
+        1.0
+    """
+    return 1.0 if mask_of(layer) is None else _left(layer, kind).double().mean().item()
 
 
 def _left(layer: Prunable, kind: Kind) -> Tensor:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.connections import POWER, Kind, can_lose_connections, density
+from picojoule.budget.connections import (
+    POWER,
+    Kind,
+    can_lose_connections,
+    density,
+    share_left,
+)
 from picojoule.budget.constraints import Constraint, Reading
-from picojoule.budget.masks import original
+from picojoule.budget.masks import Prunable, original
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_alone, add_bounded, gradients
 from picojoule.budget.reach import Reach
@@ -155,7 +161,10 @@ class SteeredTraining:
                     parameter.mul_(factor)
 
     def densities(self, constraints: Mapping[str, Constraint], kind: Kind) -> dict[str, float]:
-        """The share of connections to end with, of each layer under a limit that can lose some."""
+        """The share of connections to end with, of each layer under a limit that can lose some.
+
+        What is spent is spent with those that masks from before have left.
+        """
         found: dict[str, float] = {}
         synops = self._monitor.synops
         for name, constraint in constraints.items():
@@ -168,7 +177,12 @@ class SteeredTraining:
             spending = [layer for layer in layers if synops[layer].requires_grad]
             for layer in can_lose_connections(self._monitor.model, spending, kind):
                 found[layer] = min(found.get(layer, 1.0), share)
-        return found
+        return {layer: found[layer] * left for layer, left in self.left(found, kind).items()}
+
+    def left(self, layers: Iterable[str], kind: Kind) -> dict[str, float]:
+        """The share of some layers' connections that masks have left."""
+        modules = dict(self._monitor.model.named_modules())
+        return {name: share_left(cast("Prunable", modules[name]), kind) for name in layers}
 
     def shares(
         self, constraints: Mapping[str, Constraint], left: Mapping[str, float]

@@ -9,15 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from picojoule.cli.failure import explained
-from picojoule.cli.frontier_table import draw_frontier, print_frontier
+from picojoule.cli.frontier_picture import draw_frontier
+from picojoule.cli.frontier_table import print_frontier
 from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.train_flags import FILES, stated_by, with_flags
 from picojoule.printable import printable
-from picojoule.training import Frontier, SweepConfig, SweepError
+from picojoule.training import Frontier, Progress, SweepConfig, SweepError
 from picojoule.training import sweep as run_sweep
 from picojoule.training.settings import resolved
 from picojoule.training.sweeping import LIMITS, Unit
+from picojoule.training.sweeping.axes import parsed_axes, split_axes
+from picojoule.training.sweeping.comparison import Comparison, read_comparison
+from picojoule.training.sweeping.cost import common_cost
 from picojoule.training.yaml_file import Settings, read_settings
 
 _PICTURE = "frontier.png"
@@ -58,19 +62,51 @@ def sweep(
     jobs: Annotated[
         int,
         _option(
-            "Runs at once, each in a process of its own; at most one for each seed, as budgets follow on each other."
+            "Runs at once, each in a process of its own; with --continue at most one for each seed and setting, as "
+            "budgets follow on each other."
         ),
     ] = 1,
-    within: Annotated[
+    equal_steps: Annotated[
+        bool,
+        typer.Option(
+            "--equal-steps/--continue",
+            help="Train each network from the same start for as many steps as any other; or let each go on from the "
+            "weights of the next looser budget, with the steps of all looser ones behind it.",
+            rich_help_panel=_SWEEP,
+        ),
+    ] = True,
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Sweep over a setting of training, too, such as --axis num-timesteps=3,5; may be repeated. A list in "
+            "--config does the same.",
+            metavar="SETTING=VALUE,...",
+            show_default=False,
+            rich_help_panel=_SWEEP,
+        ),
+    ] = None,
+    points: Annotated[
         float,
         _option(
             "Name the cheapest network at most so many points of accuracy (hundredths of another score) below the best."
         ),
     ] = 1.0,
-    met_within: Annotated[
+    within: Annotated[
         float | None,
+        typer.Option(
+            "--within",
+            "--met-within",
+            help="Count a budget as met only if at most this share of it is left over, such as 0.05. [dim]Default: "
+            "any.[/]",
+            show_default=False,
+            rich_help_panel=_SWEEP,
+        ),
+    ] = None,
+    beside: Annotated[
+        Path | None,
         _option(
-            "Count a budget as met only if at most this share of it is left over, such as 0.05. [dim]Default: any.[/]"
+            "Result file of other methods, such as benchmarks/results/budget.json, to compare with and to draw.",
+            FILES,
         ),
     ] = None,
     storage: Annotated[
@@ -92,46 +128,86 @@ def sweep(
     ] = Path("runs/sweep"),
     **settings: Any,
 ) -> None:
-    """Train a network to one budget after another, and show what accuracy costs.
+    """Train a network to several budgets, and show what accuracy costs.
 
-    First without a budget, then from the loosest budget to the tightest, each
-    from the weights of the one before. Prints the frontier, and writes
+    First without a budget, then to each budget, from the same start and for
+    as many steps. Prints the frontier and its hypervolume, and writes
     frontier.json, frontier.png and every network to --out. After a stop or a
     kill the same command goes on; nothing is lost or done twice.
     """
     with explained("picojoule sweep", lambda: "stopped; the same command goes on"):
-        if not within >= 0:
-            raise ValueError(f"--within is {within}, expected a number of points >= 0.")
-        unlimited = dict.fromkeys(LIMITS)
-        from_file, places = Settings({}, {}) if config is None else read_settings(config)
-        stated = stated_by(settings)
-        if met_within is not None:
-            stated["within"] = met_within
-        places = {name: place for name, place in places.items() if name not in stated}
+        if not points >= 0:
+            raise ValueError(f"--points is {points}, expected a number of points >= 0.")
+        stated = stated_by(settings) | ({} if within is None else {"within": within})
         asked = SweepConfig(
             budgets=_numbers(budgets),
             unit=unit,
             seeds=seeds,
-            training=resolved(unlimited | from_file | stated, places),
+            equal_steps=equal_steps,
+            **_training(config, stated, parsed_axes(axis or [])),
         )
+        others = None if beside is None else _others(beside, asked)
         try:
             no_pictures = why_no_pictures()
             with ProgressBar() as progress:
                 if no_pictures is not None:
                     progress.note(no_pictures)
+                if others is not None:
+                    _tell_differences(others, asked, progress)
                 frontier = run_sweep(asked, out, progress, jobs=jobs, storage=storage, study=study)
         except SweepError as error:
             if error.frontier.points:
-                _show(error.frontier, out, within, no_pictures)
+                _show(error.frontier, out, points, no_pictures, others)
             typer.echo(f"picojoule sweep: {printable(str(error))}", err=True)
             raise typer.Exit(1) from None
-        _show(frontier, out, within, no_pictures)
+        _show(frontier, out, points, no_pictures, others)
 
 
-def _show(frontier: Frontier, out: Path, within: float, no_pictures: str | None) -> None:
-    print_frontier(frontier, within)
+def _training(
+    file: Path | None, stated: dict[str, Any], axes: dict[str, list[str]]
+) -> dict[str, Any]:
+    """What is trained, and on which axes, from a file and from flags, which override it."""
+    twice = axes.keys() & stated.keys()
+    if twice:
+        name = min(twice).replace("_", "-")
+        raise ValueError(f"--axis {name} and --{name} contradict each other.")
+    values, places = Settings({}, {}) if file is None else read_settings(file)
+    places = {name: place for name, place in places.items() if name not in stated | axes}
+    unlimited = dict.fromkeys(LIMITS)
+    single, several = split_axes(unlimited | values | stated | axes, places)
+    return {"training": resolved(unlimited | single, places), "axes": several}
+
+
+def _others(file: Path, asked: SweepConfig) -> Comparison:
+    if asked.training.task is not None:
+        raise ValueError(
+            f"--beside {file}: it has accuracies, and the task {asked.training.task} a score of its own."
+        )
+    others = read_comparison(file)
+    try:
+        common_cost({asked.cost, others.frontier.cost}, equal_timesteps=True)
+    except ValueError as error:
+        raise ValueError(f"--beside {file}: {error}") from None
+    return others
+
+
+def _tell_differences(others: Comparison, asked: SweepConfig, progress: Progress) -> None:
+    found = others.differences(asked.training)
+    if found:
+        progress.note(f"what is shown beside was trained otherwise: {'; '.join(found)}")
+
+
+def _show(
+    frontier: Frontier,
+    out: Path,
+    points: float,
+    no_pictures: str | None,
+    others: Comparison | None,
+) -> None:
+    beside = None if others is None else others.frontier
+    print_frontier(frontier, points, beside)
     if no_pictures is None:
-        draw_frontier(frontier, out / _PICTURE)
+        draw_frontier(frontier, out / _PICTURE, beside)
     drawn = ", the picture" if no_pictures is None else ""
     typer.echo(f"Figures{drawn} and all weights are in {out}")
 

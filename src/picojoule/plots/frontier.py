@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picojoule.plots.canvas import GREY, ORANGE, new_figure, plain, save
+from picojoule.plots.canvas import GREY, LAYER_COLOURS, ORANGE, new_figure, plain, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LIMIT = "#1b9e77"
+_LIMIT = "black"
+_OTHERS = [*(colour for colour in LAYER_COLOURS if colour != ORANGE), "0.35"]
+_SHAPES = "sD^vPX"
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,13 @@ class FrontierMark:
     """One budget in the picture.
 
     Attributes:
-        name: written beside it.
+        name: written beside it; nothing is if it is empty.
         spent: mean over its networks, > 0.
         accuracy: mean over its networks, 0 to 1; or another score.
-        on_front: whether no other is both cheaper and better.
+        on_front: whether none of the same method is both cheaper and better.
         limit: the budget; None if there was none.
         networks: (spent, accuracy) of each.
+        method: whose it is, in the legend; empty if the picture is about one alone, or mainly.
     """
 
     name: str
@@ -35,6 +38,7 @@ class FrontierMark:
     on_front: bool
     limit: float | None = None
     networks: Sequence[tuple[float, float]] = ()
+    method: str = ""
 
 
 def plot_frontier(
@@ -46,7 +50,8 @@ def plot_frontier(
 ) -> Figure:
     """Accuracy over what was spent, with the Pareto front as steps: the best that each amount buys.
 
-    A budget is a short upright line at the height of what was reached with it.
+    A budget is a short upright line at the height of what was reached with it. Each method has a colour, and
+    its front.
 
     Args:
         marks: the budgets.
@@ -69,11 +74,18 @@ def plot_frontier(
     marks = [_in_percent(mark) for mark in marks] if percent else marks
     figure = new_figure(9, 5)
     axes = figure.subplots()
-    _draw_front(axes, sorted((m for m in marks if m.on_front), key=lambda mark: mark.spent))
+    own = [mark for mark in marks if not mark.method]
+    others = list(dict.fromkeys(mark.method for mark in marks if mark.method))
+    if own:
+        _draw_front(axes, own, ORANGE, "This sweep" if others else "Pareto front", "o")
     _draw_limits(axes, [(mark.limit, mark.accuracy) for mark in marks if mark.limit is not None])
-    _draw_networks(axes, [mark for mark in marks if len(mark.networks) > 1])
-    for mark in marks:
-        _draw_mark(axes, mark)
+    _draw_networks(axes, [mark for mark in own if len(mark.networks) > 1])
+    for number, method in enumerate(others):
+        same = [mark for mark in marks if mark.method == method]
+        colour, shape = _OTHERS[number % len(_OTHERS)], _SHAPES[number % len(_SHAPES)]
+        _draw_front(axes, same, colour, plain(method), shape)
+        _draw_marks(axes, same, colour, shape)
+    _draw_marks(axes, own, ORANGE, "o")
     if all(mark.spent > 0 for mark in marks):
         axes.set_xscale("log")
     axes.margins(x=0.12, y=0.15)
@@ -92,14 +104,18 @@ def _in_percent(mark: FrontierMark) -> FrontierMark:
     return replace(mark, accuracy=100 * mark.accuracy, networks=networks)
 
 
-def _draw_front(axes: Axes, front: Sequence[FrontierMark]) -> None:
+def _draw_front(
+    axes: Axes, marks: Sequence[FrontierMark], colour: str, label: str, shape: str
+) -> None:
+    front = sorted((mark for mark in marks if mark.on_front), key=lambda mark: mark.spent)
     spent, accuracy = [mark.spent for mark in front], [mark.accuracy for mark in front]
-    axes.step(spent, accuracy, where="post", color=ORANGE, lw=1.2, label="Pareto front")
+    axes.step(spent, accuracy, where="post", marker=shape, ms=5, label=label, color=colour, lw=1.2)
 
 
 def _draw_limits(axes: Axes, limits: Sequence[tuple[float, float]]) -> None:
     x, y = [limit for limit, _ in limits], [accuracy for _, accuracy in limits]
-    axes.plot(x, y, ls="", marker="|", ms=20, mew=1.5, color=_LIMIT, label="Budget")
+    if limits:
+        axes.plot(x, y, ls="", marker="|", ms=20, mew=1.5, color=_LIMIT, label="Limit")
 
 
 def _draw_networks(axes: Axes, marks: Sequence[FrontierMark]) -> None:
@@ -109,8 +125,11 @@ def _draw_networks(axes: Axes, marks: Sequence[FrontierMark]) -> None:
         axes.scatter(spent, accuracy, s=10, color=GREY, label="One seed")
 
 
-def _draw_mark(axes: Axes, mark: FrontierMark) -> None:
-    face, at = ORANGE if mark.on_front else "white", (mark.spent, mark.accuracy)
-    axes.scatter(*at, s=45, zorder=3, facecolor=face, edgecolor=ORANGE)
-    name = plain(mark.name)
-    axes.annotate(name, at, xytext=(-9, 6), textcoords="offset points", ha="right")
+def _draw_marks(axes: Axes, marks: Sequence[FrontierMark], colour: str, shape: str) -> None:
+    for mark in marks:
+        face, at = colour if mark.on_front else "white", (mark.spent, mark.accuracy)
+        axes.scatter(*at, s=45, zorder=3, marker=shape, facecolor=face, edgecolor=colour)
+        if mark.name:
+            axes.annotate(
+                plain(mark.name), at, xytext=(-9, 6), textcoords="offset points", ha="right"
+            )

@@ -10,6 +10,7 @@ from picojoule.training.measure import Measurement
 from picojoule.training.recurrent_net import recurrent_net
 from picojoule.training.run import Run, train
 from picojoule.training.sweeping import (
+    Cost,
     Frontier,
     FrontierPoint,
     Outcome,
@@ -19,6 +20,7 @@ from picojoule.training.sweeping import (
     SweepStep,
     SweptModel,
     cheapest_within,
+    hypervolume,
     pareto_front,
     sweep,
 )
@@ -26,6 +28,7 @@ from picojoule.training.task import Task
 
 __all__ = [
     "ConfigError",
+    "Cost",
     "Fit",
     "Frontier",
     "FrontierPoint",
@@ -44,6 +47,7 @@ __all__ = [
     "Task",
     "TrainConfig",
     "cheapest_within",
+    "hypervolume",
     "lenet",
     "load",
     "load_checkpoint",

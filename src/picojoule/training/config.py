@@ -265,7 +265,7 @@ class TrainConfig:
 
     def differences(self, other: dict[str, Any]) -> list[str]:
         """The settings in which a saved configuration leads to other numbers, as text."""
-        mine, theirs = (_with_rate(settings) for settings in (self.to_dict(), other))
+        mine, theirs = (with_rate(settings) for settings in (self.to_dict(), other))
         return [
             f"{field.name} is {mine[field.name]!r} here and {theirs.get(field.name)!r} there"
             for field in fields(self)
@@ -273,7 +273,7 @@ class TrainConfig:
         ]
 
 
-def _with_rate(settings: dict[str, Any]) -> dict[str, Any]:
+def with_rate(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with the learning rate that none stands for, as far as that is known."""
     if settings.get("learning_rate") is not None:
         return settings

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from picojoule.training.config import TrainConfig
@@ -39,10 +40,9 @@ def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None)
         Traceback (most recent call last):
         picojoule.training.config_error.ConfigError: there is no setting 'epoch'. Did you mean 'epochs'?
     """
-    hints = get_type_hints(TrainConfig)
     try:
-        _check_names(stated, [field.name for field in fields(TrainConfig)])
-        values = {name: _typed(name, value, hints[name]) for name, value in stated.items()}
+        check_names(stated)
+        values = {name: typed_setting(name, value) for name, value in stated.items()}
         if not any(name in values for name in _LIMITS):
             values = _DEFAULT_LIMIT | values
         return TrainConfig(**values)
@@ -51,7 +51,9 @@ def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None)
         raise ConfigError(f"{place}{error}", error.setting) from None
 
 
-def _check_names(stated: Mapping[str, Any], known: list[str]) -> None:
+def check_names(stated: Iterable[str]) -> None:
+    """Raise ConfigError unless all names are those of settings."""
+    known = [field.name for field in fields(TrainConfig)]
     for name in stated:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
@@ -105,7 +107,17 @@ def parsed_groups(texts: Sequence[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _typed(name: str, value: Any, hint: Any) -> Any:
+def typed_setting(name: str, value: Any) -> Any:
+    """A value as the type that its setting has.
+
+    Raises:
+        ConfigError: it cannot be taken for one.
+
+    Example:
+        >>> typed_setting("learning_rate", 1), typed_setting("epochs", 2.0)
+        (1.0, 2)
+    """
+    hint = _hints()[name]
     if value is None and type(None) in _kinds(hint):
         return None
     for kind in _kinds(hint):
@@ -114,6 +126,21 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
             return converted
     expected = " or ".join(_WORDS[kind] for kind in _kinds(hint))
     raise ConfigError(f"training: {name} is {_brief(value)}, expected {expected}.", name)
+
+
+def takes_a_list(name: str) -> bool:
+    """Whether one value of a setting is a list.
+
+    Example:
+        >>> takes_a_list("unreachable"), takes_a_list("epochs")
+        (True, False)
+    """
+    return tuple in _kinds(_hints().get(name))
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(TrainConfig)
 
 
 def _brief(value: Any) -> str:

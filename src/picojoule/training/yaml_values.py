@@ -53,6 +53,29 @@ def read_mapping(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]
         raise ConfigError(f"{where}{line}: no YAML, or damaged ({reason}).") from error
 
 
+def plain_value(text: str) -> Any:
+    """What a word without quotes stands for: nothing, a truth, a number, or itself.
+
+    Example:
+        >>> plain_value("1e-3"), plain_value("null"), plain_value("lenet")
+        (0.001, None, 'lenet')
+    """
+    if _NOTHING.fullmatch(text):
+        return None
+    if text in _TRUTH:
+        return _TRUTH[text]
+    special = _SPECIAL.fullmatch(text)
+    if special is not None:
+        return float(special[1] + special[2])
+    if len(text) > _MOST_DIGITS:
+        return text
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _HEX.fullmatch(text):
+        return int(text, 16)
+    return float(text.replace("_", "")) if _NUMBER.fullmatch(text) else text
+
+
 class _Reader:
     def __init__(self, where: str) -> None:
         self._where, self._count = where, 0
@@ -75,7 +98,7 @@ class _Reader:
         if node.tag != _UNTAGGED:
             raise self._error(node, f"a tag, {node.tag!r}; write plain values")
         if node.id == "scalar":
-            return node.value if node.style else self._plain(node)
+            return node.value if node.style else plain_value(node.value)
         if id(node) in self._open:
             raise self._error(node, "a value that contains itself")
         self._open.add(id(node))
@@ -113,23 +136,6 @@ class _Reader:
             if not isinstance(value, dict):
                 raise self._error(part, f"<< with a {_kind(part)}; it takes names with values")
             yield value
-
-    def _plain(self, node: Any) -> Any:
-        text: str = node.value
-        if _NOTHING.fullmatch(text):
-            return None
-        if text in _TRUTH:
-            return _TRUTH[text]
-        special = _SPECIAL.fullmatch(text)
-        if special is not None:
-            return float(special[1] + special[2])
-        if len(text) > _MOST_DIGITS:
-            return text
-        if _WHOLE.fullmatch(text):
-            return int(text)
-        if _HEX.fullmatch(text):
-            return int(text, 16)
-        return float(text.replace("_", "")) if _NUMBER.fullmatch(text) else text
 
     def _error(self, node: Any, what: str) -> ConfigError:
         return ConfigError(f"{self._where}, line {_line(node)}: there is {what}.")

@@ -61,7 +61,14 @@ def result_of(config: TrainConfig, weights: str) -> Outcome:
     spent = (limit_in(config) or 4e5) * 0.99 + config.seed
     accuracy = 0.95 - 2e3 / spent + len(weights) * 1e-6
     synops = {"1": 1e5, "4": 0.75 * spent, "7": 0.25 * spent}
-    return Outcome(accuracy, synops, ("4", "7"), silent_share=0.1, num_timesteps=5)
+    return Outcome(
+        accuracy,
+        synops,
+        ("4", "7"),
+        silent_share=0.1,
+        num_timesteps=config.num_timesteps,
+        steps=10 * config.epochs,
+    )
 
 
 def make_old(database: Path, seconds: float) -> None:

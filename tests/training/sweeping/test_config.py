@@ -21,6 +21,24 @@ def test_budgets_go_from_the_loosest_to_the_tightest() -> None:
     ]
 
 
+def test_with_equal_steps_each_budget_needs_the_unconstrained_network_alone() -> None:
+    free, half, quarter, tenth = CONFIG.steps(8)
+    assert CONFIG.before(free) == ()
+    for step in (half, quarter, tenth):
+        assert CONFIG.before(step) == (free,)
+        assert CONFIG.lineage(step) == (step,)
+    assert CONFIG.most_at_once == 2 * 3
+
+
+def test_continued_each_budget_has_all_looser_ones_behind_it() -> None:
+    config = replace(CONFIG, equal_steps=False)
+    free, half, quarter, tenth = config.steps(8)
+    assert config.before(tenth) == (free, half, quarter)
+    assert config.lineage(tenth) == (free, half, quarter, tenth)
+    assert config.lineage(free) == (free,)
+    assert config.most_at_once == 2
+
+
 def test_each_step_has_a_folder_of_its_own() -> None:
     budgets = (0.1, 0.1 + 1e-12, 1e-6, 1.0)
     assert len({SweepStep(1, budget).name for budget in budgets}) == 4
@@ -50,6 +68,11 @@ def test_what_cannot_be_meant_is_said(wrong: dict[str, Any], message: str) -> No
 def test_differences_are_told_by_name() -> None:
     other = replace(CONFIG, budgets=(0.5,), training=TrainConfig(seed=7, epochs=9))
     assert CONFIG.differences(CONFIG.to_dict()) == []
+    warm = replace(CONFIG, equal_steps=False, axes={"num_timesteps": (3, 5)})
+    assert CONFIG.differences(json.loads(json.dumps(warm.to_dict()))) == [
+        "axes is {} here and {'num_timesteps': [3, 5]} there",
+        "equal_steps is True here and False there",
+    ]
     assert CONFIG.differences(other.to_dict()) == [
         "budgets is [0.5, 0.25, 0.1] here and [0.5] there",
         "epochs is 6 here and 9 there",
@@ -105,4 +128,6 @@ def test_a_share_of_nothing_is_refused() -> None:
 
 
 def test_an_outcome_comes_back_from_json() -> None:
-    assert Outcome.from_dict(json.loads(json.dumps(OUTCOME.to_dict()))) == OUTCOME
+    known = replace(OUTCOME, steps=30, broken=("synops_per_timestep of 4: too much",))
+    for outcome in (OUTCOME, known):
+        assert Outcome.from_dict(json.loads(json.dumps(outcome.to_dict()))) == outcome

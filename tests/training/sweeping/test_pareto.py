@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picojoule.training import cheapest_within, pareto_front
+from picojoule.training import cheapest_within, hypervolume, pareto_front
 
 few = st.sampled_from([0.0, 0.5, 1.0, 2.0, math.inf, math.nan])
 NETWORKS = st.lists(st.tuples(few, few), max_size=6)
@@ -65,3 +65,28 @@ def test_a_margin_is_no_less_than_zero(margin: float) -> None:
 def test_each_network_has_a_cost_and_an_accuracy() -> None:
     with pytest.raises(ValueError, match="2 costs and 1 accuracies"):
         pareto_front([1.0, 2.0], [0.5])
+
+
+GRID = st.lists(st.tuples(st.integers(-1, 6), st.integers(-1, 6)), max_size=6)
+
+
+@given(GRID, st.integers(0, 5), st.integers(0, 5))
+def test_the_hypervolume_is_the_count_of_dominated_squares(
+    networks: list[tuple[int, int]], most: int, least: int
+) -> None:
+    squares = [
+        (x, y)
+        for x in range(-1, most)
+        for y in range(least, 7)
+        if any(cost <= x and accuracy >= y + 1 for cost, accuracy in networks)
+    ]
+    found = hypervolume([c for c, _ in networks], [a for _, a in networks], (most, least))
+    assert found == len(squares)
+
+
+def test_a_hypervolume_needs_a_corner() -> None:
+    assert hypervolume([], [], (1.0, 0.0)) == 0
+    assert hypervolume([0.0], [math.nan], (1.0, 0.0)) == 0
+    for corner in ((math.inf, 0.0), (1.0, math.nan)):
+        with pytest.raises(ValueError, match="expected two finite numbers"):
+            hypervolume([0.0], [0.5], corner)

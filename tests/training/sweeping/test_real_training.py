@@ -71,29 +71,48 @@ def test_joules_have_the_macs_of_dense_values(tmp_path: Path) -> None:
     assert outcome.energy_j == pytest.approx(3 * 7840 * chip.mac_j + spikes + updates)
 
 
-def test_a_run_starts_from_the_weights_of_the_next_looser_one(
-    training: TrainConfig, tmp_path: Path
+@pytest.mark.parametrize("equal_steps", [True, False])
+def test_a_run_starts_afresh_or_from_the_weights_of_the_next_looser_one(
+    training: TrainConfig, tmp_path: Path, equal_steps: bool
 ) -> None:
-    config = SweepConfig(budgets=(0.5,), training=training)
-    frontier = sweep(config, tmp_path, Quiet())
-    free, half = frontier.points
+    config = SweepConfig(budgets=(0.5,), training=training, equal_steps=equal_steps)
+    free, half = sweep(config, tmp_path, Quiet()).points
     assert half.limit is not None
     assert half.limit.mean == pytest.approx(0.5 * free.spent.mean)
-    started = TrainConfig(**{**vars(training), "epochs": 1})
+    epochs_of_3_steps = 3 * training.epochs
+    assert half.models[0].outcome.steps == epochs_of_3_steps
+    assert half.models[0].steps_in_all == epochs_of_3_steps * (1 if equal_steps else 2)
+    unconstrained = tmp_path / "seed1/unconstrained/checkpoint.safetensors"
     limited = replace(
-        started,
-        epochs=3,
+        training,
         synops_per_timestep={"trainable": half.limit.mean},
         groups={"trainable": ["4", "7", "10"]},
-        start_from=str(tmp_path / "seed1/unconstrained/checkpoint.safetensors"),
+        start_from=None if equal_steps else str(unconstrained),
     )
     train(limited, tmp_path / "by_hand", Quiet(), compare=False)
     mine = load_file(tmp_path / "seed1/budget-0.5/checkpoint.safetensors")
     by_hand = load_file(tmp_path / "by_hand/checkpoint.safetensors")
     assert all(torch.equal(mine[name], by_hand[name]) for name in mine | by_hand)
-    plain = load_file(tmp_path / "seed1/unconstrained/checkpoint.safetensors")
+    plain = load_file(unconstrained)
     assert not torch.equal(mine["1.weight"], plain["1.weight"])
     assert not torch.equal(plain["1.weight"], lenet(1)[1].weight)
+
+
+def test_a_network_that_goes_on_has_only_connections_that_the_looser_one_left(
+    training: TrainConfig, tmp_path: Path
+) -> None:
+    quick = replace(training, epochs=1, batch_size=6, synapses="prune", min_rate=None)
+    config = SweepConfig((0.5, 0.25), training=quick, equal_steps=False)
+    sweep(config, tmp_path, Quiet())
+    half, quarter = (
+        load_file(tmp_path / "seed1" / name / "checkpoint.safetensors")
+        for name in ("budget-0.5", "budget-0.25")
+    )
+    masks = [name for name in half if name.endswith("_mask")]
+    assert "4.weight_mask" in masks
+    left, less = (torch.cat([net[n].flatten() for n in masks]) != 0 for net in (half, quarter))
+    assert 0 < less.sum() < left.sum() < left.numel()
+    assert not (less & ~left).any()
 
 
 class StopAt:

@@ -88,17 +88,67 @@ def test_a_sweep_killed_at_every_third_epoch_loses_nothing(
         assert sorted(set(log.read_text().split())) == ["0", "1", "2"]
 
 
-def test_each_run_starts_from_the_next_looser_one(tmp_path: Path) -> None:
+def weights_of(folder: Path, name: str) -> list[str]:
+    """What pretended weights came from: where they began, and the limit of each epoch."""
+    figures = json.loads((folder / name / "checkpoint.safetensors").read_text())
+    return str(figures["weights"]).split(", ")
+
+
+def test_each_run_starts_from_the_same_weights_and_has_equal_steps(
+    tmp_path: Path, unbroken: Frontier
+) -> None:
     run(tmp_path)
-    weights = json.loads((tmp_path / "seed2/budget-0.25/checkpoint.safetensors").read_text())
     free = 4e5 * 0.99 + 2
-    came_from = ["seed 2", *[None] * 3, *[0.5 * free] * 3, *[0.25 * free] * 3]
-    assert weights["weights"] == ", ".join(map(str, came_from))
+    assert weights_of(tmp_path, "seed2/budget-0.25") == ["seed 2", *[str(0.25 * free)] * 3]
+    assert weights_of(tmp_path, "seed2/budget-0.5") == ["seed 2", *[str(0.5 * free)] * 3]
+    for point in unbroken.points:
+        assert [(m.outcome.steps, m.steps_in_all) for m in point.models] == [(30, 30)] * 2
+
+
+def test_continued_each_run_starts_from_the_next_looser_one(tmp_path: Path) -> None:
+    frontier = run(tmp_path, replace(CONFIG, equal_steps=False))
+    free = 4e5 * 0.99 + 2
+    came_from = ["seed 2", *["None"] * 3, *[str(0.5 * free)] * 3, *[str(0.25 * free)] * 3]
+    assert weights_of(tmp_path, "seed2/budget-0.25") == came_from
+    assert [[m.outcome.steps for m in p.models] for p in frontier.points] == [[30, 30]] * 3
+    assert [[m.steps_in_all for m in p.models] for p in frontier.points] == [
+        [30, 30],
+        [60, 60],
+        [90, 90],
+    ]
+
+
+def test_other_settings_are_swept_beside_the_budgets(tmp_path: Path) -> None:
+    axes = {"num_timesteps": (3, 10), "learning_rate": (1e-3, 2e-3)}
+    asked = {}
+
+    def noting(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        asked["/".join(folder.parts[-2:])] = (config.num_timesteps, config.learning_rate)
+        return pretend(config, folder, progress)
+
+    config = replace(CONFIG, seeds=1, budgets=(0.5,), axes=axes)
+    frontier = run(tmp_path, config, trainer=noting)
+    assert asked == {
+        f"seed1/{run},num_timesteps={steps},learning_rate={rate}": (steps, rate)
+        for run in ("unconstrained", "budget-0.5")
+        for steps in (3, 10)
+        for rate in (1e-3, 2e-3)
+    }
+    assert str(frontier.cost).startswith("SynOps per sample")
+    free = 4e5 * 0.99 + 1
+    assert [point.spent.mean for point in frontier.points if point.budget is None] == [
+        pytest.approx(steps * free) for steps in (3, 3, 10, 10)
+    ]
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert {t.params["num_timesteps"] for t in study.trials} == {3, 10}
+    assert Frontier.load(tmp_path / "frontier.json") == frontier
+    assert run(tmp_path, config, trainer=pretend) == frontier
 
 
 def test_the_record_on_disk_is_the_frontier(tmp_path: Path) -> None:
     frontier = run(tmp_path)
     assert json.loads((tmp_path / "frontier.json").read_text()) == frontier.to_dict()
+    assert Frontier.load(tmp_path / "frontier.json") == frontier
     assert json.loads((tmp_path / "sweep.json").read_text()) == CONFIG.to_dict()
 
 
@@ -138,9 +188,12 @@ def test_a_trial_of_a_killed_process_is_run_again(tmp_path: Path, unbroken: Fron
     assert epochs == ["0", "1", "2"]  # its result was read, not trained anew
 
 
-def test_an_error_stops_its_own_chain_only_and_is_tried_again(
-    tmp_path: Path, unbroken: Frontier
+@pytest.mark.parametrize(("equal_steps", "complete"), [(True, [2, 1, 2]), (False, [2, 1, 1])])
+def test_an_error_stops_what_follows_on_it_and_is_tried_again(
+    tmp_path: Path, equal_steps: bool, complete: list[int]
 ) -> None:
+    config = replace(CONFIG, equal_steps=equal_steps)
+
     def failing(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
         if folder.parts[-2:] == ("seed1", "budget-0.5"):
             raise FloatingPointError("the loss became nan")
@@ -149,10 +202,21 @@ def test_an_error_stops_its_own_chain_only_and_is_tried_again(
     with pytest.raises(
         SweepError, match=r"1 of the runs.*seed1/budget-0\.5: the loss became nan.*same command"
     ) as failed:
+        run(tmp_path, config, trainer=failing)
+    assert [len(point.models) for point in failed.value.frontier.points] == complete
+    assert (tmp_path / "seed1/budget-0.25").exists() == equal_steps
+    assert run(tmp_path, config) == run(tmp_path / "unbroken", config)
+
+
+def test_an_error_of_the_unconstrained_network_stops_all_that_is_of_it(tmp_path: Path) -> None:
+    def failing(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        if folder.parts[-2:] == ("seed1", "unconstrained"):
+            raise FloatingPointError("the loss became nan")
+        return pretend(config, folder, progress)
+
+    with pytest.raises(SweepError, match=r"1 of the runs") as failed:
         run(tmp_path, trainer=failing)
-    assert [len(point.models) for point in failed.value.frontier.points] == [2, 1, 1]
-    assert not (tmp_path / "seed1/budget-0.25").exists()
-    assert run(tmp_path) == unbroken
+    assert [len(point.models) for point in failed.value.frontier.points] == [1, 1, 1]
 
 
 def test_the_trainers_lock_is_waited_for(tmp_path: Path, unbroken: Frontier) -> None:
@@ -196,10 +260,13 @@ def test_progress_names_the_run(tmp_path: Path) -> None:
     ]
 
 
-def test_chains_run_in_processes_of_their_own(tmp_path: Path, unbroken: Frontier) -> None:
-    notes = Notes()
-    assert sweep(CONFIG, tmp_path, notes, jobs=5, trainer=pretend) == unbroken
-    assert trials(tmp_path) == Counter((step, "COMPLETE") for step in ALL)
+@pytest.mark.parametrize("equal_steps", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_runs_go_on_at_once_in_processes_of_their_own(tmp_path: Path, equal_steps: bool) -> None:
+    notes, config = Notes(), replace(CONFIG, equal_steps=equal_steps)
+    folder = tmp_path / "at_once"
+    at_once = sweep(config, folder, notes, jobs=5, trainer=pretend)
+    assert at_once == run(tmp_path / "alone", config)
+    assert trials(folder) == Counter((step, "COMPLETE") for step in ALL)
     assert notes.seen[0] == "sweeping 0/6"
     assert {note.split(":")[0] for note in notes.seen[1:]} == ALL
 

@@ -1,13 +1,17 @@
-"""Sweeps over budgets: the accuracy-energy frontier, on Optuna."""
+"""Sweeps over budgets and other settings: the accuracy-energy frontier, on Optuna."""
 
-from picojoule.training.sweeping.config import LIMITS, SweepConfig, SweepStep, Unit
-from picojoule.training.sweeping.frontier import Frontier, FrontierPoint, Spread, SweptModel
+from picojoule.training.sweeping.config import SweepConfig
+from picojoule.training.sweeping.cost import LIMITS, Cost, Unit
+from picojoule.training.sweeping.frontier import Frontier
 from picojoule.training.sweeping.outcome import Outcome
-from picojoule.training.sweeping.pareto import cheapest_within, pareto_front
+from picojoule.training.sweeping.pareto import cheapest_within, hypervolume, pareto_front
+from picojoule.training.sweeping.points import FrontierPoint, Spread, SweptModel
+from picojoule.training.sweeping.step import SweepStep
 from picojoule.training.sweeping.sweep import SweepError, sweep
 
 __all__ = [
     "LIMITS",
+    "Cost",
     "Frontier",
     "FrontierPoint",
     "Outcome",
@@ -18,6 +22,7 @@ __all__ = [
     "SweptModel",
     "Unit",
     "cheapest_within",
+    "hypervolume",
     "pareto_front",
     "sweep",
 ]

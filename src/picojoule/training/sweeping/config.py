@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from picojoule.training.config import TrainConfig
-
-Unit = Literal["share", "synops_per_timestep", "synops_per_sample", "energy_j"]
-LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
+from picojoule.training.sweeping.axes import checked_axes, combinations
+from picojoule.training.sweeping.cost import LIMITS, Cost, Unit
+from picojoule.training.sweeping.step import SweepStep
 
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """The same network trained without a budget, then to one budget after another.
+    """The same network trained without a budget, and to each of some budgets.
+
+    With `axes` all of that for each combination of other settings: how many time steps, which optimizer, and so on.
 
     Attributes:
         budgets: what the networks may spend, in `unit`; kept from the loosest to the tightest.
-        unit: "share" of the SynOps that the unconstrained network of the same seed spends in the layers that
+        unit: "share" of the SynOps that the unconstrained network of the same seed and settings spends in the layers that
             training can change; or a limit on the whole network, in "synops_per_timestep",
             "synops_per_sample" or "energy_j" per sample.
         seeds: how often everything is trained, with `training.seed` and the seeds that follow it.
         training: everything else about each run. It has no limit of its own: the sweep sets it.
+        axes: settings of `training` with several values each, such as `{"num_timesteps": (3, 5)}`.
+        equal_steps: whether each network is trained from the same start, for as many steps as any other; otherwise
+            each starts from the weights of the next looser budget, with the connections that are left there, and has
+            the steps of all looser ones behind it.
 
     Raises:
-        ValueError: there is no budget, one is not > 0, a share is above 1, one comes twice, or
-            `training` has a limit or lacks the profile that joules need.
+        ValueError: there is no budget, one is not > 0, a share is above 1, one comes twice,
+            `training` has a limit or lacks the profile that joules need, or an axis is none.
 
     Example:
-        >>> SweepConfig(budgets=(0.1, 0.5)).steps(seed=1)
-        (SweepStep(seed=1, budget=None), SweepStep(seed=1, budget=0.5), SweepStep(seed=1, budget=0.1))
+        >>> [step.name for step in SweepConfig(budgets=(0.1, 0.5)).steps(seed=1)]
+        ['seed1/unconstrained', 'seed1/budget-0.5', 'seed1/budget-0.1']
     """
 
     budgets: tuple[float, ...]
     unit: Unit = "share"
     seeds: int = 1
     training: TrainConfig = field(default_factory=TrainConfig)
+    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    equal_steps: bool = True
 
     def __post_init__(self) -> None:
         if self.unit not in get_args(Unit):
@@ -61,6 +70,7 @@ class SweepConfig:
         if self.unit == "energy_j" and self.training.profile is None:
             raise ValueError("sweep: budgets in joules need a profile, such as loihi.")
         object.__setattr__(self, "budgets", tuple(sorted(self.budgets, reverse=True)))
+        object.__setattr__(self, "axes", checked_axes(self.axes, self.training))
 
     def _check(self, budget: float) -> None:
         if not (budget > 0 and math.isfinite(budget)):
@@ -75,12 +85,52 @@ class SweepConfig:
 
     @property
     def all_seeds(self) -> range:
-        """The seeds, one chain of runs each."""
+        """The seeds."""
         return range(self.training.seed, self.training.seed + self.seeds)
 
+    @property
+    def cost(self) -> Cost:
+        """What the budgets limit."""
+        return Cost.of_unit(self.unit, self.training.profile)
+
     def steps(self, seed: int) -> tuple[SweepStep, ...]:
-        """The runs of one seed in their order: each starts from the weights of the one before."""
-        return tuple(SweepStep(seed, budget) for budget in (None, *self.budgets))
+        """The runs of one seed: of each combination of settings the unconstrained one, and the loosest budget first."""
+        return tuple(
+            SweepStep(seed, budget, settings)
+            for settings in combinations(self.axes)
+            for budget in (None, *self.budgets)
+        )
+
+    def all_steps(self) -> tuple[SweepStep, ...]:
+        """The runs of all seeds."""
+        return tuple(step for seed in self.all_seeds for step in self.steps(seed))
+
+    def lineage(self, step: SweepStep) -> tuple[SweepStep, ...]:
+        """The runs whose training a network has behind it, its own last.
+
+        Example:
+            >>> config = SweepConfig(budgets=(0.5, 0.1), equal_steps=False)
+            >>> [step.budget for step in config.lineage(SweepStep(1, 0.1))]
+            [None, 0.5, 0.1]
+        """
+        if self.equal_steps:
+            return (step,)
+        budgets = (None, *self.budgets)
+        before = budgets[: budgets.index(step.budget) + 1]
+        return tuple(SweepStep(step.seed, budget, step.settings) for budget in before)
+
+    def before(self, step: SweepStep) -> tuple[SweepStep, ...]:
+        """The runs that have to be complete before one may begin: those it starts from, and that its budget is of."""
+        if step.budget is None:
+            return ()
+        free = SweepStep(step.seed, None, step.settings)
+        return (free,) if self.equal_steps else self.lineage(step)[:-1]
+
+    @property
+    def most_at_once(self) -> int:
+        """How many runs can ever go on at once."""
+        chains = self.seeds * len(combinations(self.axes))
+        return chains * len(self.budgets) if self.equal_steps else chains
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, for JSON."""
@@ -88,6 +138,8 @@ class SweepConfig:
             "budgets": list(self.budgets),
             "unit": self.unit,
             "seeds": self.seeds,
+            "axes": {name: list(values) for name, values in self.axes.items()},
+            "equal_steps": self.equal_steps,
             "training": self.training.to_dict(),
         }
 
@@ -99,31 +151,6 @@ class SweepConfig:
             for name in mine | theirs
             if mine.get(name) != theirs.get(name)
         ]
-
-
-@dataclass(frozen=True)
-class SweepStep:
-    """One run of a sweep.
-
-    Attributes:
-        seed: of the run, and of the chain it belongs to.
-        budget: in the sweep's unit; None for the unconstrained network.
-    """
-
-    seed: int
-    budget: float | None
-
-    @property
-    def name(self) -> str:
-        """Its folder in the sweep's.
-
-        Example:
-            >>> SweepStep(1, 0.25).name
-            'seed1/budget-0.25'
-        """
-        if self.budget is None:
-            return f"seed{self.seed}/unconstrained"
-        return f"seed{self.seed}/budget-{self.budget:.15g}"
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

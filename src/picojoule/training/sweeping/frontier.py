@@ -1,132 +1,39 @@
-"""The accuracy-energy frontier: what each budget buys, over all seeds."""
+"""The accuracy-energy frontier: what each amount of SynOps or joules buys."""
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
+from picojoule.atomic_write import write_json
+from picojoule.training.json_file import read_json
 from picojoule.training.measure import ACCURACY
-from picojoule.training.sweeping.config import SweepConfig, SweepStep
+from picojoule.training.sweeping.axes import combinations
+from picojoule.training.sweeping.config import SweepConfig
+from picojoule.training.sweeping.cost import Cost, common_cost
+from picojoule.training.sweeping.frontier_record import figures_of, read_figures
 from picojoule.training.sweeping.outcome import Outcome, limit_of
-from picojoule.training.sweeping.pareto import cheapest_within, pareto_front
+from picojoule.training.sweeping.pareto import cheapest_within, hypervolume, pareto_front
+from picojoule.training.sweeping.points import BUDGET, FREE, FrontierPoint, SweptModel
+from picojoule.training.sweeping.step import SweepStep
 
-TOLERANCE = 0.05
-
-
-class Spread(NamedTuple):
-    """A mean over seeds and how far they scatter.
-
-    Args:
-        mean: over the seeds.
-        spread: standard deviation of a seed; None for one seed alone.
-    """
-
-    mean: float
-    spread: float | None
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """The mean and spread of some values.
-
-        Example:
-            >>> Spread.of([1.0, 3.0])
-            Spread(mean=2.0, spread=1.4142135623730951)
-        """
-        return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
-
-
-@dataclass(frozen=True)
-class SweptModel:
-    """One trained network of a sweep.
-
-    Attributes:
-        seed: of its run.
-        limit: the budget in the unit of `spent`; None for the unconstrained network.
-        spent: what it spends on the test set: SynOps per time step (per sample, or joules per sample, if the
-            budgets are in these), of the layers that the budgets are about.
-        outcome: all figures.
-        folder: its folder in the sweep's.
-        within: share of the limit that may be left over; None: any.
-    """
-
-    seed: int
-    limit: float | None
-    spent: float
-    outcome: Outcome
-    folder: str
-    within: float | None = None
-
-    @property
-    def error(self) -> float | None:
-        """How far it missed the budget, |spent - limit| / limit."""
-        return None if self.limit is None else abs(self.spent - self.limit) / self.limit
-
-    def met(self, tolerance: float = TOLERANCE) -> bool:
-        """Whether it spends at most its limit, or a share of `tolerance` more, and not less than `within` allows."""
-        if self.limit is None:
-            return True
-        least = 0.0 if self.within is None else self.limit * (1 - self.within)
-        return least <= self.spent <= self.limit * (1 + tolerance)
-
-
-@dataclass(frozen=True)
-class FrontierPoint:
-    """What one budget came to over the seeds.
-
-    Attributes:
-        budget: in the sweep's unit; None for the unconstrained network.
-        models: one a seed, at least one.
-    """
-
-    budget: float | None
-    models: tuple[SweptModel, ...]
-
-    @property
-    def spent(self) -> Spread:
-        """In the unit of the budget; SynOps per time step for shares."""
-        return Spread.of([model.spent for model in self.models])
-
-    @property
-    def accuracy(self) -> Spread:
-        """0 to 1."""
-        return Spread.of([model.outcome.accuracy for model in self.models])
-
-    @property
-    def silent_share(self) -> Spread:
-        """0 to 1."""
-        return Spread.of([model.outcome.silent_share for model in self.models])
-
-    @property
-    def limit(self) -> Spread | None:
-        """What the budget came to; shares differ from seed to seed. None for the unconstrained network."""
-        limits = [model.limit for model in self.models if model.limit is not None]
-        return Spread.of(limits) if limits else None
-
-    @property
-    def error(self) -> Spread | None:
-        """How far the budget was missed; None for the unconstrained network."""
-        errors = [model.error for model in self.models if model.error is not None]
-        return Spread.of(errors) if errors else None
-
-    def met(self, tolerance: float = TOLERANCE) -> int:
-        """How many of the models met it."""
-        return sum(model.met(tolerance) for model in self.models)
-
-    @property
-    def best(self) -> SweptModel:
-        """The most accurate of its models."""
-        return max(self.models, key=lambda model: model.outcome.accuracy)
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Frontier:
-    """What a sweep found out.
+    """Trained networks by what they spend and how accurate they are.
 
     Attributes:
-        config: the sweep.
-        points: the unconstrained network first, then the budgets from the loosest to the tightest.
+        cost: what `spent` of the points is.
+        points: in an order of your own; those of a sweep by settings, and from no budget to the tightest.
+
+    Raises:
+        ValueError: the cost is per time step, and the networks take different numbers of them for a sample; or
+            their scores are not of one kind.
 
     Example:
         >>> config, spent = SweepConfig(budgets=(0.5,)), {None: 400.0, 0.5: 210.0}
@@ -134,34 +41,45 @@ class Frontier:
         ...     step: Outcome(0.9, {"4": spent[step.budget]}, ("4",), silent_share=0.0, num_timesteps=5)
         ...     for step in config.steps(seed=1)
         ... }
-        >>> half = Frontier.of(config, outcomes).cheapest_within(points=1.0)
+        >>> frontier = Frontier.of(config, outcomes)
+        >>> half = frontier.cheapest_within(points=1.0)
         >>> half.budget, half.error.mean, half.met()
         (0.5, 0.05, 1)
+        >>> f"{frontier.hypervolume():.4f}"  # 0.9 * log10(400 / 210)
+        '0.2519'
     """
 
-    config: SweepConfig
+    cost: Cost
     points: tuple[FrontierPoint, ...]
+
+    def __post_init__(self) -> None:
+        if self.cost.quantity == "synops_per_timestep" and not _equal_timesteps(self.points):
+            raise ValueError(
+                "Frontier: the networks take different numbers of time steps for a sample; compare SynOps per sample."
+            )
+        scores = {model.outcome.score_name for point in self.points for model in point.models}
+        if len(scores) > 1:
+            raise ValueError(
+                f"Frontier: the networks have different scores ({', '.join(sorted(scores))}), which cannot be compared."
+            )
 
     @classmethod
     def of(cls, config: SweepConfig, outcomes: Mapping[SweepStep, Outcome]) -> Frontier:
-        """Gather the runs that are complete; a budget without any is left out."""
-        points = []
-        for budget in (None, *config.budgets):
-            steps = [SweepStep(seed, budget) for seed in config.all_seeds]
-            models = tuple(_model(config, step, outcomes) for step in steps if step in outcomes)
-            if models:
-                points.append(FrontierPoint(budget, models))
-        return cls(config, tuple(points))
+        """Gather the runs that are complete; a budget without any is left out.
 
-    @property
-    def unit(self) -> str:
-        """What `spent` is in, in words."""
-        return {
-            "share": "SynOps per time step, in the layers that training can change",
-            "synops_per_timestep": "SynOps per time step",
-            "synops_per_sample": "SynOps per sample",
-            "energy_j": f"modelled J per sample on {self.config.training.profile}",
-        }[self.config.unit]
+        Where they take different numbers of time steps, the cost is per sample.
+        """
+        points = []
+        for settings in combinations(config.axes):
+            for budget in (None, *config.budgets):
+                steps = [SweepStep(seed, budget, settings) for seed in config.all_seeds]
+                models = tuple(_model(config, step, outcomes) for step in steps if step in outcomes)
+                method = FREE if budget is None else BUDGET
+                if models:
+                    points.append(FrontierPoint(budget, models, config.unit, settings, method))
+        return _in_common([(config.cost, points)])
+
+    # ---- which are worth having
 
     @property
     def score_name(self) -> str:
@@ -181,15 +99,123 @@ class Frontier:
         index = cheapest_within(*self._means(), margin=points / 100)
         return None if index is None else self.points[index]
 
+    @property
+    def reference(self) -> tuple[float, float]:
+        """What :meth:`hypervolume` takes by itself: the most that a point spends, and an accuracy (or score) of 0."""
+        return max((point.spent.mean for point in self.points), default=0.0), 0.0
+
+    def hypervolume(self, reference: tuple[float, float] | None = None) -> float:
+        """The area that the front dominates, in accuracy times decades of spending.
+
+            V = integral of max(0, a(c) - a0) over log10(c), from 0 to log10(c0)
+
+        with a(c) the best mean accuracy that is to be had for c, and (c0, a0) the reference. Spending is taken in
+        logarithms since budgets are ratios: the step from 8,000 to 4,000 SynOps counts as much as that from 80,000 to
+        40,000, which on a linear scale would be nearly all of the area. More is better. Frontiers are
+        compared by it at the same reference. A point that spends nothing is left out: what a silent network answers
+        does not depend on its input.
+
+        Args:
+            reference: what is spent there, and the accuracy from which on one counts; None for :attr:`reference`.
+
+        Raises:
+            ValueError: what is spent at the reference is not > 0.
+        """
+        spent, accuracy = self.reference if reference is None else reference
+        means = [(c, a) for c, a in zip(*self._means(), strict=True) if c > 0]
+        if not means and reference is None:
+            return 0.0
+        if not 0 < spent < math.inf:
+            raise ValueError(f"hypervolume: the reference spends {spent}, expected a number > 0.")
+        costs = [math.log10(cost) for cost, _ in means]
+        return hypervolume(costs, [a for _, a in means], (math.log10(spent), accuracy))
+
     def _means(self) -> tuple[list[float], list[float]]:
         spent = [point.spent.mean for point in self.points]
         return spent, [point.accuracy.mean for point in self.points]
 
+    # ---- several frontiers
+
+    def merge(self, *others: Frontier) -> Frontier:
+        """One frontier of the points of several; equal points come once.
+
+        Its cost is one that all have: SynOps per sample where the numbers of time steps differ, those of the
+        trainable layers where a frontier has no others.
+
+        Raises:
+            ValueError: some are in joules, and others in SynOps or in joules of another chip; or scores differ in kind.
+        """
+        return _in_common([(each.cost, each.points) for each in (self, *others)])
+
+    def restated(self, cost: Cost) -> Frontier:
+        """The same points in the cost of a frontier that this one was merged into."""
+        return Frontier(cost, tuple(point.restated(self.cost, cost) for point in self.points))
+
+    def by_method(self) -> dict[str, Frontier]:
+        """A frontier for each method, each with the networks that have no budget."""
+        methods = dict.fromkeys(point.method for point in self.points if point.method != FREE)
+        return {
+            method: Frontier(
+                self.cost, tuple(each for each in self.points if each.method in (method, FREE))
+            )
+            for method in methods
+        }
+
+    # ---- as JSON
+
     def to_dict(self) -> dict[str, Any]:
         """All figures, for JSON."""
         front = self.front()
-        points = [_point_figures(point, point in front) for point in self.points]
-        return {"config": self.config.to_dict(), "unit": self.unit, "points": points}
+        points = [figures_of(point, point in front) for point in self.points]
+        return {"cost": asdict(self.cost), "unit": str(self.cost), "points": points}
+
+    @classmethod
+    def from_dict(cls, figures: Mapping[str, Any]) -> Frontier:
+        """What :meth:`to_dict` gave; what follows from other figures is not read.
+
+        Raises:
+            ValueError: these are no figures of a frontier, or damaged.
+        """
+        return cls(*read_figures(figures))
+
+    def save(self, path: str | Path) -> None:
+        """Write all figures as JSON, atomically.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Frontier:
+        """Read what :meth:`save` wrote, such as the `frontier.json` of a sweep.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged, or holds no frontier.
+        """
+        figures = read_json(path, "Run the sweep again; it is only read.")
+        try:
+            return cls.from_dict(figures)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+def _in_common(given: Sequence[tuple[Cost, Sequence[FrontierPoint]]]) -> Frontier:
+    """One frontier, in a cost that all points have."""
+    everything = [point for _, points in given for point in points]
+    costs = {cost for cost, _ in given}
+    cost = common_cost(costs, equal_timesteps=_equal_timesteps(everything))
+    once: list[FrontierPoint] = []
+    for before, points in given:
+        restated = [point.restated(before, cost) for point in points]
+        once += [point for point in restated if point not in once]
+    return Frontier(cost, tuple(once))
+
+
+def _equal_timesteps(points: Sequence[FrontierPoint]) -> bool:
+    lengths = [model.outcome.num_timesteps for point in points for model in point.models]
+    return not lengths or max(lengths) - min(lengths) <= _ROUNDING * max(lengths)
 
 
 def _model(
@@ -197,26 +223,11 @@ def _model(
 ) -> SweptModel:
     limit = None
     if step.budget is not None:
-        limit = limit_of(step.budget, config.unit, outcomes[SweepStep(step.seed, None)])
+        free, *_ = config.before(step)
+        limit = limit_of(step.budget, config.unit, outcomes[free])
     outcome = outcomes[step]
-    spent, within = outcome.spent(config.unit), config.training.within
-    return SweptModel(step.seed, limit, spent, outcome, step.name, within)
-
-
-def _point_figures(point: FrontierPoint, on_front: bool) -> dict[str, Any]:
-    return {
-        "budget": point.budget,
-        "limit": point.limit and point.limit._asdict(),
-        "spent": point.spent._asdict(),
-        "error": point.error and point.error._asdict(),
-        "accuracy": point.accuracy._asdict(),
-        "silent_share": point.silent_share._asdict(),
-        "met": point.met(),
-        "on_front": on_front,
-        "models": [_model_figures(model) for model in point.models],
-    }
-
-
-def _model_figures(model: SweptModel) -> dict[str, Any]:
-    figures = asdict(model) | {"error": model.error, "met": model.met()}
-    return figures | {"outcome": model.outcome.to_dict()}
+    steps = [outcomes[each].steps for each in config.lineage(step)]
+    known = [each for each in steps if each is not None]
+    in_all = sum(known) if len(known) == len(steps) else None
+    spent, within = config.cost.of(outcome), config.training.within
+    return SweptModel(step.seed, limit, spent, outcome, step.name, in_all, within)

@@ -1,6 +1,6 @@
 """Who does what, and what came of it: the runs of a sweep as trials of an Optuna study.
 
-A run is enqueued when the one it starts from is complete, so whatever waits may be taken by anyone. What is to
+A run is enqueued when those it needs are complete, so whatever waits may be taken by anyone. What is to
 be enqueued follows from the study alone, whoever looks: at the start, after a run, after a crash. If two
 look at once and enqueue the same run, the later trial gives way when it is taken (`_twin`).
 """
@@ -11,12 +11,13 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from picojoule.extras import extra
 from picojoule.training.sweeping import storage
-from picojoule.training.sweeping.config import SweepConfig, SweepStep
+from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome
+from picojoule.training.sweeping.step import SweepStep
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -52,7 +53,7 @@ class Ledger:
     ) -> None:
         self._study, self._database, self._config = study, database, config
         self._alone, self._clock = alone, clock
-        self._steps = {step.name: step for seed in config.all_seeds for step in config.steps(seed)}
+        self._steps = {step.name: step for step in config.all_steps()}
         self._first_seen: dict[int, float] = {}
         trials = self._trials()
         self._before = len(trials)
@@ -67,7 +68,7 @@ class Ledger:
         }
 
     def errors(self) -> dict[SweepStep, str]:
-        """The runs that ended with an error since this process began: their chains wait for the user."""
+        """The runs that ended with an error since this process began: they and what follows on them wait for the user."""
         return self._errors_in(self._trials())
 
     def enqueue_ready(self) -> bool:
@@ -77,17 +78,15 @@ class Ledger:
             self._trials()
         )  # one look for all: a run that ends between two would be missing in both
         done, taken = _named(trials, "COMPLETE"), _named(trials, "WAITING", "RUNNING")
-        stuck = {step.seed for step in self._errors_in(trials)}
+        stuck = self._errors_in(trials)
         left = False
-        for seed in self._config.all_seeds:
-            steps = self._config.steps(seed)
-            step = next((step for step in steps if step.name not in done), None)
-            if step is None or seed in stuck:
+        for step in self._steps.values():
+            before = self._config.before(step)
+            if step.name in done or any(each in stuck for each in (step, *before)):
                 continue
             left = True
-            if step.name not in taken:
-                params = {"seed": step.seed, "budget": step.budget}
-                self._study.enqueue_trial(params, user_attrs={_STEP: step.name})
+            if step.name not in taken and all(each.name in done for each in before):
+                self._study.enqueue_trial(_params(step), user_attrs={_STEP: step.name})
         return left
 
     def waiting(self) -> bool:
@@ -146,6 +145,8 @@ class Ledger:
         trial.set_user_attr(_HOST, platform.node())
         trial.suggest_categorical("seed", list(self._config.all_seeds))
         trial.suggest_categorical("budget", [None, *self._config.budgets])
+        for name, values in self._config.axes.items():
+            trial.suggest_categorical(name, values)
         outcome = run(step)
         trial.set_user_attr(_OUTCOME, outcome.to_dict())
         return outcome.spent(self._config.unit), outcome.accuracy
@@ -189,6 +190,10 @@ class Ledger:
     def _trials(self, *states: str) -> list[FrozenTrial]:
         trials = self._study.get_trials(deepcopy=False)
         return [trial for trial in trials if not states or trial.state.name in states]
+
+
+def _params(step: SweepStep) -> dict[str, Any]:
+    return {"seed": step.seed, "budget": step.budget, **dict(step.settings)}
 
 
 def _named(trials: Iterable[FrozenTrial], *states: str) -> set[str | None]:

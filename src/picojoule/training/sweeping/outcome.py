@@ -10,7 +10,9 @@ from typing import Any
 from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
 from picojoule.training.measure import ACCURACY
-from picojoule.training.sweeping.config import Unit
+from picojoule.training.sweeping.cost import Cost, Unit
+
+_LISTS = ("trainable", "faults", "broken")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Outcome:
         fixed_energy_j: what of it training cannot change.
         score_name: "accuracy", or what another task calls its score.
         faults: what makes the network useless, whatever it spends: sentences.
+        steps: of training that the run took, without those of runs that it started from; None if unknown.
+        broken: what of the budget it does not keep, a sentence each.
     """
 
     accuracy: float
@@ -38,6 +42,8 @@ class Outcome:
     fixed_energy_j: float | None = None
     score_name: str = ACCURACY
     faults: tuple[str, ...] = ()
+    steps: int | None = None
+    broken: tuple[str, ...] = ()
 
     def spent(self, unit: Unit) -> float:
         """What a budget of that unit limits: SynOps per time step or sample, or joules per sample.
@@ -47,22 +53,17 @@ class Outcome:
             >>> outcome.spent("share"), outcome.spent("synops_per_sample")
             (300.0, 5000.0)
         """
-        if unit == "energy_j":
-            assert self.energy_j is not None
-            return self.energy_j
-        layers = self.trainable if unit == "share" else tuple(self.synops_per_timestep)
-        steps = self.num_timesteps if unit == "synops_per_sample" else 1
-        return steps * sum(self.synops_per_timestep[layer] for layer in layers)
+        return Cost.of_unit(unit).of(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name, for JSON."""
-        return asdict(self) | {"trainable": list(self.trainable), "faults": list(self.faults)}
+        return asdict(self) | {name: list(getattr(self, name)) for name in _LISTS}
 
     @classmethod
     def from_dict(cls, figures: Mapping[str, Any]) -> Outcome:
         """What :meth:`to_dict` gave."""
-        tuples = {name: tuple(figures.get(name, ())) for name in ("trainable", "faults")}
-        return cls(**{**figures, **tuples})
+        lists = {name: tuple(figures.get(name, ())) for name in _LISTS}
+        return cls(**{**figures, **lists})
 
 
 Trainer = Callable[[TrainConfig, Path, Progress], Outcome]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 _ROUNDING = 1e-9  # 0.95 - 0.94 is a little more than 0.01
 
@@ -61,6 +62,37 @@ def cheapest_within(
         return None
     enough = max(accuracies[index] for index in ordered) - margin - _ROUNDING
     return next(index for index in ordered if accuracies[index] >= enough)
+
+
+def hypervolume(
+    costs: Sequence[float], accuracies: Sequence[float], reference: tuple[float, float]
+) -> float:
+    """The area between a reference and the front: what (cost, accuracy) lies behind at least one of the points.
+
+    Exact, by a sweep over the front from the cheapest up: each point holds its accuracy up to the next one's cost.
+    Points that cost as much as the reference or more, or are no better, add nothing.
+
+    Args:
+        costs: what each spends, in whatever scale the area shall be.
+        accuracies: of each.
+        reference: cost and accuracy of the corner.
+
+    Raises:
+        ValueError: there are not as many of one as of the other, or the reference is not finite.
+
+    Example:
+        >>> hypervolume([1.0, 3.0, 2.0], [0.5, 0.75, 0.25], (4.0, 0.25))  # 2 * 0.25 + 1 * 0.5
+        1.0
+    """
+    most, least = reference
+    if not math.isfinite(most + least):
+        raise ValueError(f"hypervolume: the reference is {reference}, expected two finite numbers.")
+    front = [(costs[index], accuracies[index]) for index in pareto_front(costs, accuracies)]
+    inside = [(cost, accuracy) for cost, accuracy in front if cost < most and accuracy > least]
+    corners = [*inside, (most, least)]
+    return math.fsum(
+        (end - cost) * (accuracy - least) for (cost, accuracy), (end, _) in pairwise(corners)
+    )
 
 
 def _cheapest_first(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:

@@ -13,10 +13,11 @@ from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
 from picojoule.training.measure import shown_score
 from picojoule.training.run_folder import BEST, CHECKPOINT
-from picojoule.training.sweeping.config import SweepConfig, SweepStep
+from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.ledger import Ledger
 from picojoule.training.sweeping.outcome import Outcome, Trainer, out_of_reach
 from picojoule.training.sweeping.progress import Named, NotesOnly
+from picojoule.training.sweeping.step import SweepStep
 from picojoule.training.sweeping.train_step import limits
 from picojoule.training.sweeping.workers import Workers, train_when_free
 
@@ -70,19 +71,26 @@ class Runs:
             FileNotFoundError: the weights that it starts from are not there.
             ValueError: no training can meet the budget.
         """
-        steps = self.config.steps(step.seed)
+        settings = {**dict(step.settings), "seed": step.seed}
+        training = replace(self.config.training, **settings)
         if step.budget is None:
-            return replace(self.config.training.without_budget(), seed=step.seed)
-        before = steps[steps.index(step) - 1]
-        place = self.folder.resolve() / before.name
+            return training.without_budget()
+        free, *_ = self.config.before(step)
+        allowed = limits(step.budget, self.config, self.ledger.outcomes()[free])
+        behind = self.config.lineage(step)[:-1]
+        if behind:
+            allowed["start_from"] = str(self._weights_of(behind[-1]))
+        return replace(training, **allowed)
+
+    def _weights_of(self, step: SweepStep) -> Path:
+        place = self.folder.resolve() / step.name
         weights = place / (BEST if (place / BEST).exists() else CHECKPOINT)
         if not weights.exists():
             raise FileNotFoundError(
-                f"it starts from the weights of {before.name}, but there are none at {weights}. Machines that work "
+                f"it starts from the weights of {step.name}, but there are none at {weights}. Machines that work "
                 "on one study need the same folder, on a file system that all of them see."
             )
-        allowed = limits(step.budget, self.config, self.ledger.outcomes()[steps[0]])
-        return replace(self.config.training, seed=step.seed, start_from=str(weights), **allowed)
+        return weights
 
 
 def work_alone(runs: Runs, trainer: Trainer, progress: Progress) -> None:
@@ -103,9 +111,8 @@ def work_alone(runs: Runs, trainer: Trainer, progress: Progress) -> None:
 
 def work_in_parallel(runs: Runs, trainer: Trainer, progress: Progress, jobs: int) -> None:
     """Several at a time, each in a process of its own that a thread looks after."""
-    workers, config = Workers(trainer, jobs), runs.config
-    total = sum(len(config.steps(seed)) for seed in config.all_seeds)
-    progress.start("sweeping", total, len(runs.ledger.outcomes()))
+    workers = Workers(trainer, jobs)
+    progress.start("sweeping", len(runs.config.all_steps()), len(runs.ledger.outcomes()))
 
     def train(step: SweepStep) -> Outcome:
         outcome = runs.train(step, workers.train, Named(step.name, NotesOnly(progress.note)))

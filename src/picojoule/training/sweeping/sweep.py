@@ -1,11 +1,10 @@
-"""A sweep: the same network at one budget after another, each from the weights of the next looser one."""
+"""A sweep: the same network at several budgets, and on other axes beside."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
 
-from picojoule.atomic_write import write_json
 from picojoule.extras import extra
 from picojoule.training.history import Progress
 from picojoule.training.sweeping.config import SweepConfig
@@ -41,10 +40,11 @@ def sweep(
     study: str = "sweep",
     trainer: Trainer = train_step,
 ) -> Frontier:
-    """Train a network without a budget and then to each budget, loosest first, for each seed.
+    """Train a network without a budget and then to each budget, for each seed and setting.
 
-    Within a seed each run starts from the weights of the one before, so seeds are what goes on in parallel, and
-    a tighter budget has the epochs of all looser ones behind it.
+    Each starts from the same weights and is trained for as many steps as any other, so points are comparable, and
+    all budgets can go on in parallel. With `config.equal_steps` False each starts from the weights of the next looser
+    budget: a tighter one has the steps of all looser ones behind it, and one budget follows on another.
     The same call again goes on with a sweep that was stopped or killed: complete runs are not repeated, the
     others continue from their last epoch.
 
@@ -100,13 +100,13 @@ def sweep(
             ledger = stack.enter_context(opened)
             stack.enter_context(in_use)
         runs = Runs(config, folder, ledger)
-        jobs = min(jobs, config.seeds)
+        jobs = min(jobs, config.most_at_once)
         if jobs == 1:
             work_alone(runs, trainer, progress)
         else:
             work_in_parallel(runs, trainer, progress, jobs)
         frontier = Frontier.of(config, ledger.outcomes())
-        write_json(folder / FRONTIER, frontier.to_dict())
+        frontier.save(folder / FRONTIER)
         errors = ledger.errors()
     if errors:
         reasons = "; ".join(f"{step.name}: {error}" for step, error in errors.items())

@@ -52,6 +52,8 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
         fixed_energy_j=trained.fixed_energy_j,
         score_name=trained.score_name,
         faults=tuple(fit.faults.values()),
+        steps=len(fit.history.loss),
+        broken=tuple(map(str, trained.broken)),
     )
 
 
