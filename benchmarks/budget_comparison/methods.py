@@ -1,28 +1,24 @@
-"""What is compared: each method as a function that makes a regulator, and the weights that are tried."""
+"""What is compared, and what one run of it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from benchmarks.budget_comparison.runs import TRAINED, Regulate
-from picojoule.budget import SSP, Budget, FixedPenalties, Hoyer, L1Rates, SynopsExcess
+from picojoule.budget import SSP, FixedPenalties, L1Rates, SynopsExcess
+from picojoule.budget.fixed import Term
+from picojoule.synops.monitor import CountingMonitor
 
-FREE, BUDGET, HINGE = "no budget", "Budget", "seed's hinge"
-# weights of the sweep on the first seed: they bracket the three budgets for the LeNet on the bundled images
-WEIGHTS: Mapping[str, tuple[float, ...]] = {
-    HINGE: (0.004, 0.02, 0.1, 0.5),
-    "fixed L1": (0.3, 1.0, 3.0, 10.0, 30.0),
-    "SSP": (0.1, 0.3, 1.0, 3.0, 6.0),
-    "Hoyer": (0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+TRAINED = ("4", "7", "10")  # what layer 1 spends depends on the images alone
+FREE, BUDGET, HINGE, L1, SYNAPTIC = "no budget", "Budget", "seed's hinge", "fixed L1", "SSP"
+# the first two weights of a sweep; they shall spend more and less than the limit
+BRACKETS: Mapping[str, tuple[float, float]] = {
+    HINGE: (0.01, 1.0),
+    L1: (0.3, 10.0),
+    SYNAPTIC: (0.1, 5.0),
 }
-FIXED = tuple(WEIGHTS)
-_TERMS = {"fixed L1": L1Rates, "SSP": SSP, "Hoyer": Hoyer}
-_SPIKING = (
-    "2",
-    "5",
-    "8",
-)  # the layers whose spikes the counted layers take; layer 11 is the answer
+FIXED = tuple(BRACKETS)
+_SPIKING = ("2", "5", "8")  # their spikes are what the counted layers take; layer 11 is the answer
 
 
 @dataclass(frozen=True)
@@ -32,39 +28,30 @@ class Spec:
     Args:
         method: FREE, BUDGET, or one of FIXED.
         seed: of the run.
-        share: of the unconstrained SynOps, where the method is told.
+        limit: SynOps per time step of the counted layers together; None without a budget.
         weight: of a fixed penalty.
-        limits: SynOps per time step of each layer; their sum is the budget.
+        shares: of the connections that a fixed penalty's network ends with, by layer.
+        targets: SynOps per time step of each layer, for the hinge; their sum is the limit.
     """
 
     method: str
     seed: int
-    share: float | None = None
+    limit: float | None = None
     weight: float | None = None
-    limits: tuple[float, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, int, float | None, float | None]:
         """What tells it apart from other runs."""
-        return self.method, self.seed, self.share, self.weight
+        return self.method, self.seed, self.limit, self.weight
 
 
-def regulator_of(spec: Spec) -> Regulate | None:
-    """How the run's loss is regulated."""
-    if spec.method == FREE:
-        return None
-    if spec.method == BUDGET:
-        limit = {"trained": sum(spec.limits)}
-        groups = {"trained": TRAINED}
-        return lambda monitor: Budget(monitor, synops_per_timestep=limit, groups=groups)
-    weight = spec.weight or 0.0
-    if spec.method == HINGE:
-        hinges = {
-            SynopsExcess(limit, layers=(name,)): weight
-            for name, limit in zip(TRAINED, spec.limits, strict=True)
-        }
-        return lambda monitor: FixedPenalties(monitor, hinges)
-    if spec.method == "SSP":
-        return lambda monitor: FixedPenalties(monitor, {SSP(layers=TRAINED): weight})
-    term = _TERMS[spec.method]
-    return lambda monitor: FixedPenalties(monitor, {term(layers=_SPIKING): weight})
+def penalties_of(spec: Spec, monitor: CountingMonitor) -> FixedPenalties:
+    """The terms of a fixed penalty, with the run's weight."""
+    terms: dict[str, tuple[Term, ...]] = {
+        HINGE: tuple(SynopsExcess(each, layers=(name,)) for name, each in spec.targets.items()),
+        L1: (L1Rates(layers=_SPIKING),),
+        SYNAPTIC: (SSP(layers=TRAINED),),
+    }
+    return FixedPenalties(monitor, dict.fromkeys(terms[spec.method], spec.weight or 0.0))

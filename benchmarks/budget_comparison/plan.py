@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benchmarks.budget_comparison.methods import BUDGET, FIXED, FREE, HINGE, WEIGHTS, Spec
-from benchmarks.budget_comparison.runs import TRAINED
-from benchmarks.budget_comparison.store import Row, Store
+from benchmarks.budget_comparison.methods import BRACKETS, BUDGET, FIXED, FREE, HINGE, Spec
+from benchmarks.budget_comparison.store import Store
 
-NEAR = 0.05  # a weight that hits the budget as near as this is judged by its accuracy
+TRIES = 4  # weights of a sweep
+_FURTHER = 10.0  # from one weight to the next while all spend too much, or too little
 
 
 @dataclass(frozen=True)
@@ -19,83 +19,84 @@ class Plan:
     """What is compared.
 
     Args:
-        shares: budgets, of the unconstrained SynOps of the same seed.
+        limits: SynOps per time step of the counted layers together.
         seeds: the first is the one that weights are swept on.
-        methods: those of FIXED and BUDGET that take part.
+        methods: those of FIXED that take part.
     """
 
-    shares: tuple[float, ...] = (0.5, 0.25, 0.1)
+    limits: tuple[float, ...] = (80e3, 40e3, 16e3, 8e3, 4e3, 2e3)
     seeds: tuple[int, ...] = (1, 2, 3)
-    methods: tuple[str, ...] = (BUDGET, *FIXED)
+    methods: tuple[str, ...] = FIXED
 
     def stages(self) -> Iterator[Callable[[Store], list[Spec]]]:
         """Lists of runs, each made once those before are done."""
         yield lambda _: [Spec(FREE, seed) for seed in self.seeds]
-        if BUDGET in self.methods:
-            yield lambda store: [
-                Spec(BUDGET, seed, share, limits=limits(store, seed, share))
-                for share in self.shares
-                for seed in self.seeds
-            ]
-        for method in self.methods:
-            if method in FIXED:
-                yield lambda store, method=method: self.sweep(store, method)
-                yield lambda store, method=method: self.finals(store, method)
+        yield lambda _: [Spec(BUDGET, seed, limit) for limit in self.limits for seed in self.seeds]
+        for _ in range(TRIES - 1):  # the first of these tries two weights
+            yield self.sweep
+        yield self.finals
 
-    def sweep(self, store: Store, method: str) -> list[Spec]:
-        """The weights that are tried on the first seed."""
-        seed = self.seeds[0]
-        if method == HINGE:  # it is told its target; the others are only told a weight
-            return [
-                Spec(method, seed, share, weight, limits(store, seed, share))
-                for share in self.shares
-                for weight in WEIGHTS[method]
-            ]
-        return [Spec(method, seed, weight=weight) for weight in WEIGHTS[method]]
+    def sweep(self, store: Store) -> list[Spec]:
+        """The weights that are tried on the first seed, as far as they are known."""
+        return [
+            fixed(store, method, self.seeds[0], limit, weight)
+            for limit in self.limits
+            for method in self.methods
+            for weight in self.tried(store, method, limit)
+        ]
 
-    def finals(self, store: Store, method: str) -> list[Spec]:
-        """Each seed with the best weight for each budget."""
-        found = []
-        for share in self.shares:
-            weight = self.best_weight(store, method, share)
-            for seed in self.seeds:
-                told = method == HINGE
-                bounds = limits(store, seed, share) if told else ()
-                found.append(Spec(method, seed, share if told else None, weight, bounds))
-        return found
+    def finals(self, store: Store) -> list[Spec]:
+        """Each seed with the weight for each limit."""
+        return [
+            fixed(store, method, seed, limit, self.best_weight(store, method, limit))
+            for limit in self.limits
+            for method in self.methods
+            for seed in self.seeds
+        ]
 
-    def best_weight(self, store: Store, method: str, share: float) -> float:
-        """From the runs of the sweep.
+    def tried(self, store: Store, method: str, limit: float) -> list[float]:
+        """The weights of a sweep: two to begin with, then one after the other where the limit should be met."""
+        weights = list(BRACKETS[method])
+        while len(weights) < TRIES:
+            points = self._points(store, method, limit, weights)
+            if len(points) < len(weights):
+                break
+            weights.append(next_weight(points, limit))
+        return weights
 
-        Of the hinge: the most accurate of those that hit the budget within 5 %, else the nearest. Of the
-        others: where the line through the two neighbours around the budget meets it, both in logarithms.
-        """
-        seed = self.seeds[0]
-        rows = [row for spec in self.sweep(store, method) if (row := store.get(spec))]
-        budget = share * spent(store, seed)
-        if method == HINGE:
-            near = [row for row in rows if abs(off(row, budget)) <= NEAR]
-            if near:
-                return float(max(near, key=lambda row: row["accuracy"])["weight"])
-            return float(min(rows, key=lambda row: abs(off(row, budget)))["weight"])
-        points = [(row["weight"], row["synops_per_timestep"]) for row in rows]
-        return crossing(points, budget)
+    def best_weight(self, store: Store, method: str, limit: float) -> float | None:
+        """Where the line through the two runs of the sweep around the limit meets it; None before it is done."""
+        weights = self.tried(store, method, limit)
+        points = self._points(store, method, limit, weights)
+        return crossing(points, limit) if len(points) == TRIES else None
+
+    def _points(
+        self, store: Store, method: str, limit: float, weights: Sequence[float]
+    ) -> list[tuple[float, float]]:
+        """(weight, SynOps per time step, at least 1) of those that are done."""
+        keys = [(method, self.seeds[0], limit, weight) for weight in weights]
+        rows = [store.rows[key] for key in keys if key in store.rows]
+        return [(row["weight"], max(row["synops_per_timestep"], 1.0)) for row in rows]
 
 
-def spent(store: Store, seed: int) -> float:
-    """What the unconstrained network spends."""
-    return float(store.rows[(FREE, seed, None, None)]["synops_per_timestep"])
+def fixed(store: Store, method: str, seed: int, limit: float, weight: float | None) -> Spec:
+    """A run of a fixed penalty: with the masks of the Budget, and for the hinge the free network's shares of layers."""
+    shares = store.rows[BUDGET, seed, limit, None]["shares"]
+    targets = {}
+    if method == HINGE:
+        free = store.rows[FREE, seed, None, None]["by_layer"]
+        targets = {name: limit * each / sum(free.values()) for name, each in free.items()}
+    return Spec(method, seed, limit, weight, shares, targets)
 
 
-def limits(store: Store, seed: int, share: float) -> tuple[float, ...]:
-    """The share of what each layer spends without a budget."""
-    by_layer = store.rows[(FREE, seed, None, None)]["by_layer"]
-    return tuple(share * by_layer[name] for name in TRAINED)
-
-
-def off(row: Row, budget: float) -> float:
-    """How far a run is above the budget, by the budget."""
-    return float(row["synops_per_timestep"]) / budget - 1
+def next_weight(points: Sequence[tuple[float, float]], target: float) -> float:
+    """The weight to try next: further out while all (weight, value) are on one side of the target, else the crossing."""
+    weights, values = zip(*points, strict=True)
+    if max(values) < target:
+        return min(weights) / _FURTHER
+    if min(values) > target:
+        return max(weights) * _FURTHER
+    return crossing(points, target)
 
 
 def crossing(points: Sequence[tuple[float, float]], target: float) -> float:

@@ -1,121 +1,123 @@
-"""One training run of the comparison, and what it reaches on the test images."""
+"""One training run of the comparison, by the recipe of `picojoule train`, and what it reaches on the test images."""
 
 from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn import functional as F
+from torch import Tensor, nn
 
-import picojoule
-from picojoule.budget import Regulator
-from picojoule.data import Split, load_images, rate_code
-from picojoule.training.lenet import lenet
+from benchmarks.budget_comparison.methods import BUDGET, FIXED, TRAINED, Spec, penalties_of
+from picojoule.budget import BudgetWarning, Connections, FixedPenalties
+from picojoule.budget.masks import mask_of
+from picojoule.training import Measurement, Quiet, TrainConfig
+from picojoule.training.evaluation import measure
+from picojoule.training.models import build_model
+from picojoule.training.processes import launched
+from picojoule.training.randomness import Stream, derived_seed
+from picojoule.training.run_data import load_run_data
+from picojoule.training.trainer import Trainer
+from picojoule.training.trimming import trim
 
-TRAINED = ("4", "7", "10")  # what layer 1 spends depends on the images alone
-EVALUATION_BATCH = 200
 
-Regulate = Callable[[picojoule.Monitor], Regulator]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What all runs share.
+class Penalised:
+    """Penalties in the loss, and connections that go as under a Budget: what a Trainer asks of one.
 
     Args:
-        data: folder of IDX files; the bundled images if None.
-        epochs: of each run.
-        batch_size: in training.
-        num_timesteps: of each image.
-        learning_rate: Adam's, at the start.
-        hold: share of the steps for which it stays there, before it falls to zero along a half cosine.
+        penalties: with their weights.
+        connections: of the same model.
     """
 
-    data: str | None = None
-    epochs: int = 6
-    batch_size: int = 50
-    num_timesteps: int = 5
-    learning_rate: float = 2e-3
-    hold: float = 0.0
+    def __init__(self, penalties: FixedPenalties, connections: Connections) -> None:
+        self._penalties, self._connections = penalties, connections
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    def backward(self, loss: Tensor, *, via: Callable[[Tensor], object]) -> None:
+        """Of the task and the penalties."""
+        via(loss + self._penalties.penalty())
+
+    def step(self) -> None:
+        """After the optimizer's."""
+        self._connections.step()
 
 
-def train(settings: Settings, seed: int, regulate: Regulate | None) -> dict[str, Any]:
+def config_of(recipe: TrainConfig, spec: Spec) -> TrainConfig:
+    """What `picojoule train` would be told, for a Budget; the recipe of a fixed penalty is the same."""
+    if spec.limit is None:
+        return replace(recipe, seed=spec.seed)
+    return replace(
+        recipe,
+        seed=spec.seed,
+        synops_per_timestep={"trained": spec.limit},
+        groups={"trained": TRAINED},
+        synapses="prune",
+    )
+
+
+def train(recipe: TrainConfig, spec: Spec) -> dict[str, Any]:
     """Train one network; weights, order and noise follow from the seed alone.
 
+    A Budget's network is trimmed. That of a fixed penalty is measured as training leaves it, and once more trimmed.
+
     Returns:
-        Accuracy, SynOps per time step and silent share on the test images, and the seconds it took.
+        Accuracy and SynOps per time step on the test images, the share of connections that is left by layer, and
+        the seconds it took.
     """
-    data = load_images(settings.data)
-    torch.manual_seed(seed)
-    model = lenet(settings.batch_size)
-    monitor = picojoule.Monitor(model).attach()
-    regulator = None if regulate is None else regulate(monitor)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    steps = settings.epochs * math.ceil(len(data.train.labels) / settings.batch_size)
-    held = round(settings.hold * steps)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps - held, 1))
     started = time.perf_counter()
-    for _ in range(settings.epochs):
-        for chosen in torch.randperm(len(data.train.labels)).split(settings.batch_size):
-            spikes = respond(model, data.train.images[chosen], settings.num_timesteps)
-            loss = F.cross_entropy(spikes, data.train.labels[chosen].long())
-            if regulator is not None:
-                loss = loss + regulator.penalty()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            held -= 1
-            if held < 0:
-                decay.step()
-            if regulator is not None:
-                regulator.step()
-    result = measure(model, monitor, data.test, settings.num_timesteps)
-    return {**result, "seconds": round(time.perf_counter() - started, 1)}
-
-
-def respond(
-    model: nn.Sequential,
-    images: torch.Tensor,
-    num_timesteps: int,
-    generator: torch.Generator | None = None,
-) -> torch.Tensor:
-    """Spikes of each class, `b c`."""
-    frames = rate_code(images, num_timesteps, generator=generator)
-    picojoule.set_batch_size(model, len(frames))
-    picojoule.reset_states(model)
-    spikes: torch.Tensor = model(frames)
-    return spikes.sum(1)
-
-
-@torch.no_grad()
-def measure(
-    model: nn.Sequential, monitor: picojoule.Monitor, test: Split, num_timesteps: int
-) -> dict[str, Any]:
-    """Accuracy, SynOps and silent neurons over the test images, with the same spike trains for all."""
-    generator = torch.Generator().manual_seed(0)
-    hits, synops, spikes = 0, dict.fromkeys(TRAINED, 0.0), dict[str, torch.Tensor]()
-    for start in range(0, len(test.labels), EVALUATION_BATCH):
-        images, labels = (part[start : start + EVALUATION_BATCH] for part in test)
-        answer = respond(model, images, num_timesteps, generator).argmax(1)
-        hits += int((answer == labels.long()).sum())
-        for name in TRAINED:
-            synops[name] += monitor.synops[name].item() * len(labels) / len(test.labels)
-        for name, rate in monitor.rates.items():
-            spikes[name] = spikes.get(name, torch.zeros(())) + rate
-    silent = {name: (rate == 0).float().mean().item() for name, rate in spikes.items()}
-    neurons = {name: rate.numel() for name, rate in spikes.items()}
-    return {
-        "accuracy": hits / len(test.labels),
-        "synops_per_timestep": sum(synops.values()),
-        "by_layer": synops,
-        "silent_share": sum(silent[n] * neurons[n] for n in neurons) / sum(neurons.values()),
-        "silent_by_layer": silent,
+    trainer = _begun(config_of(recipe, spec))
+    budget = trainer.budget
+    if spec.method in FIXED:
+        trainer.budget = penalised(trainer, spec)  # type: ignore[assignment]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BudgetWarning)
+        for epoch in range(recipe.epochs):
+            trainer.train_epoch(epoch, lambda *_: None)
+    trainer.budget = budget
+    if spec.method == BUDGET:
+        trim(trainer, Quiet())
+    measured = _tested(trainer)
+    row = {
+        "accuracy": measured.accuracy,
+        "synops_per_timestep": measured.synops_of(TRAINED),
+        "by_layer": {name: measured.synops_per_timestep[name] for name in TRAINED},
+        "shares": shares_left(trainer.model),
     }
+    if spec.method in FIXED:
+        trim(trainer, Quiet())
+        trimmed = _tested(trainer)
+        row["accuracy_trimmed"] = trimmed.accuracy
+        row["synops_trimmed"] = trimmed.synops_of(TRAINED)
+    trainer.close()
+    return {**row, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _begun(config: TrainConfig) -> Trainer:
+    data = load_run_data(config)
+    torch.manual_seed(derived_seed(config.seed, Stream.WEIGHTS))
+    model = build_model(config.model, data.shape, data.num_classes, config.batch_size)
+    trainer = Trainer(config, data, launched(config), model)
+    trainer.begin()
+    return trainer
+
+
+def penalised(trainer: Trainer, spec: Spec) -> Penalised:
+    """What a fixed penalty puts in the place of the Budget."""
+    steps_of_epoch = math.ceil(len(trainer.data.trained) / trainer.config.batch_size)
+    steps = trainer.config.epochs * steps_of_epoch
+    connections = Connections(trainer.model, spec.shares, kind="prune", steps=steps)
+    return Penalised(penalties_of(spec, trainer.monitor), connections)
+
+
+def _tested(trainer: Trainer) -> Measurement:
+    everything = torch.arange(len(trainer.data.test))
+    return measure(trainer, trainer.data.test, everything, Quiet(), "")
+
+
+def shares_left(model: nn.Module) -> dict[str, float]:
+    """The share of the connections that masks leave, by the layer that has one."""
+    masks = {name: mask_of(layer) for name, layer in model.named_modules()}
+    return {n: (mask != 0).double().mean().item() for n, mask in masks.items() if mask is not None}

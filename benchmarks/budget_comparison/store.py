@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.budget_comparison.methods import Spec, regulator_of
-from benchmarks.budget_comparison.runs import Settings, train
+from benchmarks.budget_comparison.methods import Spec
+from benchmarks.budget_comparison.runs import train
+from picojoule.training import TrainConfig
 
 Row = dict[str, Any]
+_KEY = ("method", "seed", "limit", "weight")
 
 
 class Store:
@@ -21,23 +23,23 @@ class Store:
 
     Args:
         path: the JSON lines; made if it is not there.
-        settings: of all runs.
+        recipe: of all runs.
 
     Raises:
-        ValueError: the file is of other settings.
+        ValueError: the file is of another recipe.
     """
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, recipe: TrainConfig) -> None:
         self._path = path
-        self.rows: dict[Any, Row] = {}
-        header = {"settings": settings.to_dict()}
+        self.rows: dict[tuple[Any, ...], Row] = {}
+        header = {"recipe": recipe.to_dict()}
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(header) + "\n")
         first, *lines = path.read_text().splitlines()
         if json.loads(first) != header:
             raise ValueError(
-                f"{path}: its runs have other settings, {first}, expected {json.dumps(header)}. "
+                f"{path}: its runs have another recipe, {first}, expected {json.dumps(header)}. "
                 "Name another --out."
             )
         for line in lines:
@@ -54,15 +56,15 @@ class Store:
         self._keep(row)
 
     def _keep(self, row: Row) -> None:
-        self.rows[tuple(row[name] for name in ("method", "seed", "share", "weight"))] = row
+        self.rows[tuple(row[name] for name in _KEY)] = row
 
 
 def run_all(
-    store: Store, settings: Settings, specs: Iterable[Spec], jobs: int, tell: Callable[[Row], None]
+    store: Store, recipe: TrainConfig, specs: Iterable[Spec], jobs: int, tell: Callable[[Row], None]
 ) -> None:
     """Train what is not done yet, in processes of one thread each."""
     missing = {spec.key: spec for spec in specs if store.get(spec) is None}
-    work = [(settings, spec) for spec in missing.values()]
+    work = [(recipe, spec) for spec in missing.values()]
     context = multiprocessing.get_context("spawn")
     with context.Pool(jobs, torch.set_num_threads, (1,)) as pool:
         for row in pool.imap_unordered(_run, work):
@@ -70,14 +72,6 @@ def run_all(
             tell(row)
 
 
-def _run(work: tuple[Settings, Spec]) -> Row:
-    settings, spec = work
-    result = train(settings, spec.seed, regulator_of(spec))
-    return {
-        "method": spec.method,
-        "seed": spec.seed,
-        "share": spec.share,
-        "weight": spec.weight,
-        "budget": sum(spec.limits) or None,
-        **result,
-    }
+def _run(work: tuple[TrainConfig, Spec]) -> Row:
+    recipe, spec = work
+    return {**dict(zip(_KEY, spec.key, strict=True)), **train(recipe, spec)}
