@@ -7,13 +7,13 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.budget_comparison.methods import BUDGET, FIXED, TRAINED, Spec, penalties_of
-from picojoule.budget import BudgetWarning, Connections, FixedPenalties
+from picojoule.budget import Budget, BudgetWarning, Connections, FixedPenalties
 from picojoule.budget.masks import mask_of
 from picojoule.training import Measurement, Quiet, TrainConfig
 from picojoule.training.evaluation import measure
@@ -71,7 +71,7 @@ def train(recipe: TrainConfig, spec: Spec) -> dict[str, Any]:
     trainer = _begun(config_of(recipe, spec))
     budget = trainer.budget
     if spec.method in FIXED:
-        trainer.budget = penalised(trainer, spec)  # type: ignore[assignment]
+        trainer.budget = cast("Budget", penalised(trainer, spec))  # all that training asks of one
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BudgetWarning)
         for epoch in range(recipe.epochs):
