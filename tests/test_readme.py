@@ -32,6 +32,17 @@ def test_its_table_is_that_of_the_committed_run() -> None:
     assert f"| test accuracy | {' | '.join(accuracies)} |" in README
 
 
+def test_its_table_of_limits_is_that_of_the_committed_runs() -> None:
+    runs = json.loads((ROOT / "benchmarks/results/tight_limits.json").read_text())["runs"].values()
+    for limit in (0, 16_000, 8_000, 4_000, 2_000):
+        rows = [row for row in runs if row["limit"] == limit]
+        assert len(rows) == 3
+        spent = ", ".join(f"{row['synops_per_timestep']:,.0f}" for row in rows)
+        accuracy = 100 * sum(row["accuracy"] for row in rows) / len(rows)
+        assert f"| {f'{limit:,}' if limit else 'none'} | {spent} | {accuracy:.2f}% |" in README
+        assert all(-0.05 <= row["off"] <= 0.01 for row in rows if limit)
+
+
 def test_its_table_of_a_conversion_is_that_of_the_committed_run() -> None:
     report = json.loads((ROOT / "benchmarks/results/convert_a_cnn.json").read_text())
     for stage in report["stages"]:

@@ -34,7 +34,7 @@ def test_the_default_limit_leaves_out_what_no_training_can_change(tmp_path: Path
     assert "The budget is kept on the test set.\n" in done.output
     assert "cannot be reached" not in done.output
     assert row(done, "0 Linear")[-2:] == ["", "set by the input"]
-    assert row(done, "2 Linear")[-2:] == ["60,000", "kept"]
+    assert row(done, "2 Linear")[-2:] == ["2,000", "kept"]
 
 
 @pytest.mark.parametrize(("stated", "limit"), [("0=0.5,2=1000", "0.5"), ("20", "20")])

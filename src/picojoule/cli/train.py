@@ -74,7 +74,7 @@ def train(
 ) -> None:
     """Train a spiking network to a budget of synaptic operations, energy and firing rates.
 
-    Without arguments: a LeNet on bundled images, 60,000 SynOps per time step in each layer that training can
+    Without arguments: a LeNet on bundled images, 2,000 SynOps per time step in each layer that training can
     change. Prints what each layer spends and how it fires before and after, beside the same network
     trained without a budget. Pictures, figures (report.json), weights and settings (config.yaml) go to --out.
 

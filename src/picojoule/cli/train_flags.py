@@ -112,7 +112,7 @@ FLAGS = (
         None,
         _BUDGET,
         "SynOps per time step.",
-        "60,000 for each layer that training can change, if nothing else is limited",
+        "2,000 for each layer that training can change, if nothing else is limited",
     ),
     Flag("synops_per_sample", None, _BUDGET, "SynOps per sample.", "no limit"),
     Flag("energy_j", None, _BUDGET, "Joules per sample; needs --profile.", "no limit"),

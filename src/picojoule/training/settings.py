@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from picojoule.training.config import TrainConfig
 from picojoule.training.config_error import ConfigError
 
-_DEFAULT_LIMIT = {"synops_per_timestep": 6e4, "per": "trainable"}
+_DEFAULT_LIMIT = {"synops_per_timestep": 2e3, "per": "trainable"}
 _SHOWN = 200  # letters of a value in a message
 _LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
 
@@ -20,7 +20,7 @@ _LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
 def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None) -> TrainConfig:
     """A configuration from what a user states.
 
-    Where no limit is stated, not even as nothing (`null`), each layer that training can change may spend 60,000 SynOps
+    Where no limit is stated, not even as nothing (`null`), each layer that training can change may spend 2,000 SynOps
     a time step.
 
     Args:
@@ -33,7 +33,7 @@ def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None)
     Example:
         >>> config = resolved({"epochs": 2})
         >>> config.epochs, config.synops_per_timestep, config.per
-        (2, 60000.0, 'trainable')
+        (2, 2000.0, 'trainable')
         >>> resolved({"energy_j": 2e-6, "profile": "loihi"}).synops_per_timestep is None
         True
         >>> resolved({"epoch": 2})
