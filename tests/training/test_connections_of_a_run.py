@@ -1,0 +1,70 @@
+"""Connections that go under a limit: the same after a break, after a kill, and in two processes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from picojoule.layers import IAF
+from picojoule.training import Progress, TrainConfig, train
+from tests.training.commands import assert_close, checkpoint, run
+from tests.training.networks import CLASSES, INPUTS
+from tests.training.test_train import StopAfter
+
+HERE, NETWORKS = Path(__file__), Path(__file__).with_name("networks.py")
+
+
+def wide() -> nn.Module:
+    """Wide enough for connections to go."""
+    layers = nn.Sequential(
+        nn.Linear(INPUTS, 24), IAF(), nn.Linear(24, 40), IAF(), nn.Linear(40, CLASSES), IAF()
+    )
+    with torch.no_grad():
+        for layer in layers:
+            if isinstance(layer, nn.Linear):
+                layer.weight.mul_(2).add_(0.1)
+    return layers
+
+
+def config(synapses: str) -> TrainConfig:
+    return TrainConfig(
+        model=f"{HERE}:wide",
+        data=f"{NETWORKS}:data",
+        epochs=6,
+        batch_size=8,
+        synops_per_timestep={"2": 20.0},
+        synapses=synapses,
+    )
+
+
+def masks(folder: Path) -> dict[str, torch.Tensor]:
+    found = checkpoint(folder)
+    return {name: x for name, x in found.items() if name.endswith("weight_mask")}
+
+
+@pytest.mark.parametrize("synapses", ["prune", "fixed", "thin"])
+@pytest.mark.parametrize("steps", [2, 9, 20])
+def test_a_run_broken_off_and_resumed_has_the_masks_of_an_unbroken_one(
+    silence: Progress, tmp_path: Path, synapses: str, steps: int
+) -> None:
+    one, other = tmp_path / "unbroken", tmp_path / "broken"
+    train(config(synapses), one, silence, compare=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(config(synapses), other, StopAfter(steps), compare=False)
+    train(config(synapses), other, silence, compare=False, resume=True)
+    assert any((mask == 0).any() for mask in masks(one).values())
+    for name in ("checkpoint.safetensors", "trained.safetensors"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def test_two_processes_lose_the_same_connections_as_one(tmp_path: Path) -> None:
+    more = ("--model", f"{HERE}:wide", "--synops-per-timestep", "2=20", "--precision", "64-true")
+    run(tmp_path / "one", *more, "--min-rate", "0.01")
+    done = run(tmp_path / "two", *more, "--min-rate", "0.01", "--devices", "2")
+    assert done.returncode in (0, 4), done.stderr
+    first, second = masks(tmp_path / "one"), masks(tmp_path / "two")
+    assert any((mask == 0).any() for mask in first.values())
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert_close(tmp_path / "one", tmp_path / "two", 1e-6)
