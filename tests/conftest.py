@@ -1,5 +1,6 @@
 """The neuron layers that every contract is checked on: a new neuron is one line in NEURONS."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,12 @@ from picojoule.layers import (
     SqueezeMixin,
     StatefulLayer,
 )
+
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # the tests share the cores; more threads would wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def interrupted(arguments: list[object], seen: Path) -> subprocess.Popen[str]:
 
 def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, file: Path) -> None:
     run = tmp_path / "run"
-    arguments = ["--config", file, "--epochs", 500]
+    arguments = ["--config", file, "--epochs", 5000]
     process = interrupted(arguments, run / "checkpoint.safetensors")
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

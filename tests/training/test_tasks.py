@@ -212,7 +212,7 @@ def test_a_sweep_shows_the_score_by_its_name(tmp_path: Path) -> None:
     half = replace(free, accuracy=free.accuracy - 0.004, synops_per_timestep={"2": 1.0})
     frontier = Frontier.of(config, dict(zip(config.steps(1), (free, half), strict=True)))
     shown = io.StringIO()
-    print_frontier(frontier, 1.0, Console(file=shown, width=200))
+    print_frontier(frontier, 1.0, console=Console(file=shown, width=200))
     assert "Negative squared error and SynOps per time step" in shown.getvalue()
     assert f"Cheapest within 0.01 of the best ({free.accuracy:.4g})" in shown.getvalue()
     assert f"{half.accuracy:.4g} (0.004 less)" in shown.getvalue()
