@@ -152,7 +152,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
 
     resumed = picojoule(*arguments, "--out", tmp_path / "killed", "--resume")
     unbroken = picojoule(*arguments, "--out", tmp_path / "unbroken")
-    assert resumed.exit_code == unbroken.exit_code == OF_NO_USE
+    assert resumed.exit_code == unbroken.exit_code != 1, resumed.output
     for name in ("checkpoint.safetensors", "plain/checkpoint.safetensors"):
         one, other = (load_file(tmp_path / run / name) for run in ("killed", "unbroken"))
         assert all(torch.equal(one[key], other[key]) for key in one | other)
@@ -160,6 +160,6 @@ def test_a_killed_run_resumes_to_the_same_weights(
 
 def test_help_and_version_answer() -> None:
     text = picojoule("train", "--help").output
-    for shown in ("--synops-per-timestep", "Budget", "Machine", "Default: 60,000"):
+    for shown in ("--synops-per-timestep", "Budget", "Machine", "Default: 2,000"):
         assert shown in text
     assert picojoule("--version").output.startswith("picojoule 0.")
