@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from picojoule.layers.evaluating import evaluating
 from picojoule.training.batches import loaded
 from picojoule.training.evaluation import batches_of
@@ -23,7 +26,7 @@ def trim(trainer: Trainer, progress: Progress) -> None:
     if trainer.budget is None or not (trainer.config.has_limit and trainer.config.trim):
         return
     set_epoch(trainer.data.train, 0)
-    mine = batches_of(trainer, trainer.data.trained[:CALIBRATION])
+    mine = batches_of(trainer, spread(trainer.data.trained, CALIBRATION))
     frames = [
         frames
         for frames, _ in loaded(
@@ -39,3 +42,14 @@ def trim(trainer: Trainer, progress: Progress) -> None:
 
     with evaluating(trainer.model):
         trainer.budget.trim(forward)
+
+
+def spread(samples: Tensor, most: int) -> Tensor:
+    """At most so many of some samples, evenly over all: data may be in the order of their classes.
+
+    Example:
+        >>> spread(torch.arange(10), 4)
+        tensor([0, 2, 5, 7])
+    """
+    count = min(most, len(samples))
+    return samples[torch.arange(count) * len(samples) // max(count, 1)]
