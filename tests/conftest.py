@@ -35,6 +35,12 @@ if (
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _same_numbers_whatever_ran_before() -> None:
+    """What a test draws does not depend on the order of the tests, nor on which process runs it."""
+    torch.manual_seed(0)
+
+
 @dataclass(frozen=True)
 class Neuron:
     """A kind of neuron layer and how to call it with `b t *n`, squeezed or not."""

@@ -91,3 +91,31 @@ def test_met_judges_by_what_the_trim_measured() -> None:
     assert not budget.met
     budget.trim(lambda: model(batch()))
     assert budget.met
+
+
+def test_a_loop_with_a_penalty_can_be_trimmed_too() -> None:
+    model, monitor, _ = begun(synops_per_timestep=1e9)
+    limit = 0.5 * spent(model, monitor)["2"]
+    model = net()
+    monitor = Monitor(model).attach()
+    budget = Budget(monitor, synops_per_timestep={"2": limit})
+    (model(batch()).sum(1).square().mean() + budget.penalty()).backward()
+    budget.step()
+    budget.trim(lambda: model(batch()))
+    assert 0.97 * limit <= spent(model, monitor)["2"] <= limit
+    assert budget.met
+
+
+def test_a_budget_that_has_seen_no_pass_says_so() -> None:
+    monitor = Monitor(net()).attach()
+    with pytest.raises(RuntimeError, match=r"trim\(\) before a forward pass with gradients"):
+        Budget(monitor, synops_per_timestep=10.0).trim(lambda: None)
+
+
+def test_the_state_of_another_budget_is_refused_and_changes_nothing() -> None:
+    _, _, other = begun(synops_per_timestep={"2": 5.0})
+    _, _, budget = begun(synops_per_timestep={"4": 5.0})
+    before = str(budget.state_dict())
+    with pytest.raises(ValueError, match=r"synops_per_timestep of 2"):
+        budget.load_state_dict(other.state_dict())
+    assert str(budget.state_dict()) == before

@@ -35,13 +35,23 @@ def data() -> tuple[Noise, Noise]:
     return Noise(26), Noise(13, redrawn=False)
 
 
-def model() -> nn.Module:
+def model(first: int = 12, second: int = 8) -> nn.Module:
     """Weights large enough for all layers to fire from the start."""
     layers = nn.Sequential(
-        nn.Linear(INPUTS, 12), IAF(), nn.Linear(12, 8), IAF(), nn.Linear(8, CLASSES), IAF()
+        nn.Linear(INPUTS, first),
+        IAF(),
+        nn.Linear(first, second),
+        IAF(),
+        nn.Linear(second, CLASSES),
+        IAF(),
     )
     with torch.no_grad():
         for layer in layers:
             if isinstance(layer, nn.Linear):
                 layer.weight.mul_(2).add_(0.1)
     return layers
+
+
+def wide() -> nn.Module:
+    """The same, wide enough for connections to go."""
+    return model(24, 40)

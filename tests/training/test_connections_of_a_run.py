@@ -4,32 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
-from picojoule.layers import IAF
 from picojoule.training import Progress, TrainConfig, train
-from tests.training.commands import assert_close, checkpoint, run
-from tests.training.networks import CLASSES, INPUTS
+from tests.training.commands import NETWORKS, assert_close, checkpoint, run
 from tests.training.test_train import StopAfter
-
-HERE, NETWORKS = Path(__file__), Path(__file__).with_name("networks.py")
-
-
-def wide() -> nn.Module:
-    """Wide enough for connections to go."""
-    layers = nn.Sequential(
-        nn.Linear(INPUTS, 24), IAF(), nn.Linear(24, 40), IAF(), nn.Linear(40, CLASSES), IAF()
-    )
-    with torch.no_grad():
-        for layer in layers:
-            if isinstance(layer, nn.Linear):
-                layer.weight.mul_(2).add_(0.1)
-    return layers
 
 
 def config(synapses: str) -> TrainConfig:
     return TrainConfig(
-        model=f"{HERE}:wide",
+        model=f"{NETWORKS}:wide",
         data=f"{NETWORKS}:data",
         epochs=6,
         batch_size=8,
@@ -59,7 +42,14 @@ def test_a_run_broken_off_and_resumed_has_the_masks_of_an_unbroken_one(
 
 
 def test_two_processes_lose_the_same_connections_as_one(tmp_path: Path) -> None:
-    more = ("--model", f"{HERE}:wide", "--synops-per-timestep", "2=20", "--precision", "64-true")
+    more = (
+        "--model",
+        f"{NETWORKS}:wide",
+        "--synops-per-timestep",
+        "2=20",
+        "--precision",
+        "64-true",
+    )
     run(tmp_path / "one", *more, "--min-rate", "0.01")
     done = run(tmp_path / "two", *more, "--min-rate", "0.01", "--devices", "2")
     assert done.returncode in (0, 4), done.stderr

@@ -20,7 +20,7 @@ from picojoule.budget.pruning import GradualPruning, Pruned, prune
 from picojoule.budget.rate_bound import RateBound
 from picojoule.budget.rate_terms import Hoyer, L1Rates, L2Rates, RateShortfall
 from picojoule.budget.regulator import Regulator
-from picojoule.budget.steering import SplitRange
+from picojoule.budget.split_range import SplitRange
 from picojoule.budget.synops_terms import SSP, FanOutWeighted, SynopsExcess
 from picojoule.budget.trainable import make_trainable
 from picojoule.budget.trim import Trimmed

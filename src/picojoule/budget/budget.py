@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from picojoule.budget.connections import Connections, Kind
-from picojoule.budget.constraints import Constraint, Per, RateOf, Reading, mean
-from picojoule.budget.contest import Contest, given_up, lost
+from picojoule.budget.constraints import Constraint, Per, RateOf
+from picojoule.budget.contest import Contest
 from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.feasibility import contradictions
 from picojoule.budget.finite_sum import finite_sum
-from picojoule.budget.multipliers import (
-    Controller,
-    Multiplier,
-    check_same,
-    check_shape,
-    multiplier_of,
-)
+from picojoule.budget.multipliers import Controller
+from picojoule.budget.penalised import PenalisedTraining
 from picojoule.budget.reach import Reach
+from picojoule.budget.saturation import saturated
 from picojoule.budget.schedule import Schedule
+from picojoule.budget.split_range import SplitRange
 from picojoule.budget.steered import SteeredTraining
-from picojoule.budget.steering import SplitRange
 from picojoule.budget.trim import Trimmed, Trimming
 from picojoule.budget.violation import BudgetWarning, Judged, Violation, violations
 from picojoule.energy import EnergyProfile
@@ -33,19 +29,23 @@ from picojoule.printable import printable
 from picojoule.synops.monitor import CountingMonitor
 
 Synapses = Literal["keep"] | Kind
-_LONG = 50  # steps of the strongest pull after which it is said
 _DOWN_AFTER = 0.4  # of the steps, until limits are at their bounds
 
 
 class Budget:
-    """Constraints on what a Monitor sees, met by multipliers that find their own weight.
+    """Constraints on what a Monitor sees, kept by training, with no weight to set.
+
+        budget.backward(task_loss);  optimizer.step();  budget.step()
+
+    The budget's pull on each gradient is bounded by the task's own, and currents are scaled where that is not enough
+    (:class:`picojoule.budget.SplitRange`); connections go, too, with `synapses=`. After training `trim` ends each limit just
+    inside. For loops that add up a loss there are multipliers, which grow and shrink by shares of themselves
+    (:class:`picojoule.budget.Controller`):
 
         loss = task_loss + budget.penalty();  loss.backward();  optimizer.step();  budget.step()
 
-    Each constraint is measured relative to its bound, and its multiplier grows by shares of itself while a
-    moving average of the batches is on the wrong side, and shrinks on the right one
-    (:class:`picojoule.budget.Controller`). Limits come down from where the model is, by 1.5 %
-    a step, and more slowly from 1.6 times the bound on.
+    Limits come down from where the model is: over 40 % of `steps`, else by 1.5 % a step, and more slowly from 1.6 times the
+    bound on.
 
     A limit that is exceeded by what training cannot change (the SynOps of a layer whose input is given) is said once, in
     a :class:`picojoule.budget.BudgetWarning` and in `unreachable`; what training can change of it is driven down to a floor
@@ -80,7 +80,7 @@ class Budget:
             weights, on the way down to the limit; "fixed", drawn before the first step; or "thin" out whole channels. All
             but "keep" need `steps`; "prune" and "fixed" a monitor with `weights="nonzero"`.
         controller: how the multipliers of `penalty()` move.
-        split_range: how `backward()` pulls and scales; omitted: by what becomes of the synapses.
+        split_range: how `backward()` pulls and scales.
 
     Raises:
         ValueError: constraints contradict each other, are not > 0, or name what is not in the model, or the
@@ -162,15 +162,18 @@ class Budget:
             unreachable=tuple(unreachable),
         )
         self._declaration.check(monitor)
-        self._monitor, self._margin, self._controller = monitor, margin, controller
-        self._within = within
-        self._schedule = Schedule(warmup_steps=warmup_steps, tighten=tighten)
+        self._monitor, self._within = monitor, within
         self._constraints: dict[str, Constraint] = {}
         self._declared: frozenset[str] = frozenset()
         self._looked = False
-        self._active: dict[str, Multiplier] | None = None
-        self._pending: dict[str, list[Reading]] = {}
         self._reach = Reach(controller.decay)
+        self._penalised = PenalisedTraining(
+            monitor,
+            self._reach,
+            margin=margin,
+            controller=controller,
+            schedule=Schedule(warmup_steps=warmup_steps, tighten=tighten),
+        )
         self._steered = SteeredTraining(
             monitor,
             self._reach,
@@ -183,7 +186,8 @@ class Budget:
         self._connections: Connections | None = None
         self._saved_connections: dict[str, Any] | None = None
         self._contest = Contest()
-        self._saved: dict[str, Any] | None = None
+        self._saved_names: frozenset[str] | None = None
+        self._trimmed: Mapping[str, Tensor] = {}
         self._told: set[str] = set()
         self.infeasible: dict[str, str] = {}
         self.not_reached: dict[str, str] = {}
@@ -209,7 +213,7 @@ class Budget:
             FloatingPointError: something that is limited is not finite.
             RuntimeError: the monitor has seen no forward pass with gradients, or `penalty()` was called before.
         """
-        if self._active is not None:
+        if self._penalised.has_begun:
             raise RuntimeError(
                 "Budget: backward() after penalty(). A training loop uses one of them throughout."
             )
@@ -247,48 +251,46 @@ class Budget:
             RuntimeError: the monitor has seen no forward pass.
             ValueError: what is bounded for each neuron or channel has another shape than before.
         """
-        multipliers = self._multipliers()
-        terms = {}
-        for name, multiplier in multipliers.items():
-            value, fixed, layers = self._constraints[name].read(self._monitor)
-            steered = self._reach.steered(name, value, fixed)
-            check_shape(name, multiplier, steered)
-            terms[name] = multiplier.penalty(steered)
-            if torch.is_grad_enabled():
-                reading = Reading(value.detach(), fixed.detach(), layers)
-                self._pending.setdefault(name, []).append(reading)
-        return finite_sum("Budget", terms)
+        if self._synapses != "keep":
+            raise RuntimeError(
+                f"Budget: synapses={self._synapses!r} needs budget.backward(loss) in place of a penalty() in the loss."
+            )
+        self._look()
+        if not self._penalised.has_begun and self._looked:
+            _ = self._steered.wiring  # for a trim
+            self._steered.detach()
+        resumed = not self._penalised.has_begun
+        multipliers = self._penalised.begin(self._all(), self.infeasible, known=self._looked)
+        if resumed and self._penalised.not_reached:
+            self.not_reached = dict(self._penalised.not_reached)
+            self._tell(self.not_reached)
+        return finite_sum("Budget", self._penalised.terms(self._all(), multipliers))
 
     def step(self) -> None:
-        """Move the multipliers; after `optimizer.step()`.
+        """Move what keeps the constraints: pulls, gains and connections, or the multipliers; after `optimizer.step()`.
 
-        Several penalties since the last one, of micro-batches, count as one batch. Each is measured by itself, so
-        they are somewhat noisier than that batch; divide them by their number, as the loss of the task.
+        Several passes since the last one, of micro-batches, count as one batch. Each is measured by itself, so
+        they are somewhat noisier than that batch; divide their losses by their number, and a `penalty()` likewise.
 
         Raises:
-            RuntimeError: there was no `penalty()` since the last step.
+            RuntimeError: there was no `backward()`, and no `penalty()` with gradients, since the last step.
         """
         if self._steered.has_batch:
             self._step_steered()
-            return
-        if self._active is None or (self._active and not self._pending):
-            raise RuntimeError("Budget: step() without a penalty() with gradients before it.")
-        batch = {name: mean(readings) for name, readings in self._pending.items()}
-        self._pending.clear()
-        for name, reading in batch.items():
-            self._active[name].update(self._reach.steered(name, reading.value, reading.fixed))
-            self._reach.see(name, reading)
-        changed = self._reach.judge(self._constraints, self._monitor)
-        for name in changed:
-            before, reading = self._active[name], batch[name]
-            steered = self._reach.steered(name, reading.value, reading.fixed)
-            self._active[name] = self._multiplier(name, steered)
-            self._active[name].go_on_from(before)
-        for name, multiplier in self._active.items():
-            multiplier.bound = self._reach.aim(self._constraints[name], self._margin)
-        if changed:
+        elif self._penalised.has_batch:
+            self._step_penalised()
+        else:
+            raise RuntimeError(
+                "Budget: step() without a penalty() or a backward() with gradients before it."
+            )
+        self._trimmed = {}
+
+    def _step_penalised(self) -> None:
+        if self._penalised.step(self._constraints, self.infeasible):
             self._tell(self.unreachable)
-        self._see_contests(self._active)
+        self._told -= self._penalised.see_contests(self._constraints, self._contest)  # news, too
+        self.not_reached = dict(self._penalised.not_reached)
+        self._tell(self.not_reached)
 
     def _step_steered(self) -> None:
         for name, reading in self._steered.step().items():
@@ -302,43 +304,13 @@ class Budget:
         averages = {n: x for n, x in self._steered.averages.items() if n not in self._reach.out}
         down = {name for name in averages if self._steered.steering.is_down(name)}
         apart = self._contest.see(self._constraints, averages, down)
-        self.not_reached = self._saturated() | apart
-        self._tell(self.not_reached)
-
-    def _saturated(self) -> dict[str, str]:
-        """Limits that the strongest pull and the gains have not reached for a while: what would help."""
-        found = {}
-        for name, constraint in self._constraints.items():
-            steps = self._steered.steering.full_steps(name)
-            if (constraint.spends or constraint.is_floor) and steps >= _LONG:
-                help_ = "a lower floor, a higher limit or more steps"
-                if constraint.spends:
-                    help_ = help_.removeprefix("a lower floor, ")
-                if constraint.spends and self._synapses == "keep":
-                    help_ = f"fewer synapses (synapses='prune'), {help_}"
-                found[name] = (
-                    f"{name} = {constraint.bound:g} is not reached: {self._worst(name):.4g} after {steps} "
-                    f"steps of pulling as hard as it may. What would help: {help_}."
-                )
-        return found
-
-    def _worst(self, name: str) -> float:
-        """The average of what a constraint measures in training; of each neuron or channel, the worst."""
-        average = self._steered.averages[name]
-        return (average.max() if self._constraints[name].upper else average.min()).item()
-
-    def _see_contests(self, active: Mapping[str, Multiplier]) -> None:
-        """Say what is not kept together; give up what a limit stands against to the last."""
-        steered = {name: each for name, each in active.items() if name not in self._reach.floors}
-        averages = {name: each.average for name, each in steered.items()}
-        down = {name for name, each in steered.items() if each.is_down}
-        given_up = {name: why for name, why in self.not_reached.items() if active[name].is_hopeless}
-        apart = self._contest.see(self._constraints, averages, down)
-        for name, reason in lost(self._constraints, active).items():
-            active[name].give_up()
-            given_up[name] = reason
-            self._told.discard(name)  # that it is let go is news, too
-        self.not_reached = apart | given_up
+        full = saturated(
+            {n: each for n, each in self._constraints.items() if n in averages},
+            averages,
+            self._steered.steering.full_steps,
+            dense=self._synapses == "keep",
+        )
+        self.not_reached = full | apart
         self._tell(self.not_reached)
 
     def _look(self) -> None:
@@ -376,29 +348,6 @@ class Budget:
         if self._saved_connections is not None:
             self._connections.load_state_dict(self._saved_connections)
 
-    def _multipliers(self) -> dict[str, Multiplier]:
-        """Those of `penalty()`, made at its first call."""
-        if self._active is not None:
-            return self._active
-        if self._synapses != "keep":
-            raise RuntimeError(
-                f"Budget: synapses={self._synapses!r} needs budget.backward(loss) in place of a penalty() in the loss."
-            )
-        self._look()
-        self._steered.detach()
-        readings = {name: each.read(self._monitor) for name, each in self._constraints.items()}
-        if not self._looked:
-            return {name: self._multiplier(name, each.value) for name, each in readings.items()}
-        self._active = {
-            name: self._multiplier(name, self._reach.steered(name, value, fixed))
-            for name, (value, fixed, _) in readings.items()
-            if value.requires_grad
-        }
-        if self._saved is not None:
-            self._restore(self._active)
-            self._tell(self.unreachable | self.infeasible | self.not_reached, stacklevel=4)
-        return self._active
-
     def _tell(self, reasons: Mapping[str, str], stacklevel: int = 3) -> None:
         """Warn of what cannot be met, once, unless the user knows."""
         for name, reason in reasons.items():
@@ -413,14 +362,10 @@ class Budget:
     def _all(self) -> dict[str, Constraint]:
         if not self._constraints:
             found = self._declaration.constraints(self._monitor)
+            self._check_saved([constraint.name for constraint in found])
             self._declared = self._declaration.known_unreachable(found)
             self._constraints = {constraint.name: constraint for constraint in found}
         return self._constraints
-
-    def _multiplier(self, name: str, first: Tensor) -> Multiplier:
-        constraint, hopeless = self._constraints[name], name in self.infeasible
-        aim = self._reach.aim(constraint, self._margin)
-        return multiplier_of(constraint, aim, self._controller, self._schedule, hopeless, first)
 
     # ---- after training
 
@@ -437,7 +382,7 @@ class Budget:
             margin: share of each limit to stay under, so that other data keep it.
 
         Raises:
-            RuntimeError: there was no `backward()`.
+            RuntimeError: no pass with gradients has shown which weights drive which spikes.
 
         Example:
             >>> import picojoule
@@ -452,13 +397,18 @@ class Budget:
             >>> budget.trim(lambda: model(x)).after["synops_per_timestep of 2"] <= 10
             True
         """
+        if not self._steered.wiring.drives:
+            raise RuntimeError(
+                "Budget: trim() before a forward pass with gradients and a backward(), penalty() or begin(), which show what "
+                "weights drive what spikes."
+            )
         reachable = {n: each for n, each in self._all().items() if n not in self._reach.out}
         limits = {n: each for n, each in reachable.items() if each.spends}
         floors = {n: each for n, each in reachable.items() if each.is_floor}
         kept_down = self._steered.kept_down() if self._synapses == "keep" else set(limits)
         trimming = Trimming(self._monitor, forward, self._steered.wiring, margin)
         trimmed = trimming.run(limits, frozenset(kept_down), floors)
-        self._steered.look_again(trimmed.after)
+        self._trimmed = trimming.measured
         return trimmed
 
     # ---- results
@@ -495,13 +445,11 @@ class Budget:
         return violations(judged, self._within)
 
     def _average(self, name: str) -> Tensor | None:
-        """Of what a constraint measures in training, by either way; None before the first step."""
-        if name in self._steered.averages:
-            return self._steered.averages[name]
-        multiplier = (self._active or {}).get(name)
-        if multiplier is None or not multiplier.steps:
-            return None
-        return self._reach.whole(name, multiplier.average)
+        """Of what a constraint measured last: by a trim, or in training; None before the first step."""
+        if name in self._trimmed:
+            return self._trimmed[name]
+        found = self._steered.averages.get(name)
+        return self._penalised.average(name) if found is None else found
 
     @property
     def pulls(self) -> dict[str, float]:
@@ -516,7 +464,7 @@ class Budget:
     @property
     def multipliers(self) -> dict[str, Tensor]:
         """The multiplier of each constraint in `penalty()`, by its name."""
-        return {name: each.value for name, each in (self._active or {}).items()}
+        return {name: each.value for name, each in self._penalised.multipliers.items()}
 
     # ---- resuming
 
@@ -528,27 +476,25 @@ class Budget:
                 "connections": self._connections.state_dict() if self._connections else None,
                 "reach": {name: self._reach.state_of(name) for name in self._constraints},
             }
-        if self._active is None:
-            return dict(self._saved or {})
-        return {
-            name: each.state_dict() | self._reach.state_of(name)
-            for name, each in self._active.items()
-        }
+        return self._penalised.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave, now or, before the first `penalty()`, then.
+        """Take over what `state_dict` gave, now or, before the first pass of training, then.
 
         Raises:
             ValueError: it is of a budget with other constraints.
         """
         if "tracks" in state:
             self._load_steered(state)
-            return
-        self._saved = dict(state) or None
-        if self._active is not None:
-            self._restore(self._active)
+        else:
+            self._penalised.load_state_dict(state, self._constraints, self.infeasible)
+            if self._penalised.has_begun:
+                self.not_reached = dict(self._penalised.not_reached)
 
     def _load_steered(self, state: Mapping[str, Any]) -> None:
+        self._saved_names = frozenset(state["reach"])
+        if self._constraints:
+            self._check_saved(self._constraints)
         self._steered.load_state_dict(state)
         for name, each in state["reach"].items():
             self._reach.load_state_of(name, each)
@@ -556,19 +502,14 @@ class Budget:
         if self._connections is not None and self._saved_connections is not None:
             self._connections.load_state_dict(self._saved_connections)
 
-    def _restore(self, active: dict[str, Multiplier]) -> None:
-        saved = self._saved or {}
-        check_same(active, saved)
-        for name in active:
-            self._reach.load_state_of(name, saved[name])
-            active[name] = self._multiplier(name, saved[name]["average"])
-            active[name].load_state_dict(saved[name])
-        self.not_reached = {
-            name: reason
-            for name, reason in given_up(self._constraints, active).items()
-            if name not in self.infeasible
-        }
-        self._saved = None
+    def _check_saved(self, names: Iterable[str]) -> None:
+        """Raise ValueError if a saved state is of other constraints."""
+        saved, own = self._saved_names, frozenset(names)
+        self._saved_names = None
+        if saved is not None and saved != own:
+            raise ValueError(
+                f"Budget: the saved state is of the constraints {sorted(saved)}, this budget's are {sorted(own)}."
+            )
 
 
 def _checked_synapses(synapses: Synapses, steps: int | None, monitor: CountingMonitor) -> Synapses:

@@ -20,7 +20,8 @@ from picojoule.budget.masks import Prunable, original
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_alone, add_bounded, gradients
 from picojoule.budget.reach import Reach
-from picojoule.budget.steering import SplitRange, Steering
+from picojoule.budget.split_range import SplitRange
+from picojoule.budget.steering import Steering
 from picojoule.budget.wiring import Wiring, WiringWatch
 from picojoule.synops.distributed import group_of
 from picojoule.synops.monitor import CountingMonitor
@@ -213,12 +214,6 @@ class SteeredTraining:
             if any(each is weight for each in drive.all):
                 found += [*owners, *self.wiring.reached[name]]
         return tuple(dict.fromkeys(found))
-
-    def look_again(self, values: Mapping[str, float]) -> None:
-        """Take what was measured after training for the averages."""
-        for name, value in values.items():
-            if name in self.averages:
-                self.averages[name] = torch.full_like(self.averages[name], value)
 
     def kept_down(self) -> set[str]:
         """The constraints that training had to hold down."""

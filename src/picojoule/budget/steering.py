@@ -33,56 +33,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from picojoule.budget.gain import Gain
+from picojoule.budget.split_range import SplitRange
+
 _TINY = 1e-9
-_STREAK = 20  # steps in one direction after which they grow fast: it is no swing
 _SLOW = 0.9  # decay of the slower average
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplitRange:
-    """The numbers of the controller; the defaults are meant to stay.
-
-    Args:
-        most: times the task's own gradient that the pull may be, in each tensor.
-        integral: by what share of `most` the pull grows in a step at `width` and above.
-        proportional: by what share of `most` it follows the average at once.
-        width: distance from the target, in its logarithm, at which the pull moves at full speed.
-        decay: of the moving average, 0 <= decay < 1.
-        lead: how far the pull looks ahead, in units of what lies between the moving average and a slower one.
-        speed: change of a gain's logarithm for an error of 1.
-        clip: largest error that a gain heeds; `speed * clip` is its largest change in a step.
-        band: distance above the limit from which on gains act.
-        revive: share of its place below which a layer is scaled up.
-        settled: share of its steps below which a layer that swings stays below its limit.
-        quantum: by how much, in logarithm, at most.
-        least_step: to which share a layer's steps may be halved.
-        most_gain: no gain rises above, nor falls below its inverse squared.
-
-    Raises:
-        ValueError: a number is out of its range.
-    """
-
-    most: float = 2.0
-    integral: float = 0.01
-    proportional: float = 0.25
-    width: float = 0.15
-    decay: float = 0.6
-    lead: float = 1.0
-    speed: float = 0.08
-    clip: float = 0.3
-    band: float = 0.05
-    revive: float = 0.25
-    settled: float = 1 / 8
-    quantum: float = 0.35
-    least_step: float = 1 / 64
-    most_gain: float = 30.0
-
-    def __post_init__(self) -> None:
-        wrong = [n for n, v in asdict(self).items() if not 0 <= v < math.inf]
-        if wrong or self.decay >= 1 or not self.width or not self.most:
-            raise ValueError(
-                f"SplitRange: expected finite numbers >= 0, width and most > 0 and decay < 1, got {self}."
-            )
 
 
 @dataclass(frozen=True)
@@ -120,18 +75,6 @@ class _Track:
     peak: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass
-class _Gain:
-    """One layer's gain on its way."""
-
-    log: float = 0.0
-    step: float = 1.0
-    sign: int = 0
-    streak: int = 0  # steps in this direction
-    rate: float = 0.0
-    peak: float = 0.0
-
-
 class Steering:
     """The controller of all constraints of a budget.
 
@@ -153,7 +96,7 @@ class Steering:
     def __init__(self, settings: SplitRange, *, horizon: int, tighten: float) -> None:
         self._settings, self._horizon, self._tighten = settings, horizon, tighten
         self._tracks: dict[str, _Track] = {}
-        self._gains: dict[str, _Gain] = {}
+        self._gains: dict[str, Gain] = {}
         self.steps = 0
         self.largest = 0.0
         self.kappas: dict[str, float] = {}
@@ -207,7 +150,9 @@ class Steering:
         wanted = self._wanted(aims, rates, has_task)
         for name, aim in aims.items():
             self._move_target(aim, self._tracks[name])
-        return {name: self._turn(name, change) for name, change in wanted.items()}
+        return {
+            name: self._gain(name).turn(change, self._settings) for name, change in wanted.items()
+        }
 
     def _move_pull(self, aim: Aim, track: _Track) -> None:
         error = self._unit(self._ahead(aim, track, track.average))
@@ -308,22 +253,6 @@ class Steering:
             elif short > -0.02:
                 wanted[layer] = min(wanted.get(layer, 0.0), 0.0)
 
-    def _turn(self, layer: str, change: float) -> float:
-        """Take a step of a layer's gain; the factor by which it changes."""
-        gain, s = self._gain(layer), self._settings
-        sign = (change > 1e-12) - (change < -1e-12)
-        if sign and sign == -gain.sign:
-            gain.step, gain.streak = max(gain.step / 2, s.least_step), 0
-        elif sign:
-            gain.streak += 1
-            gain.step = min(gain.step * (1.02 if gain.streak < _STREAK else 1.1), 1.0)
-        gain.sign = sign or gain.sign
-        most = math.log(s.most_gain)
-        log = _clip(gain.log + change * gain.step, -2 * most, most)
-        factor = math.exp(log - gain.log)
-        gain.log = log
-        return factor
-
     # ---- targets
 
     def _move_target(self, aim: Aim, track: _Track) -> None:
@@ -343,8 +272,8 @@ class Steering:
             self._tracks[name] = _Track(first=begin, average=value, slow=value, target=begin)
         return self._tracks[name]
 
-    def _gain(self, layer: str) -> _Gain:
-        return self._gains.setdefault(layer, _Gain())
+    def _gain(self, layer: str) -> Gain:
+        return self._gains.setdefault(layer, Gain())
 
     def _averaged(self, track: _Track, now: float) -> float:
         return self._settings.decay * track.average + (1 - self._settings.decay) * now
@@ -401,7 +330,7 @@ class Steering:
         """Take over what `state_dict` gave."""
         self.steps, self.largest = state["steps"], state["largest"]
         self._tracks = {name: _Track(**track) for name, track in state["tracks"].items()}
-        self._gains = {name: _Gain(**gain) for name, gain in state["gains"].items()}
+        self._gains = {name: Gain(**gain) for name, gain in state["gains"].items()}
 
 
 def _clip(x: float, low: float, high: float) -> float:

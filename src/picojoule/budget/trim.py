@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from picojoule.budget.constraints import Constraint
 from picojoule.budget.wiring import Wiring
@@ -53,6 +54,7 @@ class Trimming:
         self._monitor, self._forward = monitor, forward
         self._wiring, self._margin = wiring, margin
         self._gains: dict[str, float] = {}
+        self.measured: dict[str, Tensor] = {}  # what the last pass over the data told
 
     def run(
         self,
@@ -160,7 +162,7 @@ class Trimming:
         with torch.no_grad(), self._monitor.paused(), counting:
             self._forward()
         reset_states(model)
-        values = {name: each.read(counting).value for name, each in constraints.items()}
+        self.measured = values = {n: x.read(counting).value for n, x in constraints.items()}
         return {
             name: (x.max() if constraints[name].upper else x.min()).item()
             for name, x in values.items()
