@@ -120,7 +120,7 @@ ODD = {
     "foo": "'foo' is no database URL; expected one such as postgresql://",
     "shared.db": "no database URL",
     "./journal.log": "no database URL",
-    "/tmp/journal": "no database URL",
+    "./journal": "no database URL",
     "postgresql:/host/name": "no database URL",
     "postgresql://host:port/name": "no database URL",
     " sqlite:///a.db": "begins or ends with a space",
