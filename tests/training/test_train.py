@@ -235,11 +235,11 @@ def test_what_training_does_not_reach_is_told_as_a_note(
 ) -> None:
     steps: list[None] = []
 
-    def saturated(_: object) -> dict[str, str]:
+    def saturated(*_: object, **__: object) -> dict[str, str]:
         steps.append(None)
         return {"min_rate of 5": "min_rate of 5 was not reached."} if len(steps) > 4 else {}
 
-    monkeypatch.setattr("picojoule.Budget._saturated", saturated)
+    monkeypatch.setattr("picojoule.budget.budget.saturated", saturated)
     run = train(replace(config, per="model"), tmp_path, silence, compare=False)
     assert silence.notes.count("min_rate of 5 was not reached.") == 1
     assert run.budget.not_reached["min_rate of 5"] == "min_rate of 5 was not reached."
