@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from picojoule.budget import ExitFigures
 from picojoule.cli import sweep as command
 from picojoule.cli.app import app
 from picojoule.cli.frontier_picture import draw_frontier
@@ -165,6 +166,21 @@ def test_what_a_network_does_not_keep_is_below_the_table() -> None:
         "Beyond their bounds on the test set, by however little:\n  seed1/budget-0.5: synops_per_timestep of trainable: spends less"
         in out.getvalue()
     )
+
+
+def test_networks_with_early_exit_have_a_table_of_their_own() -> None:
+    asked = SweepConfig(budgets=(0.5,))
+    free, half = asked.steps(1)
+    plain = Outcome(0.9, {"4": 1e4}, ("4",), 0.1, 5)
+    early = replace(plain, after_exit=ExitFigures(0.875, 2.5, 30_000.0))
+    out = StringIO()
+    frontier = Frontier.of(asked, {free: plain, half: early})
+    print_frontier(frontier, 1.0, console=Console(file=out, width=80))
+    table = out.getvalue().split("With early exit")[1].split("error:")[0]
+    rows = [line.strip("│ ").split("│") for line in table.splitlines() if "│" in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["50%", "87.50%", "2.50", "30,000", "60.0%"]
+    ]
 
 
 def test_a_network_of_no_use_is_named_below_the_table() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from picojoule.budget import ExitFigures
 from picojoule.training import Cost, Frontier, Outcome, Spread, SweepConfig, SweepStep, TrainConfig
 
 CONFIG = SweepConfig(budgets=(0.5, 0.1), seeds=2)
@@ -249,6 +250,7 @@ def with_all_figures() -> Frontier:
         faults=("layer '2' fell silent",),
         steps=9,
         broken=("synops_per_timestep of trainable: 90",),
+        after_exit=ExitFigures(0.875, 2.5, 340.0),
     )
     nothing = Outcome(0.0, {}, (), 0.0, 1)
     unsaid = [f.name for f in fields(Outcome) if getattr(made, f.name) == getattr(nothing, f.name)]

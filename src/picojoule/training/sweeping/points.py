@@ -120,6 +120,18 @@ class FrontierPoint:
         return Spread.of([model.outcome.accuracy for model in self.models])
 
     @property
+    def after_exit(self) -> tuple[Spread, Spread, Spread] | None:
+        """With early exit: accuracy, time steps of a sample, and its SynOps; None unless all models have one."""
+        exits = [x for model in self.models if (x := model.outcome.after_exit) is not None]
+        if len(exits) < len(self.models):
+            return None
+        return (
+            Spread.of([each.accuracy for each in exits]),
+            Spread.of([each.exit_step for each in exits]),
+            Spread.of([each.synops_per_sample for each in exits]),
+        )
+
+    @property
     def silent_share(self) -> Spread:
         """0 to 1."""
         return Spread.of([model.outcome.silent_share for model in self.models])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from picojoule.training.config import TrainConfig
-from picojoule.training.history import Progress
+from picojoule.training.history import Fit, Progress
 from picojoule.training.measure import Measurement
 from picojoule.training.run import train
 from picojoule.training.run_folder import CONFIG
@@ -53,8 +53,14 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
         score_name=trained.score_name,
         faults=tuple(fit.faults.values()),
         steps=len(fit.history.loss),
-        broken=tuple(map(str, trained.broken)),
+        broken=(*map(str, trained.broken), *_without_exit(fit)),
+        after_exit=fit.exits.tested if fit.exits else None,
     )
+
+
+def _without_exit(fit: Fit) -> list[str]:
+    """Why no early exit keeps its budget, if one was asked for."""
+    return [fit.exits.why] if fit.exits and fit.exits.tested is None else []
 
 
 def silent_share(measured: Measurement) -> float:
