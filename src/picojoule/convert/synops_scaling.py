@@ -71,9 +71,9 @@ def scale_to_synops(
     layer's weights is the baseline of the curve of accuracy over SynOps. Scaling the biases along, which
     keeps the function, and the search are ours.
     """
-    time = _num_timesteps(model, num_timesteps)
+    steps = _num_timesteps(model, num_timesteps)
     layers = weighted_layers(_WHERE, model)
-    trial = _Trial(model, sample_data, time)
+    trial = _Trial(model, sample_data, steps)
     before = trial.synops(1.0)
     fixed = before - trial.scalable
     if not fixed < synops_per_sample < math.inf:

@@ -20,7 +20,7 @@ PASSED_THROUGH = (FlattenTime, UnflattenTime, nn.Identity, nn.Dropout, nn.Dropou
 
 
 @dataclass(frozen=True)
-class Call:
+class TracedCall:
     """One use of a layer: its path in the model and the shapes that went in and came out."""
 
     path: str
@@ -33,7 +33,7 @@ class Call:
 class Trace:
     """The calls by their name in the NIR graph, and the edges between those names."""
 
-    calls: dict[str, Call] = field(default_factory=dict)
+    calls: dict[str, TracedCall] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
 
     def connect(self, sources: tuple[str, ...], target: str) -> None:
@@ -94,7 +94,7 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
         elif node.op == "call_module":
             path = str(node.target)
             name = _free_name(path, result)
-            result.calls[name] = Call(path, root.get_submodule(path), *shapes[path].pop(0))
+            result.calls[name] = TracedCall(path, root.get_submodule(path), *shapes[path].pop(0))
             argument = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
             result.connect(_sources_of(argument, sources), name)
             sources[node] = (name,)
