@@ -52,7 +52,7 @@ class Trace:
         return sources[0] if len(sources) == 1 else ""
 
 
-class _Tracer(fx.Tracer):
+class _NirTracer(fx.Tracer):
     """Stops at layers that NIR could know; time folding and what does nothing leave no trace."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -80,7 +80,7 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
         NotImplementedError: the module computes with something other than layers and sums.
     """
     root = settled(module).eval()
-    if _Tracer().is_leaf_module(root, "") or isinstance(root, Repeat):
+    if _NirTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
     graph = _traced(root)
     shapes = _observed_shapes(root, graph, sample_data)
@@ -105,7 +105,7 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
 
 def _traced(root: nn.Module) -> fx.Graph:
     try:
-        graph = _Tracer().trace(root)
+        graph = _NirTracer().trace(root)
     except (TypeError, fx.proxy.TraceError) as error:
         raise NotImplementedError(
             f"to_nir: the forward of {type(root).__name__} cannot be followed, its path depends on "
