@@ -26,7 +26,7 @@ from picojoule.budget.trim import Trimmed, Trimming
 from picojoule.budget.violation import BudgetWarning, Judged, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 Synapses = Literal["keep"] | Kind
 _DOWN_AFTER = 0.4  # of the steps, until limits are at their bounds

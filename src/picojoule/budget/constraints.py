@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 Per = Literal["timestep", "sample", "second"]
 RateOf = Literal["layer", "channel", "neuron"]
@@ -43,7 +43,7 @@ class Constraint(Protocol):
     Example:
         >>> from picojoule.budget import RateBound, SynopsLimit
         >>> limit, floor = SynopsLimit(bound=100.0, per="sample"), RateBound(layer="1", bound=0.1)
-        >>> limit.factor(time=5.0), floor.factor(time=5.0)
+        >>> limit.factor(num_timesteps=5.0), floor.factor(num_timesteps=5.0)
         (5.0, 0.0)
         >>> limit.spends, floor.spends, floor.is_floor
         (True, False, True)
@@ -94,7 +94,7 @@ class Constraint(Protocol):
         """What is in it besides spikes, and does not come from one layer: in words."""
         ...
 
-    def factor(self, time: float) -> float:
+    def factor(self, num_timesteps: float) -> float:
         """What one SynOp per time step adds to it, for samples of so many time steps."""
         ...
 

@@ -13,7 +13,7 @@ from picojoule.budget.constraints import mean as mean_of
 from picojoule.budget.reach import Reach
 from picojoule.budget.steering import Aim
 from picojoule.budget.wiring import Wiring
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 @dataclass

@@ -23,8 +23,8 @@ from picojoule.budget.reach import Reach
 from picojoule.budget.split_range import SplitRange
 from picojoule.budget.steering import Steering
 from picojoule.budget.wiring import Wiring, WiringWatch
+from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.distributed import group_of
-from picojoule.synops.monitor import CountingMonitor
 
 
 class SteeredTraining:

@@ -91,7 +91,11 @@ def conventions(ledger: Ledger, like: Counts) -> Conventions:
         }
         known = {layer: pair for layer, pair in pairs.items() if pair is not None}
         acs, macs = (
-            Counts({layer: pair[k] for layer, pair in known.items()}, like.steps, like.time)
+            Counts(
+                {layer: pair[k] for layer, pair in known.items()},
+                like.sample_steps,
+                like.num_timesteps,
+            )
             for k in (0, 1)
         )
         counts[name] = {

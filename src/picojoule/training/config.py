@@ -11,7 +11,7 @@ from picojoule.budget import Budget
 from picojoule.budget.budget import Synapses
 from picojoule.energy import energy_j
 from picojoule.energy import profile as find_profile
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.training.config_error import ConfigError
 from picojoule.training.optimizers import BEST, RATES, OptimizerName
 from picojoule.training.readout import Readout

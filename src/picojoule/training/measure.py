@@ -11,7 +11,7 @@ from torch import Tensor
 from picojoule import energy
 from picojoule.budget import EnergyLimit, Violation
 from picojoule.synops import silent_share
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 ACCURACY = "accuracy"
 
@@ -125,13 +125,13 @@ def measurement(
         joules = EnergyLimit(bound=1.0, profile=energy.profile(profile))
         total_j = joules.read(monitor).value.item()
         changeable = sum(synops[name] for name in trainable)
-        fixed_j = total_j - joules.factor(monitor.synops.time) * changeable
+        fixed_j = total_j - joules.factor(monitor.synops.num_timesteps) * changeable
     return Measurement(
         accuracy=accuracy,
         synops_per_timestep=synops,
         rates={name: rate.detach().double().cpu() for name, rate in monitor.rates.items()},
         trainable=trainable,
-        num_timesteps=float(monitor.synops.time),
+        num_timesteps=float(monitor.synops.num_timesteps),
         broken=tuple(broken),
         energy_j=total_j,
         fixed_energy_j=fixed_j,

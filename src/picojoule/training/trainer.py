@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from picojoule.budget import Budget, BudgetWarning, EarlyExit
 from picojoule.layers import HookHandles, check_finite
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.training.answers import Answers, first_answers
 from picojoule.training.batches import Step, loaded, steps_of_epoch
 from picojoule.training.checkpoint import learned_tensors

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 LOOKED_AT = (
     10  # batches at the end of an epoch: enough to tell a silent layer, too few to cost anything

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from picojoule.synops.formulas import FORMULAS
-from picojoule.synops.watch.call import Call, tensors
+from picojoule.synops.watch.function_call import Call, tensors
 from picojoule.synops.watch.origin import DENSE, Origin, Origins
 from picojoule.synops.watch.rules import origin_of_result
 from tests.synops.enumeration.samples import DTYPE, Sample, floating_tensors

@@ -16,9 +16,9 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
-from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.detail import RateDetails
 from picojoule.synops.watch.doubts import doubts
+from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Ledger
@@ -30,7 +30,7 @@ from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules.units import uniform
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import carries_state, passes_spikes_on
-from picojoule.synops.watch.steps import StepCount
+from picojoule.synops.watch.step_count import StepCount
 from picojoule.synops.watch.tally import Tally
 from picojoule.synops.watch.uncompiled import SilencedAdvice
 from picojoule.synops.watch.witness import Witness
@@ -59,11 +59,13 @@ class WatchedForward:
         parameters = {id(p): p for p in root.parameters()}
         constants = parameters | _constant_buffers(root, settings)
         self.root, self.settings, self.ledger = root, settings, Ledger()
-        self.steps = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
+        self.step_count = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
         self.stack = ModuleStack(root, settings)
         self.origins = Origins(constants, settings.inputs, before, parameters)
         self._fired = RateDetails() if {"sample", "step"} & {*settings.detail} else None
-        self.neurons = Neurons(settings.learned, self.origins, self.ledger, self.steps, self._fired)
+        self.neurons = Neurons(
+            settings.learned, self.origins, self.ledger, self.step_count, self._fired
+        )
         self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
         self._known = known
@@ -82,7 +84,7 @@ class WatchedForward:
     def start(self, values: list[Any]) -> None:
         """Begin, as the model is called with these arguments."""
         inputs = nested_tensors(values)
-        self.steps.see_input(values)
+        self.step_count.see_input(values)
         self.origins.give(inputs)
         _watched_threads[self._thread] = _watched_threads.get(self._thread, 0) + 1
         self._handles.add(SilencedAdvice(self.root))
@@ -133,15 +135,15 @@ class WatchedForward:
             ValueError: samples and time steps cannot be told.
         """
         self.neurons.finish()
-        steps = self.steps.result()
-        self.ledger.passes.append(steps)
-        self.ledger.notes |= doubts(self.neurons, self.steps, self.origins)
+        size = self.step_count.result()
+        self.ledger.passes.append(size)
+        self.ledger.notes |= doubts(self.neurons, self.step_count, self.origins)
         self.ledger.notes |= self.tally.lost_gradients.notes()
         self.settings.learned.complete = True
         if self.tally.details is not None:
-            self.ledger.details = self.tally.details.result(steps, self.steps.time_first)
+            self.ledger.details = self.tally.details.result(size, self.step_count.time_first)
         if self._fired is not None:
-            self.ledger.rate_details = self._fired.result(steps, self.steps.time_first)
+            self.ledger.rate_details = self._fired.result(size, self.step_count.time_first)
         return self.ledger
 
     # ---- hooks on all modules
@@ -202,7 +204,7 @@ class WatchedForward:
             self.neurons.feed(inputs)
         self.neurons.enter(module, frame.kind, inputs)
         if inputs:
-            self.steps.see_module(inputs[0])
+            self.step_count.see_module(inputs[0])
         if frame.kind is not None and frame.name not in self.ledger.carried:
             self.ledger.carried[frame.name] = carries_state(module)
         self._look()
@@ -224,7 +226,7 @@ class WatchedForward:
         if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
             self.origins.put(output, uniform(self.origins.of(inputs[0])))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
-            self.steps.see_reshape(frame.module, inputs[0])
+            self.step_count.see_reshape(frame.module, inputs[0])
 
     def _count_module(
         self, module: nn.Module, parent: Frame, args: Any, kwargs: Any, output: Any

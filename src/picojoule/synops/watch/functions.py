@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from picojoule.synops.formulas import Formula, Synapses, formula_of
-from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional, scales
+from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name
@@ -162,7 +162,7 @@ class FunctionWatch(TorchFunctionMode):
         with self._stack.aside():
             if args and result is args[0] and isinstance(result, Tensor):
                 self._origins.renew(result)
-            origin = origin_of_result(Call(self._origins, func, args, kwargs, result))
+            origin = origin_of_result(FunctionCall(self._origins, func, args, kwargs, result))
             results = tensors([result])
             several = origin if isinstance(origin, list) else [origin] * len(results)
             for x, its in zip(results, several, strict=False):

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.synops.magnitudes import known_sums
-from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.detail import RateDetails
+from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.judged import can_be_read, each_its_own, judged, spike_value
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
 from picojoule.synops.watch.search import NeuronSearch
 from picojoule.synops.watch.spiking import Spiking, sums_of_own_layer
-from picojoule.synops.watch.steps import StepCount
+from picojoule.synops.watch.step_count import StepCount
 
 
 class Learned:
@@ -38,7 +38,7 @@ class Neurons:
         learned: what earlier passes found out; this one adds to it if it is the first.
         origins: where to note what they make.
         ledger: where to note how often they were updated and fired.
-        steps: where to note what they were given.
+        step_count: where to note what they were given.
         details: where to note when they fired, if that was asked for.
     """
 
@@ -47,11 +47,16 @@ class Neurons:
         learned: Learned,
         origins: Origins,
         ledger: Ledger,
-        steps: StepCount,
+        step_count: StepCount,
         details: RateDetails | None = None,
     ) -> None:
         self._details = details
-        self._learned, self._origins, self._ledger, self._steps = learned, origins, ledger, steps
+        self._learned, self._origins, self._ledger, self._step_count = (
+            learned,
+            origins,
+            ledger,
+            step_count,
+        )
         self.search = None if learned.complete else NeuronSearch(origins)
         origins.unexplained = None if learned.complete else []
         self.found: dict[str, str] = {}  # types of those that were found by what they do, by name
@@ -133,10 +138,10 @@ class Neurons:
         spikes = made[0]
         first = inputs[0] if inputs else spikes
         adds_time = spikes.ndim == first.ndim + 1 and spikes.shape[1:] == first.shape
-        self._steps.see_spiking(name, module, kind, spikes if adds_time else first)
+        self._step_count.see_spiking(name, module, kind, spikes if adds_time else first)
         # a readout may give the last step only, or a list of steps
         whole = spikes.ndim < first.ndim and first.shape[1:] == spikes.shape
-        updates = first if whole and kind.time == "tb" else spikes
+        updates = first if whole and kind.time_axis == "tb" else spikes
         self._ledger.add_updates(name, type(module).__name__, updates.numel())
         if not kind.spikes:
             for x in made:

@@ -21,8 +21,8 @@ from picojoule.synops.formulas.kernels import (
     kernel_formula,
     multiplies_in_unknown_ways,
 )
-from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional
+from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.names import is_pytorchs_layer, op_name
 from picojoule.synops.watch.origin import DENSE, Origins, joined, version
@@ -183,7 +183,7 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if in_place and self._within and self._stack.look is Look.FUNCTIONS:
             return  # the function above says what has become of its argument
         with self._stack.aside():
-            origin = origin_of_result(Call(self._origins, func, args, kwargs, result))
+            origin = origin_of_result(FunctionCall(self._origins, func, args, kwargs, result))
         results = tensors([result])
         several = origin if isinstance(origin, list) else [origin] * len(results)
         at = _coming_version(func, args, in_place)

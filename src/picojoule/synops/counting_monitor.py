@@ -17,7 +17,7 @@ from picojoule.synops.formulas import Formula
 from picojoule.synops.recorder import Recorder
 from picojoule.synops.watch.checks import MonitorWarning, check_names, oddities
 from picojoule.synops.watch.count import Weights
-from picojoule.synops.watch.detail import AXES, Axis
+from picojoule.synops.watch.detail import DETAIL_AXES, DetailAxis
 from picojoule.synops.watch.known import KnownCalls, WitnessMode
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
@@ -118,7 +118,7 @@ class CountingMonitor:
         convention: Literal["strict", "sinabs"] = "strict",
         conventions: bool = False,
         accumulate: bool = False,
-        detail: Sequence[Axis] = (),
+        detail: Sequence[DetailAxis] = (),
         reduce: Reduce = "auto",
         witness: WitnessMode = "auto",
     ) -> None:
@@ -128,7 +128,7 @@ class CountingMonitor:
         _check_choice("convention", convention, ("strict", "sinabs"))
         _check_choice("witness", witness, ("auto", "always", "off"))
         for axis in detail:
-            _check_choice("detail", axis, AXES)
+            _check_choice("detail", axis, DETAIL_AXES)
         _check_number("num_timesteps", num_timesteps)
         _check_number("samples", samples)
         if isinstance(reduce, str):
@@ -305,7 +305,7 @@ class CountingMonitor:
     def neuron_updates(self) -> Counts:
         """Neurons that were updated, by layer with dynamics, per sample and time step."""
         synops = self.synops
-        return Counts(self.ledger.updates, synops.steps, synops.time)
+        return Counts(self.ledger.updates, synops.sample_steps, synops.num_timesteps)
 
     def check(self) -> list[str]:
         """Warn of dead or saturated layers, dense inputs that dominate, and a forgotten reset.
@@ -325,12 +325,14 @@ class CountingMonitor:
         """One of the sums that are kept of each layer or call, per sample and time step."""
         ledger = self.ledger
         totals = {name: getattr(line, what) for name, line in ledger.lines.items()}
-        steps = sum(p.samples * p.time for p in ledger.passes)
+        sample_steps = sum(p.samples * p.num_timesteps for p in ledger.passes)
         if self._settings.time_axis == "outer":
-            return Counts(totals, steps, len(ledger.passes), tuple(ledger.notes))
+            return Counts(totals, sample_steps, len(ledger.passes), tuple(ledger.notes))
         samples = sum(p.samples for p in ledger.passes)
         known = isinstance(samples, Tensor) or samples  # whether a tensor is 0 need not be asked
-        return Counts(totals, steps, steps / samples if known else 1.0, tuple(ledger.notes))
+        return Counts(
+            totals, sample_steps, sample_steps / samples if known else 1.0, tuple(ledger.notes)
+        )
 
     @property
     def own_ledger(self) -> Ledger:

@@ -12,7 +12,7 @@ from picojoule.synops.watch.origin import Origin, Origins
 Result = Origin | list[Origin]
 
 
-class Call(NamedTuple):
+class FunctionCall(NamedTuple):
     """A function's call, what it gave, and the origins of tensors so far."""
 
     origins: Origins

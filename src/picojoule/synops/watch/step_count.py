@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor, nn
 
 from picojoule.layers import FlattenTime, UnflattenTime
-from picojoule.layers.squeeze import split_batch_and_time
 from picojoule.synops.watch.nested import batch_shape
+from picojoule.synops.watch.pass_size import (
+    PassSize,
+    size_of_folded,
+    size_of_shape,
+    size_of_unfolded,
+)
 from picojoule.synops.watch.spiking import Spiking, TimeAxis
-
-
-class Steps(NamedTuple):
-    """Samples, and time steps of each; tensors where they are those of several processes."""
-
-    samples: Any
-    time: Any
 
 
 class StepCount:
@@ -38,8 +36,8 @@ class StepCount:
         num_timesteps: int | None = None,
         samples: int | None = None,
     ) -> None:
-        self._axis, self._time, self._samples = time_axis, num_timesteps, samples
-        self._found: dict[str, Steps] = {}
+        self._axis, self._num_timesteps, self._samples = time_axis, num_timesteps, samples
+        self._found: dict[str, PassSize] = {}
         self._loop: Counter[str] = Counter()
         self._supposed: set[str] = set()  # loops whose layers were only found by what they do
         self._loop_shape: tuple[int, ...] = ()
@@ -56,19 +54,19 @@ class StepCount:
 
     def see_module(self, data: Tensor) -> None:
         """Note the first tensor that some module got."""
-        if self._time is not None:
+        if self._num_timesteps is not None:
             self._inner.add(tuple(data.shape[:2]))
 
     def see_spiking(self, name: str, module: nn.Module, kind: Spiking, data: Tensor) -> None:
         """Note what a spiking module was called with."""
         if data.ndim == 0:
             return
-        if kind.time == "folded":
-            self._take(name, _folded_steps(module, kind, len(data)))
+        if kind.time_axis == "folded":
+            self._take(name, size_of_folded(module, kind, len(data)))
             self.time_first = self.time_first or kind.time_first
-        elif kind.time in ("bt", "tb", "last"):
-            self.time_first = self.time_first or kind.time == "tb"
-            self._take(name, _steps_of_shape(kind.time, tuple(data.shape)))
+        elif kind.time_axis in ("bt", "tb", "last"):
+            self.time_first = self.time_first or kind.time_axis == "tb"
+            self._take(name, size_of_shape(kind.time_axis, tuple(data.shape)))
         else:
             self._loop[name] += 1
             self._loop_shape = tuple(data.shape)
@@ -79,74 +77,74 @@ class StepCount:
         """Note a layer that folds or unfolds time."""
         name = type(module).__name__
         if isinstance(module, FlattenTime) and data.ndim > 1:
-            self._take(name, Steps(*data.shape[:2]))
+            self._take(name, PassSize(*data.shape[:2]))
         elif isinstance(module, UnflattenTime):
-            self._take(name, _unfolded(module, len(data)))
+            self._take(name, size_of_unfolded(module, len(data)))
 
-    def _take(self, name: str, steps: Steps) -> None:
-        self._found.setdefault(name, steps)
+    def _take(self, name: str, size: PassSize) -> None:
+        self._found.setdefault(name, size)
 
     # ---- what follows
 
     @property
     def told(self) -> bool:
         """Whether a layer or an option says what the time steps are."""
-        return bool(self._found or self._loop or self._axis or self._time is not None)
+        return bool(self._found or self._loop or self._axis or self._num_timesteps is not None)
 
-    def result(self) -> Steps:
+    def result(self) -> PassSize:
         """Samples and time steps of this forward pass.
 
         Raises:
             ValueError: they cannot be told.
         """
         found = self._of_layers()
-        steps = found or self._by_calls_or_input()
-        if self._samples is not None and self._time is not None:
-            return Steps(self._samples, self._time)
-        if self._time is not None and steps.time != self._time:
-            steps = self._with_time(steps, found)
+        size = found or self._by_calls_or_input()
+        if self._samples is not None and self._num_timesteps is not None:
+            return PassSize(self._samples, self._num_timesteps)
+        if self._num_timesteps is not None and size.num_timesteps != self._num_timesteps:
+            size = self._with_time(size, found)
         if self._samples is not None:
-            steps = self._with_samples(steps)
+            size = self._with_samples(size)
         elif self._shape is None and not self.told_samples:
             self.doubts.append(
                 "the model was given no tensor with axes, so its samples are taken for 1. Pass samples=."
             )
-        return steps
+        return size
 
     @property
     def told_samples(self) -> bool:
         """Whether a layer was seen to get a batch."""
         return bool(self._found or self._loop)
 
-    def _of_layers(self) -> Steps | None:
+    def _of_layers(self) -> PassSize | None:
         if not self._found or self._axis == "outer":
             return None
         first = next(iter(self._found))
-        steps = self._found[first]
+        size = self._found[first]
         for name, other in self._found.items():
-            if other.time != steps.time and self._time is None:
+            if other.num_timesteps != size.num_timesteps and self._num_timesteps is None:
                 self.doubts.append(
-                    f"layer {first!r} has {steps.time} time steps and {name!r} has {other.time}; those of "
+                    f"layer {first!r} has {size.num_timesteps} time steps and {name!r} has {other.num_timesteps}; those of "
                     f"{first!r} are taken. Pass num_timesteps=."
                 )
                 break
-        return steps
+        return size
 
-    def _by_calls_or_input(self) -> Steps:
+    def _by_calls_or_input(self) -> PassSize:
         shape = self._shape or (1,)
         axis = self._axis
         if axis in ("bt", "tb", "last"):
-            return _steps_of_shape(axis, shape)
+            return size_of_shape(axis, shape)
         if axis == "folded":
             return self._folded(shape[0])
         if axis == "outer":
-            return Steps(shape[0], 1)
+            return PassSize(shape[0], 1)
         if self._loop:
             calls = self._calls()
-            if calls == 1 and self._time is None and self._supposed.issuperset(self._loop):
+            if calls == 1 and self._num_timesteps is None and self._supposed.issuperset(self._loop):
                 self._doubt_one_call()
-            return Steps(self._loop_samples(), calls)
-        return Steps(shape[0], 1)
+            return PassSize(self._loop_samples(), calls)
+        return PassSize(shape[0], 1)
 
     def _doubt_one_call(self) -> None:
         self.doubts.append(
@@ -155,8 +153,8 @@ class StepCount:
             "model once a step, else 'loop'), or num_timesteps=."
         )
 
-    def _folded(self, entries: int) -> Steps:
-        if self._time is not None:
+    def _folded(self, entries: int) -> PassSize:
+        if self._num_timesteps is not None:
             return self._divided(entries)
         if self._samples is None:
             raise ValueError(
@@ -168,18 +166,18 @@ class StepCount:
                 f"Monitor: samples is {self._samples}, but the forward pass had {entries} samples times time "
                 "steps, no multiple of it. Pass the samples of one forward pass."
             )
-        return Steps(self._samples, entries // self._samples)
+        return PassSize(self._samples, entries // self._samples)
 
-    def _with_time(self, steps: Steps, found: Steps | None) -> Steps:
+    def _with_time(self, size: PassSize, found: PassSize | None) -> PassSize:
         """The same entries with the time steps that were given."""
-        assert self._time is not None
+        assert self._num_timesteps is not None
         if found is not None or self._axis in ("bt", "tb", "last"):
-            return self._divided(steps.samples * steps.time)
-        if self._axis in ("loop", "outer") or self._loop or self._made_inside(steps.samples):
-            return Steps(steps.samples, self._time)
-        divided = self._divided(steps.samples)
+            return self._divided(size.samples * size.num_timesteps)
+        if self._axis in ("loop", "outer") or self._loop or self._made_inside(size.samples):
+            return PassSize(size.samples, self._num_timesteps)
+        divided = self._divided(size.samples)
         self.doubts.append(
-            f"no layer says where the {self._time} time steps are; they are taken to be in the first axis of the "
+            f"no layer says where the {self._num_timesteps} time steps are; they are taken to be in the first axis of the "
             f"input, with {divided.samples} samples. Pass time_axis= ('folded' if so, 'loop' if the model makes "
             "the steps itself), or samples=."
         )
@@ -187,29 +185,29 @@ class StepCount:
 
     def _made_inside(self, samples: int) -> bool:
         """Whether some module got more than the model, by as many time steps as there are."""
-        time = self._time
-        assert time is not None
-        repeated = {(time, samples), (samples, time)}
-        return any(lead in repeated or lead[:1] == (time * samples,) for lead in self._inner)
+        steps = self._num_timesteps
+        assert steps is not None
+        repeated = {(steps, samples), (samples, steps)}
+        return any(lead in repeated or lead[:1] == (steps * samples,) for lead in self._inner)
 
-    def _with_samples(self, steps: Steps) -> Steps:
+    def _with_samples(self, size: PassSize) -> PassSize:
         assert self._samples is not None
-        if self._shape is not None and steps.samples != self._samples and not self.told:
+        if self._shape is not None and size.samples != self._samples and not self.told:
             self.doubts.append(
-                f"the input begins with {steps.samples} entries of {self._samples} samples, and no layer says "
-                f"how many time steps there are; {steps.time} is taken. Pass num_timesteps=."
+                f"the input begins with {size.samples} entries of {self._samples} samples, and no layer says "
+                f"how many time steps there are; {size.num_timesteps} is taken. Pass num_timesteps=."
             )
-        return Steps(self._samples, steps.time)
+        return PassSize(self._samples, size.num_timesteps)
 
-    def _divided(self, entries: int) -> Steps:
-        assert self._time is not None
-        if entries % self._time:
+    def _divided(self, entries: int) -> PassSize:
+        assert self._num_timesteps is not None
+        if entries % self._num_timesteps:
             raise ValueError(
-                f"Monitor: num_timesteps is {self._time}, but the forward pass had {entries} samples times time steps, "
+                f"Monitor: num_timesteps is {self._num_timesteps}, but the forward pass had {entries} samples times time steps, "
                 "no multiple of it. Pass the time steps of one sample, and time_axis, where the input has them "
                 "('loop' if the model makes them itself)."
             )
-        return Steps(entries // self._time, self._time)
+        return PassSize(entries // self._num_timesteps, self._num_timesteps)
 
     def _loop_samples(self) -> int:
         """Samples of a neuron that was given one step; a vector that is no batch is one sample's."""
@@ -219,8 +217,8 @@ class StepCount:
         return self._loop_shape[0]
 
     def _calls(self) -> int:
-        if self._time is not None:
-            return self._time
+        if self._num_timesteps is not None:
+            return self._num_timesteps
         certain = {n: c for n, c in self._loop.items() if n not in self._supposed} or self._loop
         counts = sorted(set(certain.values()))
         if len(counts) == 1:
@@ -235,23 +233,3 @@ class StepCount:
             f"Monitor: the spiking layers were called different numbers of times in one forward pass, {dict(certain)}, "
             "so its time steps are unknown. Pass num_timesteps."
         )
-
-
-def _steps_of_shape(axis: TimeAxis | None, shape: tuple[int, ...]) -> Steps:
-    first, second = (*shape, 1)[:2]
-    if axis == "tb":
-        return Steps(second, first)
-    return Steps(first, second if axis == "bt" else shape[-1] if len(shape) > 1 else 1)
-
-
-def _folded_steps(module: nn.Module, kind: Spiking, entries: int) -> Steps:
-    time = kind.num_timesteps
-    if time is None:
-        return _unfolded(module, entries)
-    return Steps(entries // time, time) if entries % time == 0 else Steps(entries, 1)
-
-
-def _unfolded(module: Any, entries: int) -> Steps:
-    batch, time = getattr(module, "batch_size", -1), getattr(module, "num_timesteps", -1)
-    batch, time = (-1 if n is None else int(n) for n in (batch, time))
-    return Steps(*split_batch_and_time(type(module).__name__, entries, batch, time))
