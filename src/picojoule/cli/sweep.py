@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from picojoule.cli.failure import explained
+from picojoule.cli.freed_memory import keep_freed_memory
 from picojoule.cli.frontier_picture import draw_frontier
 from picojoule.cli.frontier_table import print_frontier
 from picojoule.cli.pictures import why_no_pictures
@@ -135,6 +136,7 @@ def sweep(
     frontier.json, frontier.png and every network to --out. After a stop or a
     kill the same command goes on; nothing is lost or done twice.
     """
+    keep_freed_memory()
     with explained("picojoule sweep", lambda: "stopped; the same command goes on"):
         if not points >= 0:
             raise ValueError(f"--points is {points}, expected a number of points >= 0.")

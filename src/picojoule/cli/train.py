@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from picojoule.cli.failure import explained
+from picojoule.cli.freed_memory import keep_freed_memory
 from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.tables import print_run
@@ -82,6 +83,7 @@ def train(
     fell silent, all samples get one answer, or the loss is beyond reason. In all three everything is
     written and shown. 1: an error; 130: stopped.
     """
+    keep_freed_memory()
     with explained("picojoule train"):
         of_the_run = {"out": out, "compare": compare, "tensorboard": tensorboard}
         asked = _asked(config, of_the_run, stated_by(settings), resume)
