@@ -6,8 +6,8 @@ from picojoule.training.sweeping.frontier import Frontier
 from picojoule.training.sweeping.outcome import Outcome
 from picojoule.training.sweeping.pareto import cheapest_within, hypervolume, pareto_front
 from picojoule.training.sweeping.points import FrontierPoint, Spread, SweptModel
-from picojoule.training.sweeping.step import SweepStep
 from picojoule.training.sweeping.sweep import SweepError, sweep
+from picojoule.training.sweeping.sweep_run import SweepRun
 
 __all__ = [
     "LIMITS",
@@ -18,7 +18,7 @@ __all__ = [
     "Spread",
     "SweepConfig",
     "SweepError",
-    "SweepStep",
+    "SweepRun",
     "SweptModel",
     "Unit",
     "cheapest_within",

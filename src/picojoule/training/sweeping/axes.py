@@ -11,7 +11,7 @@ from picojoule.training.config import TrainConfig
 from picojoule.training.config_error import ConfigError
 from picojoule.training.settings import check_names, takes_a_list, typed_setting
 from picojoule.training.sweeping.cost import LIMITS
-from picojoule.training.sweeping.step import Setting
+from picojoule.training.sweeping.sweep_run import Setting
 from picojoule.training.yaml_values import plain_value
 
 _NO_AXIS = {

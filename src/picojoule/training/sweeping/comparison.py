@@ -15,7 +15,7 @@ from picojoule.training.sweeping.figures import amount, bound, count, listed, or
 from picojoule.training.sweeping.frontier import Frontier
 from picojoule.training.sweeping.frontier_record import outcome_in
 from picojoule.training.sweeping.points import FrontierPoint, SweptModel
-from picojoule.training.sweeping.step import Setting
+from picojoule.training.sweeping.sweep_run import Setting
 
 _NOT_COMPARED = ("seed", "devices", "workers")
 

@@ -66,7 +66,7 @@ class Outcome:
         return cls(**{**figures, **lists})
 
 
-Trainer = Callable[[TrainConfig, Path, Progress], Outcome]
+OneRun = Callable[[TrainConfig, Path, Progress], Outcome]
 """Trains one network in a folder, or goes on with the run there, or returns the result of a finished one."""
 
 

@@ -37,7 +37,7 @@ def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[s
     return {"synops_per_timestep": {"trainable": limit}, "groups": groups}
 
 
-def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+def one_run(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
     begun = (folder / CONFIG).exists()
     fit = train(config, folder, progress, compare=False, resume=begun).budget
