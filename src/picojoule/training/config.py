@@ -22,7 +22,7 @@ Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true",
 Bound = float | Mapping[str, float]
 
 _LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
-_ANY = ("devices", "workers")  # of these the numbers do not depend
+SPEED_ONLY = ("devices", "workers")  # these change how fast a run is, and none of its numbers
 _BOUNDS = (*_LIMITS, "min_rate", "highest_rate")
 _CHOICES = {
     "optimizer": OptimizerName,
@@ -269,7 +269,7 @@ class TrainConfig:
         return [
             f"{field.name} is {mine[field.name]!r} here and {theirs.get(field.name)!r} there"
             for field in fields(self)
-            if field.name not in _ANY and mine[field.name] != theirs.get(field.name)
+            if field.name not in SPEED_ONLY and mine[field.name] != theirs.get(field.name)
         ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -114,7 +113,7 @@ class _Epochs:
         self.history.trainable = list(self.trainer.trainable)
         self._restore_or_save()
         self.log.begin(len(self.history.loss))
-        steps = math.ceil(len(self.data.trained) / self.config.batch_size)
+        steps = self.trainer.steps_per_epoch
         done = self.history.epochs
         self.progress.start("training", steps * self.config.epochs, steps * done)
         self._told = set(self.trainer.impossible)
@@ -203,11 +202,11 @@ class _Epochs:
         return measured
 
     def _validate(self) -> None:
-        if not len(self.data.validated):
+        if not len(self.data.validation_indices):
             return
         set_epoch(self.data.train, 0)  # the same spike trains after each epoch
         measured = measure(
-            self.trainer, self.data.train, self.data.validated, self.progress, "validating"
+            self.trainer, self.data.train, self.data.validation_indices, self.progress, "validating"
         )
         if self.history.add_validation(measured):
             epoch = {"epoch": self.history.epochs, "accuracy": measured.accuracy}

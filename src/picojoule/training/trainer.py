@@ -98,7 +98,7 @@ class Trainer:
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
         self.remarks = remarks(self.model, self.monitor.rates, frames)
         self._try_each_step(frames, targets)
-        steps = self.config.epochs * math.ceil(len(self.data.trained) / self.config.batch_size)
+        steps = self.config.epochs * self.steps_per_epoch
         self.budget = self.config.budget(self.monitor, self.trainable, steps)
         if self.budget is not None:
             self.answers(frames)  # the budget sees how spikes flow
@@ -132,6 +132,11 @@ class Trainer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BudgetWarning)  # told by `impossible`
             self.budget.begin()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps of an epoch, the last one with what is left of the samples."""
+        return math.ceil(len(self.data.train_indices) / self.config.batch_size)
 
     @property
     def impossible(self) -> dict[str, str]:
@@ -180,7 +185,12 @@ class Trainer:
     def _steps(self, epoch: int) -> list[Step]:
         config, process = self.config, process_of(self.fabric)
         return steps_of_epoch(
-            self.data.trained, config.seed, epoch, config.batch_size, config.accumulate, process
+            self.data.train_indices,
+            config.seed,
+            epoch,
+            config.batch_size,
+            config.accumulate,
+            process,
         )
 
     def _set_learning_rate(self, done: float) -> None:
