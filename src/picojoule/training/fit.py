@@ -10,7 +10,6 @@ import torch
 
 from picojoule.budget import BudgetWarning
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint, save_trained
-from picojoule.training.config import TrainConfig
 from picojoule.training.distillation import Teacher
 from picojoule.training.evaluation import measure
 from picojoule.training.exit_measurement import ExitMeasurement
@@ -24,6 +23,7 @@ from picojoule.training.processes import on_first
 from picojoule.training.randomness import Stream, derived_seed
 from picojoule.training.run_data import RunData, set_epoch
 from picojoule.training.run_folder import BEST, CHECKPOINT, TRAINED
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.trainer import Trainer
 from picojoule.training.trimming import trim
 from picojoule.training.vitals import Vitals

@@ -12,13 +12,13 @@ import torch
 
 import picojoule
 from picojoule.atomic_write import write_json
-from picojoule.training.config import TrainConfig
 from picojoule.training.fit import fit, rehearse
 from picojoule.training.history import Fit, Progress, Quiet
 from picojoule.training.logs import Log, NoLog, tensorboard_log
 from picojoule.training.processes import launched, losing_others_explained, on_first
 from picojoule.training.run_data import load_run_data
 from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.training.settings.config import TrainConfig
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from picojoule.data import load_data
 from picojoule.training.batches import Stacked
-from picojoule.training.config import TrainConfig
 from picojoule.training.factories import load_datasets
 from picojoule.training.labels import class_numbers
 from picojoule.training.randomness import Stream, generator
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.targets import stacked_targets
 
 _SACCADE = "saccade"
@@ -90,7 +90,7 @@ def _datasets(config: TrainConfig) -> Sequence[Any]:
     return load_data(
         source,
         num_timesteps=config.num_timesteps,
-        max_rate=config.max_rate,
+        max_rate=config.pixel_rate,
         seed=config.seed,
     )
 

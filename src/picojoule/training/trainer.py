@@ -18,7 +18,6 @@ from picojoule.training.answers import Answers, first_answers
 from picojoule.training.batches import Step, loaded, steps_of_epoch
 from picojoule.training.checkpoint import learned_tensors
 from picojoule.training.classification import Classification
-from picojoule.training.config import TrainConfig
 from picojoule.training.distillation import Teacher
 from picojoule.training.each_step import loss_of_each_step
 from picojoule.training.first_batch import remarks
@@ -28,6 +27,7 @@ from picojoule.training.processes import process_of
 from picojoule.training.randomness import Stream, derived_seed, generator
 from picojoule.training.run_data import RunData, set_epoch
 from picojoule.training.schedule import share_of_rate
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.task import OwnTask
 from picojoule.training.vitals import Vitals, Watch, over_processes
 

@@ -131,3 +131,13 @@ def test_an_outcome_comes_back_from_json() -> None:
     known = replace(OUTCOME, steps=30, broken=("synops_per_timestep of 4: too much",))
     for outcome in (OUTCOME, known):
         assert Outcome.from_dict(json.loads(json.dumps(outcome.to_dict()))) == outcome
+
+
+def test_a_sweep_from_before_settings_were_renamed_is_the_same() -> None:
+    saved = json.loads(json.dumps(CONFIG.to_dict()))
+    training = saved["training"]
+    training["highest_rate"] = training.pop("max_rate")
+    training["max_rate"] = training.pop("pixel_rate")
+    assert CONFIG.differences(saved) == []
+    training["max_rate"] = 0.5
+    assert CONFIG.differences(saved) == ["pixel_rate is 1.0 here and 0.5 there"]

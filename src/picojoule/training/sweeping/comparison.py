@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.config import SPEED_ONLY, TrainConfig, with_rate
 from picojoule.training.json_file import read_json
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.settings.saved import SPEED_ONLY, with_rate
 from picojoule.training.sweeping.cost import Cost
 from picojoule.training.sweeping.figures import amount, bound, count, listed, or_none, word
 from picojoule.training.sweeping.frontier import Frontier

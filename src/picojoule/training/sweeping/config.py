@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from picojoule.training.config import TrainConfig
+from picojoule.training.settings.bounds import LIMITS
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.settings.saved import renewed
 from picojoule.training.sweeping.axes import checked_axes, combinations
-from picojoule.training.sweeping.cost import LIMITS, Cost, Unit
+from picojoule.training.sweeping.cost import Cost, Unit
 from picojoule.training.sweeping.sweep_run import SweepRun
 
 
@@ -157,4 +159,5 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     training = settings.get("training")
     if not isinstance(training, dict):  # damaged: shown as it is
         return settings
-    return {**{name: value for name, value in settings.items() if name != "training"}, **training}
+    own = {name: value for name, value in settings.items() if name != "training"}
+    return {**own, **renewed(training)}

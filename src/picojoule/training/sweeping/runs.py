@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
 from picojoule.training.measure import shown_score
 from picojoule.training.run_folder import BEST, CHECKPOINT
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.one_run import limits
 from picojoule.training.sweeping.outcome import OneRun, Outcome, out_of_reach

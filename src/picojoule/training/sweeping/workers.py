@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.outcome import OneRun, Outcome
 from picojoule.training.sweeping.progress import NotesOnly
 from picojoule.training.sweeping.run_queue import StoppedError
