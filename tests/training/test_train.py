@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from picojoule.training import Progress, Run, TrainConfig, lenet, load_checkpoint, train
+from picojoule.training.trainer import Trainer
 
 
 class StopAfter:
@@ -243,3 +244,24 @@ def test_what_training_does_not_reach_is_told_as_a_note(
     run = train(replace(config, per="model"), tmp_path, silence, compare=False)
     assert silence.notes.count("min_rate of 5 was not reached.") == 1
     assert run.budget.not_reached["min_rate of 5"] == "min_rate of 5 was not reached."
+
+
+@pytest.mark.parametrize("compare", [True, False])
+def test_each_network_is_made_and_looks_at_its_first_batch_once(
+    config: TrainConfig,
+    tmp_path: Path,
+    silence: Progress,
+    compare: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[TrainConfig] = []
+    begin = Trainer.begin
+
+    def seen(trainer: Trainer) -> None:
+        begun.append(trainer.config)
+        begin(trainer)
+
+    monkeypatch.setattr(Trainer, "begin", seen)
+    one = replace(config, epochs=1)
+    train(one, tmp_path, silence, compare=compare)
+    assert begun == [one, one.without_budget()][: 1 + compare]
