@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from picojoule.training import Progress, Run, TrainConfig, lenet, load_checkpoint, train
+from picojoule.training.trainer import Trainer
 from tests.training.conftest import Silence
 
 
@@ -176,7 +177,7 @@ def test_weights_that_the_last_step_broke_do_not_replace_the_checkpoint(
     config: TrainConfig, silence: Progress, tmp_path: Path
 ) -> None:
     # one step an epoch: the loss is finite, the weights behind it are not
-    wild = replace(config, batch_size=100, learning_rate=float("inf"))
+    wild = replace(config, batch_size=100, learning_rate=1e300)
     with pytest.raises(
         FloatingPointError, match=r"weights '1\.weight' are not finite after epoch 1"
     ):
@@ -207,8 +208,8 @@ def test_a_layer_fed_with_nan_is_named(
         ("energy_j", float("inf")),
         ("margin", 1.0),
         ("min_rate", -0.1),
-        ("highest_rate", 0.0),
-        ("max_rate", 1.1),
+        ("max_rate", 0.0),
+        ("pixel_rate", 1.1),
         ("seed", -1),
         ("validation_share", 1.0),
         ("accumulate", 0),
@@ -264,3 +265,24 @@ def test_what_training_does_not_reach_is_told_as_a_note(
     run = train(replace(config, per="model"), tmp_path, silence, compare=False)
     assert silence.notes.count("min_rate of 5 was not reached.") == 1
     assert run.budget.not_reached["min_rate of 5"] == "min_rate of 5 was not reached."
+
+
+@pytest.mark.parametrize("compare", [True, False])
+def test_each_network_is_made_and_looks_at_its_first_batch_once(
+    config: TrainConfig,
+    tmp_path: Path,
+    silence: Progress,
+    compare: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[TrainConfig] = []
+    begin = Trainer.begin
+
+    def seen(trainer: Trainer) -> None:
+        begun.append(trainer.config)
+        begin(trainer)
+
+    monkeypatch.setattr(Trainer, "begin", seen)
+    one = replace(config, epochs=1)
+    train(one, tmp_path, silence, compare=compare)
+    assert begun == [one, one.without_budget()][: 1 + compare]

@@ -9,7 +9,7 @@ from rich.text import Text
 from picojoule.printable import printable
 from picojoule.training import Frontier, FrontierPoint, Spread
 from picojoule.training.measure import ACCURACY, shown_score
-from picojoule.training.sweeping.step import settings_text
+from picojoule.training.sweeping.sweep_run import settings_text
 
 _SIX_DIGITS = 1e6
 _LARGE = 1e7  # SynOps; from here on rounded, for want of room

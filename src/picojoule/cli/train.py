@@ -18,8 +18,8 @@ from picojoule.training import Run, TrainConfig
 from picojoule.training import train as run_training
 from picojoule.training.config_error import ConfigError
 from picojoule.training.processes import is_first_process
-from picojoule.training.run_folder import CONFIG
-from picojoule.training.settings import resolved
+from picojoule.training.run_folder import CONFIG, saved_settings
+from picojoule.training.settings.stated import resolved
 from picojoule.training.yaml_file import Settings, read_settings
 
 _RUN = {"out": (str, "a folder"), "compare": (bool, "true or false"), "tensorboard": (bool, "true or false")}  # fmt: skip
@@ -36,7 +36,7 @@ class Asked(NamedTuple):
     tensorboard: bool
 
 
-@with_flags
+@with_flags()
 def train(
     config: Annotated[
         Path | None,
@@ -132,7 +132,7 @@ def _asked(
     out = Path(run.get("out", "runs/train"))
     settings = {name: value for name, value in from_file.items() if name not in _RUN} | stated
     if resume and (out / CONFIG).exists():
-        kept = read_settings(out / CONFIG)
+        kept = saved_settings(out)
         settings, places = kept.values | settings, kept.places | places
     said = {name: place for name, place in places.items() if name not in stated}
     config = resolved(settings, said)

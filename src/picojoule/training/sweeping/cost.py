@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from picojoule.training.settings.bounds import Limit
+
 if TYPE_CHECKING:
     from picojoule.training.sweeping.outcome import Outcome
 
-Unit = Literal["share", "synops_per_timestep", "synops_per_sample", "energy_j"]
-LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
-Quantity = Literal["synops_per_timestep", "synops_per_sample", "energy_j"]
+Unit = Literal["share", Limit]
 Layers = Literal["all", "trainable"]
 _WORDS = {
     "synops_per_timestep": "SynOps per time step",
@@ -36,12 +36,12 @@ class Cost:
         SynOps per sample, in the layers that training can change
     """
 
-    quantity: Quantity
+    quantity: Limit
     layers: Layers = "all"
     profile: str | None = None
 
     def __post_init__(self) -> None:
-        for name, choices in (("quantity", get_args(Quantity)), ("layers", get_args(Layers))):
+        for name, choices in (("quantity", get_args(Limit)), ("layers", get_args(Layers))):
             if getattr(self, name) not in choices:
                 raise ValueError(
                     f"Cost: {name} is {getattr(self, name)!r}; choose one of {list(choices)}."

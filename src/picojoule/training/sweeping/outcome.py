@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from picojoule.budget import ExitFigures
-from picojoule.training.config import TrainConfig
 from picojoule.training.history import Progress
 from picojoule.training.measure import ACCURACY
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.cost import Cost, Unit
 
 _LISTS = ("trainable", "faults", "broken")
@@ -72,7 +72,7 @@ class Outcome:
         )
 
 
-Trainer = Callable[[TrainConfig, Path, Progress], Outcome]
+OneRun = Callable[[TrainConfig, Path, Progress], Outcome]
 """Trains one network in a folder, or goes on with the run there, or returns the result of a finished one."""
 
 

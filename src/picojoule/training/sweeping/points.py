@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from picojoule.training.sweeping.cost import Cost, Unit
 from picojoule.training.sweeping.outcome import Outcome
-from picojoule.training.sweeping.step import Setting
+from picojoule.training.sweeping.sweep_run import Setting
 
 TOLERANCE = 0.05
 BUDGET, FREE = "Budget", "no budget"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.config import TrainConfig
 from picojoule.training.history import Fit, Progress
 from picojoule.training.measure import Measurement
 from picojoule.training.run import train
 from picojoule.training.run_folder import CONFIG
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome, limit_of
 
@@ -37,7 +37,7 @@ def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[s
     return {"synops_per_timestep": {"trainable": limit}, "groups": groups}
 
 
-def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+def one_run(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
     begun = (folder / CONFIG).exists()
     fit = train(config, folder, progress, compare=False, resume=begun).budget
