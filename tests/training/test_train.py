@@ -174,10 +174,16 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
 
 
 def test_weights_that_the_last_step_broke_do_not_replace_the_checkpoint(
-    config: TrainConfig, silence: Progress, tmp_path: Path
+    config: TrainConfig, silence: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def broken(self: torch.optim.Optimizer) -> None:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data.fill_(float("inf"))
+
     # one step an epoch: the loss is finite, the weights behind it are not
-    wild = replace(config, batch_size=100, learning_rate=1e300)
+    monkeypatch.setattr(torch.optim.Adam, "step", broken)
+    wild = replace(config, batch_size=100, optimizer="adam")
     with pytest.raises(
         FloatingPointError, match=r"weights '1\.weight' are not finite after epoch 1"
     ):
