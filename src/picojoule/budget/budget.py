@@ -1,5 +1,7 @@
 """The Budget: what a network may spend, kept by training."""
 
+# More than 250 lines: the facade of all budgets; two thirds of it are the docstrings of its options and methods.
+
 from __future__ import annotations
 
 import warnings
@@ -9,10 +11,11 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from picojoule.budget.connections import Connections, Kind
+from picojoule.budget.connections import Connections
 from picojoule.budget.constraints import Constraint, Per, RateOf
 from picojoule.budget.contest import Contest
 from picojoule.budget.declare import Bound, Declaration, Scope
+from picojoule.budget.density import Kind
 from picojoule.budget.feasibility import contradictions
 from picojoule.budget.finite_sum import finite_sum
 from picojoule.budget.multipliers import Controller

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Literal
 
-from picojoule.budget.connections import Kind
+from picojoule.budget.density import Kind
 from picojoule.budget.violation import BudgetWarning
 from picojoule.energy import EnergyProfile
 from picojoule.energy import profile as find_profile

@@ -26,6 +26,8 @@ Stable, since average and gain make z^2 - (1.6 - 0.4 L) z + 0.6 with L = 0.08 * 
 circle for L < 8; nets measured had 0.1 to 0.4.
 """
 
+# More than 250 lines: one controller, whose equations stand above; its parts share the tracks of all constraints.
+
 from __future__ import annotations
 
 import math
