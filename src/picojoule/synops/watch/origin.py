@@ -1,5 +1,7 @@
 """Where the tensors of a forward pass come from, and what one spike in them is worth."""
 
+# More than 250 lines: what an origin is, how origins join, and where they are noted belong to one rule.
+
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
