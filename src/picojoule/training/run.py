@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-import picojoule
 from picojoule.atomic_write import write_json
 from picojoule.training.fit import begun, fit
 from picojoule.training.history import Fit, Progress, Quiet
@@ -20,6 +19,7 @@ from picojoule.training.run_data import load_run_data
 from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.trainer import Trainer
+from picojoule.version import __version__
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Run:
         return {
             "config": self.config.to_dict(),
             "environment": {
-                "picojoule": picojoule.__version__,
+                "picojoule": __version__,
                 "torch": torch.__version__,
                 "python": platform.python_version(),
                 "machine": platform.machine(),
