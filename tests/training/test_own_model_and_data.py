@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from picojoule.layers import IAF, IAFSqueeze
 from picojoule.training import Progress, TrainConfig, train
-from picojoule.training.factories import load_datasets, load_model
-from picojoule.training.models import build_model
-from picojoule.training.readout import summed_over_time
-from picojoule.training.run_data import _num_classes as num_classes
+from picojoule.training.answers.readout import summed_over_time
+from picojoule.training.networks.factories import load_datasets, load_model
+from picojoule.training.networks.models import build_model
+from picojoule.training.samples.run_data import _num_classes as num_classes
 from tests.training.commands import NETWORKS
 from tests.training.networks import CLASSES, INPUTS, TIME, Noise
 

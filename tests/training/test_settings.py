@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from picojoule.training import ConfigError, TrainConfig
+from picojoule.training.files.yaml_file import read_settings, write_yaml
 from picojoule.training.settings.stated import resolved
-from picojoule.training.yaml_file import read_settings, write_yaml
 
 
 def yaml(tmp_path: Path, text: str) -> dict[str, object]:

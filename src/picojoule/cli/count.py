@@ -21,7 +21,7 @@ from picojoule.cli.pictures import why_no_pictures
 from picojoule.printable import printable
 from picojoule.report import Monitor, Report
 from picojoule.synops import MonitorWarning
-from picojoule.training.weights import load_weights
+from picojoule.training.files.weights import load_weights
 
 
 class Format(StrEnum):

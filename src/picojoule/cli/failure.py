@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import typer
 
 from picojoule.printable import printable
-from picojoule.training.processes import is_first_process
+from picojoule.training.loop.processes import is_first_process
 
 _EXPLAINED = (ValueError, TypeError, OSError, FloatingPointError, NotImplementedError, ImportError)
 

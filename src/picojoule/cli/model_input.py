@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from picojoule.data.npy import read_npy
-from picojoule.training.pickled import read_pickled
+from picojoule.training.files.pickled import read_pickled
 
 
 @dataclass(frozen=True)

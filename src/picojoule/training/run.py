@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from picojoule.atomic_write import write_json
-from picojoule.training.fit import begun, fit
-from picojoule.training.history import Fit, Progress, Quiet
-from picojoule.training.logs import Log, NoLog, tensorboard_log
-from picojoule.training.processes import launched, losing_others_explained, on_first
-from picojoule.training.run_data import load_run_data
-from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.training.files.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.training.loop.fit import begun, fit
+from picojoule.training.loop.logs import Log, NoLog, tensorboard_log
+from picojoule.training.loop.processes import launched, losing_others_explained, on_first
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.record.history import Fit, Progress, Quiet
+from picojoule.training.samples.run_data import load_run_data
 from picojoule.training.settings.config import TrainConfig
-from picojoule.training.trainer import Trainer
 from picojoule.version import __version__
 
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from picojoule.atomic_write import write_json
-from picojoule.training.json_file import read_json
-from picojoule.training.only_process import only_process
+from picojoule.training.files.json_file import read_json
+from picojoule.training.files.only_process import only_process
 from picojoule.training.sweeping.config import SweepConfig
 
 CONFIG, FRONTIER, DATABASE = "sweep.json", "frontier.json", "study.db"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, get_args
 
-from picojoule.training.measure import ACCURACY
+from picojoule.training.record.measure import ACCURACY
 from picojoule.training.sweeping.cost import Cost, Unit
 from picojoule.training.sweeping.figures import (
     amount,

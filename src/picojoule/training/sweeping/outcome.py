@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.history import Progress
-from picojoule.training.measure import ACCURACY
+from picojoule.training.record.history import Progress
+from picojoule.training.record.measure import ACCURACY
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.cost import Cost, Unit
 

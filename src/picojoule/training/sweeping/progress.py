@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from picojoule.training.history import Progress
+from picojoule.training.record.history import Progress
 
 
 class Named:

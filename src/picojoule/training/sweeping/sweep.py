@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from picojoule.extras import extra
-from picojoule.training.history import Progress
+from picojoule.training.record.history import Progress
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.folder import FRONTIER, check_folder, sweep_folder
 from picojoule.training.sweeping.frontier import Frontier

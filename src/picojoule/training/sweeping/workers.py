@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from picojoule.training.history import Progress
+from picojoule.training.record.history import Progress
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.outcome import OneRun, Outcome
 from picojoule.training.sweeping.progress import NotesOnly

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from picojoule.training.factories import BUILT_IN, load_model
-from picojoule.training.lenet import lenet
-from picojoule.training.recurrent_net import recurrent_net
+from picojoule.training.networks.factories import BUILT_IN, load_model
+from picojoule.training.networks.lenet import lenet
+from picojoule.training.networks.recurrent_net import recurrent_net
 
 
 def build_model(

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from picojoule.atomic_write import remove_partial
-from picojoule.training.checkpoint_files import files_beside
-from picojoule.training.only_process import only_process
+from picojoule.training.files.checkpoint_files import files_beside
+from picojoule.training.files.only_process import only_process
+from picojoule.training.files.yaml_file import Settings, read_settings, write_yaml
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.settings.saved import renewed
-from picojoule.training.yaml_file import Settings, read_settings, write_yaml
 
 CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.safetensors"

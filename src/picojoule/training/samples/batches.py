@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from picojoule.training.labels import class_numbers
 from picojoule.training.randomness import Stream, generator
+from picojoule.training.samples.labels import class_numbers
 
 Stacked = Callable[[Sequence[Any]], Tensor]
 

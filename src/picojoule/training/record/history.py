@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol
 
-from picojoule.training.exit_measurement import ExitMeasurement
-from picojoule.training.measure import Measurement
+from picojoule.training.record.exit_measurement import ExitMeasurement
+from picojoule.training.record.measure import Measurement
 
 
 class Progress(Protocol):

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from picojoule.budget import EarlyExit, ExitFigures
-from picojoule.training.batches import loaded
-from picojoule.training.evaluation import batches_of, measuring_batch_size
-from picojoule.training.exit_measurement import ExitMeasurement
-from picojoule.training.history import Progress
-from picojoule.training.run_data import set_epoch
-from picojoule.training.trainer import Trainer
+from picojoule.training.loop.evaluation import batches_of, measuring_batch_size
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.record.exit_measurement import ExitMeasurement
+from picojoule.training.record.history import Progress
+from picojoule.training.samples.batches import loaded
+from picojoule.training.samples.run_data import set_epoch
 
 
 def measure_exits(

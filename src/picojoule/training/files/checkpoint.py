@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from picojoule.budget.masks import give_masks, masks_of_saved, put_back_on_failure, refresh
 from picojoule.layers import stateful_layers
-from picojoule.training.checkpoint_files import Saved, read_checkpoint, write_checkpoint
+from picojoule.training.files.checkpoint_files import Saved, read_checkpoint, write_checkpoint
 
 _ORIGINAL, _MASK = "_orig", "_mask"  # names by torch.nn.utils.prune
 _OPTIMIZER = "optimizer."

@@ -21,7 +21,7 @@ from picojoule.convert import from_nir
 
 BUILT_IN = ("lenet", "recurrent")
 _INSTALLED = sysconfig.get_paths()
-_LIBRARIES = (_INSTALLED["stdlib"], _INSTALLED["purelib"], Path(__file__).parents[1])
+_LIBRARIES = (_INSTALLED["stdlib"], _INSTALLED["purelib"], Path(__file__).parents[2])
 
 
 def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
@@ -37,9 +37,9 @@ def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
         ImportError: the module cannot be imported.
 
     Example:
-        >>> load_model("picojoule.training.lenet:lenet", 10).__class__.__name__
+        >>> load_model("picojoule.training.networks.lenet:lenet", 10).__class__.__name__
         Traceback (most recent call last):
-        ValueError: 'picojoule.training.lenet:lenet' could not be called without arguments: it needs batch_size. Name a function that takes none; it can call this one with the arguments it needs.
+        ValueError: 'picojoule.training.networks.lenet:lenet' could not be called without arguments: it needs batch_size. Name a function that takes none; it can call this one with the arguments it needs.
     """
     if name.endswith(".nir"):
         if not Path(name).is_file():

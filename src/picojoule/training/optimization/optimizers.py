@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from picojoule.training.muon import MuonAndAdam, matrices
-from picojoule.training.pruned_weights import hold_pruned_weights
+from picojoule.training.optimization.muon import MuonAndAdam, matrices
+from picojoule.training.optimization.pruned_weights import hold_pruned_weights
 
 OptimizerName = Literal["adam", "adamw", "sgd", "muon"]
 RATES: dict[str, float] = {"adam": 2e-3, "adamw": 2e-3, "sgd": 0.1, "muon": 0.02}
@@ -22,7 +22,7 @@ def build_optimizer(
     """The optimiser of that name for all parameters of a model that are trained.
 
     "adam" and "adamw" (decay 0.01) have PyTorch's settings, "sgd" a momentum of 0.9. "muon" is
-    :class:`picojoule.training.muon.MuonAndAdam`: Muon for the matrices, Adam for the rest, the answering layer
+    :class:`picojoule.training.optimization.muon.MuonAndAdam`: Muon for the matrices, Adam for the rest, the answering layer
     among it. Weights that :mod:`torch.nn.utils.prune` has taken away stay as they are, with moments of zero.
     Each group's rate at the start is its `initial_lr`.
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from picojoule.layers import StatefulLayer, reset_states, set_batch_size
 from picojoule.layers.squeeze import SqueezeMixin
-from picojoule.training.each_step import counts_by_step, left_by_step, recording
-from picojoule.training.readout import (
+from picojoule.training.answers.each_step import counts_by_step, left_by_step, recording
+from picojoule.training.answers.readout import (
     Readout,
     answering_neurons,
     summed_over_time,

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from picojoule.extras import extra
 from picojoule.plots import log_to_tensorboard
-from picojoule.training.history import History
-from picojoule.training.trainer import Trainer
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.record.history import History
 
 
 class Log(Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 from torch.nn.parallel import DistributedDataParallel
 
 from picojoule.extras import extra
-from picojoule.training.batches import Process
+from picojoule.training.samples.batches import Process
 from picojoule.training.settings.config import TrainConfig
 
 _PARAMETERS = inspect.signature(DistributedDataParallel).parameters

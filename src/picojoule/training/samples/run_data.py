@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from picojoule.data import load_data
-from picojoule.training.batches import Stacked
-from picojoule.training.factories import load_datasets
-from picojoule.training.labels import class_numbers
+from picojoule.training.networks.factories import load_datasets
 from picojoule.training.randomness import Stream, generator
+from picojoule.training.samples.batches import Stacked
+from picojoule.training.samples.labels import class_numbers
+from picojoule.training.samples.targets import stacked_targets
 from picojoule.training.settings.config import TrainConfig
-from picojoule.training.targets import stacked_targets
 
 _SACCADE = "saccade"
 

@@ -11,25 +11,25 @@ from typing import Any
 import torch
 
 from picojoule.budget import BudgetWarning
-from picojoule.training.checkpoint import load_checkpoint, save_checkpoint, save_trained
-from picojoule.training.distillation import Teacher
-from picojoule.training.evaluation import measure
-from picojoule.training.exit_measurement import ExitMeasurement
-from picojoule.training.exits import measure_exits
-from picojoule.training.faults import faults
-from picojoule.training.history import Fit, History, Progress, check_is_of_a_run
-from picojoule.training.logs import Log
-from picojoule.training.measure import Measurement
-from picojoule.training.models import build_model
-from picojoule.training.processes import on_first
+from picojoule.training.files.checkpoint import load_checkpoint, save_checkpoint, save_trained
+from picojoule.training.files.run_folder import BEST, CHECKPOINT, TRAINED
+from picojoule.training.files.weights import load_weights
+from picojoule.training.health.faults import faults
+from picojoule.training.health.vitals import Vitals
+from picojoule.training.loop.evaluation import measure
+from picojoule.training.loop.exits import measure_exits
+from picojoule.training.loop.logs import Log
+from picojoule.training.loop.processes import on_first
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.loop.trimming import trim
+from picojoule.training.networks.models import build_model
 from picojoule.training.randomness import Stream, derived_seed
-from picojoule.training.run_data import RunData, set_epoch
-from picojoule.training.run_folder import BEST, CHECKPOINT, TRAINED
+from picojoule.training.record.exit_measurement import ExitMeasurement
+from picojoule.training.record.history import Fit, History, Progress, check_is_of_a_run
+from picojoule.training.record.measure import Measurement
+from picojoule.training.samples.run_data import RunData, set_epoch
 from picojoule.training.settings.config import TrainConfig
-from picojoule.training.trainer import Trainer
-from picojoule.training.trimming import trim
-from picojoule.training.vitals import Vitals
-from picojoule.training.weights import load_weights
+from picojoule.training.tasks.distillation import Teacher
 
 
 @contextmanager

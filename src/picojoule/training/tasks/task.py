@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from picojoule.training.factories import called, reason
+from picojoule.training.networks.factories import called, reason
 
 
 class Task(Protocol):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
 from picojoule.training.config_error import ConfigError
-from picojoule.training.yaml_values import dumper, read_mapping
+from picojoule.training.files.yaml_values import dumper, read_mapping
 
 _MOST_BYTES = 128 * 1024
 
@@ -26,7 +26,7 @@ class Settings(NamedTuple):
 
 
 def read_settings(path: str | Path) -> Settings:
-    """The names and values in a file, and where they are; see :mod:`picojoule.training.yaml_values`.
+    """The names and values in a file, and where they are; see :mod:`picojoule.training.files.yaml_values`.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from picojoule.extras import extra
-from picojoule.training.checkpoint import learned_tensors, take_over
-from picojoule.training.pickled import read_pickled
+from picojoule.training.files.checkpoint import learned_tensors, take_over
+from picojoule.training.files.pickled import read_pickled
 
 _NESTED = ("state_dict", "model_state_dict", "model")
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from picojoule.training.answers import Answers
-from picojoule.training.readout import Readout
+from picojoule.training.answers.answers import Answers
+from picojoule.training.answers.readout import Readout
 
 
 class Teacher:

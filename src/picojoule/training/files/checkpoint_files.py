@@ -16,7 +16,7 @@ from torch import Tensor
 
 from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
-from picojoule.training.packing import packed, unpacked
+from picojoule.training.files.packing import packed, unpacked
 
 _HEADER, _PROGRESS = "picojoule", "state"
 _DIGEST = 12

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from picojoule.layers.evaluating import evaluating
-from picojoule.training.batches import loaded
-from picojoule.training.evaluation import batches_of
-from picojoule.training.history import Progress
-from picojoule.training.run_data import set_epoch
-from picojoule.training.trainer import Trainer
+from picojoule.training.loop.evaluation import batches_of
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.record.history import Progress
+from picojoule.training.samples.batches import loaded
+from picojoule.training.samples.run_data import set_epoch
 
 CALIBRATION = 2000  # training samples at most that it measures on
 _PASSES = 12  # over them, about as many as a trim takes

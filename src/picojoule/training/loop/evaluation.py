@@ -9,12 +9,12 @@ from torch import Tensor
 
 from picojoule.layers import reset_states
 from picojoule.layers.evaluating import evaluating
-from picojoule.training.batches import loaded, share_of
-from picojoule.training.history import Progress
-from picojoule.training.measure import Measurement, measurement
-from picojoule.training.processes import process_of
-from picojoule.training.trainer import Trainer
-from picojoule.training.vitals import added_up, over_processes
+from picojoule.training.health.vitals import added_up, over_processes
+from picojoule.training.loop.processes import process_of
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.record.history import Progress
+from picojoule.training.record.measure import Measurement, measurement
+from picojoule.training.samples.batches import loaded, share_of
 
 _MORE_THAN_IN_TRAINING = 4  # samples in a batch: nothing is kept for gradients
 

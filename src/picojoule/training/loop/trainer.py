@@ -14,22 +14,22 @@ from torch import Tensor, nn
 from picojoule.budget import Budget, BudgetWarning, EarlyExit
 from picojoule.layers import HookHandles, check_finite, reset_states
 from picojoule.synops.monitor import CountingMonitor
-from picojoule.training.answers import Answers, first_answers
-from picojoule.training.batches import Step, loaded, steps_of_epoch
-from picojoule.training.checkpoint import learned_tensors
-from picojoule.training.classification import Classification
-from picojoule.training.distillation import Teacher
-from picojoule.training.each_step import loss_of_each_step
-from picojoule.training.first_batch import remarks
-from picojoule.training.not_finite import broken_weights, first_not_finite
-from picojoule.training.optimizers import build_optimizer
-from picojoule.training.processes import process_of
+from picojoule.training.answers.answers import Answers, first_answers
+from picojoule.training.answers.each_step import loss_of_each_step
+from picojoule.training.files.checkpoint import learned_tensors
+from picojoule.training.health.first_batch import remarks
+from picojoule.training.health.not_finite import broken_weights, first_not_finite
+from picojoule.training.health.vitals import Vitals, Watch, over_processes
+from picojoule.training.loop.processes import process_of
+from picojoule.training.optimization.optimizers import build_optimizer
+from picojoule.training.optimization.schedule import share_of_rate
 from picojoule.training.randomness import Stream, derived_seed, generator
-from picojoule.training.run_data import RunData, set_epoch
-from picojoule.training.schedule import share_of_rate
+from picojoule.training.samples.batches import Step, loaded, steps_of_epoch
+from picojoule.training.samples.run_data import RunData, set_epoch
 from picojoule.training.settings.config import TrainConfig
-from picojoule.training.task import OwnTask
-from picojoule.training.vitals import Vitals, Watch, over_processes
+from picojoule.training.tasks.classification import Classification
+from picojoule.training.tasks.distillation import Teacher
+from picojoule.training.tasks.task import OwnTask
 
 _KEPT = "The checkpoint of the epoch before is kept. Try a smaller learning rate."
 OnStep = Callable[[float, dict[str, float], str], None]
