@@ -18,7 +18,7 @@ _EXPLAINED = (ValueError, TypeError, OSError, FloatingPointError, NotImplemented
 def explained(command: str, stopped: Callable[[], str] = lambda: "stopped") -> Iterator[None]:
     """Print an error that its message explains, and leave with status 1; at Ctrl-C, with 130.
 
-    Of several processes, the first one tells.
+    Of several processes, only the first prints.
 
     Args:
         command: begins the sentence.

@@ -27,7 +27,7 @@ class ModelInput:
 
     @property
     def first(self) -> Tensor:
-        """The first tensor: by its first axis the samples are told."""
+        """The first tensor, whose first axis is the samples."""
         return self._tensors()[0]
 
     @property

@@ -105,7 +105,7 @@ def train(
                 _draw(run, asked.out)
             drawn = ", pictures" if no_pictures is None else ""
             typer.echo(f"Figures{drawn} and weights are in {asked.out}")
-            # the others leave with 0: torchrun ends the first process, which is still drawing, when another one fails
+            # the others leave with 0: torchrun would end the first process, still drawing, if another failed
             raise typer.Exit(_status(run))
 
 

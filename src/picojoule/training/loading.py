@@ -1,4 +1,4 @@
-"""A run's folder back as objects: the network, its budget and its figures."""
+"""A run, read back from its folder: the network, its budget and its figures."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class LoadedRun:
         monitor: on the model; counts while it is attached, or inside `with`.
         budget: on the monitor, with its multipliers; None of a run without one.
         report: the figures of `report.json`; None of a run that has not ended.
-        early_exit: what stops for each sample when the network is sure, as the report measured it; None of a run without
-            `exit_synops_per_sample`, or that it was out of reach of, or that has not ended.
+        early_exit: runs the network and stops for each sample when it is sure, as the report measured it; None of a run
+            without `exit_synops_per_sample`, of one that could not keep it, and of one that has not ended.
     """
 
     config: TrainConfig

@@ -24,7 +24,7 @@ from picojoule.version import __version__
 
 @dataclass(frozen=True)
 class Run:
-    """What a run found out.
+    """The results of a run.
 
     Attributes:
         config: what was asked for.
@@ -79,9 +79,8 @@ def train(
 ) -> Run:
     """Train a network to its budget and write what came of it to a folder.
 
-    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each; what is not weights in a file
-    beside it),
-    `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
+    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each; what is not weights lies in
+    a file beside it), `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
     `compare` the same of the network without a budget under `plain/`.
 
     With several processes all of them call this with the same arguments; the first one writes the files and
@@ -124,7 +123,7 @@ def train(
             return fit(trainer, place, progress, log)
 
         plain = None
-        # what does not fit is told before anything is trained
+        # before anything is trained, so that what does not fit is an error at once
         with begun(config, data, fabric) as trainer:
             for sentence in (*trainer.remarks, *trainer.impossible.values()):
                 progress.note(sentence)

@@ -1,4 +1,4 @@
-"""A network's answers to batches of samples that have nothing to do with one another."""
+"""A network's answers to batches of samples, each from states of zero."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from picojoule.training.answers.readout import (
 
 
 class Answers:
-    """Calls a network, each time from states of zero, and reads its answers off.
+    """Calls a network, each time from states of zero, and reads its answers.
 
     Args:
         bare: the network itself.
@@ -60,7 +60,7 @@ class Answers:
         return counts + left.reshape(counts.shape).to(counts.dtype)
 
     def read(self, counts: Tensor) -> Tensor:
-        """The answers to what was run last, from its outputs summed over the time so far, `b c`."""
+        """The answers to the last batch, from the network's outputs summed over the time steps so far, `b c`."""
         if self._neurons is None:
             return counts
         return with_potential(self._neurons)(counts)
@@ -79,12 +79,12 @@ class Answers:
             reset_states(self.bare)
 
     def _decide(self, frames: Tensor) -> None:
-        """Find the neurons whose potential is read, in a run of their own."""
-        batch, time = frames.shape[:2]
+        """Find the neurons whose potential is read, by one more run of the network."""
+        batch_size, num_timesteps = frames.shape[:2]
         try:
             with torch.no_grad():
                 _, self._neurons = answering_neurons(
-                    self.bare, lambda: self._wrapped(frames), batch, time
+                    self.bare, lambda: self._wrapped(frames), batch_size, num_timesteps
                 )
         except ValueError:
             if self._readout == "potential":
@@ -93,7 +93,7 @@ class Answers:
 
 
 def first_answers(answers: Answers, frames: Tensor) -> Any:
-    """The answers to a first batch; says what does not fit, if something does not.
+    """The answers to a first batch, or an error that says what does not fit.
 
     Raises:
         ValueError: the model does not take the frames, or its output cannot be read.
@@ -109,10 +109,10 @@ def first_answers(answers: Answers, frames: Tensor) -> Any:
         ) from error
 
 
-def _check_time(model: nn.Module, time: int) -> None:
+def _check_time(model: nn.Module, num_timesteps: int) -> None:
     for name, layer in model.named_modules():
-        if isinstance(layer, SqueezeMixin) and layer.num_timesteps not in (-1, time):
+        if isinstance(layer, SqueezeMixin) and layer.num_timesteps not in (-1, num_timesteps):
             raise ValueError(
                 f"the model's layer {name!r} ({type(layer).__name__}) is built for {layer.num_timesteps} time steps, "
-                f"the data have {time}. Give it batch_size in place of num_timesteps, or choose --num-timesteps."
+                f"the data have {num_timesteps}. Give it batch_size in place of num_timesteps, or choose --num-timesteps."
             )

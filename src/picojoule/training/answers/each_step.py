@@ -13,39 +13,39 @@ from picojoule.layers import StatefulLayer
 _OR_NONE = "or leave out loss_each_step."
 
 
-def counts_by_step(output: Any, batch: int, time: int) -> Tensor:
+def counts_by_step(output: Any, batch_size: int, num_timesteps: int) -> Tensor:
     """The sum of a network's outputs up to each time step: `b t c`.
 
     Args:
         output: `b t c` or `(b t) c`.
-        batch: b.
-        time: t.
+        batch_size: b.
+        num_timesteps: t.
 
     Raises:
-        ValueError: it is neither, so the answers before the last are not known.
+        ValueError: it is neither, so that the answers before the last one are not known.
 
     Example:
         >>> import torch
-        >>> counts_by_step(torch.ones(6, 1), batch=2, time=3)[0]
+        >>> counts_by_step(torch.ones(6, 1), batch_size=2, num_timesteps=3)[0]
         tensor([[1.],
                 [2.],
                 [3.]])
     """
     if isinstance(output, Tensor):
-        if output.ndim == 3 and output.shape[:2] == (batch, time):
+        if output.ndim == 3 and output.shape[:2] == (batch_size, num_timesteps):
             return output.cumsum(1)
-        if output.ndim == 2 and len(output) == batch * time:
-            return output.reshape(batch, time, -1).cumsum(1)
+        if output.ndim == 2 and len(output) == batch_size * num_timesteps:
+            return output.reshape(batch_size, num_timesteps, -1).cumsum(1)
     came = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
     raise ValueError(
-        f"the model answers a batch of {batch} samples of {time} time steps with {came}, expected b t c or (b t) c: "
+        f"the model answers a batch of {batch_size} samples of {num_timesteps} time steps with {came}, expected b t c or (b t) c: "
         f"loss_each_step needs its answer after each of them. Leave out what adds up over time, {_OR_NONE}"
     )
 
 
 @contextmanager
 def recording(neurons: Any) -> Iterator[None]:
-    """A neuron layer keeps its states of each time step meanwhile; it gives the same spikes.
+    """Let a neuron layer record its states of each time step; its spikes stay the same.
 
     Args:
         neurons: the layer.

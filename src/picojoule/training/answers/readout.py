@@ -1,4 +1,4 @@
-"""The answer to a sample, from what a network gives out and what is left in its last neurons."""
+"""The answer to a sample: what a network gives out, with or without what is left in its last neurons."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ _RESHAPING = (FlattenTime, UnflattenTime, nn.Flatten, nn.Unflatten, nn.Identity)
 _WAY_OUT = "End the model in a spiking neuron of picojoule.layers, or choose readout count."
 
 
-def summed_over_time(output: Any, batch: int, time: int) -> Tensor:
+def summed_over_time(output: Any, batch_size: int, num_timesteps: int) -> Tensor:
     """A network's output, summed over time: `b c`.
 
     Args:
         output: `b t c`, `(b t) c`, or `b c`, which is taken as it is.
-        batch: b.
-        time: t.
+        batch_size: b.
+        num_timesteps: t.
 
     Raises:
         ValueError: it is none of these.
 
     Example:
         >>> import torch
-        >>> summed_over_time(torch.ones(6, 3), batch=2, time=3)
+        >>> summed_over_time(torch.ones(6, 3), batch_size=2, num_timesteps=3)
         tensor([[3., 3., 3.],
                 [3., 3., 3.]])
     """
     if isinstance(output, Tensor):
-        if output.ndim == 3 and len(output) == batch:
+        if output.ndim == 3 and len(output) == batch_size:
             return output.sum(1)
-        if output.ndim == 2 and len(output) == batch:
+        if output.ndim == 2 and len(output) == batch_size:
             return output
-        if output.ndim == 2 and len(output) == batch * time:
-            return output.reshape(batch, time, -1).sum(1)
+        if output.ndim == 2 and len(output) == batch_size * num_timesteps:
+            return output.reshape(batch_size, num_timesteps, -1).sum(1)
     came = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
     raise ValueError(
-        f"the model answers a batch of {batch} samples of {time} time steps with {came}, expected b t c, (b t) c or "
+        f"the model answers a batch of {batch_size} samples of {num_timesteps} time steps with {came}, expected b t c, (b t) c or "
         "b c: a number for each class."
     )
 
@@ -61,7 +61,7 @@ def left_in_potential(neurons: StatefulLayer) -> Tensor:
 
 
 def with_potential(neurons: StatefulLayer) -> Callable[[Tensor], Tensor]:
-    """What makes answers of the spikes counted so far, `b c`, by what is left in the potential of these neurons."""
+    """Makes answers of the spikes counted so far, `b c`: adds what is left in the potential of these neurons."""
     return lambda counts: counts + left_in_potential(neurons).reshape(counts.shape).to(counts.dtype)
 
 
@@ -72,24 +72,24 @@ class _LastRun(NamedTuple):
 
 
 def answering_neurons(
-    model: nn.Module, run: Callable[[], Any], batch: int, time: int
+    model: nn.Module, run: Callable[[], Any], batch_size: int, num_timesteps: int
 ) -> tuple[Any, StatefulLayer]:
-    """What a run of the model gives out, and the layer whose spikes that is.
+    """The output of a model, and the layer whose spikes it is.
 
     Args:
         model: any module.
         run: runs it once, on samples.
-        batch: samples.
-        time: time steps.
+        batch_size: samples.
+        num_timesteps: time steps.
 
     Raises:
-        ValueError: the last layer is none of our spiking neurons, or the model makes something else of its spikes
-            than their sum over time.
+        ValueError: the last layer is none of our spiking neurons, or the output is not the sum of its spikes over
+            time.
     """
     last: list[_LastRun] = []
     with HookHandles() as handles:
         for name, layer in _whole_layers(model):
-            handles.add(layer.register_forward_hook(_Watch(name, last)))
+            handles.add(layer.register_forward_hook(_LastRunHook(name, last)))
         output = run()
     if not last:
         raise ValueError(f"training: readout is potential, but the model runs no layer. {_WAY_OUT}")
@@ -103,8 +103,11 @@ def answering_neurons(
             f"potential v_mem, but the last layer is {shown}, no spiking neuron of picojoule.layers. {_WAY_OUT}"
         )
     assert isinstance(spikes, Tensor)
-    answers, divides = summed_over_time(output, batch, time), spikes.numel() % (batch * time) == 0
-    own = spikes.reshape(batch, time, -1).sum(1) if divides else spikes  # else of one step
+    answers = summed_over_time(output, batch_size, num_timesteps)
+    divides = spikes.numel() % (batch_size * num_timesteps) == 0
+    own = (
+        spikes.reshape(batch_size, num_timesteps, -1).sum(1) if divides else spikes
+    )  # else of one step
     if own.shape != answers.shape or not torch.allclose(own.to(answers), answers, rtol=1e-2):
         raise ValueError(
             f"training: readout is potential, but the model makes something else of the spikes of its last layer "
@@ -115,7 +118,7 @@ def answering_neurons(
 
 
 def _whole_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The layers that have none inside, and neurons, whatever they have."""
+    """The layers without layers inside, and neurons with all they hold."""
     neurons = [name for name, layer in model.named_modules() if isinstance(layer, StatefulLayer)]
     return [
         (name, layer)
@@ -126,7 +129,7 @@ def _whole_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     ]
 
 
-class _Watch:
+class _LastRunHook:
     def __init__(self, name: str, last: list[_LastRun]) -> None:
         self._name, self._last = name, last
 

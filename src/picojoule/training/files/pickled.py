@@ -1,4 +1,4 @@
-"""What `torch.save` wrote, read without running what a pickle may hold."""
+"""A file of `torch.save`, read without running the code that a pickle may hold."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def run_folder(
             yield folder
         except BaseException:
             if not any((folder / name).exists() for name in (CHECKPOINT, f"{PLAIN}/{CHECKPOINT}")):
-                _remove_run(folder)  # it never began: another try shall find the place free
+                _remove_run(folder)  # it never began, so the next try finds the folder free
             raise
 
 

@@ -1,4 +1,4 @@
-"""Weights from a checkpoint into a model, without running what a pickle may hold."""
+"""Weights from a checkpoint into a model, without running the code that a pickle may hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user should know of a network before it is trained: that nothing fires, or that nothing can."""
+"""What a user should know of a network before it is trained: that nothing fires, or nothing can."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO_INPUT = (
 def remarks(model: nn.Module, rates: Mapping[str, Tensor], frames: Tensor) -> list[str]:
     """What stands out on the first batch, a sentence each.
 
-    That the last layer alone is silent is none of it: before training that is common, and it learns to fire.
+    A silent last layer alone is not among it: that is common before training, and the layer learns to fire.
 
     Args:
         model: as it starts.

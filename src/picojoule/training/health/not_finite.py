@@ -32,7 +32,7 @@ def first_not_finite(model: nn.Module, run: Callable[[], object]) -> str:
     handles = HookHandles()
     for name, module in model.named_modules():
         if not any(module.children()):
-            handles.add(module.register_forward_hook(_Watch(name, found)))
+            handles.add(module.register_forward_hook(_FiniteHook(name, found)))
     try:
         with torch.no_grad():
             run()
@@ -51,7 +51,7 @@ def broken_weights(model: nn.Module) -> str:
     return ""
 
 
-class _Watch:
+class _FiniteHook:
     def __init__(self, name: str, found: list[str]) -> None:
         self._name, self._found = name, found
 

@@ -1,4 +1,4 @@
-"""Signs of life of a network in training, read off batches that it sees anyway."""
+"""Signs of life of a network in training, read off the batches it is trained on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor
 
 from picojoule.synops.monitor import CountingMonitor
 
-LOOKED_AT = (
-    10  # batches at the end of an epoch: enough to tell a silent layer, too few to cost anything
-)
+LOOKED_AT = 10
+"""Batches at the end of an epoch: enough to tell a silent layer, too few to cost anything."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from picojoule.training.record.history import Progress
 from picojoule.training.record.measure import Measurement, measurement
 from picojoule.training.samples.batches import loaded, share_of
 
-_MORE_THAN_IN_TRAINING = 4  # samples in a batch: nothing is kept for gradients
+_MORE_THAN_IN_TRAINING = 4  # times the samples of a batch, as nothing is kept for gradients
 
 
 @torch.no_grad()
@@ -38,7 +38,8 @@ def measure(
     config, fabric = trainer.config, trainer.fabric
     mine = batches_of(trainer, samples)
     progress.start(what, len(mine), 0)
-    scored = torch.zeros((), dtype=torch.int64, device=fabric.device)  # whole as long as scores are
+    # a whole number, as long as scores are
+    scored = torch.zeros((), dtype=torch.int64, device=fabric.device)
     monitor, told = trainer.monitor.twin(), list[tuple[Tensor, Tensor]]()
     with evaluating(trainer.model), trainer.monitor.paused(), monitor:
         for frames, targets in loaded(dataset, mine, trainer.data.stacked, config.workers):

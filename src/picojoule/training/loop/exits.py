@@ -1,4 +1,4 @@
-"""Early exit of a trained network: the threshold from samples that are not those of the test, figures from those."""
+"""Early exit of a trained network: its threshold is set on other samples than those of the test set."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _calibrated(
     data = trainer.data
     kept = len(data.validation_indices) > 0
     samples = data.validation_indices if kept else data.train_indices
-    # of samples that were trained on, spike trains that were not
+    # the samples were trained on, these spike trains of them were not
     set_epoch(data.train, 0 if kept else trainer.config.epochs)
     batches = list(torch.split(samples, measuring_batch_size(trainer)))
     progress.start("setting the threshold of early exit", len(batches), 0)

@@ -106,7 +106,7 @@ class _Epochs:
         self._told = set(self.trainer.impossible)
         self._out = set(self.trainer.budget.unreachable) if self.trainer.budget else set()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", BudgetWarning)  # told as notes
+            warnings.simplefilter("ignore", BudgetWarning)  # they come as notes
             for epoch in range(done, self.config.epochs):
                 vitals = self.trainer.train_epoch(epoch, self._on_step)
                 self.history.epochs = epoch + 1
@@ -144,14 +144,14 @@ class _Epochs:
         self.progress.advance(f"{where}  loss {loss:.3f}  {sum(synops.values()):.3g} SynOps/step")
 
     def _retract(self) -> None:
-        """Say once that a limit is in reach after all, where the first batches spent more than most."""
+        """Say once that a limit is in reach after all: the first batches spent more than most."""
         back = [name for name in self._out if name not in self.trainer.impossible]
         for name in back:
             self.progress.note(f"{name} is in reach after all, by the mean of more batches.")
         self._out.difference_update(back)
 
     def _look_at(self, vitals: Vitals) -> None:
-        """Say at once what has gone wrong in this epoch and had not before."""
+        """Say at once what has gone wrong in this epoch for the first time."""
         self.history.task_loss.append(vitals.task_loss)
         found = faults(
             where=f"in the last batches of epoch {self.history.epochs}",

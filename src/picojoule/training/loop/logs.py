@@ -13,10 +13,10 @@ from picojoule.training.record.history import History
 
 
 class Log(Protocol):
-    """Who keeps what a run tells."""
+    """Writes down the figures of a run as they come."""
 
     def begin(self, steps: int) -> None:
-        """A network's training begins, `steps` of it done."""
+        """The training of a network begins, or goes on after `steps` steps."""
 
     def step(self, trainer: Trainer, history: History) -> None:
         """A training step is done."""
@@ -26,7 +26,7 @@ class Log(Protocol):
 
 
 class NoLog:
-    """A :class:`Log` that keeps nothing."""
+    """A :class:`Log` that writes nothing."""
 
     def begin(self, steps: int) -> None:
         """Nothing."""
@@ -41,12 +41,12 @@ class NoLog:
 class TensorBoardLog:
     """Writes `loss` and `learning_rate` of each step, and after each epoch what the Monitor saw last.
 
-    The latter is as of :func:`picojoule.plots.log_to_tensorboard`, with `pull/CONSTRAINT`, how hard
-    the budget pulls over the gradient of the task, and `validation/accuracy`, or the name of the task's score.
+    The latter are the figures of :func:`picojoule.plots.log_to_tensorboard`; `pull/CONSTRAINT`, how hard the budget
+    pulls, over the gradient of the task; and `validation/accuracy`, or under the name of the task's score.
 
     Args:
         open_writer: gives a `torch.utils.tensorboard.SummaryWriter`, or whatever has its two methods, for
-            the number of steps that are done; what was written after them is to be forgotten.
+            the number of steps that are done; it drops what was written after them.
     """
 
     def __init__(self, open_writer: Callable[[int], Any]) -> None:

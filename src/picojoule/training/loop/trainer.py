@@ -79,9 +79,9 @@ class Trainer:
     # ---- before training
 
     def begin(self) -> None:
-        """Look at the first batch: do data and model fit, what can training change, where does the budget start.
+        """Look at the first batch: whether data and model fit, what training can change, where the budget starts.
 
-        It is the same batch and the same weights whenever a run begins or goes on, so the answers are, too.
+        A run that goes on looks at the same batch with the same weights as when it began, so it finds the same.
 
         Raises:
             ValueError: the data do not fit the model, or the budget does not fit it, or it cannot exit early.
@@ -118,7 +118,7 @@ class Trainer:
                 self.early_exit().observe([(frames, targets)])
 
     def forget_first_batch(self) -> None:
-        """Free what it has left in the monitor and the neurons, while another network is trained."""
+        """Free the memory that it holds in the monitor and the neurons, while another network is trained."""
         self.monitor.reset()
         reset_states(self.model)
 
@@ -135,7 +135,7 @@ class Trainer:
         if self.budget is None:
             return
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", BudgetWarning)  # told by `impossible`
+            warnings.simplefilter("ignore", BudgetWarning)  # `impossible` has the same in words
             self.budget.begin()
 
     @property
@@ -145,7 +145,7 @@ class Trainer:
 
     @property
     def impossible(self) -> dict[str, str]:
-        """What training cannot meet, or did not, by the constraint: a sentence each."""
+        """A sentence for each constraint that training cannot meet, or did not."""
         if self.budget is None:
             return {}
         return {**self.budget.unreachable, **self.budget.infeasible, **self.budget.not_reached}
@@ -221,14 +221,14 @@ class Trainer:
         return loss, spent
 
     def _micro_batch(self, frames: Tensor, targets: Tensor, step_size: int, last: bool) -> float:
-        """Add its gradient; its part of the loss of the whole batch."""
+        """Add the gradient of a micro-batch, and return its part of the loss of the whole batch."""
         self.task.check(targets)
         frames, targets = self.fabric.to_device((frames, targets))
         many = self.fabric.world_size > 1
         alone = many and not last  # gradients are averaged over processes once a step
         with self.fabric.no_backward_sync(self._wrapped) if alone else nullcontext():
             answers, task = self._answers_and_loss(frames, targets)
-            # the average over W processes shall be the mean over all samples
+            # so that the average over the processes is the mean over all samples
             task = task * (len(frames) * self.fabric.world_size / step_size)
             mean_task = self.fabric.all_reduce(task.detach(), reduce_op="mean") if many else task
             loss = float(mean_task.item())

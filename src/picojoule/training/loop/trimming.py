@@ -12,8 +12,8 @@ from picojoule.training.record.history import Progress
 from picojoule.training.samples.batches import loaded
 from picojoule.training.samples.run_data import set_epoch
 
-CALIBRATION = 2000  # training samples at most that it measures on
-_PASSES = 12  # over them, about as many as a trim takes
+CALIBRATION = 2000  # training samples that it measures on, at most
+_PASSES = 12  # over these samples, about as many as a trim takes
 
 
 def trim(trainer: Trainer, progress: Progress) -> None:

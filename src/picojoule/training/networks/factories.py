@@ -30,7 +30,7 @@ def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
     Args:
         name: `module:factory` of a module on Python's path; `path/to/file.py:factory`, which is run
             with its folder on the path; or a `.nir` file. No other code is imported.
-        num_timesteps: of a `.nir` file whose layers shall take batch and time in one axis.
+        num_timesteps: of a `.nir` file whose layers are to take batch and time in one axis.
 
     Raises:
         ValueError: the name has no such form, there is no such module or factory, or it gives no model.

@@ -14,16 +14,17 @@ from picojoule.training.config_error import ConfigError
 
 _SETTINGS = {"momentum": 0.95, "nesterov": True, "ns_steps": 5, "weight_decay": 0.0}
 _KERNELS = (*CONVOLUTIONS, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_NO_PRODUCTS = (StatefulLayer, nn.Embedding, nn.EmbeddingBag)  # what they have in 2-D is no matrix
+# their 2-D parameters multiply nothing
+_NO_PRODUCTS = (StatefulLayer, nn.Embedding, nn.EmbeddingBag)
 
 
 class MuonAndAdam(torch.optim.Optimizer):
-    """Matrices step by the orthogonal matrix nearest to their momentum, all other parameters as Adam has it.
+    """Matrices step by the orthogonal matrix nearest to their momentum, all other parameters by Adam.
 
         m <- 0.95 m + 0.05 g;   w <- w - rate * sqrt(max(1, rows / columns)) * orthogonal(0.95 m + 0.05 g)
 
     `torch.optim.Muon` and `torch.optim.Adam` do the work. Both keep their state here, under the parameters
-    themselves, so that checkpoints, gradient scalers and hooks meet one optimiser like any other.
+    themselves, so that checkpoints, gradient scalers and hooks find one optimiser like any other.
 
     Args:
         orthogonal: matrices, `m n`, and kernels of convolutions, `m *k`, which count as matrices `m k`.

@@ -1,4 +1,4 @@
-"""The optimisers of a run, and how fast each goes where nothing is said."""
+"""The optimisers of a run, and the learning rate that each has by default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an optimiser does to weights that have been taken away: nothing."""
+"""Weights that have been pruned, which an optimiser leaves alone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _PARAMETER, _MASK = "_orig", "_mask"  # as of torch.nn.utils.prune
 
 
 def hold_pruned_weights(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
-    """Let no step move what :mod:`torch.nn.utils.prune` has masked, nor keep moments of it.
+    """Let no step move a weight that :mod:`torch.nn.utils.prune` has masked, nor keep moments of it.
 
-    Weight decay, moments from before the mask and Muon's orthogonal matrices would: out of sight, as the weight is
-    `weight_orig * weight_mask`, but not out of the checkpoint, nor for a mask that grows back. Masks may come and
-    change at any time between two steps.
+    Weight decay, moments from before the mask and Muon's orthogonal matrices would move it. The network does not see
+    that, as its weight is `weight_orig * weight_mask`; a checkpoint does, and a mask that grows back. Masks may come
+    and change at any time between two steps.
 
     Args:
-        optimizer: any of PyTorch's; it is told by hooks.
+        optimizer: any of PyTorch's; it gets hooks.
         model: whose parameters it has.
 
     Example:

@@ -1,4 +1,4 @@
-"""What a run tells while it lasts, and what is left of it."""
+"""What a run reports while it trains, and what it measured."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from picojoule.training.record.measure import Measurement
 
 
 class Progress(Protocol):
-    """Who wants to know how far a run is."""
+    """Follows a run, and shows how far it is."""
 
     def start(self, what: str, total: int, done: int) -> None:
-        """A stretch of `total` steps begins, `done` of them behind us."""
+        """A part of the run begins: `total` steps, of which `done` are done already."""
 
     def advance(self, status: str) -> None:
-        """One step is done."""
+        """One of these steps is done."""
 
     def note(self, sentence: str) -> None:
-        """Something that the user should know at once."""
+        """Tell the user something at once."""
 
 
 class Quiet:
-    """A :class:`Progress` that tells nobody."""
+    """A :class:`Progress` that shows nothing."""
 
     def start(self, what: str, total: int, done: int) -> None:
         """Nothing."""
@@ -86,7 +86,7 @@ class History:
 def check_is_of_a_run(path: Path, progress: dict[str, Any]) -> None:
     """Raise ValueError unless a checkpoint's progress is a History and what a run keeps beside it.
 
-    Those are the states of the budget and of the precision, and the shape of a sample, each by names.
+    Beside the History a run keeps the states of the budget and of the precision, and the shape of a sample.
     """
     beside = ("budget", "precision", "sample")
     expected = {each.name for each in fields(History)} | {*beside}
@@ -114,7 +114,7 @@ class Fit:
         history: on the way.
         unreachable: what training cannot change, a sentence for each constraint.
         infeasible: floors that a limit cannot afford, in the same way.
-        not_reached: what training gave up, or has not got together, in the same way.
+        not_reached: what training gave up, or could not combine, in the same way.
         faults: what makes the network useless, whatever it spends, in the same way.
         layer_types: class of each layer, by its name.
         exits: early exit of the trained network; None if it was not asked for.

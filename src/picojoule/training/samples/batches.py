@@ -106,7 +106,7 @@ def loaded(
     workers: int = 0,
     drawn: torch.Generator | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The samples of each batch: frames, `b t *f`, and what stands beside them, `b *k`.
+    """The samples of each batch: frames, `b t *f`, and their targets, `b *k`.
 
     Args:
         dataset: `d[i] -> (frames, target)`.

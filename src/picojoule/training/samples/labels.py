@@ -1,4 +1,4 @@
-"""What stands beside a sample: the number of its class."""
+"""The label of a sample: the number of its class."""
 
 from __future__ import annotations
 

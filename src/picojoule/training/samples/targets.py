@@ -1,4 +1,4 @@
-"""What stands beside a sample where a task of the user's own decides what that means."""
+"""The target of a sample, for a task of the user's own."""
 
 from __future__ import annotations
 

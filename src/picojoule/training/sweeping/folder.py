@@ -39,10 +39,7 @@ def sweep_folder(folder: Path, config: SweepConfig, *, alone: bool) -> Iterator[
             yield folder
         except BaseException:
             if alone and not begun and not any(folder.glob("seed*")):
-                for name in (
-                    CONFIG,
-                    DATABASE,
-                ):  # no run has begun: other sweeps find the place free
+                for name in (CONFIG, DATABASE):  # no run has begun, so another sweep finds it free
                     (folder / name).unlink(missing_ok=True)
             raise
 

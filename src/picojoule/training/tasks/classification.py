@@ -1,4 +1,4 @@
-"""Telling classes apart: the task of a run that names no other."""
+"""Classification: the task of a run that names no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network is to learn, where that is not to tell classes apart: a task of the user's own."""
+"""A task of the user's own: what a network learns, if not classes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Task(Protocol):
         """
 
     def score(self, output: Any, target: Tensor) -> Tensor:
-        """What is shown in place of accuracy, higher is better: a scalar, the *sum* over the samples."""
+        """Shown in place of accuracy, the higher the better: a scalar, the *sum* over the samples."""
 
 
 class OwnTask:
