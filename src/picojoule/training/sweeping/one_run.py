@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.history import Fit, Progress
-from picojoule.training.measure import Measurement
+from picojoule.training.files.run_folder import CONFIG
+from picojoule.training.record.history import Fit, Progress
+from picojoule.training.record.measure import Measurement
 from picojoule.training.run import train
-from picojoule.training.run_folder import CONFIG
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome, limit_of
