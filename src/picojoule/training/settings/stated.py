@@ -6,11 +6,11 @@ in `ranges.py`, how a flag is written in `picojoule.cli.flag_values`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from picojoule.near_names import did_you_mean
 from picojoule.training.config_error import ConfigError
 from picojoule.training.settings.bounds import LIMITS
 from picojoule.training.settings.config import TrainConfig, setting_types
@@ -67,8 +67,8 @@ def _what_instead(name: str, known: Sequence[str]) -> str:
         now = RENAMED[name]
         before = f", and what was {now!r} is {RENAMED[now]!r}" if now in RENAMED else ""
         return f" any more: it is {now!r} now{before}."
-    near = difflib.get_close_matches(str(name), known, n=1)
-    return f". Did you mean {near[0]!r}?" if near else f". There are {', '.join(known)}."
+    listed = f" There are {', '.join(known)}."
+    return f".{did_you_mean(name, known, otherwise=listed)}"
 
 
 def typed_setting(name: str, value: Any) -> Any:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from picojoule.synops import silent_share
 from picojoule.training.files.run_folder import CONFIG
 from picojoule.training.record.history import Fit, Progress
 from picojoule.training.record.measure import Measurement
@@ -46,7 +49,7 @@ def one_run(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
         accuracy=trained.accuracy,
         synops_per_timestep=dict(trained.synops_per_timestep),
         trainable=tuple(trained.trainable),
-        silent_share=silent_share(trained),
+        silent_share=_silent_share(trained),
         num_timesteps=trained.num_timesteps,
         energy_j=trained.energy_j,
         fixed_energy_j=trained.fixed_energy_j,
@@ -63,7 +66,7 @@ def _without_exit(fit: Fit) -> list[str]:
     return [fit.exits.why] if fit.exits and fit.exits.tested is None else []
 
 
-def silent_share(measured: Measurement) -> float:
+def _silent_share(trained: Measurement) -> float:
     """Share of all spiking neurons, over all layers, that never fire."""
-    silent = sum(int((rates == 0).sum()) for rates in measured.rates.values())
-    return silent / max(1, sum(rates.numel() for rates in measured.rates.values()))
+    rates = [each.flatten() for each in trained.rates.values()]
+    return silent_share(torch.cat(rates)) if rates else 0.0
