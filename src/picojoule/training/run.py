@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from picojoule.atomic_write import write_json
+from picojoule.layers import reset_states
 from picojoule.training.files.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
 from picojoule.training.loop.fit import begun, fit
 from picojoule.training.loop.logs import Log, NoLog, tensorboard_log
@@ -128,7 +129,8 @@ def train(
             for sentence in (*trainer.remarks, *trainer.impossible.values()):
                 progress.note(sentence)
             if compare and config.has_budget:
-                trainer.forget_first_batch()
+                trainer.monitor.reset()  # frees the first batch while the other network is trained
+                reset_states(trainer.model)
                 with begun(config.without_budget(), data, fabric) as other:
                     plain = trained(other, folder / PLAIN, "without_budget")
             run = Run(config, trained(trainer, folder, "budget"), plain)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.budget import Budget, BudgetWarning, EarlyExit
-from picojoule.layers import HookHandles, check_finite, reset_states
+from picojoule.layers import HookHandles, check_finite
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.training.answers.answers import Answers, first_answers
 from picojoule.training.answers.each_step import loss_of_each_step
@@ -116,11 +116,6 @@ class Trainer:
         if self.config.exit_synops_per_sample is not None:
             with self.monitor.paused():
                 self.early_exit().observe([(frames, targets)])
-
-    def forget_first_batch(self) -> None:
-        """Free the memory that it holds in the monitor and the neurons, while another network is trained."""
-        self.monitor.reset()
-        reset_states(self.model)
 
     def early_exit(self) -> EarlyExit:
         """The network, run step by step and stopped when it is sure, by the run's readout and count of synapses."""
