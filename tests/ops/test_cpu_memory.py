@@ -17,8 +17,8 @@ from torch import Tensor
 from picojoule.ops.cpu import op, scratch
 from picojoule.ops.cpu.compiled import Which, compiled
 from picojoule.ops.cpu.neuron import parameter_rows
-from picojoule.ops.lif import LIFSpec
 from picojoule.ops.plan import constants_of, plan_of, values_of
+from picojoule.ops.spec import NeuronSpec
 from tests.ops.fused import (
     ADAPTS,
     ALIF,
@@ -107,7 +107,7 @@ def run_far(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs memory that is there when it is touched")
 def test_indices_past_two_to_the_31() -> None:
-    spec = LIFSpec(**LIF, connect=None, record=False)
+    spec = NeuronSpec(**LIF, connect=None, record=False)
     plan, x = plan_of(spec), sequence(1, STEPS, NEURONS).detach()
     states = [torch.rand(1, NEURONS), torch.rand(1, NEURONS), torch.empty(0)]
     alphas = {**values_of(spec), "alpha_mem": torch.linspace(0.5, 0.9, NEURONS)}

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from picojoule.activation import MembraneSubtract, SingleSpike
 from picojoule.ops import lif
-from picojoule.ops.lif import LIFSpec
 from picojoule.ops.plan import constants_of, plan_of
+from picojoule.ops.spec import NeuronSpec
 from picojoule.ops.triton.availability import INSTALLED, INTERPRETED
-from picojoule.ops.triton.call import NAMES, UNUSED
+from picojoule.ops.triton.parameters import NAMES, UNUSED
 from tests.ops.fused import (
     EVERY,
     FEW,
@@ -130,7 +130,7 @@ def test_torch_finds_no_fault_with_the_operators(configuration: tuple[Any, ...])
     import picojoule.ops.triton.op  # noqa: F401  (registers the operators)
 
     given = arguments(configuration)
-    spec = LIFSpec(**given, connect=None, record=False)
+    spec = NeuronSpec(**given, connect=None, record=False)
     plan = plan_of(spec)
     x = sequence(2, 9, 5)
     v_mem, i_syn = start(x, given)[:2]

@@ -12,7 +12,7 @@ from triton.runtime import driver
 
 from picojoule.ops.plan import CONSTANTS, Plan
 from picojoule.ops.triton import op, recurrent
-from picojoule.ops.triton.call import NAMES, NUMBER, UNUSED
+from picojoule.ops.triton.parameters import NAMES, NUMBER, UNUSED
 
 HOPPER = SimpleNamespace(
     get_current_device=lambda: 0,

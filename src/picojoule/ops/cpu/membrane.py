@@ -1,4 +1,4 @@
-"""One step of the membrane, scalar by scalar: the arithmetic of `ops/membrane.py` in its order.
+"""One step of the membrane, scalar by scalar: the arithmetic of `ops/reference.py` in its order.
 
 Compiled without fast-math: a multiplication and an addition that were fused would round once where the
 reference rounds twice, and a neuron at its threshold would fire at another step.

@@ -43,7 +43,7 @@ def given(g, state, live, zero):
 
 @triton.jit
 def parameters_at(p, numbers, column, live, n, ROWS: tl.constexpr):
-    """The parameters in the order of `call.NAMES`."""
+    """The parameters in the order of `parameters.NAMES`."""
     return (
         _parameter(p, numbers[0], column, live, n, ROWS.alpha_mem),
         _parameter(p, numbers[1], column, live, n, ROWS.gain),

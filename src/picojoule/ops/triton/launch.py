@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from picojoule.ops.plan import Plan
-from picojoule.ops.triton.call import Rows
+from picojoule.ops.triton.parameters import Rows
 
 DEVICES = ("CUDA", "CPU")  # on the CPU it is interpreted, for tests
 WIDEST = 128  # neurons a program; two a thread

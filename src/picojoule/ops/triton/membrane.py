@@ -1,4 +1,4 @@
-"""One step of the membrane for a block of neurons: the arithmetic of `ops/membrane.py` in its order.
+"""One step of the membrane for a block of neurons: the arithmetic of `ops/reference.py` in its order.
 
 Kernels are launched with `enable_fp_fusion=False`: a multiplication and an addition that were fused would
 round once where the reference rounds twice. Divisions that decide on spikes are rounded correctly
