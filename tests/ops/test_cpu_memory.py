@@ -36,12 +36,12 @@ from tests.ops.fused import (
 def fresh_memory_is_nan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What `torch.empty` makes, and what a thread finds in its scratch memory."""
 
-    def addresses(*args: Any) -> list[int]:
-        found = scratch.addresses(*args)
+    def address(*args: Any) -> int:
+        found = scratch.address(*args)
         scratch._own.memories[0].fill_(torch.nan)
         return found
 
-    monkeypatch.setattr(op, "addresses", addresses)
+    monkeypatch.setattr(op, "address", address)
     torch.use_deterministic_algorithms(True)
     assert torch.empty(3).isnan().all()
     yield
@@ -130,7 +130,7 @@ def test_indices_past_two_to_the_31() -> None:
     far_grads = [far_from(part) if part.numel() else 0 for part in grads]
     made_p = far_memory(len(p), NEURONS)
     made = [far_memory(STEPS, NEURONS), *(far_memory(NEURONS) for _ in range(2))]
-    own = scratch.addresses(trained, STEPS)
+    own = [scratch.address(trained, STEPS)]
     run_far("backward", trained, [*common, *far_grads], [*made, np.empty(0), made_p], own)
     assert near_p.any()
     for far, expected in zip(made, near_grads, strict=False):

@@ -19,9 +19,9 @@ from picojoule.layers import StatefulLayer
 from picojoule.ops import lif
 from picojoule.ops.checks import CheckedCurrent
 from picojoule.ops.lif import LIFState
-from picojoule.ops.plan import constants_of, plan_of
+from picojoule.ops.plan import PARAMETERS, constants_of, plan_of
 from picojoule.ops.spec import NeuronSpec
-from picojoule.ops.triton.parameters import NAMES, UNUSED
+from picojoule.ops.triton.parameters import UNUSED
 from tests.ops.fused import ADAPTS, FEW, FEW_ALIF, LIF, arguments, in_other_orders, sequence
 from tests.ops.near_threshold import check_recurrent
 from tests.ops.test_lif_triton import DEVICE, _fresh_memory_is_nan, pytestmark
@@ -229,8 +229,8 @@ def test_torch_finds_no_fault_with_the_operators(bias: bool) -> None:
         tensor.detach().to(DEVICE).requires_grad_()
         for tensor in (x, *(sequence(2, 5) for _ in range(3)), matrix)
     )
-    rows = [plan.parameters.index(n) if n in plan.parameters else UNUSED for n in NAMES]
-    rest = [str(plan), rows, [0.0] * len(NAMES), constants_of(spec)]
+    rows = [plan.parameters.index(n) if n in plan.parameters else UNUSED for n in PARAMETERS]
+    rest = [str(plan), rows, [0.0] * len(PARAMETERS), constants_of(spec)]
     given = (x, v, i, None, r, p, connect.weight, connect.bias, *rest, True)
     operators = torch.ops.picojoule
     torch.library.opcheck(operators.recurrent_forward.default, given)

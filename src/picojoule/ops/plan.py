@@ -30,7 +30,24 @@ SURROGATES: dict[type[object], tuple[str, ...]] = {
 }
 SPIKES: dict[type[object], str] = {SingleSpike: "single", MultiSpike: "multi", MaxSpike: "multi"}
 NONE = "none"
-CONSTANTS = 7  # the limit of spikes, the value of a reset, and at most five numbers of a surrogate
+
+# what kernels read of each neuron, under one name everywhere and in one order
+PARAMETERS = (
+    "alpha_mem",  # share of the potential that a step keeps
+    "gain_mem",  # 1 - alpha_mem, which scales the input
+    "alpha_syn",  # share of the synaptic current that a step keeps
+    "min_v_mem",  # lower bound of the potential
+    "threshold",  # at rest, where it adapts
+    "cost",  # what a spike takes off the potential, where that is not the threshold
+    "adapt_scale",  # how far a trace of 1 raises the threshold
+    "alpha_adapt",  # share of the spike trace that a step keeps
+    "gain_adapt",  # 1 - alpha_adapt, which scales the spikes
+)
+ALPHA_MEM, GAIN_MEM, ALPHA_SYN, MIN_V_MEM = range(4)
+THRESHOLD, COST, ADAPT_SCALE, ALPHA_ADAPT, GAIN_ADAPT = range(4, len(PARAMETERS))
+# numbers that are the same for all neurons: the largest number of spikes, the value that a reset sets, and from
+# SURROGATE on the surrogate's own, five at most, in the order of its fields
+LIMIT, RESET_VALUE, SURROGATE, CONSTANTS = 0, 1, 2, 7
 
 
 @dataclass(frozen=True)
@@ -73,19 +90,16 @@ class Plan:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the rows of the parameter matrix, `rows n`."""
-        present = {
+        """Those of PARAMETERS that are used: the rows of the parameter matrix, `rows n`."""
+        used = {
             "alpha_mem": self.leaks,
-            "gain": self.normed,
+            "gain_mem": self.normed,
             "alpha_syn": self.synaptic,
             "min_v_mem": self.bounded,
             "threshold": self.spike != NONE,
             "cost": self.reset == "value",
-            "adapt_scale": self.adaptive,
-            "adapt_alpha": self.adaptive,
-            "adapt_gain": self.adaptive,
         }
-        return tuple(name for name, used in present.items() if used)
+        return tuple(name for name in PARAMETERS if used.get(name, self.adaptive))
 
     def row(self, parameter: str) -> int:
         """Where a parameter is in the matrix; -1 if there is none of that name."""
@@ -135,14 +149,14 @@ def constants_of(neuron: NeuronSpec) -> list[float]:
 
 
 def values_of(neuron: NeuronSpec) -> dict[str, Tensor | float | None]:
-    """The parameters by the names of `Plan.parameters`: numbers, or tensors that broadcast over `*n`.
+    """The parameters by name: numbers, or tensors that broadcast over `*n`; not those of a part that is not there.
 
     A threshold learns through what a spike takes off. Where that is something else, it is detached: it then has
     no gradient, as with the reference, and not zeros.
     """
     values: dict[str, Tensor | float | None] = {
         "alpha_mem": neuron.alpha_mem,
-        "gain": 1 - neuron.alpha_mem,
+        "gain_mem": 1 - neuron.alpha_mem,
         "alpha_syn": neuron.alpha_syn,
         "min_v_mem": neuron.min_v_mem,
         "threshold": neuron.threshold,
@@ -150,8 +164,8 @@ def values_of(neuron: NeuronSpec) -> dict[str, Tensor | float | None]:
     }
     if neuron.alpha_adapt is not None:
         values["adapt_scale"] = neuron.adapt_scale
-        values["adapt_alpha"] = neuron.alpha_adapt
-        values["adapt_gain"] = 1 - neuron.alpha_adapt
+        values["alpha_adapt"] = neuron.alpha_adapt
+        values["gain_adapt"] = 1 - neuron.alpha_adapt
     if neuron.spike is None or _kind_of_reset(neuron.reset) == "threshold":
         return values
     fixed = ("threshold", "adapt_scale")
