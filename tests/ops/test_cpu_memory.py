@@ -17,8 +17,8 @@ from torch import Tensor
 from picojoule.ops.cpu import op, scratch
 from picojoule.ops.cpu.compiled import Which, compiled
 from picojoule.ops.cpu.neuron import parameter_rows
-from picojoule.ops.lif import LIFSpec
 from picojoule.ops.plan import constants_of, plan_of, values_of
+from picojoule.ops.spec import NeuronSpec
 from tests.ops.fused import (
     ADAPTS,
     ALIF,
@@ -36,12 +36,12 @@ from tests.ops.fused import (
 def fresh_memory_is_nan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What `torch.empty` makes, and what a thread finds in its scratch memory."""
 
-    def addresses(*args: Any) -> list[int]:
-        found = scratch.addresses(*args)
+    def address(*args: Any) -> int:
+        found = scratch.address(*args)
         scratch._own.memories[0].fill_(torch.nan)
         return found
 
-    monkeypatch.setattr(op, "addresses", addresses)
+    monkeypatch.setattr(op, "address", address)
     torch.use_deterministic_algorithms(True)
     assert torch.empty(3).isnan().all()
     yield
@@ -107,7 +107,7 @@ def run_far(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs memory that is there when it is touched")
 def test_indices_past_two_to_the_31() -> None:
-    spec = LIFSpec(**LIF, connect=None, record=False)
+    spec = NeuronSpec(**LIF, connect=None, record=False)
     plan, x = plan_of(spec), sequence(1, STEPS, NEURONS).detach()
     states = [torch.rand(1, NEURONS), torch.rand(1, NEURONS), torch.empty(0)]
     alphas = {**values_of(spec), "alpha_mem": torch.linspace(0.5, 0.9, NEURONS)}
@@ -130,7 +130,7 @@ def test_indices_past_two_to_the_31() -> None:
     far_grads = [far_from(part) if part.numel() else 0 for part in grads]
     made_p = far_memory(len(p), NEURONS)
     made = [far_memory(STEPS, NEURONS), *(far_memory(NEURONS) for _ in range(2))]
-    own = scratch.addresses(trained, STEPS)
+    own = [scratch.address(trained, STEPS)]
     run_far("backward", trained, [*common, *far_grads], [*made, np.empty(0), made_p], own)
     assert near_p.any()
     for far, expected in zip(made, near_grads, strict=False):

@@ -14,8 +14,8 @@ import torch
 from picojoule.activation import MembraneSubtract, SingleSpike
 from picojoule.layers import IAFSqueeze
 from picojoule.ops import lif
-from picojoule.ops.lif import LIFSpec
 from picojoule.ops.plan import constants_of, plan_of, values_of
+from picojoule.ops.spec import NeuronSpec
 from tests.ops.fused import (
     FEW,
     LIF,
@@ -119,7 +119,7 @@ def test_torch_finds_no_fault_with_the_operators(configuration: tuple[Any, ...])
     from picojoule.ops.cpu.neuron import parameter_rows
     from picojoule.ops.cpu.op import fused_neuron, fused_neuron_backward
 
-    spec = LIFSpec(**arguments(configuration), connect=None, record=False)
+    spec = NeuronSpec(**arguments(configuration), connect=None, record=False)
     plan, x, states = plan_of(spec), sequence(2, 9, 5), sequence(2, 5)
     none = torch.empty(0)
     i_syn = states if plan.synaptic else none
@@ -214,7 +214,7 @@ def test_any_number_of_threads(num_threads: int) -> None:
 PROGRAM = """
 import os, sys, torch
 from picojoule.ops import lif
-from picojoule.ops.lif import LIFSpec
+from picojoule.ops.spec import NeuronSpec
 from picojoule.ops.plan import constants_of, plan_of, values_of
 
 x = torch.rand(4, 10, 1100, requires_grad=True)

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from picojoule.ops.cpu import fault
-from picojoule.ops.feedback import why_not_linear
+from picojoule.ops.feedback import linear_of, what_prevents_fused_feedback
 from picojoule.ops.plan import Plan, constants_of, plan_of, unsupported_part, values_of
-
-# potential, synaptic current, trace of the own spikes, feedback
-States = tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]
+from picojoule.ops.spec import NeuronOutput, NeuronSpec, States
 
 
-def why_not_fused(current: Tensor, spec: Any) -> str | None:
+def what_prevents_cpu_kernels(current: Tensor, neuron: NeuronSpec) -> str | None:
     """Why the kernels cannot run a neuron on an input; None if they can."""
     if current.device.type != "cpu":
         return f"the input is on {current.device}"
     if current.dtype != torch.float32:
         return f"the computation is in {current.dtype}, the kernels' is in float32"
-    if spec.record:
+    if neuron.record:
         return "states are to be recorded"
-    connect = spec.connect
-    reason = None if connect is None else why_not_linear(current, connect, torch.float32)
-    return reason or unsupported_part(spec) or _kernel_fault(str(plan_of(spec)))
+    return (
+        what_prevents_fused_feedback(current, neuron.connect, torch.float32)
+        or unsupported_part(neuron)
+        or _kernel_fault(str(plan_of(neuron)))
+    )
 
 
 def _kernel_fault(plan: str) -> str | None:
@@ -36,26 +34,27 @@ def _kernel_fault(plan: str) -> str | None:
     return fault.kernel_fault(plan)
 
 
-def run_fused(current: Tensor, states: States, spec: Any) -> tuple[Tensor, States]:
-    """Output `b t *n` and the states after the last step, None where there is none before the first."""
-    plan = plan_of(spec)
+def run_on_cpu(current: Tensor, states: States, neuron: NeuronSpec) -> NeuronOutput:
+    """Run all time steps of `current`, `b t *n`; `what_prevents_cpu_kernels` has been asked."""
+    plan = plan_of(neuron)
     none = current.new_empty(0)
     v_mem, i_syn, b, i_rec = states
     given = current, v_mem, none if i_syn is None else i_syn, none if b is None else b
-    p = parameter_rows(plan, values_of(spec), current)
+    p = parameter_rows(plan, values_of(neuron), current)
     if i_rec is None:
         from picojoule.ops.cpu.op import fused_neuron
 
-        outputs, v_end, i_end, b_end = fused_neuron(*given, p, constants_of(spec), str(plan))
+        outputs, v_end, i_end, b_end = fused_neuron(*given, p, constants_of(neuron), str(plan))
         r_end = None
     else:
         from picojoule.ops.cpu.recurrent import fused_recurrent
 
-        linear = spec.connect.connect
+        linear = linear_of(neuron)
         outputs, v_end, i_end, b_end, r_end, _ = fused_recurrent(
-            *given, i_rec, p, linear.weight, linear.bias, constants_of(spec), str(plan)
+            *given, i_rec, p, linear.weight, linear.bias, constants_of(neuron), str(plan)
         )
-    return outputs, (v_end, None if i_syn is None else i_end, None if b is None else b_end, r_end)
+    ends = States(v_end, None if i_syn is None else i_end, None if b is None else b_end, r_end)
+    return NeuronOutput(outputs, ends, {})
 
 
 def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], like: Tensor) -> Tensor:

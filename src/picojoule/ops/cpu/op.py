@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.scratch import WIDEST, addresses
+from picojoule.ops.cpu.scratch import WIDEST, address
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan
@@ -55,7 +55,7 @@ def _backward(
     after = [tensor.data_ptr() for tensor in (*made, gp)]
 
     def pointers(share: int) -> list[int]:
-        return [*before, *addresses(kernel, x.shape[1], share), *after]
+        return [*before, address(kernel, x.shape[1], share), *after]
 
     _run(kernel, "backward", x, p, pointers)
     return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]

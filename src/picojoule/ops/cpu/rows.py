@@ -13,17 +13,23 @@ from picojoule.ops.cpu.scratch import WIDEST
 CACHE_LINE = 64
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def row_buffer(typing_context: Any) -> Any:
-    """WIDEST float32 on the stack, which no pointer argument can overlap; not initialised."""
+def buffer_of(size: int) -> Any:
+    """A function that gives `size` float32 on the stack, which no pointer argument can overlap; not initialised."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        with builder.goto_entry_block():
-            memory = builder.alloca(ir.ArrayType(ir.FloatType(), WIDEST))
-            memory.align = CACHE_LINE
-        return builder.bitcast(memory, ir.PointerType(ir.FloatType()))
+    @intrinsic  # type: ignore[untyped-decorator]
+    def buffer(typing_context: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            with builder.goto_entry_block():
+                memory = builder.alloca(ir.ArrayType(ir.FloatType(), size))
+                memory.align = CACHE_LINE
+            return builder.bitcast(memory, ir.PointerType(ir.FloatType()))
 
-    return types.CPointer(types.float32)(), generate
+        return types.CPointer(types.float32)(), generate
+
+    return buffer
+
+
+row_buffer = buffer_of(WIDEST)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -51,15 +57,11 @@ def prefetch_row(source: Any, start: Any, n: Any) -> None:
 
 
 @njit(forceinline=True)  # type: ignore[untyped-decorator]
-def load_row(used: Any, source: Any, start: Any, step: Any, n: Any, row: Any) -> None:
-    """row[j] = source[start + j * step]; nothing if the plan does not use it."""
+def load_row(used: Any, source: Any, start: Any, n: Any, row: Any) -> None:
+    """row[j] = source[start + j]; nothing if the plan does not use it."""
     if used:
-        if step == 0:
-            for j in range(n):
-                row[j] = source[start]
-        else:
-            for j in range(n):
-                row[j] = source[start + j]
+        for j in range(n):
+            row[j] = source[start + j]
 
 
 @njit(forceinline=True)  # type: ignore[untyped-decorator]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.scratch import WIDEST, addresses
+from picojoule.ops.cpu.scratch import WIDEST, address
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.plan import Plan
 
@@ -25,7 +25,7 @@ def step_kernel(plan: Plan, which: Which, like: Tensor, p: Tensor) -> Callable[.
 
     def run(before: tuple[int, ...], after: tuple[int, ...]) -> None:
         def arguments(share: int) -> tuple[int, ...]:
-            scratch = addresses(plan, 1, share) if which == "backward" else ()
+            scratch = (address(plan, 1, share),) if which == "backward" else ()
             return (*shape, *before, *scratch, *after)
 
         share_out(kernel, rows, arguments, fewest)
@@ -66,7 +66,7 @@ def forward_steps(
 
 
 def room_for(states: tuple[Tensor, ...], places: int) -> States:
-    """Memory for `places` of each state, the first filled; a state that there is none of stays empty."""
+    """Memory for `places` of each state, the first of them filled. A state that is empty stays so."""
     rooms = tuple(state.new_empty(places, *state.shape) for state in states)
     for room, state in zip(rooms, states, strict=True):
         room[0] = state

@@ -1,7 +1,8 @@
 """The slopes of the built-in surrogate gradients, scalar by scalar, as the kernels inline them.
 
 A slope is a pair: `rate(threshold, c)`, which a kernel computes once for a threshold that stays, and
-`slope(v, threshold, rate, c)`. `c` holds the surrogate's own numbers in the order of its fields.
+`slope(v, threshold, rate, c)`. `c` are the constants of `ops/plan.py`: the surrogate's own numbers are from
+`c[2]` on.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ def _inverse(threshold: Any, c: Any) -> Any:
 
 @_inlined  # type: ignore[untyped-decorator]
 def _inverse_width(threshold: Any, c: Any) -> Any:
-    return ONE / (threshold * c[0])
+    return ONE / (threshold * c[2])
 
 
 @_inlined  # type: ignore[untyped-decorator]
 def _single_exponential(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return c[1] * rate * exp(-abs(v - threshold) * rate)
+    return c[3] * rate * exp(-abs(v - threshold) * rate)
 
 
 @_inlined  # type: ignore[untyped-decorator]
@@ -40,12 +41,12 @@ def _periodic_exponential(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
     phase = v * rate - HALF
     to_multiple = abs(threshold * (TWO * (phase - np.floor(phase)) - ONE))
     distance = abs(v - threshold) if v < threshold else to_multiple
-    return c[1] * exp(-distance / c[0])
+    return c[3] * exp(-distance / c[2])
 
 
 @_inlined  # type: ignore[untyped-decorator]
 def _heaviside(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return rate if v >= threshold - c[0] else ZERO
+    return rate if v >= threshold - c[2] else ZERO
 
 
 @_inlined  # type: ignore[untyped-decorator]
@@ -56,15 +57,15 @@ def _density(x: Any, mean: Any, deviation: Any) -> Any:
 
 @_inlined  # type: ignore[untyped-decorator]
 def _gaussian(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return c[2] * _density(v - threshold, c[0], c[1])
+    return c[4] * _density(v - threshold, c[2], c[3])
 
 
 @_inlined  # type: ignore[untyped-decorator]
 def _multi_gaussian(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    x, mu, sigma, h = v - threshold, c[0], c[1], c[2]
-    wide = c[3] * sigma
+    x, mu, sigma, h = v - threshold, c[2], c[3], c[4]
+    wide = c[5] * sigma
     sides = _density(x, mu + sigma, wide) + _density(x, mu - sigma, wide)
-    return c[4] * ((ONE + h) * _density(x, mu, sigma) - h * sides)
+    return c[6] * ((ONE + h) * _density(x, mu, sigma) - h * sides)
 
 
 @_inlined  # type: ignore[untyped-decorator]

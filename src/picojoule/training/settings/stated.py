@@ -67,8 +67,7 @@ def _what_instead(name: str, known: Sequence[str]) -> str:
         now = RENAMED[name]
         before = f", and what was {now!r} is {RENAMED[now]!r}" if now in RENAMED else ""
         return f" any more: it is {now!r} now{before}."
-    listed = f" There are {', '.join(known)}."
-    return f".{did_you_mean(name, known, otherwise=listed)}"
+    return "." + did_you_mean(name, known, otherwise=f" There are {', '.join(known)}.")
 
 
 def typed_setting(name: str, value: Any) -> Any:

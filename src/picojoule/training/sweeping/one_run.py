@@ -66,7 +66,7 @@ def _without_exit(fit: Fit) -> list[str]:
     return [fit.exits.why] if fit.exits and fit.exits.tested is None else []
 
 
-def _silent_share(trained: Measurement) -> float:
+def _silent_share(measured: Measurement) -> float:
     """Share of all spiking neurons, over all layers, that never fire."""
-    rates = [each.flatten() for each in trained.rates.values()]
+    rates = [layer.flatten() for layer in measured.rates.values()]
     return silent_share(torch.cat(rates)) if rates else 0.0

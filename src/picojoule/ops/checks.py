@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from picojoule.activation.transforms import is_transformed
-from picojoule.ops.membrane import Feedback
 from picojoule.ops.ranges import can_be_looked_into, out_of_range
-from picojoule.ops.slow_path import CustomPart, note_slow_path
-
-Run = TypeVar("Run")
+from picojoule.ops.spec import Feedback, NeuronSpec, States
 
 
-class Call:
+class CheckedCurrent:
     """The input current of an op, checked, and what its other arguments have to fit.
 
     Args:
@@ -60,6 +54,22 @@ class Call:
                 f"{tuple(self.current.shape)} needs (batch, *neuron) = {shape}."
             )
         return value.to(self.dtype)
+
+    def states(
+        self,
+        neuron: NeuronSpec,
+        v_mem: Tensor | None,
+        i_syn: Tensor | None,
+        b: Tensor | None,
+        i_rec: Tensor | None,
+    ) -> States:
+        """The states that a neuron has before the first step."""
+        return States(
+            self.state("v_mem", v_mem),
+            None if neuron.alpha_syn is None else self.state("i_syn", i_syn),
+            self.state("b", b) if neuron.adaptive else None,
+            None if neuron.connect is None else self.state("i_rec", i_rec),
+        )
 
     def value(self, name: str, value: Tensor | float) -> Tensor | float:
         """A number, or a tensor in the computing dtype that broadcasts over the neurons."""
@@ -114,82 +124,3 @@ class CheckedFeedback:
                 f"{tuple(spikes.shape)}; expected the same shape, or one that reshapes to it."
             )
         return fed_back.reshape(spikes.shape).to(self.computed)
-
-
-class Implementation(NamedTuple, Generic[Run]):
-    """A way to run an op, and why it cannot run a call (None if it can; `CustomPart` for the user's own).
-
-    ``casts``: it takes the current in its own dtype. ``auto_on``: the only type of device on which "auto"
-    considers it; None for any.
-    """
-
-    run: Run
-    why_not: Callable[..., str | None]
-    casts: bool = False
-    auto_on: str | None = None
-
-
-def always(*_call: object) -> None:
-    """Of an implementation that can run every call."""
-
-
-def implementation(
-    call: Call, impl: str, known: dict[str, Implementation[Run]], spec: object
-) -> tuple[Run, Tensor]:
-    """What `impl` names, and the current as it takes it; "auto" stands for the first that can run the call.
-
-    Raises:
-        ValueError: there is none of that name, or it cannot run this call; a named one never falls back.
-        NotImplementedError: a kernel is named under a transform of torch.func or in forward mode.
-    """
-
-    def taken_by(way: Implementation[Run]) -> Tensor:
-        return call.current if way.casts else call.computed
-
-    if is_transformed() and impl in ("auto", *known):
-        return _reference_under_transforms(call, impl, known), call.computed
-    if impl == "auto":
-        way = _first_that_can(call, known, taken_by, spec)
-        return way.run, taken_by(way)
-    if impl not in known:
-        raise ValueError(f"{call.op}: impl is {impl!r}; choose 'auto' or one of {sorted(known)}.")
-    current = taken_by(known[impl])
-    reason = known[impl].why_not(current, spec)
-    if reason is not None:
-        raise ValueError(
-            f"{call.op}: impl={impl!r} cannot run this call: {reason}. Choose 'auto', or another of {sorted(known)}."
-        )
-    return known[impl].run, current
-
-
-def _reference_under_transforms(
-    call: Call, impl: str, known: dict[str, Implementation[Run]]
-) -> Run:
-    """The one that torch can look into: a kernel has one derivative, of autograd, and no rule for batches."""
-    if impl not in ("auto", "reference"):
-        raise NotImplementedError(
-            f"{call.op}: impl={impl!r} runs neither in forward mode (torch.func.jvp, dual numbers) nor under "
-            "other transforms of torch.func (grad, vmap, ...). Name the reference for them: "
-            "impl='reference', or a layer's attribute impl; 'auto' takes it by itself."
-        )
-    return known["reference"].run
-
-
-def _first_that_can(
-    call: Call,
-    known: dict[str, Implementation[Run]],
-    taken_by: Callable[[Implementation[Run]], Tensor],
-    spec: object,
-) -> Implementation[Run]:
-    passed_over = None
-    for name, way in known.items():
-        if way.auto_on not in (None, call.current.device.type):
-            continue
-        reason = way.why_not(taken_by(way), spec)
-        if reason is None:
-            if name == "reference" and passed_over is not None:
-                note_slow_path(call.op, passed_over)
-            return way
-        if isinstance(reason, CustomPart):
-            passed_over = reason
-    raise AssertionError(f"no implementation of {call.op} runs every call")

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from picojoule.ops.plan import Plan
+from picojoule.ops.plan import PARAMETERS, Plan
 
 NUMBER, UNUSED = -1, -2
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Row of each parameter in the matrix `rows n`, or NUMBER, or UNUSED.
+    """Row of each of `plan.PARAMETERS` in the matrix `rows n`, or NUMBER, or UNUSED.
 
     A parameter that is the same number for all neurons is an argument of the kernel, not a tensor:
     it needs no memory, no copy to the device and no gradient.
     """
 
-    alpha_mem: int = UNUSED
-    gain: int = UNUSED
-    alpha_syn: int = UNUSED
-    min_v_mem: int = UNUSED
-    threshold: int = UNUSED
-    cost: int = UNUSED
-    adapt_scale: int = UNUSED
-    adapt_alpha: int = UNUSED
-    adapt_gain: int = UNUSED
+    of: tuple[int, ...]
 
     @property
     def count(self) -> int:
         """Number of rows."""
-        return sum(row >= 0 for row in astuple(self))
-
-
-NAMES = tuple(field.name for field in fields(Rows))
+        return sum(row >= 0 for row in self.of)
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of a call: tensors as `rows n`, numbers in the order of NAMES, and which is which."""
+    """The parameters of a call: tensors as `rows n`, numbers in the order of PARAMETERS, and which is which."""
 
     matrix: Tensor
     rows: tuple[int, ...]
@@ -55,7 +44,7 @@ def parameters_of(plan: Plan, values: dict[str, Tensor | float | None], like: Te
     numbers: list[float] = []
     tensors: list[Tensor] = []
     used = plan.parameters
-    for name in NAMES:
+    for name in PARAMETERS:
         value = values.get(name) if name in used else None
         if isinstance(value, Tensor):
             row, number = len(tensors), 0.0

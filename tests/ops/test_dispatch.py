@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from picojoule.ops.call import Call, Implementation, always, implementation
+from picojoule.ops.checks import CheckedCurrent
+from picojoule.ops.dispatch import Implementation, chosen, nothing_prevents
 
 
 def refuses(current: torch.Tensor, spec: object) -> str:
@@ -12,8 +13,8 @@ def refuses(current: torch.Tensor, spec: object) -> str:
 
 KNOWN = {
     "refusing": Implementation("refusing", refuses),
-    "there": Implementation("there", always, casts=True, auto_on="meta"),
-    "anywhere": Implementation("anywhere", always),
+    "there": Implementation("there", nothing_prevents, casts=True, auto_on="meta"),
+    "anywhere": Implementation("anywhere", nothing_prevents),
 }
 
 
@@ -29,11 +30,11 @@ KNOWN = {
 def test_auto_is_the_first_that_can_run_there(
     impl: str, device: str, name: str, dtype: torch.dtype
 ) -> None:
-    call = Call("lif", torch.zeros(1, 2, 3, dtype=torch.bfloat16, device=device))
-    run, current = implementation(call, impl, KNOWN, None)
+    call = CheckedCurrent("lif", torch.zeros(1, 2, 3, dtype=torch.bfloat16, device=device))
+    run, current = chosen(call, impl, KNOWN, None)
     assert (run, current.dtype) == (name, dtype)
 
 
 def test_a_named_one_never_falls_back() -> None:
     with pytest.raises(ValueError, match="impl='refusing' cannot run this call: it is new moon"):
-        implementation(Call("lif", torch.zeros(1, 2, 3)), "refusing", KNOWN, None)
+        chosen(CheckedCurrent("lif", torch.zeros(1, 2, 3)), "refusing", KNOWN, None)
