@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -44,7 +44,12 @@ def sweep(
         ),
     ],
     unit: Annotated[
-        Unit, _option("What the budgets are in; joules are per sample and need --profile.")
+        Unit,
+        typer.Option(
+            help=f"What the budgets are in: {', '.join(get_args(Unit))}. Joules are per sample and need --profile.",
+            metavar="UNIT",
+            rich_help_panel=_SWEEP,
+        ),
     ] = "share",
     seeds: Annotated[int, _option("Networks for each budget: --seed and the seeds after it.")] = 1,
     jobs: Annotated[
