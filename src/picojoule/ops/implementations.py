@@ -12,6 +12,6 @@ IMPLEMENTATIONS = {
     "triton": Implementation(
         run_in_triton, what_prevents_triton_kernels, casts=True, auto_on="cuda"
     ),
-    "cpu": Implementation(run_on_cpu, what_prevents_cpu_kernels),
+    "cpu": Implementation(run_on_cpu, what_prevents_cpu_kernels, casts=True),
     "reference": Implementation(run_reference, nothing_prevents),
 }

@@ -67,6 +67,8 @@ class Plan:
         trained: gradients of the parameters are wanted.
         stepped: for the CPU's kernels: a call of one is one step of a recurrent neuron: it adds the feedback to
             the input, in the input's memory, and its parameters' gradients to those of the later steps.
+        shared: for the CPU's kernels: all neurons have the same parameters, one number each.
+        dtype: for the CPU's kernels: the format of the sequences, "float32", "float64" or "bfloat16".
     """
 
     leaks: bool
@@ -80,6 +82,8 @@ class Plan:
     surrogate: str
     trained: bool = False
     stepped: bool = False
+    shared: bool = False
+    dtype: str = "float32"
 
     @staticmethod
     @functools.cache
@@ -127,7 +131,6 @@ def plan_of(neuron: NeuronSpec) -> Plan:
         limited=getattr(spike, "max_num_spikes_per_bin", None) is not None,
         reset=_kind_of_reset(neuron.reset) if fires else NONE,
         surrogate=type(neuron.surrogate).__name__ if fires else NONE,
-        stepped=neuron.connect is not None,
     )
 
 

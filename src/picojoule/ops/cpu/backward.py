@@ -9,22 +9,24 @@ from collections.abc import Callable
 from typing import Any
 
 from picojoule.ops.cpu.gradient import gradient_step
-from picojoule.ops.cpu.membrane import ZERO, exact, membrane
+from picojoule.ops.cpu.inlined import inlined
+from picojoule.ops.cpu.membrane import ZERO, membrane
+from picojoule.ops.cpu.numbers import real_of, sequence_of
 from picojoule.ops.cpu.parameters import (
     constants,
     load_parameters,
     load_rates,
-    parameter_rows,
+    rows_of,
     start_sums,
     store_sums,
 )
-from picojoule.ops.cpu.rows import load_row, prefetch_row, row_buffer, store_row
+from picojoule.ops.cpu.rows import buffer_of, load_row, row_prefetch, store_row
 from picojoule.ops.cpu.scratch import NAMES, WIDEST, kept
 from picojoule.ops.plan import Plan
 
 
 def backward_sweep(plan: Plan) -> Callable[..., None]:
-    """(first, last, T, N, step, x, v0, i0, b0, p, c, g, gv1, gi1, gb1, saved, gx, gv0, gi0, gb0, gp).
+    """(first, last, T, N, x, v0, i0, b0, p, c, g, gv1, gi1, gb1, saved, gx, gv0, gi0, gb0, gp).
 
     `saved` is memory to work in, `t kept WIDEST`, for what `scratch.kept` names. `gp` is `b rows n`: each
     sample's share of the parameters' gradient; a stepped plan adds to what is there.
@@ -33,9 +35,10 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
     load, rates = load_parameters(plan), load_rates(plan)
     start, end = start_sums(plan), store_sums(plan)
     synaptic, adaptive = plan.synaptic, plan.adaptive
+    row_buffer, parameter_rows = buffer_of(WIDEST, real_of(plan)), rows_of(plan)
 
     def sweep(
-        first: Any, last: Any, T: Any, N: Any, step: Any,
+        first: Any, last: Any, T: Any, N: Any,
         x: Any, v0: Any, i0: Any, b0: Any, p: Any, c: Any,
         g: Any, gv1: Any, gi1: Any, gb1: Any, saved: Any,
         gx: Any, gv0: Any, gi0: Any, gb0: Any, gp: Any,
@@ -55,7 +58,7 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
             load_row(True, gv1, state, n, gv)
             load_row(synaptic, gi1, state, n, gi)
             load_row(adaptive, gb1, state, n, gb)
-            load(p, at, N, step, n, parameters)
+            load(p, at, N, n, parameters)
             rates(parameters, n, numbers)
             start(gp, sample, at, N, n, sums)
             begin = sample * T * N + at
@@ -73,8 +76,10 @@ def _replay(plan: Plan) -> Any:
     step = membrane(plan).step
     synaptic, adaptive = plan.synaptic, plan.adaptive
     num_kept, keep = len(kept(plan)), _keep(plan)
+    element, get, _ = sequence_of(plan)
+    prefetch_row = row_prefetch(element)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def replay(
         x: Any, begin: Any, T: Any, N: Any, n: Any,
         v: Any, i: Any, b: Any, parameters: Any, numbers: Any, saved: Any,
@@ -86,7 +91,7 @@ def _replay(plan: Plan) -> Any:
                 prefetch_row(x, row + N, n)
             for j in range(n):
                 _, v_after, i_after, b_after, u, arrived = step(
-                    x[row + j], v[j], i[j], b[j], parameters, j, numbers
+                    get(x, row + j), v[j], i[j], b[j], parameters, j, numbers
                 )
                 keep(saved, at + j, u, v[j], arrived, b[j])
                 v[j] = v_after
@@ -102,8 +107,10 @@ def _back(plan: Plan) -> Any:
     step_back, found = gradient_step(plan), _found(plan)
     synaptic, adaptive = plan.synaptic, plan.adaptive
     num_kept = len(kept(plan))
+    element, get, put = sequence_of(plan)
+    prefetch_row = row_prefetch(element)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def back(
         x: Any, g: Any, gx: Any, begin: Any, T: Any, N: Any, n: Any,
         gv: Any, gi: Any, gb: Any, sums: Any, parameters: Any, numbers: Any, saved: Any,
@@ -115,9 +122,11 @@ def _back(plan: Plan) -> Any:
                 prefetch_row(g, row - N, n)
             for j in range(n):
                 u, v, arrived, b = found(saved, at + j, x, row + j)
-                gx[row + j], gv[j], gi_before, gb_before = step_back(
-                    u, v, b, arrived, g[row + j], gv[j], gi[j], gb[j], sums, parameters, j, numbers
-                )
+                gx_now, gv[j], gi_before, gb_before = step_back(
+                    u, v, b, arrived, get(g, row + j), gv[j], gi[j], gb[j],
+                    sums, parameters, j, numbers,
+                )  # fmt: skip
+                put(gx, row + j, gx_now)
                 if synaptic:
                     gi[j] = gi_before
                 if adaptive:
@@ -135,7 +144,7 @@ def _places(plan: Plan) -> tuple[int, ...]:
 def _keep(plan: Plan) -> Any:
     at_u, at_v, at_arrived, at_b = _places(plan)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def keep(saved: Any, at: Any, u: Any, v: Any, arrived: Any, b: Any) -> None:
         saved[at + at_u] = u
         if at_v >= 0:
@@ -150,9 +159,9 @@ def _keep(plan: Plan) -> Any:
 
 def _found(plan: Plan) -> Any:
     at_u, at_v, at_arrived, at_b = _places(plan)
-    reads_input = plan.trained and plan.normed
+    reads_input, get = plan.trained and plan.normed, sequence_of(plan).get
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def found(saved: Any, at: Any, x: Any, place: Any) -> Any:
         """(u, v, arrived, b) of a step; 0 for what is not kept, which then is not needed."""
         v = saved[at + at_v] if at_v >= 0 else ZERO
@@ -161,7 +170,7 @@ def _found(plan: Plan) -> Any:
         if at_arrived >= 0:
             arrived = saved[at + at_arrived]
         elif reads_input:
-            arrived = x[place]
+            arrived = get(x, place)
         return saved[at + at_u], v, arrived, b
 
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from picojoule.ops.cpu.membrane import ONE, ZERO, exact, membrane
-from picojoule.ops.cpu.parameters import RATE, add_to, parameter
-from picojoule.ops.cpu.surrogates import SLOPES
+from picojoule.ops.cpu.inlined import inlined
+from picojoule.ops.cpu.membrane import ONE, ZERO, membrane
+from picojoule.ops.cpu.parameters import RATE, add_to, reader
+from picojoule.ops.cpu.surrogates import surrogate_of
 from picojoule.ops.plan import (
     ADAPT_SCALE,
     ALPHA_ADAPT,
@@ -26,11 +28,14 @@ from picojoule.ops.plan import (
 
 def gradient_step(plan: Plan) -> Any:
     """The step of a plan; what the plan leaves out is left out."""
-    charge_back, reset_back, slope_now = _charge_back(plan), _reset_back(plan), _slope_now(plan)
     threshold_now, count, cost_now, after_reset, _ = membrane(plan)
-    bounded, adaptive, trained = plan.bounded, plan.adaptive, plan.trained
+    trained, shared = plan.trained, plan.shared
+    reset_back = _reset_back(cost_now, plan.reset, plan.adaptive, trained, shared)
+    charge_back = _charge_back(plan.synaptic, plan.normed, plan.leaks, trained, shared)
+    slope_now = _slope_now(plan)
+    bounded, adaptive, parameter = plan.bounded, plan.adaptive, reader(shared)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def step_back(
         u: Any, v: Any, b: Any, arrived: Any, gs: Any, gv: Any, gi: Any, gb: Any,
         sums: Any, p: Any, j: Any, c: Any,
@@ -63,12 +68,12 @@ def gradient_step(plan: Plan) -> Any:
     return step_back
 
 
-def _reset_back(plan: Plan) -> Any:
-    sets, subtracts, own_cost = plan.reset == "to", plan.reset != NONE, plan.reset == "value"
-    adaptive, trained = plan.adaptive, plan.trained
-    cost_now = membrane(plan).cost_now
+@functools.cache
+def _reset_back(cost_now: Any, reset: str, adaptive: bool, trained: bool, shared: bool) -> Any:
+    sets, subtracts, own_cost = reset == "to", reset != NONE, reset == "value"
+    parameter = reader(shared)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def reset_back(
         spikes: Any, threshold: Any, b: Any, gw: Any, gs: Any, gb: Any, sums: Any, p: Any, j: Any
     ) -> Any:
@@ -90,27 +95,28 @@ def _reset_back(plan: Plan) -> Any:
 
 
 def _slope_now(plan: Plan) -> Any:
-    rate_of, slope = SLOPES[plan.surrogate]
-    adaptive, fires = plan.adaptive, plan.spike != NONE
+    rate_of, slope = surrogate_of(plan)
+    adaptive, fires, parameter = plan.adaptive, plan.spike != NONE, reader(plan.shared)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def slope_now(u: Any, threshold: Any, p: Any, j: Any, c: Any) -> Any:
         """Stands for d spikes / d u; 1 for a neuron that gives out its potential."""
         if adaptive:
             return slope(u, threshold, rate_of(threshold, c), c)
         return slope(u, threshold, parameter(p, RATE, j), c)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def one(u: Any, threshold: Any, p: Any, j: Any, c: Any) -> Any:
         return ONE
 
     return slope_now if fires else one
 
 
-def _charge_back(plan: Plan) -> Any:
-    leaks, normed, synaptic, trained = plan.leaks, plan.normed, plan.synaptic, plan.trained
+@functools.cache
+def _charge_back(synaptic: bool, normed: bool, leaks: bool, trained: bool, shared: bool) -> Any:
+    parameter = reader(shared)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def charge_back(v: Any, arrived: Any, gu: Any, gi: Any, sums: Any, p: Any, j: Any) -> Any:
         """Gradients of the input and of the potential and synaptic current before it."""
         gv = gu

@@ -7,12 +7,13 @@ parameters (`parameters.py`), `j` the neuron's place in them, `c` the constants 
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from picojoule.ops.cpu.parameters import parameter
+from picojoule.ops.cpu.inlined import inlined
+from picojoule.ops.cpu.parameters import reader
 from picojoule.ops.plan import (
     ADAPT_SCALE,
     ALPHA_ADAPT,
@@ -30,7 +31,6 @@ from picojoule.ops.plan import (
 )
 
 ZERO, ONE = np.float32(0), np.float32(1)
-exact = njit(forceinline=True, error_model="numpy")
 
 
 class Membrane(NamedTuple):
@@ -44,14 +44,28 @@ class Membrane(NamedTuple):
 
 
 def membrane(plan: Plan) -> Membrane:
-    """The membrane of a neuron, with what the plan leaves out left out."""
-    charged = _charged(plan)
-    threshold_now, count = _threshold_now(plan), _count(plan)
-    cost_now = _cost_now(plan)
-    after_reset = _after_reset(plan)
-    bounded, adaptive = plan.bounded, plan.adaptive
+    """The membrane of a neuron, with what the plan leaves out left out.
 
-    @exact  # type: ignore[untyped-decorator]
+    A piece is compiled once for all plans that have it alike.
+    """
+    steady = plan.shared and not plan.adaptive
+    threshold_now = _threshold_now(plan.adaptive, plan.shared)
+    count = _count(plan.spike, plan.limited, steady)
+    cost_now = _cost_now(plan.reset == "value", plan.shared)
+    after_reset = _after_reset(plan.reset)
+    charged = _charged(plan.synaptic, plan.normed, plan.leaks, plan.shared)
+    pieces = (threshold_now, count, cost_now, after_reset)
+    return Membrane(*pieces, _step(charged, pieces, plan.bounded, plan.adaptive, plan.shared))
+
+
+@functools.cache
+def _step(
+    charged: Any, pieces: tuple[Any, ...], bounded: bool, adaptive: bool, shared: bool
+) -> Any:
+    threshold_now, count, cost_now, after_reset = pieces
+    parameter = reader(shared)
+
+    @inlined
     def step(x: Any, v: Any, i: Any, b: Any, p: Any, j: Any, c: Any) -> Any:
         """All of a step: what it gives out, the states after it; potential before the reset, what arrived."""
         u, i, arrived = charged(x, v, i, p, j)
@@ -64,13 +78,14 @@ def membrane(plan: Plan) -> Membrane:
             b = parameter(p, ALPHA_ADAPT, j) * b + parameter(p, GAIN_ADAPT, j) * spikes
         return spikes, v, i, b, u, arrived
 
-    return Membrane(threshold_now, count, cost_now, after_reset, step)
+    return step
 
 
-def _charged(plan: Plan) -> Any:
-    synaptic, normed, leaks = plan.synaptic, plan.normed, plan.leaks
+@functools.cache
+def _charged(synaptic: bool, normed: bool, leaks: bool, shared: bool) -> Any:
+    parameter = reader(shared)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def charged(x: Any, v: Any, i: Any, p: Any, j: Any) -> Any:
         """Potential and synaptic current after the input `x`, and what the current was before its decay."""
         arrived = x
@@ -86,10 +101,11 @@ def _charged(plan: Plan) -> Any:
     return charged
 
 
-def _threshold_now(plan: Plan) -> Any:
-    adaptive = plan.adaptive
+@functools.cache
+def _threshold_now(adaptive: bool, shared: bool) -> Any:
+    parameter = reader(shared)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def threshold_now(b: Any, p: Any, j: Any) -> Any:
         """The threshold, raised by the trace `b` of the neuron's own spikes where it adapts."""
         threshold = parameter(p, THRESHOLD, j)
@@ -98,17 +114,21 @@ def _threshold_now(plan: Plan) -> Any:
     return threshold_now
 
 
-def _count(plan: Plan) -> Any:
-    fires, is_single, limited = plan.spike != NONE, plan.spike == "single", plan.limited
+@functools.cache
+def _count(spike: str, limited: bool, steady: bool) -> Any:
+    """`steady`: the threshold is one number, of all neurons and steps."""
+    fires, is_single = spike != NONE, spike == "single"
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def count(u: Any, threshold: Any, limit: Any) -> Any:
         """What the neuron gives out at potential `u`: spikes, or the potential if it never fires."""
         if not fires:
             return u
         if is_single:
             return ONE if u >= threshold else ZERO
-        spikes = np.floor(u / threshold)
+        # the compiler makes a loop without divisions of it, for a threshold of 1
+        is_one = steady and threshold == ONE
+        spikes = np.floor(u if is_one else u / threshold)
         spikes = ZERO if spikes < ZERO else spikes
         if limited:
             spikes = limit if spikes > limit else spikes
@@ -117,10 +137,11 @@ def _count(plan: Plan) -> Any:
     return count
 
 
-def _cost_now(plan: Plan) -> Any:
-    is_own = plan.reset == "value"
+@functools.cache
+def _cost_now(is_own: bool, shared: bool) -> Any:
+    parameter = reader(shared)
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def cost_now(threshold: Any, p: Any, j: Any) -> Any:
         """What a spike takes off the potential."""
         return parameter(p, COST, j) if is_own else threshold
@@ -128,10 +149,11 @@ def _cost_now(plan: Plan) -> Any:
     return cost_now
 
 
-def _after_reset(plan: Plan) -> Any:
-    sets, subtracts = plan.reset == "to", plan.reset in ("threshold", "value")
+@functools.cache
+def _after_reset(reset: str) -> Any:
+    sets, subtracts = reset == "to", reset in ("threshold", "value")
 
-    @exact  # type: ignore[untyped-decorator]
+    @inlined
     def after_reset(u: Any, spikes: Any, cost: Any, value: Any) -> Any:
         """Potential after the reset, before the lower bound."""
         if sets:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -10,19 +12,30 @@ from picojoule.ops.feedback import linear_of, what_prevents_fused_feedback
 from picojoule.ops.plan import Plan, constants_of, plan_of, unsupported_part, values_of
 from picojoule.ops.spec import NeuronOutput, NeuronSpec, States
 
+# a kernel reads and writes these itself; float16 is turned into float32 before
+FORMATS = {
+    torch.float32: "float32",
+    torch.float64: "float64",
+    torch.bfloat16: "bfloat16",
+    torch.float16: "float32",
+}
+
 
 def what_prevents_cpu_kernels(current: Tensor, neuron: NeuronSpec) -> str | None:
     """Why the kernels cannot run a neuron on an input; None if they can."""
     if current.device.type != "cpu":
         return f"the input is on {current.device}"
-    if current.dtype != torch.float32:
-        return f"the computation is in {current.dtype}, the kernels' is in float32"
+    if current.dtype not in FORMATS:
+        return (
+            f"the input is {current.dtype}, the kernels take float16, bfloat16, float32 and float64"
+        )
     if neuron.record:
         return "states are to be recorded"
+    computed = torch.promote_types(current.dtype, torch.float32)
     return (
-        what_prevents_fused_feedback(current, neuron.connect, torch.float32)
+        what_prevents_fused_feedback(current, neuron.connect, computed)
         or unsupported_part(neuron)
-        or _kernel_fault(str(plan_of(neuron)))
+        or _kernel_fault(str(plan_on_cpu(current, neuron)))
     )
 
 
@@ -34,13 +47,29 @@ def _kernel_fault(plan: str) -> str | None:
     return fault.kernel_fault(plan)
 
 
+def plan_on_cpu(current: Tensor, neuron: NeuronSpec) -> Plan:
+    """The plan of a neuron for the kernels of this folder; `unsupported_part` has been asked."""
+    plan, values = plan_of(neuron), values_of(neuron)
+    return replace(
+        plan,
+        stepped=neuron.connect is not None,
+        shared=not any(_has_several(values[name]) for name in plan.parameters),
+        dtype=FORMATS[current.dtype],
+    )
+
+
+def _has_several(value: Tensor | float | None) -> bool:
+    return isinstance(value, Tensor) and value.numel() != 1
+
+
 def run_on_cpu(current: Tensor, states: States, neuron: NeuronSpec) -> NeuronOutput:
     """Run all time steps of `current`, `b t *n`; `what_prevents_cpu_kernels` has been asked."""
-    plan = plan_of(neuron)
-    none = current.new_empty(0)
+    plan = plan_on_cpu(current, neuron)
     v_mem, i_syn, b, i_rec = states
-    given = current, v_mem, none if i_syn is None else i_syn, none if b is None else b
-    p = parameter_rows(plan, values_of(neuron), current)
+    x = current.to(torch.float32) if current.dtype == torch.float16 else current
+    none = v_mem.new_empty(0)
+    given = x, v_mem, none if i_syn is None else i_syn, none if b is None else b
+    p = parameter_rows(plan, values_of(neuron), v_mem)
     if i_rec is None:
         from picojoule.ops.cpu.op import fused_neuron
 
@@ -57,14 +86,14 @@ def run_on_cpu(current: Tensor, states: States, neuron: NeuronSpec) -> NeuronOut
     return NeuronOutput(outputs, ends, {})
 
 
-def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], like: Tensor) -> Tensor:
-    """The parameter matrix in float32, `rows *n`; `rows` where all neurons share every parameter."""
-    given = [values[name] for name in plan.parameters]
-    shared = all(not isinstance(value, Tensor) or value.numel() == 1 for value in given)
-    neurons = () if shared else like.shape[2:]
+def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], state: Tensor) -> Tensor:
+    """The parameter matrix in the dtype of a state `b *n`, `rows *n`; `rows` where all neurons share them."""
+    neurons = () if plan.shared else state.shape[1:]
     rows = []
-    for value in given:
+    for name in plan.parameters:
+        value = values[name]
         assert value is not None
-        row = value if isinstance(value, Tensor) else torch.full((), value, dtype=like.dtype)
-        rows.append(row.to(like).reshape(()) if shared else row.to(like).expand(neurons))
-    return torch.stack(rows) if rows else like.new_empty(0)
+        row = value if isinstance(value, Tensor) else torch.full((), value, dtype=state.dtype)
+        row = row.to(state)
+        rows.append(row.reshape(()) if plan.shared else row.expand(neurons))
+    return torch.stack(rows) if rows else state.new_empty(0)

@@ -24,12 +24,12 @@ def kept(plan: Plan) -> tuple[str, ...]:
 
 
 def address(plan: Plan, steps: int, share: int = 0) -> int:
-    """Where a share of a call may keep what its pass backward needs, `t kept WIDEST` float32.
+    """Where a share of a call may keep what its pass backward needs, `t kept WIDEST` reals.
 
     The calling thread keeps the memory for its next call: asking anew each time makes the allocator hand
     pages back and forth with the system.
     """
-    size = steps * len(kept(plan)) * WIDEST
+    size = steps * len(kept(plan)) * WIDEST * (2 if plan.dtype == "float64" else 1)
     memories: dict[int, Tensor] = _own.__dict__.setdefault("memories", {})
     if share not in memories or len(memories[share]) < size:
         memories[share] = torch.empty(size)

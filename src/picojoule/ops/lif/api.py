@@ -62,9 +62,9 @@ def lif(
             input; None for none. The "cpu" and "triton" kernels run beside an `nn.Linear` from `n` to `n`
             without hooks, in the input's dtype (docs/adr/0015); any other is the reference's.
         record: also return the state after every step.
-        impl: "reference" is plain PyTorch; "cpu" and "triton" are fused kernels in float32, on the CPU and on a
-            GPU, for the built-in spikes, resets and surrogates: the same spikes, gradients equal but for
-            rounding, in less time (docs/adr/0009, 0011). "auto" takes the fastest that can run this call; a
+        impl: "reference" is plain PyTorch; "cpu" and "triton" are fused kernels, on the CPU and on a GPU, for the
+            built-in spikes, resets and surrogates: the same spikes, gradients equal but for rounding, in less
+            time (docs/adr/0009, 0011). They compute in float32; "cpu" also in float64. "auto" takes the fastest that can run this call; a
             named one never falls back.
         check_values: False leaves out the look for numbers out of their range, as layers do, which have looked
             before. Tensors are looked into on the CPU, where nothing has to be waited for, and not under

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from picojoule.ops.feedback import linear_of
@@ -20,7 +18,7 @@ def what_prevents_triton_kernels(current: Tensor, neuron: NeuronSpec) -> str | N
 
 def run_in_triton(current: Tensor, states: States, neuron: NeuronSpec) -> NeuronOutput:
     """Run all time steps of `current`, `b t *n`; `what_prevents_triton_kernels` has been asked."""
-    plan = replace(plan_of(neuron), stepped=False)  # the kernels of a step are others here
+    plan = plan_of(neuron)
     v_mem, i_syn, b, i_rec = states
     parameters, constants = parameters_of(plan, values_of(neuron), current), constants_of(neuron)
     if i_rec is None:
