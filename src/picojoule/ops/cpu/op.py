@@ -1,7 +1,8 @@
 """The kernels as operators that PyTorch knows: autograd, `torch.compile` and `torch.export` see through them.
 
 `x` and the outputs are `b t *n`, the states `v`, `i` (synaptic current) and `b` (spike trace) `b *n`, the
-parameters `p` as `neuron.parameter_rows` makes them, all float32. A state that the plan does not have is empty.
+parameters `p` as `neuron.parameter_rows` makes them. `x` is in the dtype of the plan, all else float64 beside float64
+and float32 otherwise. A state that the plan does not have is empty.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.scratch import WIDEST, addresses
+from picojoule.ops.cpu.scratch import WIDEST, address
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan
@@ -29,10 +30,10 @@ def _forward(
     """Outputs and end states of all time steps."""
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
-    constants = torch.tensor(c, dtype=torch.float32)
+    constants = torch.tensor(c, dtype=v0.dtype)
     no_feedback = x  # any place: it is not read
     pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
-    _run(replace(Plan.of(plan), trained=False), "forward", x, p, lambda _: pointers)
+    _run(replace(Plan.of(plan), trained=False), "forward", x, lambda _: pointers)
     return tuple(made)  # type: ignore[return-value]
 
 
@@ -48,16 +49,16 @@ def _backward(
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
     grads = [tensor.contiguous() for tensor in (g, gv1, gi1, gb1)]
-    constants = torch.tensor(c, dtype=torch.float32)
+    constants = torch.tensor(c, dtype=v0.dtype)
     neurons = x.shape[2:].numel()
-    gp = x.new_empty((len(x), len(p), neurons) if kernel.trained else 0)
+    gp = p.new_empty((len(x), len(p), neurons) if kernel.trained else 0)
     before = [tensor.data_ptr() for tensor in (*given, constants, *grads)]
     after = [tensor.data_ptr() for tensor in (*made, gp)]
 
     def pointers(share: int) -> list[int]:
-        return [*before, *addresses(kernel, x.shape[1], share), *after]
+        return [*before, address(kernel, x.shape[1], share), *after]
 
-    _run(kernel, "backward", x, p, pointers)
+    _run(kernel, "backward", x, pointers)
     return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
 
 
@@ -96,14 +97,12 @@ def _differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     return *made, gp if plan.trained else None, None, None
 
 
-def _run(
-    plan: Plan, which: Which, x: Tensor, p: Tensor, pointers: Callable[[int], list[int]]
-) -> None:
+def _run(plan: Plan, which: Which, x: Tensor, pointers: Callable[[int], list[int]]) -> None:
     """Run a kernel on all rows of the neurons of `x`, on `pointers(share)`, in shares."""
     batch, steps = x.shape[:2]
     neurons = x.shape[2:].numel()
     kernel = compiled(plan, which)
-    shape = steps, neurons, 0 if p.ndim == 1 else 1
+    shape = steps, neurons
     share_out(kernel, batch * -(-neurons // WIDEST), lambda share: (*shape, *pointers(share)))
 
 

@@ -17,7 +17,7 @@ from picojoule.ops.cpu.steps import forward_steps, places, room_for, step_kernel
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan
 
-FLOATS_A_LINE = 16
+CACHE_LINE = 64
 Six = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 Eight = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -31,7 +31,7 @@ def _forward(
     outputs = _on_cache_lines(total)
     states = room_for((v0, i0, b0), 2)
     feedback = r0.clone(memory_format=torch.contiguous_format)
-    constants = torch.tensor(c, dtype=torch.float32)
+    constants = torch.tensor(c, dtype=v0.dtype)
     p, into = p.contiguous(), weight.t()
     kernel = replace(Plan.of(plan), trained=False)
     for t in forward_steps(kernel, total, states, feedback, p, constants, outputs):
@@ -50,7 +50,8 @@ def _on_cache_lines(sequence: Tensor) -> Tensor:
     MKL's product rounds by where its operands lie: nn.Linear's is another one than that of a step 8 bytes off.
     """
     steps, size = len(sequence), sequence.shape[1:].numel()
-    room = sequence.new_empty(steps, -(-size // FLOATS_A_LINE) * FLOATS_A_LINE)
+    a_line = CACHE_LINE // sequence.element_size()
+    room = sequence.new_empty(steps, -(-size // a_line) * a_line)
     return room[:, :size].view(sequence.shape)
 
 
@@ -64,7 +65,7 @@ def _backward(
     Of the sequence `total` alone was kept: states and outputs are computed again.
     """
     kernel, steps = Plan.of(plan), len(total)
-    p, constants = p.contiguous(), torch.tensor(c, dtype=torch.float32)
+    p, constants = p.contiguous(), torch.tensor(c, dtype=v0.dtype)
     again = replace(kernel, trained=False, stepped=False)
     outputs, states = torch.empty_like(total), room_for((v0, i0, b0), steps + 1)
     for _ in forward_steps(again, total, states, gr1, p, constants, outputs):
@@ -76,7 +77,7 @@ def _backward(
     gp = total.new_zeros((total.shape[1], len(p), total.shape[2]) if kernel.trained else 0)
     given, fixed = places(total, *states), (p.data_ptr(), constants.data_ptr())
     later, earlier, ends, own = places(g), places(gx), places(*grads), gp.data_ptr()
-    for t, run in _backwards(kernel, total, p):
+    for t, run in _backwards(kernel, total):
         g[t].addmm_(gx[t + 1], weight)
         back = steps - 1 - t
         before = *given(t), *fixed, *later(t), *ends(back)
@@ -89,10 +90,10 @@ def _backward(
     return _batch_first(gx[:steps]), *starts, gx[0].clone(), gp, *of_linear  # type: ignore[return-value]
 
 
-def _backwards(plan: Plan, total: Tensor, p: Tensor) -> Iterator[tuple[int, Callable[..., None]]]:
+def _backwards(plan: Plan, total: Tensor) -> Iterator[tuple[int, Callable[..., None]]]:
     """The steps against the order of time, and what runs one."""
     if len(total):
-        run = step_kernel(plan, "backward", total[0], p)
+        run = step_kernel(plan, "backward", total[0])
         yield from ((t, run) for t in reversed(range(len(total))))
 
 
