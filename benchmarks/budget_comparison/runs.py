@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable
@@ -106,8 +105,7 @@ def _begun(config: TrainConfig) -> Trainer:
 
 def penalised(trainer: Trainer, spec: Spec) -> Penalised:
     """What a fixed penalty puts in the place of the Budget."""
-    steps_of_epoch = math.ceil(len(trainer.data.trained) / trainer.config.batch_size)
-    steps = trainer.config.epochs * steps_of_epoch
+    steps = trainer.config.epochs * trainer.steps_per_epoch
     connections = Connections(trainer.model, spec.shares, kind="prune", steps=steps)
     return Penalised(penalties_of(spec, trainer.monitor), connections)
 

@@ -125,7 +125,7 @@ batch_size: 50
 synops_per_timestep: {conv1: 6e4, '4': 1e5}
 groups: {all: [conv1, '4']}
 min_rate: 0.01
-max_rate: 1.0
+pixel_rate: 1.0
 validation_share: 0.1
 precision: 32-true
 check_finite: true

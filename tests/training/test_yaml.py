@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from picojoule.training import ConfigError, TrainConfig
-from picojoule.training.settings import resolved
+from picojoule.training.settings.stated import resolved
 from picojoule.training.yaml_file import read_settings, write_yaml
 
 

@@ -369,7 +369,7 @@ class Budget:
 
     # ---- after training
 
-    def trim(self, forward: Callable[[], object], *, margin: float = 0.012) -> Trimmed:
+    def trim(self, forward: Callable[[], object], *, margin: float = 0.006) -> Trimmed:
         """Bring what is spent just inside each limit, without training: one gain on the weights that drive the spikes.
 
         The gain of each limit is found by bisection, in the order of depth. A limit that held training down is filled up

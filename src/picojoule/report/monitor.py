@@ -8,8 +8,8 @@ from torch import Tensor
 
 from picojoule.energy import EnergyProfile
 from picojoule.energy.network import monitored_energy_j
-from picojoule.report.conventions import Conventions, conventions
-from picojoule.report.gather import rows
+from picojoule.report.gather import conventions, rows
+from picojoule.report.record import Conventions
 from picojoule.report.report import Report
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.counts import Counts

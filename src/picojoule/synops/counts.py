@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.formulas.synapses import Count
+from picojoule.synops.rates import share_silent
 from picojoule.synops.watch.ledger import Rate
 
 Number = float | Tensor
@@ -212,7 +213,7 @@ class Rates(Mapping[str, Tensor]):
     @property
     def silent_share(self) -> dict[str, Tensor]:
         """Share of each layer's neurons that did not fire at all, 0 to 1."""
-        return {name: (self[name] == 0).float().mean() for name in self}
+        return {name: share_silent(self[name]).float() for name in self}
 
 
 def _scalar(total: Count, sample_steps: Number) -> Tensor:

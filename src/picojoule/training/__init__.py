@@ -1,7 +1,6 @@
 """Training to a budget: configuration, loop, checkpoints and the record of a run."""
 
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
-from picojoule.training.config import TrainConfig
 from picojoule.training.config_error import ConfigError
 from picojoule.training.history import Fit, History, Progress, Quiet
 from picojoule.training.lenet import lenet
@@ -9,6 +8,7 @@ from picojoule.training.loading import LoadedRun, load
 from picojoule.training.measure import Measurement
 from picojoule.training.recurrent_net import recurrent_net
 from picojoule.training.run import Run, train
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping import (
     Cost,
     Frontier,
@@ -17,7 +17,7 @@ from picojoule.training.sweeping import (
     Spread,
     SweepConfig,
     SweepError,
-    SweepStep,
+    SweepRun,
     SweptModel,
     cheapest_within,
     hypervolume,
@@ -42,7 +42,7 @@ __all__ = [
     "Spread",
     "SweepConfig",
     "SweepError",
-    "SweepStep",
+    "SweepRun",
     "SweptModel",
     "Task",
     "TrainConfig",

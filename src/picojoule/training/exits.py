@@ -44,8 +44,8 @@ def _calibrated(
     trainer: Trainer, early: EarlyExit, synops_per_sample: float, progress: Progress
 ) -> ExitMeasurement:
     data = trainer.data
-    kept = len(data.validated) > 0
-    samples = data.validated if kept else data.trained
+    kept = len(data.validation_indices) > 0
+    samples = data.validation_indices if kept else data.train_indices
     # of samples that were trained on, spike trains that were not
     set_epoch(data.train, 0 if kept else trainer.config.epochs)
     batches = list(torch.split(samples, measuring_batch_size(trainer)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -18,6 +17,7 @@ from typing import Any
 from torch import nn
 
 from picojoule.convert import from_nir
+from picojoule.near_names import did_you_mean
 
 BUILT_IN = ("lenet", "recurrent")
 _INSTALLED = sysconfig.get_paths()
@@ -162,9 +162,7 @@ def _attribute(module: ModuleType, place: str, factory: str) -> Any:
     found: Any = module
     for part in factory.split("."):
         if not hasattr(found, part):
-            near = difflib.get_close_matches(part, dir(found), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{place} has no {factory!r}.{hint}")
+            raise ValueError(f"{place} has no {factory!r}.{did_you_mean(part, dir(found))}")
         found = getattr(found, part)
     return found
 

@@ -12,7 +12,7 @@ _NO_SPIKES = (
     "picojoule.from_model makes a spiking network of one with ReLUs."
 )
 _NO_INPUT = (
-    "the first batch is all zeros, so nothing fires. Look at what the data set gives; a max_rate close to 0 leaves no "
+    "the first batch is all zeros, so nothing fires. Look at what the data set gives; a pixel_rate close to 0 leaves no "
     "spikes."
 )
 

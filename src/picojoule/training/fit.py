@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import torch
 
 from picojoule.budget import BudgetWarning
 from picojoule.training.checkpoint import load_checkpoint, save_checkpoint, save_trained
-from picojoule.training.config import TrainConfig
 from picojoule.training.distillation import Teacher
 from picojoule.training.evaluation import measure
 from picojoule.training.exit_measurement import ExitMeasurement
@@ -25,60 +25,47 @@ from picojoule.training.processes import on_first
 from picojoule.training.randomness import Stream, derived_seed
 from picojoule.training.run_data import RunData, set_epoch
 from picojoule.training.run_folder import BEST, CHECKPOINT, TRAINED
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.trainer import Trainer
 from picojoule.training.trimming import trim
 from picojoule.training.vitals import Vitals
 from picojoule.training.weights import load_weights
 
 
-def fit(
-    config: TrainConfig,
-    data: RunData,
-    fabric: Any,
-    folder: Path,
-    progress: Progress,
-    log: Log,
-) -> Fit:
+@contextmanager
+def begun(config: TrainConfig, data: RunData, fabric: Any) -> Iterator[Trainer]:
+    """A new network that has looked at its first batch: data, model and budget fit one another.
+
+    Meanwhile random numbers are the run's own; afterwards they go on as if nothing had been.
+
+    Raises:
+        ValueError: they do not fit.
+    """
+    with torch.random.fork_rng():
+        trainer = _trainer(config, data, fabric)
+        try:
+            trainer.begin()
+            yield trainer
+        finally:
+            trainer.close()
+
+
+def fit(trainer: Trainer, folder: Path, progress: Progress, log: Log) -> Fit:
     """Train a network, or go on with the run whose checkpoint is in `folder`.
 
     Args:
-        config: what to do.
-        data: samples to train, validate and test on.
-        fabric: whose processes run.
+        trainer: the network, as :func:`begun` gives it.
         folder: where the checkpoints are kept: one before the first epoch and after each, and the
             best one under the budget.
         progress: told about each step.
         log: the same, for later.
 
     Raises:
-        ValueError: data, model and budget do not fit, or a checkpoint is of another model.
+        ValueError: a sample does not fit the model, or a checkpoint is of another model.
         OSError: a checkpoint could not be written; the previous one is kept.
         FloatingPointError: the loss is not finite; the last checkpoint is kept.
     """
-    with torch.random.fork_rng():
-        trainer = _trainer(config, data, fabric)
-        try:
-            return _Epochs(trainer, folder, progress, log).run()
-        finally:
-            trainer.close()
-
-
-def rehearse(config: TrainConfig, data: RunData, fabric: Any, progress: Progress) -> None:
-    """Find out whether data, model and budget fit one another, without training.
-
-    What stands out on the first batch, and what of the budget no training can meet, is told to `progress`.
-
-    Raises:
-        ValueError: they do not.
-    """
-    with torch.random.fork_rng():
-        trainer = _trainer(config, data, fabric)
-        try:
-            trainer.begin()
-            for sentence in (*trainer.remarks, *trainer.impossible.values()):
-                progress.note(sentence)
-        finally:
-            trainer.close()
+    return _Epochs(trainer, folder, progress, log).run()
 
 
 def _trainer(config: TrainConfig, data: RunData, fabric: Any) -> Trainer:
@@ -108,13 +95,12 @@ class _Epochs:
         self._rates_before: dict[str, float] = {}
 
     def run(self) -> Fit:
-        self.trainer.begin()
         untrained = self._test("measuring the untrained network")
         self._rates_before = {name: untrained.mean_rate(name) for name in untrained.rates}
         self.history.trainable = list(self.trainer.trainable)
         self._restore_or_save()
         self.log.begin(len(self.history.loss))
-        steps = math.ceil(len(self.data.trained) / self.config.batch_size)
+        steps = self.trainer.steps_per_epoch
         done = self.history.epochs
         self.progress.start("training", steps * self.config.epochs, steps * done)
         self._told = set(self.trainer.impossible)
@@ -203,11 +189,11 @@ class _Epochs:
         return measured
 
     def _validate(self) -> None:
-        if not len(self.data.validated):
+        if not len(self.data.validation_indices):
             return
         set_epoch(self.data.train, 0)  # the same spike trains after each epoch
         measured = measure(
-            self.trainer, self.data.train, self.data.validated, self.progress, "validating"
+            self.trainer, self.data.train, self.data.validation_indices, self.progress, "validating"
         )
         if self.history.add_validation(measured):
             epoch = {"epoch": self.history.epochs, "accuracy": measured.accuracy}

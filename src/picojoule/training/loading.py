@@ -14,15 +14,21 @@ from picojoule.layers import StatefulLayer
 from picojoule.report import Monitor
 from picojoule.training.answers import Answers
 from picojoule.training.checkpoint_files import Saved, read_checkpoint
-from picojoule.training.config import TrainConfig
 from picojoule.training.history import check_is_of_a_run
 from picojoule.training.json_file import read_json
 from picojoule.training.models import build_model
 from picojoule.training.readout import with_potential
-from picojoule.training.run_folder import BEST, CHECKPOINT, CONFIG, REPORT, TRAINED
-from picojoule.training.settings import resolved
+from picojoule.training.run_folder import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    REPORT,
+    TRAINED,
+    saved_settings,
+)
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.settings.stated import resolved
 from picojoule.training.weights import load_weights
-from picojoule.training.yaml_file import read_settings
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     """
     folder = Path(folder)
     _check_is_run(folder)
-    config = resolved(*read_settings(folder / CONFIG))
+    config = resolved(*saved_settings(folder))
     saved = read_checkpoint(folder / CHECKPOINT)
     check_is_of_a_run(folder / CHECKPOINT, saved.progress)
     report = _report(folder / REPORT)  # damaged, it changes no model

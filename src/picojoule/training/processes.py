@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from picojoule.extras import extra
 from picojoule.training.batches import Process
-from picojoule.training.config import TrainConfig
+from picojoule.training.settings.config import TrainConfig
 
 _PARAMETERS = inspect.signature(DistributedDataParallel).parameters
 _OWN_BUFFERS = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in _PARAMETERS)

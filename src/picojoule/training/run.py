@@ -10,15 +10,16 @@ from typing import Any
 
 import torch
 
-import picojoule
 from picojoule.atomic_write import write_json
-from picojoule.training.config import TrainConfig
-from picojoule.training.fit import fit, rehearse
+from picojoule.training.fit import begun, fit
 from picojoule.training.history import Fit, Progress, Quiet
 from picojoule.training.logs import Log, NoLog, tensorboard_log
 from picojoule.training.processes import launched, losing_others_explained, on_first
 from picojoule.training.run_data import load_run_data
 from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.trainer import Trainer
+from picojoule.version import __version__
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Run:
         return {
             "config": self.config.to_dict(),
             "environment": {
-                "picojoule": picojoule.__version__,
+                "picojoule": __version__,
                 "torch": torch.__version__,
                 "python": platform.python_version(),
                 "machine": platform.machine(),
@@ -115,17 +116,22 @@ def train(
         folder_in_use = run_folder(folder, config, resume=resume, overwrite=overwrite)
         on_first(fabric, lambda: stack.enter_context(folder_in_use))
 
-        def trained(asked: TrainConfig, place: Path, name: str) -> Fit:
+        def trained(trainer: Trainer, place: Path, name: str) -> Fit:
             on_first(fabric, lambda: place.mkdir(exist_ok=True))
             log: Log = NoLog()
             if tensorboard and fabric.is_global_zero:
                 log = tensorboard_log(folder / TENSORBOARD / name)
-            return fit(asked, data, fabric, place, progress, log)
+            return fit(trainer, place, progress, log)
 
-        rehearse(config, data, fabric, progress)  # before the other network has been trained
         plain = None
-        if compare and config.has_budget:
-            plain = trained(config.without_budget(), folder / PLAIN, "without_budget")
-        run = Run(config, trained(config, folder, "budget"), plain)
+        # what does not fit is told before anything is trained
+        with begun(config, data, fabric) as trainer:
+            for sentence in (*trainer.remarks, *trainer.impossible.values()):
+                progress.note(sentence)
+            if compare and config.has_budget:
+                trainer.forget_first_batch()
+                with begun(config.without_budget(), data, fabric) as other:
+                    plain = trained(other, folder / PLAIN, "without_budget")
+            run = Run(config, trained(trainer, folder, "budget"), plain)
         on_first(fabric, lambda: write_json(folder / REPORT, run.to_dict()))
     return run

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from picojoule.data import load_data
 from picojoule.training.batches import Stacked
-from picojoule.training.config import TrainConfig
 from picojoule.training.factories import load_datasets
 from picojoule.training.labels import class_numbers
 from picojoule.training.randomness import Stream, generator
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.targets import stacked_targets
 
 _SACCADE = "saccade"
@@ -28,8 +28,8 @@ class RunData:
     Args:
         train: the training data set, `d[i] -> (frames, target)`; the validation samples are among these.
         test: the test data set.
-        trained: indices of the samples to train on.
-        validated: indices of those kept aside.
+        train_indices: of the samples to train on.
+        validation_indices: of those kept aside.
         shape: of a sample, `t *f`.
         num_classes: None if the data set does not say.
         stacked: makes one tensor of the targets of a batch.
@@ -37,8 +37,8 @@ class RunData:
 
     train: Any
     test: Any
-    trained: Tensor
-    validated: Tensor
+    train_indices: Tensor
+    validation_indices: Tensor
     shape: tuple[int, ...]
     num_classes: int | None
     stacked: Stacked
@@ -52,7 +52,7 @@ def load_run_data(config: TrainConfig) -> RunData:
 
     Example:
         >>> data = load_run_data(TrainConfig(validation_share=0.1))
-        >>> data.shape, data.num_classes, len(data.trained), len(data.validated)
+        >>> data.shape, data.num_classes, len(data.train_indices), len(data.validation_indices)
         ((5, 1, 28, 28), 10, 5400, 600)
     """
     train, test = _datasets(config)
@@ -66,9 +66,15 @@ def load_run_data(config: TrainConfig) -> RunData:
         )
     order = torch.randperm(len(train), generator=generator(config.seed, Stream.SPLIT))
     held = _held(config.validation_share, len(train))
-    trained, validated = order[held:].sort().values, order[:held].sort().values
-    classes = _num_classes(train, test)
-    return RunData(train, test, trained, validated, shape, classes, stacked)
+    return RunData(
+        train,
+        test,
+        train_indices=order[held:].sort().values,
+        validation_indices=order[:held].sort().values,
+        shape=shape,
+        num_classes=_num_classes(train, test),
+        stacked=stacked,
+    )
 
 
 def set_epoch(dataset: Any, epoch: int) -> None:
@@ -84,7 +90,7 @@ def _datasets(config: TrainConfig) -> Sequence[Any]:
     return load_data(
         source,
         num_timesteps=config.num_timesteps,
-        max_rate=config.max_rate,
+        max_rate=config.pixel_rate,
         seed=config.seed,
     )
 

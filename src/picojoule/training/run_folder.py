@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from picojoule.atomic_write import remove_partial
 from picojoule.training.checkpoint_files import files_beside
-from picojoule.training.config import TrainConfig
 from picojoule.training.only_process import only_process
-from picojoule.training.yaml_file import read_settings, write_yaml
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.settings.saved import renewed
+from picojoule.training.yaml_file import Settings, read_settings, write_yaml
 
 CONFIG = "config.yaml"
 CHECKPOINT = "checkpoint.safetensors"
@@ -68,6 +68,17 @@ def check_begun(folder: Path) -> None:
         )
 
 
+def saved_settings(folder: Path) -> Settings:
+    """The settings of the run in a folder, by the names of today.
+
+    Raises:
+        FileNotFoundError: there is no run.
+        ConfigError: its file is damaged.
+    """
+    values, places = read_settings(folder / CONFIG)
+    return Settings(renewed(values), renewed(places))
+
+
 def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool) -> None:
     if resume:
         check_begun(folder)
@@ -83,7 +94,7 @@ def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: b
             )
         return
     if resume:
-        differences = config.differences(_saved_config(folder))
+        differences = config.differences(_saved_config(folder).values)
         if differences:
             raise ValueError(
                 f"{folder} holds a run with other settings: {'; '.join(differences)}. Resume it with the settings "
@@ -96,9 +107,9 @@ def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: b
         )
 
 
-def _saved_config(folder: Path) -> dict[str, Any]:
+def _saved_config(folder: Path) -> Settings:
     try:
-        return read_settings(folder / CONFIG).values
+        return saved_settings(folder)
     except ValueError as error:
         raise ValueError(f"{error} Replace the run by --overwrite.") from error
 

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.budget import Budget, BudgetWarning, EarlyExit
-from picojoule.layers import HookHandles, check_finite
+from picojoule.layers import HookHandles, check_finite, reset_states
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.training.answers import Answers, first_answers
 from picojoule.training.batches import Step, loaded, steps_of_epoch
 from picojoule.training.checkpoint import learned_tensors
 from picojoule.training.classification import Classification
-from picojoule.training.config import TrainConfig
 from picojoule.training.distillation import Teacher
 from picojoule.training.each_step import loss_of_each_step
 from picojoule.training.first_batch import remarks
@@ -28,6 +27,7 @@ from picojoule.training.processes import process_of
 from picojoule.training.randomness import Stream, derived_seed, generator
 from picojoule.training.run_data import RunData, set_epoch
 from picojoule.training.schedule import share_of_rate
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.task import OwnTask
 from picojoule.training.vitals import Vitals, Watch, over_processes
 
@@ -98,7 +98,7 @@ class Trainer:
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
         self.remarks = remarks(self.model, self.monitor.rates, frames)
         self._try_each_step(frames, targets)
-        steps = self.config.epochs * math.ceil(len(self.data.trained) / self.config.batch_size)
+        steps = self.config.epochs * self.steps_per_epoch
         self.budget = self.config.budget(self.monitor, self.trainable, steps)
         if self.budget is not None:
             self.answers(frames)  # the budget sees how spikes flow
@@ -117,6 +117,11 @@ class Trainer:
             with self.monitor.paused():
                 self.early_exit().observe([(frames, targets)])
 
+    def forget_first_batch(self) -> None:
+        """Free what it has left in the monitor and the neurons, while another network is trained."""
+        self.monitor.reset()
+        reset_states(self.model)
+
     def early_exit(self) -> EarlyExit:
         """The network, run step by step and stopped when it is sure, by the run's readout and count of synapses."""
         return EarlyExit(
@@ -132,6 +137,11 @@ class Trainer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BudgetWarning)  # told by `impossible`
             self.budget.begin()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps of an epoch, the last one with what is left of the samples."""
+        return math.ceil(len(self.data.train_indices) / self.config.batch_size)
 
     @property
     def impossible(self) -> dict[str, str]:
@@ -180,7 +190,12 @@ class Trainer:
     def _steps(self, epoch: int) -> list[Step]:
         config, process = self.config, process_of(self.fabric)
         return steps_of_epoch(
-            self.data.trained, config.seed, epoch, config.batch_size, config.accumulate, process
+            self.data.train_indices,
+            config.seed,
+            epoch,
+            config.batch_size,
+            config.accumulate,
+            process,
         )
 
     def _set_learning_rate(self, done: float) -> None:

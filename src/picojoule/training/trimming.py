@@ -26,7 +26,7 @@ def trim(trainer: Trainer, progress: Progress) -> None:
     if trainer.budget is None or not (trainer.config.has_limit and trainer.config.trim):
         return
     set_epoch(trainer.data.train, 0)
-    mine = batches_of(trainer, spread(trainer.data.trained, CALIBRATION))
+    mine = batches_of(trainer, spread(trainer.data.train_indices, CALIBRATION))
     frames = [
         frames
         for frames, _ in loaded(

@@ -1,36 +1,29 @@
-"""Everything that decides what a training run does, and so what its numbers are."""
+"""A training run: everything that decides what it does, and so what its numbers are.
+
+How files and flags state it is in `stated.py`, what a setting may be in `ranges.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from picojoule.budget import Budget
 from picojoule.budget.budget import Synapses
-from picojoule.energy import energy_j
 from picojoule.energy import profile as find_profile
 from picojoule.synops.counting_monitor import CountingMonitor
-from picojoule.training.config_error import ConfigError
 from picojoule.training.optimizers import BEST, RATES, OptimizerName
 from picojoule.training.readout import Readout
 from picojoule.training.schedule import Schedule
+from picojoule.training.settings.bounds import BOUNDS, LIMITS, Bound, Per
+from picojoule.training.settings.ranges import check_ranges
+from picojoule.training.settings.saved import SPEED_ONLY, with_rate
 
-Scope = Literal["layer", "group", "model", "sample", "trainable"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"]
-Bound = float | Mapping[str, float]
-
-_LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
-_ANY = ("devices", "workers")  # of these the numbers do not depend
-_BOUNDS = (*_LIMITS, "min_rate", "highest_rate")
-_CHOICES = {
-    "optimizer": OptimizerName,
-    "schedule": Schedule,
-    "readout": Readout,
-    "per": Scope,
-    "precision": Precision,
-}
+_PATHS = ("model", "data", "task", "start_from", "teacher")
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,7 @@ class TrainConfig:
         epochs: passes over the training samples.
         batch_size: samples in a training step, over all processes and micro-batches.
         num_timesteps: frames of a sample, where the data leave it open.
-        max_rate: spikes per time step of a white pixel, where images become spikes.
+        pixel_rate: spikes per time step of a white pixel, where images become spikes; at most 1.
         optimizer: "adam", "adamw", "sgd", or "muon", which is Muon for matrices and kernels of convolutions and
             Adam for the rest. Omitted: Muon, where PyTorch has it (from 2.9 on), else Adam.
         learning_rate: at the start; None for the optimizer's own: 2e-3, of sgd 0.1, of muon 0.02. Adam's beside
@@ -78,7 +71,7 @@ class TrainConfig:
         within: share of a limit that may be left over; None: any.
         unreachable: what may stay violated, by the constraint's name, or its layer's or group's.
         min_rate: spikes per neuron and time step, mean of a spiking layer.
-        highest_rate: the same, as a ceiling.
+        max_rate: the same, as a ceiling.
         exit_synops_per_sample: after training, stop for each sample when the network is sure of its answer by `readout`,
             so that SynOps per sample are this on average; None runs all time steps.
         start_from: a checkpoint or a file of weights that the run starts from.
@@ -105,7 +98,7 @@ class TrainConfig:
     epochs: int = 6
     batch_size: int = 50
     num_timesteps: int = 5
-    max_rate: float = 1.0
+    pixel_rate: float = 1.0
     optimizer: OptimizerName = BEST
     learning_rate: float | None = None
     schedule: Schedule = "cosine"
@@ -119,7 +112,7 @@ class TrainConfig:
     synops_per_sample: Bound | None = None
     energy_j: Bound | None = None
     profile: str | None = None
-    per: Scope = "layer"
+    per: Per = "layer"
     groups: Mapping[str, Sequence[str]] | None = None
     synapses: Synapses | None = None
     trim: bool = True
@@ -127,7 +120,7 @@ class TrainConfig:
     within: float | None = None
     unreachable: Sequence[str] | None = None
     min_rate: Bound | None = None
-    highest_rate: Bound | None = None
+    max_rate: Bound | None = None
     exit_synops_per_sample: float | None = None
     start_from: str | None = None
     validation_share: float = 0.0
@@ -138,57 +131,10 @@ class TrainConfig:
     check_finite: bool = True
 
     def __post_init__(self) -> None:
-        self._take_paths_as_text()
-        for name, kind in _CHOICES.items():
-            choices = get_args(kind)
-            self._expect(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
-        for name in ("epochs", "batch_size", "num_timesteps", "accumulate", "devices"):
-            self._expect(name, getattr(self, name) >= 1, "a whole number >= 1")
-        for name in ("seed", "workers"):
-            self._expect(name, getattr(self, name) >= 0, "a whole number >= 0")
-        self._expect("learning_rate", self.rate > 0, "a number > 0")
-        self._expect("temperature", 0 < self.temperature < float("inf"), "a number > 0")
-        if self.task is not None:
-            raw = "as a task gets the model's output as it is"
-            self._expect("readout", self.readout != "potential", f"count, {raw}")
-            self._expect("teacher", self.teacher is None, f"none, {raw}")
-            self._expect("loss_each_step", not self.loss_each_step, f"false, {raw}")
-            sure = "as a task has no classes to be sure of"
-            self._expect(
-                "exit_synops_per_sample", self.exit_synops_per_sample is None, f"none, {sure}"
-            )
-        limit = self.exit_synops_per_sample
-        good = limit is None or 0 < limit < float("inf")
-        self._expect("exit_synops_per_sample", good, "a number > 0")
-        self._expect("max_rate", 0 < self.max_rate <= 1, "a number in (0, 1]")
-        for name in ("validation_share", "margin"):
-            self._expect(name, 0 <= getattr(self, name) < 1, "a share in [0, 1)")
-        good = self.within is None or self.margin < self.within < 1
-        self._expect("within", good, f"a share in (margin, 1), with a margin of {self.margin}")
-        for name in _BOUNDS:
-            bound = getattr(self, name)
-            numbers = bound.values() if isinstance(bound, Mapping) else (bound,)
-            good = all(number is None or 0 < number < float("inf") for number in numbers)
-            self._expect(name, good, "a number > 0")
-        if self.profile is not None:
-            try:
-                energy_j(
-                    self.profile, synops=0
-                )  # before anything runs: it is there, and has joules
-            except ValueError as error:
-                raise ConfigError(str(error), "profile") from error
-        if self.energy_j is not None:
-            self._expect("profile", self.profile is not None, "whose joules energy_j is in")
-
-    def _take_paths_as_text(self) -> None:
-        for name in ("model", "data", "task", "start_from", "teacher"):
+        for name in _PATHS:
             if isinstance(getattr(self, name), Path):
                 object.__setattr__(self, name, str(getattr(self, name)))
-
-    def _expect(self, name: str, good: bool, expected: str) -> None:
-        if not good:
-            came = getattr(self, name)
-            raise ConfigError(f"training: {name} is {came}, expected {expected}.", name)
+        check_ranges(vars(self), setting_choices())
 
     @property
     def rate(self) -> float:
@@ -198,16 +144,16 @@ class TrainConfig:
     @property
     def has_limit(self) -> bool:
         """Whether SynOps or joules are limited."""
-        return any(getattr(self, name) is not None for name in _LIMITS)
+        return any(getattr(self, name) is not None for name in LIMITS)
 
     @property
     def has_budget(self) -> bool:
         """Whether anything is limited, or has a floor."""
-        return any(getattr(self, name) is not None for name in _BOUNDS)
+        return any(getattr(self, name) is not None for name in BOUNDS)
 
     def without_budget(self) -> TrainConfig:
         """The same run on the task alone, to the end of each sample."""
-        nothing: dict[str, Any] = dict.fromkeys((*_BOUNDS, "exit_synops_per_sample"))
+        nothing: dict[str, Any] = dict.fromkeys((*BOUNDS, "exit_synops_per_sample"))
         return replace(self, **nothing)
 
     @property
@@ -235,8 +181,8 @@ class TrainConfig:
             trainable: the counted layers whose SynOps training can change.
             steps: of training in all.
         """
-        limits: dict[str, Any] = {name: self._limit(name, trainable) for name in _LIMITS}
-        if all(bound is None for bound in (*limits.values(), self.min_rate, self.highest_rate)):
+        limits: dict[str, Any] = {name: self._limit(name, trainable) for name in LIMITS}
+        if all(bound is None for bound in (*limits.values(), self.min_rate, self.max_rate)):
             return None
         return Budget(
             monitor,
@@ -247,7 +193,7 @@ class TrainConfig:
             unreachable=self.unreachable or (),
             within=self.within,
             min_rate=self.min_rate,
-            max_rate=self.highest_rate,
+            max_rate=self.max_rate,
             margin=self.margin,
             steps=steps,
             synapses=self.connections,
@@ -263,21 +209,37 @@ class TrainConfig:
         """Plain values by name, for JSON and YAML."""
         return asdict(self)
 
-    def differences(self, other: dict[str, Any]) -> list[str]:
-        """The settings in which a saved configuration leads to other numbers, as text."""
-        mine, theirs = (with_rate(settings) for settings in (self.to_dict(), other))
+    def differences(self, saved: Mapping[str, Any]) -> list[str]:
+        """The settings in which a saved run leads to other numbers, as text."""
+        here, there = with_rate(self.to_dict()), with_rate(saved)
         return [
-            f"{field.name} is {mine[field.name]!r} here and {theirs.get(field.name)!r} there"
+            f"{field.name} is {here[field.name]!r} here and {there.get(field.name)!r} there"
             for field in fields(self)
-            if field.name not in _ANY and mine[field.name] != theirs.get(field.name)
+            if field.name not in SPEED_ONLY and here[field.name] != there.get(field.name)
         ]
 
 
-def with_rate(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with the learning rate that none stands for, as far as that is known."""
-    if settings.get("learning_rate") is not None:
-        return settings
-    optimizer = settings.get("optimizer")
-    return settings | {
-        "learning_rate": RATES.get(optimizer) if isinstance(optimizer, str) else None
-    }
+@cache
+def setting_types() -> dict[str, Any]:
+    """The type of each setting, by its name."""
+    return get_type_hints(TrainConfig)
+
+
+@cache
+def setting_choices() -> dict[str, tuple[str | None, ...]]:
+    """What a setting may be, of those that are one of some words, by its name.
+
+    Example:
+        >>> setting_choices()["schedule"]
+        ('cosine', 'hold', 'constant')
+    """
+    found = {name: _words(kind) for name, kind in setting_types().items()}
+    return {name: words for name, words in found.items() if any(words)}
+
+
+def _words(kind: Any) -> tuple[str | None, ...]:
+    if kind is type(None):
+        return (None,)
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return tuple(word for part in get_args(kind) for word in _words(part))

@@ -1,4 +1,4 @@
-"""One run of a sweep, by what tells it from the others."""
+"""Which run of a sweep: its seed, its budget and its settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Setting = tuple[str, Any]
 
 
 @dataclass(frozen=True)
-class SweepStep:
+class SweepRun:
     """One run of a sweep.
 
     Attributes:
@@ -28,7 +28,7 @@ class SweepStep:
         """Its folder in the sweep's.
 
         Example:
-            >>> SweepStep(1, 0.25).name, SweepStep(1, None, (("num_timesteps", 3),)).name
+            >>> SweepRun(1, 0.25).name, SweepRun(1, None, (("num_timesteps", 3),)).name
             ('seed1/budget-0.25', 'seed1/unconstrained,num_timesteps=3')
         """
         budget = "unconstrained" if self.budget is None else f"budget-{self.budget:.15g}"

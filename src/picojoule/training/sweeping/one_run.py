@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.config import TrainConfig
-from picojoule.training.history import Progress
+import torch
+
+from picojoule.synops import silent_share
+from picojoule.training.history import Fit, Progress
 from picojoule.training.measure import Measurement
 from picojoule.training.run import train
 from picojoule.training.run_folder import CONFIG
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome, limit_of
 
@@ -37,7 +40,7 @@ def limits(budget: float, config: SweepConfig, unconstrained: Outcome) -> dict[s
     return {"synops_per_timestep": {"trainable": limit}, "groups": groups}
 
 
-def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+def one_run(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     """Train a network to its budget, or go on with the run in the folder, or read the result of a finished one."""
     begun = (folder / CONFIG).exists()
     fit = train(config, folder, progress, compare=False, resume=begun).budget
@@ -46,18 +49,24 @@ def train_step(config: TrainConfig, folder: Path, progress: Progress) -> Outcome
         accuracy=trained.accuracy,
         synops_per_timestep=dict(trained.synops_per_timestep),
         trainable=tuple(trained.trainable),
-        silent_share=silent_share(trained),
+        silent_share=_silent_share(trained),
         num_timesteps=trained.num_timesteps,
         energy_j=trained.energy_j,
         fixed_energy_j=trained.fixed_energy_j,
         score_name=trained.score_name,
         faults=tuple(fit.faults.values()),
         steps=len(fit.history.loss),
-        broken=tuple(map(str, trained.broken)),
+        broken=(*map(str, trained.broken), *_without_exit(fit)),
+        after_exit=fit.exits.tested if fit.exits else None,
     )
 
 
-def silent_share(measured: Measurement) -> float:
+def _without_exit(fit: Fit) -> list[str]:
+    """Why no early exit keeps its budget, if one was asked for."""
+    return [fit.exits.why] if fit.exits and fit.exits.tested is None else []
+
+
+def _silent_share(measured: Measurement) -> float:
     """Share of all spiking neurons, over all layers, that never fire."""
-    silent = sum(int((rates == 0).sum()) for rates in measured.rates.values())
-    return silent / max(1, sum(rates.numel() for rates in measured.rates.values()))
+    rates = [layer.flatten() for layer in measured.rates.values()]
+    return silent_share(torch.cat(rates)) if rates else 0.0

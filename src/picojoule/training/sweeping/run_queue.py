@@ -1,4 +1,4 @@
-"""Who does what, and what came of it: the runs of a sweep as trials of an Optuna study.
+"""Which runs of a sweep are done and which may start, as trials of an Optuna study.
 
 A run is enqueued when those it needs are complete, so whatever waits may be taken by anyone. What is to
 be enqueued follows from the study alone, whoever looks: at the start, after a run, after a crash. If two
@@ -17,21 +17,22 @@ from picojoule.extras import extra
 from picojoule.training.sweeping import storage
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome
-from picojoule.training.sweeping.step import SweepStep
+from picojoule.training.sweeping.sweep_run import SweepRun
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
-_STEP, _OUTCOME, _ERROR, _HOST = "step", "outcome", "error", "host"
+_RUN = "step"  # so that studies that were begun under this name go on
+_OUTCOME, _ERROR, _HOST = "outcome", "error", "host"
 
 
 class StoppedError(Exception):
     """The sweep was stopped while a run was on; it is no fault of the run's."""
 
 
-class Ledger:
+class RunQueue:
     """The runs of a sweep: which are done, which may start.
 
     Args:
@@ -53,21 +54,21 @@ class Ledger:
     ) -> None:
         self._study, self._database, self._config = study, database, config
         self._alone, self._clock = alone, clock
-        self._steps = {step.name: step for step in config.all_steps()}
+        self._runs = {run.name: run for run in config.all_runs()}
         self._first_seen: dict[int, float] = {}
         trials = self._trials()
         self._before = len(trials)
         if alone:
             self._fail(trial for trial in trials if trial.state.name == "RUNNING")
 
-    def outcomes(self) -> dict[SweepStep, Outcome]:
+    def outcomes(self) -> dict[SweepRun, Outcome]:
         """The runs that are complete."""
         return {
-            self._steps[trial.user_attrs[_STEP]]: Outcome.from_dict(trial.user_attrs[_OUTCOME])
+            self._runs[trial.user_attrs[_RUN]]: Outcome.from_dict(trial.user_attrs[_OUTCOME])
             for trial in self._trials("COMPLETE")
         }
 
-    def errors(self) -> dict[SweepStep, str]:
+    def errors(self) -> dict[SweepRun, str]:
         """The runs that ended with an error since this process began: they and what follows on them wait for the user."""
         return self._errors_in(self._trials())
 
@@ -76,35 +77,35 @@ class Ledger:
         self._bury_the_dead()
         trials = (
             self._trials()
-        )  # one look for all: a run that ends between two would be missing in both
+        )  # looked at once: a run that ends between two looks would be missing in both
         done, taken = _named(trials, "COMPLETE"), _named(trials, "WAITING", "RUNNING")
         stuck = self._errors_in(trials)
         left = False
-        for step in self._steps.values():
-            before = self._config.before(step)
-            if step.name in done or any(each in stuck for each in (step, *before)):
+        for run in self._runs.values():
+            before = self._config.before(run)
+            if run.name in done or any(each in stuck for each in (run, *before)):
                 continue
             left = True
-            if step.name not in taken and all(each.name in done for each in before):
-                self._study.enqueue_trial(_params(step), user_attrs={_STEP: step.name})
+            if run.name not in taken and all(each.name in done for each in before):
+                self._study.enqueue_trial(_params(run), user_attrs={_RUN: run.name})
         return left
 
     def waiting(self) -> bool:
         """Whether there is a run to take."""
         return bool(self._trials("WAITING"))
 
-    def run_one(self, run: Callable[[SweepStep], Outcome], taken: Callable[[], None]) -> None:
+    def run_one(self, train: Callable[[SweepRun], Outcome], taken: Callable[[], None]) -> None:
         """Take a waiting run, do it, and write down what came of it.
 
         Args:
-            run: does it.
+            train: does it.
             taken: called when nobody else can take it any more.
 
         An error of the run's own is written down, see :meth:`errors`. After a StoppedError or a
         KeyboardInterrupt the run is on the list again.
 
         Raises:
-            KeyboardInterrupt: from `run`.
+            KeyboardInterrupt: from `train`.
             Exception: from the database.
         """
         numbers: list[int] = []
@@ -112,9 +113,9 @@ class Ledger:
         def objective(trial: Trial) -> tuple[float, float]:
             numbers.append(trial.number)
             taken()
-            step = self._step_of(trial)
+            run = self._run_of(trial)
             try:
-                return self._do(trial, step, run)
+                return self._do(trial, run, train)
             except StoppedError:
                 raise
             except Exception as error:
@@ -128,16 +129,16 @@ class Ledger:
             if not (numbers and self._trials()[numbers[0]].state.name == "FAIL"):
                 raise
 
-    def _step_of(self, trial: Trial) -> SweepStep:
+    def _run_of(self, trial: Trial) -> SweepRun:
         with extra("train"):
             from optuna import TrialPruned
-        step = self._steps.get(trial.user_attrs.get(_STEP, ""))
-        if step is None or self._twin(trial.number, step):
+        run = self._runs.get(trial.user_attrs.get(_RUN, ""))
+        if run is None or self._twin(trial.number, run):
             raise TrialPruned  # another machine was quicker
-        return step
+        return run
 
     def _do(
-        self, trial: Trial, step: SweepStep, run: Callable[[SweepStep], Outcome]
+        self, trial: Trial, run: SweepRun, train: Callable[[SweepRun], Outcome]
     ) -> tuple[float, float]:
         if not self._alone:
             # the first sign of life, now: Optuna's comes from a thread, and who dies before it is never missed
@@ -147,13 +148,13 @@ class Ledger:
         trial.suggest_categorical("budget", [None, *self._config.budgets])
         for name, values in self._config.axes.items():
             trial.suggest_categorical(name, values)
-        outcome = run(step)
+        outcome = train(run)
         trial.set_user_attr(_OUTCOME, outcome.to_dict())
         return outcome.spent(self._config.unit), outcome.accuracy
 
-    def _twin(self, number: int, step: SweepStep) -> bool:
+    def _twin(self, number: int, run: SweepRun) -> bool:
         live = self._trials("WAITING", "RUNNING", "COMPLETE")
-        return any(t.number < number and t.user_attrs.get(_STEP) == step.name for t in live)
+        return any(t.number < number and t.user_attrs.get(_RUN) == run.name for t in live)
 
     def _bury_the_dead(self) -> None:
         """Give up trials of processes that were killed, all at one look, a grace after their last sign of life.
@@ -178,13 +179,13 @@ class Ledger:
             with suppress(ValueError):  # someone else did
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
-    def _errors_in(self, trials: Sequence[FrozenTrial]) -> dict[SweepStep, str]:
+    def _errors_in(self, trials: Sequence[FrozenTrial]) -> dict[SweepRun, str]:
         done = _named(trials, "COMPLETE")
         return {
-            self._steps[trial.user_attrs[_STEP]]: str(trial.user_attrs[_ERROR])
+            self._runs[trial.user_attrs[_RUN]]: str(trial.user_attrs[_ERROR])
             for trial in trials[self._before :]
             if trial.state.name == "FAIL" and _ERROR in trial.user_attrs
-            if trial.user_attrs[_STEP] not in done
+            if trial.user_attrs[_RUN] not in done
         }
 
     def _trials(self, *states: str) -> list[FrozenTrial]:
@@ -192,10 +193,10 @@ class Ledger:
         return [trial for trial in trials if not states or trial.state.name in states]
 
 
-def _params(step: SweepStep) -> dict[str, Any]:
-    return {"seed": step.seed, "budget": step.budget, **dict(step.settings)}
+def _params(run: SweepRun) -> dict[str, Any]:
+    return {"seed": run.seed, "budget": run.budget, **dict(run.settings)}
 
 
 def _named(trials: Iterable[FrozenTrial], *states: str) -> set[str | None]:
-    """The names of the steps whose trials are in one of these states."""
-    return {trial.user_attrs.get(_STEP) for trial in trials if trial.state.name in states}
+    """The names of the runs whose trials are in one of these states."""
+    return {trial.user_attrs.get(_RUN) for trial in trials if trial.state.name in states}

@@ -1,20 +1,23 @@
-"""Settings from YAML files and flags: names and types are those of TrainConfig."""
+"""What a user states in files and flags, as a TrainConfig.
+
+A name that is unknown, and a value of the wrong type, is told by name and place. What the values may be is in
+`ranges.py`, how a flag is written in `picojoule.cli.flag_values`.
+"""
 
 from __future__ import annotations
 
-import difflib
-import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
-from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
-from picojoule.training.config import TrainConfig
+from picojoule.near_names import did_you_mean
 from picojoule.training.config_error import ConfigError
+from picojoule.training.settings.bounds import LIMITS
+from picojoule.training.settings.config import TrainConfig, setting_types
+from picojoule.training.settings.saved import RENAMED
 
 _DEFAULT_LIMIT = {"synops_per_timestep": 2e3, "per": "trainable"}
 _SHOWN = 200  # letters of a value in a message
-_LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
 
 
 def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None) -> TrainConfig:
@@ -43,7 +46,7 @@ def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None)
     try:
         check_names(stated)
         values = {name: typed_setting(name, value) for name, value in stated.items()}
-        if not any(name in values for name in _LIMITS):
+        if not any(name in values for name in LIMITS):
             values = _DEFAULT_LIMIT | values
         return TrainConfig(**values)
     except ConfigError as error:
@@ -53,58 +56,18 @@ def resolved(stated: Mapping[str, Any], places: Mapping[str, str] | None = None)
 
 def check_names(stated: Iterable[str]) -> None:
     """Raise ConfigError unless all names are those of settings."""
-    known = [field.name for field in fields(TrainConfig)]
+    known = [*setting_types()]
     for name in stated:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(known)}."
-            raise ConfigError(f"there is no setting {name!r}.{hint}", name)
+            raise ConfigError(f"there is no setting {name!r}{_what_instead(name, known)}", name)
 
 
-def parsed_bound(text: str) -> float | dict[str, float]:
-    """A limit or floor as a flag states it: one number, or `name=number,name=number`.
-
-    Raises:
-        ValueError: it is neither, or names a layer twice.
-
-    Example:
-        >>> parsed_bound("6e4"), parsed_bound("4=6e4,7=2e4")
-        (60000.0, {'4': 60000.0, '7': 20000.0})
-    """
-    try:
-        if "=" not in text:
-            return float(text)
-        pairs = [part.rsplit("=", 1) for part in text.split(",")]
-        bounds = {name.strip(): float(number) for name, number in pairs}
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is neither a number nor layers with numbers, such as 4=6e4,7=2e4."
-        ) from None
-    if len(bounds) < len(pairs):
-        raise ValueError(f"{text!r} names a layer twice.")
-    return bounds
-
-
-def parsed_groups(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Groups of layers as flags state them, each as `name=layer,layer`.
-
-    Raises:
-        ValueError: one has another form, or a name or a layer comes twice.
-
-    Example:
-        >>> parsed_groups(["tail=4,7", "head=1.10"])
-        {'tail': ['4', '7'], 'head': ['1.10']}
-    """
-    groups: dict[str, list[str]] = {}
-    for text in texts:
-        name, _, listed = (part.strip() for part in text.partition("="))
-        layers = [layer.strip() for layer in listed.split(",")]
-        if not name or not all(layers):
-            raise ValueError(f"--group: {text!r} is no name with layers, such as tail=4,7.")
-        if name in groups or len(set(layers)) < len(layers):
-            raise ValueError(f"--group: {text!r} names a group or a layer for the second time.")
-        groups[name] = layers
-    return groups
+def _what_instead(name: str, known: Sequence[str]) -> str:
+    if name in RENAMED:
+        now = RENAMED[name]
+        before = f", and what was {now!r} is {RENAMED[now]!r}" if now in RENAMED else ""
+        return f" any more: it is {now!r} now{before}."
+    return "." + did_you_mean(name, known, otherwise=f" There are {', '.join(known)}.")
 
 
 def typed_setting(name: str, value: Any) -> Any:
@@ -117,7 +80,7 @@ def typed_setting(name: str, value: Any) -> Any:
         >>> typed_setting("learning_rate", 1), typed_setting("epochs", 2.0)
         (1.0, 2)
     """
-    hint = _hints()[name]
+    hint = setting_types()[name]
     if value is None and type(None) in _kinds(hint):
         return None
     for kind in _kinds(hint):
@@ -135,12 +98,7 @@ def takes_a_list(name: str) -> bool:
         >>> takes_a_list("unreachable"), takes_a_list("epochs")
         (True, False)
     """
-    return tuple in _kinds(_hints().get(name))
-
-
-@cache
-def _hints() -> dict[str, Any]:
-    return get_type_hints(TrainConfig)
+    return tuple in _kinds(setting_types().get(name))
 
 
 def _brief(value: Any) -> str:
@@ -151,7 +109,7 @@ def _brief(value: Any) -> str:
 def _kinds(hint: Any) -> list[Any]:
     """The types that a hint allows, in order."""
     origin = get_origin(hint)
-    if origin in (Union, types.UnionType):
+    if origin in (Union, UnionType):
         return [kind for part in get_args(hint) for kind in _kinds(part)]
     if origin is Literal:
         return [str]
