@@ -71,6 +71,7 @@ class WatchedForward:
         self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
         self._known = known
+        known.effects.begin(constants, len(parameters))
         self._witness = Witness(settings, self.stack, self.origins, self.tally)
         self._functions = FunctionWatch(
             settings, self.stack, self.origins, self.tally, self._witness, known, self.neurons
@@ -124,9 +125,9 @@ class WatchedForward:
         if output is not None:
             self.stack.pop()  # the model's own hooks
             root = self.stack.top
-            with self.stack.aside():
-                self._leave((*args, *kwargs.values()), output)
-                if self.stack.formula(self.root) is not None:
+            self._leave((*args, *kwargs.values()), output)
+            if self.stack.formula(self.root) is not None:
+                with self.stack.aside():
                     self._count_module(self.root, root, args, kwargs, output)
         self.stack.clear()
 
@@ -137,6 +138,8 @@ class WatchedForward:
             ValueError: samples and time steps cannot be told.
         """
         self.neurons.finish()
+        with self.stack.aside():
+            self.tally.settle()
         size = self.step_count.result()
         self.ledger.passes.append(size)
         self.ledger.notes |= doubts(self.neurons, self.step_count, self.origins)
@@ -153,8 +156,7 @@ class WatchedForward:
     def _before(self, module: nn.Module, args: Any) -> None:
         thread = threading.get_ident()
         if thread == self._thread:
-            with self.stack.aside():
-                self._push(module, tensors(args))
+            self._push(module, tensors(args))
         elif self.stack.has(module) and not _watched_threads.get(thread):
             self.elsewhere[self.stack.name(module)] = module
 
@@ -164,8 +166,7 @@ class WatchedForward:
         if len(self.stack) == 1:
             self.returned()
             return
-        with self.stack.aside():
-            self._leave(args, output)
+        self._leave(args, output)
         if id(module) in self._hooked:
             self.stack.push_hooks_of(module)
         self._look()
@@ -201,19 +202,25 @@ class WatchedForward:
     def _push(self, module: nn.Module, inputs: list[Tensor]) -> None:
         parent = self.stack.top if len(self.stack) else None
         frame = self.stack.push(module)
-        counted = frame.look is not Look.DYNAMICS or self.stack.formula(module) is not None
-        if parent is not None and parent.look is Look.DYNAMICS and counted:
-            self.neurons.feed(inputs)
+        if parent is not None and parent.look is Look.DYNAMICS:
+            self._feed(frame, inputs)
         self.neurons.enter(module, frame.kind, inputs)
         if inputs:
             self.step_count.see_module(inputs[0])
         if frame.kind is not None and frame.name not in self.ledger.carried:
-            self.ledger.carried[frame.name] = carries_state(module)
+            with self.stack.aside():
+                self.ledger.carried[frame.name] = carries_state(module)
         self._look()
         if frame.look is Look.KERNELS and self._known.mode != "off":
             below = ExitStack()
             below.enter_context(self._witness.looking())
             self._below.append((frame, below))
+
+    def _feed(self, frame: Frame, inputs: list[Tensor]) -> None:
+        """A neuron in which nobody looks hands these to a layer inside it."""
+        if frame.look is not Look.DYNAMICS or self.stack.formula(frame.module) is not None:
+            with self.stack.aside():
+                self.neurons.feed(inputs)
 
     def _leave(self, args: Any, output: Any) -> None:
         frame = self.stack.pop()
@@ -221,12 +228,13 @@ class WatchedForward:
             self._below.pop()[1].close()
         outer = self.stack.top.look if len(self.stack) else Look.FUNCTIONS
         inputs = tensors(args)
-        self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
-        if output is None:  # it failed
-            return
         passes_on = frame.kind is None and passes_spikes_on(frame.module)
-        if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
-            self.origins.put(output, uniform(self.origins.of(inputs[0])))
+        with self.stack.aside():
+            self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
+            if output is None:  # it failed
+                return
+            if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
+                self.origins.put(output, uniform(self.origins.of(inputs[0])))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
             self.step_count.see_reshape(frame.module, inputs[0])
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -59,6 +59,9 @@ class ModuleStack:
         self._parameters = {
             id(m): dict(m._parameters.items()) for m in root.modules() if m._parameters
         }
+        self._pushed: dict[
+            tuple[int, int], tuple[Frame, Frame]
+        ] = {}  # by module and parent, which are held
         self.called: dict[str, nn.Module] = {}
 
     def __len__(self) -> int:
@@ -82,14 +85,27 @@ class ModuleStack:
     def push(self, module: nn.Module) -> Frame:
         """A module begins."""
         parent = self._frames[-1] if self._frames else None
+        site = id(module), id(parent)
+        if site in self._pushed:
+            frame = self._pushed[site][0]
+        else:
+            frame = self._frame(module, parent)
+            if parent is not None and self._stays(module):
+                self._pushed[site] = frame, parent
+        self._frames.append(frame)
+        if not frame.ignored:
+            self.called[frame.name] = module
+        return frame
+
+    def _frame(self, module: nn.Module, parent: Frame | None) -> Frame:
         name = self._name(module, parent)
         kind = self._kind_of(name, module)
         ignored = (parent is not None and parent.ignored) or name in self._settings.ignore
-        frame = Frame(name, module, kind, self._look_at(module, kind, parent), ignored)
-        self._frames.append(frame)
-        if not ignored:
-            self.called[name] = module
-        return frame
+        return Frame(name, module, kind, self._look_at(module, kind, parent), ignored)
+
+    def _stays(self, module: nn.Module) -> bool:
+        """Whether a module is looked at in one way throughout the pass."""
+        return self._settings.learned.complete and not isinstance(module, _FUSED_FOR_INFERENCE)
 
     def push_hooks_of(self, module: nn.Module) -> None:
         """The hooks of a module begin: what they compute for themselves is no part of the model."""
@@ -207,7 +223,7 @@ class Aside:
 
     def __enter__(self) -> None:
         self._stack.hide(1)
-        unsaved = torch.is_grad_enabled() and saving_can_be_followed()  # not within torch.func.grad
+        unsaved = torch.is_grad_enabled() and _somebody_follows_saving()
         self._unsaved.append(unsaved)
         if unsaved:
             torch._C._autograd._push_saved_tensors_default_hooks(_itself, _itself)
@@ -218,9 +234,13 @@ class Aside:
         self._stack.hide(-1)
 
 
-saving_can_be_followed: Callable[[], bool] = vars(torch._C._autograd)[
-    "_saved_tensors_hooks_is_enabled"
-]
+_autograd = vars(torch._C._autograd)
+_followers = _autograd["_top_saved_tensors_default_hooks"]
+_saving_can_be_followed = _autograd["_saved_tensors_hooks_is_enabled"]  # not within torch.func.grad
+
+
+def _somebody_follows_saving() -> bool:
+    return _followers(True) is not None and _saving_can_be_followed()
 
 
 def is_transformed() -> bool:

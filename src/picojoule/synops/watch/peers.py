@@ -73,7 +73,7 @@ def _graded(factor: Any) -> Unit:
         return abs(float(factor))
     if factor.requires_grad or factor.numel() != 1:
         return factor.abs()  # with its graph: the number of spikes does not depend on it
-    known: tuple[int, float] | None = _FACTORS.get(factor)
+    known: tuple[int | None, float] | None = _FACTORS.get(factor)
     if known is None or known[0] != version(factor):
         known = _FACTORS[factor] = version(factor), abs(float(factor))
     return known[1]

@@ -17,6 +17,7 @@ from picojoule.synops.watch.names import CallNames, op_name
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.published import CountedCall, PublishedCounts
+from picojoule.synops.watch.repeats import Repeat, repeat_of
 from picojoule.synops.watch.settings import Settings
 
 
@@ -36,6 +37,7 @@ class Tally:
         self.harmless: set[int] = set()
         self._origins = origins
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
+        self._repeats: list[Repeat] = []
         self._names = CallNames()
         self._published = (
             PublishedCounts(origins, settings.weights) if settings.conventions else None
@@ -88,6 +90,22 @@ class Tally:
             if self._details is not None:
                 self._details.add(name, each)
         return line
+
+    def repeat(
+        self, line: Line, synapses: list[Synapses], args: tuple[Any, ...], biases: int
+    ) -> Repeat | None:
+        """What enters further calls like one that was just entered; None where each is counted by itself."""
+        if self._published is not None or self._details is not None:
+            return None
+        repeat = repeat_of(line, synapses, args, biases, self._counter, self._origins)
+        if repeat is not None:
+            self._repeats.append(repeat)
+        return repeat
+
+    def settle(self) -> None:
+        """Enter what has been gathered, as the pass is over."""
+        for repeat in self._repeats:
+            repeat.settle()
 
     def publish(self, line: Line, call: CountedCall) -> None:
         """Enter what others count of a call, if that was asked for."""
