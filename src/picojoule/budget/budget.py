@@ -448,7 +448,7 @@ class Budget:
         return violations(judged, self._within)
 
     def _average(self, name: str) -> Tensor | None:
-        """Of what a constraint measured last: by a trim, or in training; None before the first step."""
+        """The average of what a constraint measured last, by a trim or in training; None before the first step."""
         if name in self._trimmed:
             return self._trimmed[name]
         found = self._steered.averages.get(name)

@@ -78,9 +78,9 @@ def left_of(layer: Prunable, kind: Kind) -> Tensor:
 
 
 def largest(worth: Tensor, share: float) -> Tensor:
-    """True for the share of largest worth, of equals the first; of a matrix, at least one in each row.
+    """True for the share with the largest worth, the first of equals first; in a matrix, for at least one in each row.
 
-    What is worth less than 0 has gone before.
+    A worth below 0 marks what has been taken away before.
     """
     flat, number = worth.flatten(), max(1, round(share * worth.numel()))
     if worth.ndim > 1:

@@ -62,7 +62,7 @@ class SteeredTraining:
 
     @property
     def wiring(self) -> Wiring:
-        """Of the model, known from the first pass with gradients after this was made; empty before.
+        """How the model is wired, known from the first pass with gradients after this was made; empty before.
 
         Neurons of others may be found in that pass only; they are watched in the next one.
         """
