@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from picojoule.activation import MembraneSubtract, SingleSpike
 from picojoule.layers import IAFSqueeze
@@ -139,6 +140,34 @@ def test_torch_finds_no_fault_with_the_operators(configuration: tuple[Any, ...])
     torch.library.opcheck(fused_neuron, given)
     given = tuple(part.detach() if isinstance(part, torch.Tensor) else part for part in given)
     torch.library.opcheck(fused_neuron_backward, (*given, x.detach(), *given[1:4]))
+
+
+class Operators(TorchDispatchMode):
+    """Keeps the names of the operators that run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def test_whoever_watches_operators_sees_them_and_the_same_values() -> None:
+    x = sequence(2, 9, 5)
+
+    def run() -> tuple[torch.Tensor, torch.Tensor]:
+        spikes = lif(x, impl="cpu", **LIF).spikes
+        return spikes, torch.autograd.grad(spikes.square().sum(), x)[0]
+
+    unwatched = run()
+    with Operators() as seen:
+        watched = run()
+    kernels = [name for name in seen.names if name.startswith("picojoule")]
+    assert kernels == ["picojoule.fused_neuron.default", "picojoule.fused_neuron_backward.default"]
+    for one, other in zip(unwatched, watched, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_it_cannot_be_differentiated_twice() -> None:

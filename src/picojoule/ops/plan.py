@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from picojoule.activation import (
@@ -50,6 +53,19 @@ THRESHOLD, COST, ADAPT_SCALE, ALPHA_ADAPT, GAIN_ADAPT = range(4, len(PARAMETERS)
 LIMIT, RESET_VALUE, SURROGATE, CONSTANTS = 0, 1, 2, 7
 
 
+Found = TypeVar("Found")
+
+
+def remembered(function: Callable[..., Found]) -> Callable[..., Found]:
+    """functools.cache, but under `torch.compile`, which would trace through it and warn."""
+    cached = functools.cache(function)
+
+    def recall(*given: Any) -> Found:
+        return function(*given) if torch.compiler.is_compiling() else cached(*given)
+
+    return recall
+
+
 @dataclass(frozen=True)
 class Plan:
     """A configuration of the kernels; one compilation each.
@@ -85,53 +101,78 @@ class Plan:
     shared: bool = False
     dtype: str = "float32"
 
-    @staticmethod
-    @functools.cache
-    def of(text: str) -> Plan:
-        """The plan that gave the text."""
-        words = text.split()
-        return Plan(*(word == "1" if word in "01" else word for word in words))  # type: ignore[arg-type]
-
     @property
     def parameters(self) -> tuple[str, ...]:
         """Those of PARAMETERS that are used: the rows of the parameter matrix, `rows n`."""
-        used = {
-            "alpha_mem": self.leaks,
-            "gain_mem": self.normed,
-            "alpha_syn": self.synaptic,
-            "min_v_mem": self.bounded,
-            "threshold": self.spike != NONE,
-            "cost": self.reset == "value",
-        }
-        return tuple(name for name in PARAMETERS if used.get(name, self.adaptive))
+        return _parameters(self)
 
     def row(self, parameter: str) -> int:
         """Where a parameter is in the matrix; -1 if there is none of that name."""
         return self.parameters.index(parameter) if parameter in self.parameters else -1
 
     def __str__(self) -> str:
-        parts = [getattr(self, name) for name in _PARTS]
-        return " ".join(str(int(x)) if isinstance(x, bool) else x for x in parts)
+        return _text(self)
 
 
 _PARTS = tuple(field.name for field in fields(Plan))
 
 
-def plan_of(neuron: NeuronSpec) -> Plan:
+@remembered
+def _text(plan: Plan) -> str:
+    parts = [getattr(plan, name) for name in _PARTS]
+    return " ".join(str(int(x)) if isinstance(x, bool) else x for x in parts)
+
+
+@remembered
+def _parameters(plan: Plan) -> tuple[str, ...]:
+    used = {
+        "alpha_mem": plan.leaks,
+        "gain_mem": plan.normed,
+        "alpha_syn": plan.synaptic,
+        "min_v_mem": plan.bounded,
+        "threshold": plan.spike != NONE,
+        "cost": plan.reset == "value",
+    }
+    return tuple(name for name in PARAMETERS if used.get(name, plan.adaptive))
+
+
+@functools.cache
+def plan_from(text: str) -> Plan:
+    """The plan whose `str` is the text."""
+    words = text.split()
+    return Plan(*(word == "1" if word in "01" else word for word in words))  # type: ignore[arg-type]
+
+
+@functools.cache
+def trained(plan: Plan, is_trained: bool) -> Plan:
+    """The plan with gradients of the parameters, or without."""
+    return replace(plan, trained=is_trained)
+
+
+def plan_of(
+    neuron: NeuronSpec, *, stepped: bool = False, shared: bool = False, dtype: str = "float32"
+) -> Plan:
     """The plan of a neuron whose parts are built in; `unsupported_part` tells whether they are."""
     spike = neuron.spike() if isinstance(neuron.spike, type) else neuron.spike
     fires = spike is not None
-    return Plan(
-        leaks=neuron.leaks,
-        normed=neuron.norm_input,
-        synaptic=neuron.alpha_syn is not None,
-        bounded=neuron.min_v_mem is not None,
-        adaptive=neuron.adaptive,
-        spike=SPIKES[type(spike)] if fires else NONE,
-        limited=getattr(spike, "max_num_spikes_per_bin", None) is not None,
-        reset=_kind_of_reset(neuron.reset) if fires else NONE,
-        surrogate=type(neuron.surrogate).__name__ if fires else NONE,
+    return _plan(
+        neuron.leaks,
+        neuron.norm_input,
+        neuron.alpha_syn is not None,
+        neuron.min_v_mem is not None,
+        neuron.adaptive,
+        SPIKES[type(spike)] if fires else NONE,
+        getattr(spike, "max_num_spikes_per_bin", None) is not None,
+        _kind_of_reset(neuron.reset) if fires else NONE,
+        type(neuron.surrogate).__name__ if fires else NONE,
+        False,
+        stepped,
+        shared,
+        dtype,
     )
+
+
+_plan = remembered(Plan)
 
 
 def _kind_of_reset(reset: ResetFunction) -> str:
@@ -159,7 +200,7 @@ def values_of(neuron: NeuronSpec) -> dict[str, Tensor | float | None]:
     """
     values: dict[str, Tensor | float | None] = {
         "alpha_mem": neuron.alpha_mem,
-        "gain_mem": 1 - neuron.alpha_mem,
+        "gain_mem": 1 - neuron.alpha_mem if neuron.norm_input else None,
         "alpha_syn": neuron.alpha_syn,
         "min_v_mem": neuron.min_v_mem,
         "threshold": neuron.threshold,

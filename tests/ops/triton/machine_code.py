@@ -10,7 +10,7 @@ import torch
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from picojoule.ops.plan import CONSTANTS, PARAMETERS, Plan
+from picojoule.ops.plan import CONSTANTS, PARAMETERS, plan_from
 from picojoule.ops.triton import op, recurrent
 from picojoule.ops.triton.parameters import NUMBER, UNUSED
 
@@ -44,7 +44,7 @@ def run(plan: str, dtype: torch.dtype, neurons: int, matrix: bool) -> dict[str, 
         for name in (f"forward_{kind}", f"backward_{kind}"):
             made[name] = Compiled(getattr(module, name))
             setattr(module, name, made[name])
-    parts = Plan.of(plan)
+    parts = plan_from(plan)
     present = parts.parameters
     rows = [present.index(name) if matrix and name in present else NUMBER if name in present else UNUSED for name in PARAMETERS]  # fmt: skip
     call = (plan, rows, [0.5] * len(PARAMETERS), [0.5] * CONSTANTS)

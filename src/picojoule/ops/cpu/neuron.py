@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -49,11 +47,14 @@ def _kernel_fault(plan: str) -> str | None:
 
 def plan_on_cpu(current: Tensor, neuron: NeuronSpec) -> Plan:
     """The plan of a neuron for the kernels of this folder; `unsupported_part` has been asked."""
-    plan, values = plan_of(neuron), values_of(neuron)
-    return replace(
-        plan,
+    own = (
+        neuron.alpha_mem, neuron.alpha_syn, neuron.min_v_mem,
+        neuron.threshold, neuron.alpha_adapt, neuron.adapt_scale,
+    )  # fmt: skip
+    return plan_of(
+        neuron,
         stepped=neuron.connect is not None,
-        shared=not any(_has_several(values[name]) for name in plan.parameters),
+        shared=not any(map(_has_several, own)),
         dtype=FORMATS[current.dtype],
     )
 
@@ -71,9 +72,9 @@ def run_on_cpu(current: Tensor, states: States, neuron: NeuronSpec) -> NeuronOut
     given = x, v_mem, none if i_syn is None else i_syn, none if b is None else b
     p = parameter_rows(plan, values_of(neuron), v_mem)
     if i_rec is None:
-        from picojoule.ops.cpu.op import fused_neuron
+        from picojoule.ops.cpu.direct import run_neuron
 
-        outputs, v_end, i_end, b_end = fused_neuron(*given, p, constants_of(neuron), str(plan))
+        outputs, v_end, i_end, b_end = run_neuron(*given, p, constants_of(neuron), str(plan))
         r_end = None
     else:
         from picojoule.ops.cpu.recurrent import fused_recurrent
@@ -88,12 +89,14 @@ def run_on_cpu(current: Tensor, states: States, neuron: NeuronSpec) -> NeuronOut
 
 def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], state: Tensor) -> Tensor:
     """The parameter matrix in the dtype of a state `b *n`, `rows *n`; `rows` where all neurons share them."""
+    given = [values[name] for name in plan.parameters]
+    if not any(isinstance(value, Tensor) for value in given):
+        return torch.tensor(given, dtype=state.dtype)
     neurons = () if plan.shared else state.shape[1:]
     rows = []
-    for name in plan.parameters:
-        value = values[name]
+    for value in given:
         assert value is not None
         row = value if isinstance(value, Tensor) else torch.full((), value, dtype=state.dtype)
         row = row.to(state)
         rows.append(row.reshape(()) if plan.shared else row.expand(neurons))
-    return torch.stack(rows) if rows else state.new_empty(0)
+    return torch.stack(rows)

@@ -8,7 +8,6 @@ and float32 otherwise. A state that the plan does not have is empty.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,13 +17,13 @@ from picojoule.ops.cpu.compiled import Which, compiled
 from picojoule.ops.cpu.scratch import WIDEST, address
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
-from picojoule.ops.plan import Plan
+from picojoule.ops.plan import Plan, plan_from, trained
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
 Five = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-def _forward(
+def forward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str
 ) -> Four:
     """Outputs and end states of all time steps."""
@@ -33,11 +32,11 @@ def _forward(
     constants = torch.tensor(c, dtype=v0.dtype)
     no_feedback = x  # any place: it is not read
     pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
-    _run(replace(Plan.of(plan), trained=False), "forward", x, lambda _: pointers)
+    _run(trained(plan_from(plan), False), "forward", x, lambda _: pointers)
     return tuple(made)  # type: ignore[return-value]
 
 
-def _backward(
+def backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     g: Tensor, gv1: Tensor, gi1: Tensor, gb1: Tensor,
 ) -> Five:  # fmt: skip
@@ -45,7 +44,7 @@ def _backward(
 
     Of the sequence `x` alone was kept: the rest is computed again.
     """
-    kernel = Plan.of(plan)
+    kernel = plan_from(plan)
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
     grads = [tensor.contiguous() for tensor in (g, gv1, gi1, gb1)]
@@ -76,7 +75,7 @@ def _fake_backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     *_grads: Tensor,
 ) -> Five:  # fmt: skip
-    gp = like(p) if Plan.of(plan).trained else p.new_empty(0)
+    gp = like(p) if plan_from(plan).trained else p.new_empty(0)
     return like(x), like(v0), like(i0), like(b0), gp
 
 
@@ -90,9 +89,10 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Four) -> None:
     ctx.c, ctx.plan = inputs[5:]
 
 
-def _differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+def differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    """Gradients of the arguments of `fused_neuron`, from those of what it gave."""
     given = ctx.saved_tensors
-    plan = replace(Plan.of(ctx.plan), trained=ctx.needs_input_grad[4])
+    plan = trained(plan_from(ctx.plan), ctx.needs_input_grad[4])
     *made, gp = fused_neuron_backward(*given, ctx.c, str(plan), *grads)
     return *made, gp if plan.trained else None, None, None
 
@@ -106,7 +106,7 @@ def _run(plan: Plan, which: Which, x: Tensor, pointers: Callable[[int], list[int
     share_out(kernel, batch * -(-neurons // WIDEST), lambda share: (*shape, *pointers(share)))
 
 
-fused_neuron = operator("fused_neuron", _forward, _fake_forward)
-fused_neuron_backward = operator("fused_neuron_backward", _backward, _fake_backward)
-make_differentiable(fused_neuron, _differentiate, _keep)
+fused_neuron = operator("fused_neuron", forward, _fake_forward)
+fused_neuron_backward = operator("fused_neuron_backward", backward, _fake_backward)
+make_differentiable(fused_neuron, differentiate, _keep)
 refuse_second_derivative(fused_neuron_backward)

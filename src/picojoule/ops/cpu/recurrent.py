@@ -15,7 +15,7 @@ from torch import Tensor
 from picojoule.ops.cpu.op import like, sum_over_samples
 from picojoule.ops.cpu.steps import forward_steps, places, room_for, step_kernel
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
-from picojoule.ops.plan import Plan
+from picojoule.ops.plan import Plan, plan_from, trained
 
 CACHE_LINE = 64
 Six = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -33,7 +33,7 @@ def _forward(
     feedback = r0.clone(memory_format=torch.contiguous_format)
     constants = torch.tensor(c, dtype=v0.dtype)
     p, into = p.contiguous(), weight.t()
-    kernel = replace(Plan.of(plan), trained=False)
+    kernel = trained(plan_from(plan), False)
     for t in forward_steps(kernel, total, states, feedback, p, constants, outputs):
         # the very calls that nn.Linear makes: any other product rounds otherwise
         if bias is None:
@@ -64,7 +64,7 @@ def _backward(
 
     Of the sequence `total` alone was kept: states and outputs are computed again.
     """
-    kernel, steps = Plan.of(plan), len(total)
+    kernel, steps = plan_from(plan), len(total)
     p, constants = p.contiguous(), torch.tensor(c, dtype=v0.dtype)
     again = replace(kernel, trained=False, stepped=False)
     outputs, states = torch.empty_like(total), room_for((v0, i0, b0), steps + 1)
@@ -117,7 +117,7 @@ def _fake_backward(
 ) -> Eight:  # fmt: skip
     none = p.new_empty(0)
     of_linear = (like(weight), like(weight[:, 0])) if learns else (none, none.clone())
-    gp = like(p) if Plan.of(plan).trained else none.clone()
+    gp = like(p) if plan_from(plan).trained else none.clone()
     gx = like(total.transpose(0, 1))
     return gx, like(v0), like(i0), like(b0), like(v0), gp, *of_linear
 
@@ -134,7 +134,7 @@ def _differentiate(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]
     total, v0, i0, b0, *_ = given = ctx.saved_tensors
     made = total.transpose(0, 1), v0, i0, b0, v0
     came = [like(x).zero_() if g is None else g for g, x in zip(grads[:5], made, strict=True)]
-    plan = replace(Plan.of(ctx.plan), trained=ctx.needs_input_grad[5])
+    plan = trained(plan_from(ctx.plan), ctx.needs_input_grad[5])
     learns = any(ctx.needs_input_grad[6:8])
     *before, gp, g_weight, g_bias = fused_recurrent_backward(
         *given, ctx.c, str(plan), learns, *came
