@@ -27,25 +27,11 @@ from picojoule.synops.watch.witness import Witness
 
 # functions in which a parameter is an offset or a scale, whose values no spike has to reach
 HARMLESS = frozenset(
-    [
-        "add",
-        "radd",
-        "iadd",
-        "sub",
-        "rsub",
-        "cat",
-        "stack",
-        "layer_norm",
-        "group_norm",
-        "batch_norm",
-        "rms_norm",
-        "instance_norm",
-        "prelu",
-        "where",
-        "native_layer_norm",
-        "native_group_norm",
-        "native_batch_norm",
-    ]
+    (
+        "add radd iadd sub rsub cat stack "
+        "layer_norm group_norm batch_norm rms_norm instance_norm prelu where "
+        "native_layer_norm native_group_norm native_batch_norm"
+    ).split()
 )
 
 

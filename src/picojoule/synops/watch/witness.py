@@ -5,6 +5,8 @@ above; here they are operators like all others. What multiplies, and was not cou
 counted by the operator's own formula, or is an error.
 """
 
+# More than 250 lines: one mode of PyTorch's, which sees, counts, follows and refuses operators.
+
 from __future__ import annotations
 
 from collections.abc import Iterator
