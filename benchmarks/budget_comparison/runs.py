@@ -15,13 +15,13 @@ from benchmarks.budget_comparison.methods import BUDGET, FIXED, TRAINED, Spec, p
 from picojoule.budget import Budget, BudgetWarning, Connections, FixedPenalties
 from picojoule.budget.masks import mask_of
 from picojoule.training import Measurement, Quiet, TrainConfig
-from picojoule.training.evaluation import measure
-from picojoule.training.models import build_model
-from picojoule.training.processes import launched
+from picojoule.training.loop.evaluation import measure
+from picojoule.training.loop.processes import launched
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.loop.trimming import trim
+from picojoule.training.networks.models import build_model
 from picojoule.training.randomness import Stream, derived_seed
-from picojoule.training.run_data import load_run_data
-from picojoule.training.trainer import Trainer
-from picojoule.training.trimming import trim
+from picojoule.training.samples.run_data import load_run_data
 
 
 class Penalised:

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from picojoule.cli.app import app
 from picojoule.cli.train import train
 from picojoule.training import load
+from picojoule.training.files.yaml_file import read_settings
 from picojoule.training.settings.config import setting_choices, setting_types
-from picojoule.training.yaml_file import read_settings
 
 NETWORKS = Path(__file__).parents[1] / "training/networks.py"
 

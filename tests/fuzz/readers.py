@@ -214,7 +214,7 @@ def a_network() -> nn.Module:
 
 
 def write_checkpoint(folder: Path) -> None:
-    from picojoule.training.checkpoint import save_checkpoint
+    from picojoule.training.files.checkpoint import save_checkpoint
 
     model = a_network()
     optimizer = torch.optim.Adam(model.parameters())
@@ -225,7 +225,7 @@ def write_checkpoint(folder: Path) -> None:
 
 
 def read_checkpoint(folder: Path) -> None:
-    from picojoule.training.checkpoint import load_checkpoint
+    from picojoule.training.files.checkpoint import load_checkpoint
 
     model = a_network()
     load_checkpoint(folder / "checkpoint.safetensors", model, torch.optim.Adam(model.parameters()))
@@ -237,7 +237,7 @@ def write_weights(folder: Path) -> None:
 
 
 def read_weights(folder: Path) -> None:
-    from picojoule.training.weights import load_weights
+    from picojoule.training.files.weights import load_weights
 
     for name in ("checkpoint.safetensors", "weights.pt"):
         load_weights(a_network(), folder / name)

@@ -8,7 +8,7 @@ import torch
 
 from picojoule.ops import alif, availability, lif
 from picojoule.ops.availability import KernelCache, kernel_cache, supports
-from picojoule.ops.call import Implementation, always
+from picojoule.ops.dispatch import Implementation, nothing_prevents
 
 
 def test_an_implementation_runs_the_plain_call_where_it_is_said_to() -> None:
@@ -32,8 +32,8 @@ def test_auto_takes_the_first_that_can(monkeypatch: pytest.MonkeyPatch) -> None:
     ways = {
         "broken": Implementation(None, broken),
         "refusing": Implementation(None, lambda *_: "it is Tuesday"),
-        "first": Implementation(None, always),
-        "second": Implementation(None, always),
+        "first": Implementation(None, nothing_prevents),
+        "second": Implementation(None, nothing_prevents),
     }
     monkeypatch.setattr(availability, "OPS", {"op": (ways, None), "other": ({}, None)})
     rows = [row for row in supports() if row.device == "cpu"]

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from picojoule.ops.cpu import op, scratch
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.neuron import parameter_rows
-from picojoule.ops.lif import LIFSpec
-from picojoule.ops.plan import constants_of, plan_of, values_of
+from picojoule.ops.cpu.neuron import parameter_rows, plan_on_cpu
+from picojoule.ops.plan import constants_of, values_of
+from picojoule.ops.spec import NeuronSpec
 from tests.ops.fused import (
     ADAPTS,
     ALIF,
@@ -36,12 +36,12 @@ from tests.ops.fused import (
 def fresh_memory_is_nan(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What `torch.empty` makes, and what a thread finds in its scratch memory."""
 
-    def addresses(*args: Any) -> list[int]:
-        found = scratch.addresses(*args)
+    def address(*args: Any) -> int:
+        found = scratch.address(*args)
         scratch._own.memories[0].fill_(torch.nan)
         return found
 
-    monkeypatch.setattr(op, "addresses", addresses)
+    monkeypatch.setattr(op, "address", address)
     torch.use_deterministic_algorithms(True)
     assert torch.empty(3).isnan().all()
     yield
@@ -100,18 +100,19 @@ def run_far(
     pointers = [part.ctypes.data if isinstance(part, np.ndarray) else part for part in given]
     outputs = [array.ctypes.data for array in made]
     compiled(plan, which)(
-        ctypes.addressof(ctypes.c_void_p()), None, FAR * rows, (FAR + 1) * rows, STEPS, NEURONS, 1,
+        ctypes.addressof(ctypes.c_void_p()), None, FAR * rows, (FAR + 1) * rows, STEPS, NEURONS,
         *pointers, *scratch_at, *outputs,
     )  # fmt: skip
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs memory that is there when it is touched")
 def test_indices_past_two_to_the_31() -> None:
-    spec = LIFSpec(**LIF, connect=None, record=False)
-    plan, x = plan_of(spec), sequence(1, STEPS, NEURONS).detach()
+    own = {**LIF, "alpha_mem": torch.linspace(0.5, 0.9, NEURONS)}
+    spec = NeuronSpec(**own, connect=None, record=False)
+    x = sequence(1, STEPS, NEURONS).detach()
+    plan = plan_on_cpu(x, spec)
     states = [torch.rand(1, NEURONS), torch.rand(1, NEURONS), torch.empty(0)]
-    alphas = {**values_of(spec), "alpha_mem": torch.linspace(0.5, 0.9, NEURONS)}
-    p, c = parameter_rows(plan, alphas, x), constants_of(spec)
+    p, c = parameter_rows(plan, values_of(spec), states[0]), constants_of(spec)
     assert p.shape == (len(plan.parameters), NEURONS)
     inputs, constants = [x, *states], torch.tensor(c)
 
@@ -130,7 +131,7 @@ def test_indices_past_two_to_the_31() -> None:
     far_grads = [far_from(part) if part.numel() else 0 for part in grads]
     made_p = far_memory(len(p), NEURONS)
     made = [far_memory(STEPS, NEURONS), *(far_memory(NEURONS) for _ in range(2))]
-    own = scratch.addresses(trained, STEPS)
+    own = [scratch.address(trained, STEPS)]
     run_far("backward", trained, [*common, *far_grads], [*made, np.empty(0), made_p], own)
     assert near_p.any()
     for far, expected in zip(made, near_grads, strict=False):

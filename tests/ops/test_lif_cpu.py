@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from picojoule.activation import MembraneSubtract, SingleSpike
 from picojoule.layers import IAFSqueeze
 from picojoule.ops import lif
-from picojoule.ops.lif import LIFSpec
-from picojoule.ops.plan import constants_of, plan_of, values_of
+from picojoule.ops.plan import constants_of, values_of
+from picojoule.ops.spec import NeuronSpec
 from tests.ops.fused import (
     FEW,
     LIF,
@@ -61,37 +62,48 @@ def test_what_is_not_finite_goes_the_way_of_the_reference(bad: float) -> None:
         )
 
 
-def test_exp_is_right_within_two_units_in_the_last_place() -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp_is_right_within_two_units_in_the_last_place(dtype: Any) -> None:
     from numba import njit
 
-    from picojoule.ops.cpu.exponential import exp
+    from picojoule.ops.cpu import exponential
+
+    form = exponential.FLOAT64 if dtype is np.float64 else exponential.FLOAT32
+    exp = exponential.exponential(form)
 
     @njit
     def apply(x: Any, y: Any) -> None:
         for i in range(len(x)):
             y[i] = exp(x[i])
 
-    x = np.concatenate([np.linspace(-87.5, 88.3, 1_000_001), [0.0, -1e-30, -100, -np.inf, np.inf]])
-    x = x.astype(np.float32)
+    low, high = (form.lowest + 0.1, form.highest - 0.5)
+    x = np.concatenate(
+        [np.linspace(low, high, 300_001), [0.0, -1e-30, 2 * form.lowest, -np.inf, np.inf]]
+    )
+    x = x.astype(dtype)
     came = np.empty_like(x)
     apply(x, came)
-    expected = np.exp(x.astype(np.float64))
-    with np.errstate(over="ignore"):
-        rounded = expected.astype(np.float32)
+    expected = np.exp(x.astype(np.longdouble))
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = expected.astype(dtype)
     finite = np.isfinite(rounded)
     off = np.abs(came[finite] - expected[finite]) / np.spacing(rounded[finite])
-    assert off[expected[finite] > 1e-38].max() <= 2
+    assert off[expected[finite] > np.finfo(dtype).tiny].max() <= 2
     assert came[-1] == np.inf
     assert came[-2] == came[-3] == 0
-    apply(np.full(1, np.nan, np.float32), came[:1])
+    apply(np.full(1, np.nan, dtype), came[:1])
     assert np.isnan(came[0])
 
 
-def test_half_precision_is_computed_in_float32() -> None:
-    x = sequence(2, 5, 6).detach().bfloat16()
-    reference, fused = (lif(x, impl=impl, **LIF) for impl in ("reference", "cpu"))
-    assert fused.spikes.dtype == torch.bfloat16
-    assert torch.equal(fused.spikes, reference.spikes)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "configuration", [*FEW[:3], (0.9, None, True, None, None, *FEW[0][5:])], ids=str
+)
+def test_other_formats_equal_the_reference(
+    configuration: tuple[Any, ...], dtype: torch.dtype
+) -> None:
+    x = sequence(3, 9, 70).detach().to(dtype).requires_grad_()
+    check_equal("cpu", x, arguments(configuration))
 
 
 @pytest.mark.parametrize("configuration", FEW[:6], ids=str)
@@ -116,18 +128,46 @@ def test_a_parameter_that_all_neurons_share_learns(name: str) -> None:
 
 @pytest.mark.parametrize("configuration", FEW[:3], ids=str)
 def test_torch_finds_no_fault_with_the_operators(configuration: tuple[Any, ...]) -> None:
-    from picojoule.ops.cpu.neuron import parameter_rows
+    from picojoule.ops.cpu.neuron import parameter_rows, plan_on_cpu
     from picojoule.ops.cpu.op import fused_neuron, fused_neuron_backward
 
-    spec = LIFSpec(**arguments(configuration), connect=None, record=False)
-    plan, x, states = plan_of(spec), sequence(2, 9, 5), sequence(2, 5)
-    none = torch.empty(0)
+    spec = NeuronSpec(**arguments(configuration), connect=None, record=False)
+    x, states, none = sequence(2, 9, 5), sequence(2, 5), torch.empty(0)
+    plan = plan_on_cpu(x, spec)
     i_syn = states if plan.synaptic else none
-    p = parameter_rows(plan, values_of(spec), x).requires_grad_()
+    p = parameter_rows(plan, values_of(spec), states).requires_grad_()
     given = (x, states, i_syn, none, p, constants_of(spec), str(plan))
     torch.library.opcheck(fused_neuron, given)
     given = tuple(part.detach() if isinstance(part, torch.Tensor) else part for part in given)
     torch.library.opcheck(fused_neuron_backward, (*given, x.detach(), *given[1:4]))
+
+
+class Operators(TorchDispatchMode):
+    """Keeps the names of the operators that run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def test_whoever_watches_operators_sees_them_and_the_same_values() -> None:
+    x = sequence(2, 9, 5)
+
+    def run() -> tuple[torch.Tensor, torch.Tensor]:
+        spikes = lif(x, impl="cpu", **LIF).spikes
+        return spikes, torch.autograd.grad(spikes.square().sum(), x)[0]
+
+    unwatched = run()
+    with Operators() as seen:
+        watched = run()
+    kernels = [name for name in seen.names if name.startswith("picojoule")]
+    assert kernels == ["picojoule.fused_neuron.default", "picojoule.fused_neuron_backward.default"]
+    for one, other in zip(unwatched, watched, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_it_cannot_be_differentiated_twice() -> None:
@@ -180,11 +220,6 @@ def test_what_it_cannot_run_is_refused_with_the_reason(change: dict[str, Any], r
         lif(torch.rand(1, 2, 3), impl="cpu", **{**LIF, **change})
 
 
-def test_double_precision_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"the computation is in torch\.float64"):
-        lif(torch.rand(1, 2, 3).double(), alpha_mem=1.0, impl="cpu")
-
-
 def test_several_threads_may_call_at_once() -> None:
     x = sequence(4, 20, 1100).detach()
     expected = lif(x, impl="reference", **LIF).spikes
@@ -214,8 +249,6 @@ def test_any_number_of_threads(num_threads: int) -> None:
 PROGRAM = """
 import os, sys, torch
 from picojoule.ops import lif
-from picojoule.ops.lif import LIFSpec
-from picojoule.ops.plan import constants_of, plan_of, values_of
 
 x = torch.rand(4, 10, 1100, requires_grad=True)
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from picojoule.activation import MembraneSubtract, SingleSpike
 from picojoule.ops import lif
-from picojoule.ops.lif import LIFSpec
-from picojoule.ops.plan import constants_of, plan_of
+from picojoule.ops.plan import PARAMETERS, constants_of, plan_of
+from picojoule.ops.spec import NeuronSpec
 from picojoule.ops.triton.availability import INSTALLED, INTERPRETED
-from picojoule.ops.triton.call import NAMES, UNUSED
+from picojoule.ops.triton.parameters import UNUSED
 from tests.ops.fused import (
     EVERY,
     FEW,
@@ -130,15 +130,15 @@ def test_torch_finds_no_fault_with_the_operators(configuration: tuple[Any, ...])
     import picojoule.ops.triton.op  # noqa: F401  (registers the operators)
 
     given = arguments(configuration)
-    spec = LIFSpec(**given, connect=None, record=False)
+    spec = NeuronSpec(**given, connect=None, record=False)
     plan = plan_of(spec)
     x = sequence(2, 9, 5)
     v_mem, i_syn = start(x, given)[:2]
     matrix = torch.rand(len(plan.parameters), 5, requires_grad=True)
-    rows = [plan.parameters.index(n) if n in plan.parameters else UNUSED for n in NAMES]
+    rows = [plan.parameters.index(n) if n in plan.parameters else UNUSED for n in PARAMETERS]
     tensors = [x, v_mem, i_syn, None, matrix]
     tensors = [t if t is None else t.detach().to(DEVICE).requires_grad_() for t in tensors]
-    rest = [str(plan), rows, [0.0] * len(NAMES), constants_of(spec)]
+    rest = [str(plan), rows, [0.0] * len(PARAMETERS), constants_of(spec)]
     operators = torch.ops.picojoule
     torch.library.opcheck(operators.neuron_forward.default, (*tensors, *rest, True))
     outputs = operators.neuron_forward(*tensors, *rest, True)

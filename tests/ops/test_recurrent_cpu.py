@@ -16,9 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from picojoule.activation import MaxSpike, MembraneSubtract
 from picojoule.layers import ALIFRecurrent, IAFRecurrent, LIFRecurrent, LIFRecurrentSqueeze
 from picojoule.ops import lif
-from picojoule.ops.call import Call
-from picojoule.ops.lif import LIFSpec, LIFState
-from picojoule.ops.plan import constants_of, plan_of, values_of
+from picojoule.ops.checks import CheckedCurrent
+from picojoule.ops.lif import LIFState
+from picojoule.ops.plan import constants_of, values_of
+from picojoule.ops.spec import NeuronSpec
 from tests.ops.fused import ADAPTS, FEW, FEW_ALIF, LIF, arguments, check_equal, sequence
 
 
@@ -229,14 +230,14 @@ def test_the_products_are_counted() -> None:
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_torch_finds_no_fault_with_the_operators(bias: bool) -> None:
-    from picojoule.ops.cpu.neuron import parameter_rows
+    from picojoule.ops.cpu.neuron import parameter_rows, plan_on_cpu
     from picojoule.ops.cpu.recurrent import fused_recurrent, fused_recurrent_backward
 
     x, connect = sequence(2, 9, 5), linear(5, bias)
-    spec = LIFSpec(**LIF, connect=Call("lif", x).feedback(connect), record=False)
-    plan, none = plan_of(spec), torch.empty(0)
+    spec = NeuronSpec(**LIF, connect=CheckedCurrent("lif", x).feedback(connect), record=False)
+    plan, none = plan_on_cpu(x, spec), torch.empty(0)
     v, i, r = (sequence(2, 5) for _ in range(3))
-    p = parameter_rows(plan, values_of(spec), x).requires_grad_()
+    p = parameter_rows(plan, values_of(spec), v).requires_grad_()
     given = (x, v, i, none, r, p, connect.weight, connect.bias, constants_of(spec), str(plan))
     torch.library.opcheck(fused_recurrent, given)
     total = x.detach().transpose(0, 1).contiguous()

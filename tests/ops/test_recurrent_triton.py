@@ -17,10 +17,11 @@ from torch.profiler import ProfilerActivity, profile
 from picojoule.activation import MaxSpike, MembraneSubtract, SingleSpike
 from picojoule.layers import StatefulLayer
 from picojoule.ops import lif
-from picojoule.ops.call import Call
-from picojoule.ops.lif import LIFSpec, LIFState
-from picojoule.ops.plan import constants_of, plan_of
-from picojoule.ops.triton.call import NAMES, UNUSED
+from picojoule.ops.checks import CheckedCurrent
+from picojoule.ops.lif import LIFState
+from picojoule.ops.plan import PARAMETERS, constants_of, plan_of
+from picojoule.ops.spec import NeuronSpec
+from picojoule.ops.triton.parameters import UNUSED
 from tests.ops.fused import ADAPTS, FEW, FEW_ALIF, LIF, arguments, in_other_orders, sequence
 from tests.ops.near_threshold import check_recurrent
 from tests.ops.test_lif_triton import DEVICE, _fresh_memory_is_nan, pytestmark
@@ -221,15 +222,15 @@ def test_torch_finds_no_fault_with_the_operators(bias: bool) -> None:
     import picojoule.ops.triton.recurrent  # noqa: F401  (registers the operators)
 
     x, connect = sequence(2, 9, 5), linear(5, bias).to(DEVICE)
-    spec = LIFSpec(**LIF, connect=Call("lif", x).feedback(connect), record=False)
+    spec = NeuronSpec(**LIF, connect=CheckedCurrent("lif", x).feedback(connect), record=False)
     plan = plan_of(spec)
     matrix = torch.rand(len(plan.parameters), 5)
     x, v, i, r, p = (
         tensor.detach().to(DEVICE).requires_grad_()
         for tensor in (x, *(sequence(2, 5) for _ in range(3)), matrix)
     )
-    rows = [plan.parameters.index(n) if n in plan.parameters else UNUSED for n in NAMES]
-    rest = [str(plan), rows, [0.0] * len(NAMES), constants_of(spec)]
+    rows = [plan.parameters.index(n) if n in plan.parameters else UNUSED for n in PARAMETERS]
+    rest = [str(plan), rows, [0.0] * len(PARAMETERS), constants_of(spec)]
     given = (x, v, i, None, r, p, connect.weight, connect.bias, *rest, True)
     operators = torch.ops.picojoule
     torch.library.opcheck(operators.recurrent_forward.default, given)

@@ -12,7 +12,8 @@ from torch import Tensor
 from picojoule import SlowPathNote
 from picojoule.activation import MembraneSubtract, MultiSpike, SingleExponential
 from picojoule.ops import lif, slow_path
-from picojoule.ops.call import Call, Implementation, always, implementation
+from picojoule.ops.checks import CheckedCurrent
+from picojoule.ops.dispatch import Implementation, chosen, nothing_prevents
 from picojoule.ops.lif import api
 from picojoule.ops.plan import unsupported_part
 from picojoule.ops.slow_path import CustomPart
@@ -74,9 +75,8 @@ def test_where_warnings_are_errors_each_call_says_it() -> None:
         {"surrogate": flat, "impl": "reference"},
         {"surrogate": flat, "record": True},
         {"surrogate": flat, "connect": torch.nn.Identity()},
-        {"surrogate": flat, "x": torch.rand(1, 4, 3, dtype=torch.float64)},
     ],
-    ids=["built in", "by name", "recording", "recurrent", "double precision"],
+    ids=["built in", "by name", "recording", "recurrent"],
 )
 def test_nothing_is_said_where_it_is_meant_or_not_the_cause(arguments: dict[str, Any]) -> None:
     run(**arguments)  # a note would be an error
@@ -85,10 +85,10 @@ def test_nothing_is_said_where_it_is_meant_or_not_the_cause(arguments: dict[str,
 def test_nothing_is_said_where_another_kernel_runs_the_part() -> None:
     ways = {
         "one": Implementation("one", lambda *_: CustomPart("the reset keep is not built in")),
-        "two": Implementation("two", always),
-        "reference": Implementation("reference", always),
+        "two": Implementation("two", nothing_prevents),
+        "reference": Implementation("reference", nothing_prevents),
     }
-    run, _ = implementation(Call("lif", torch.rand(1, 4, 3)), "auto", ways, None)
+    run, _ = chosen(CheckedCurrent("lif", torch.rand(1, 4, 3)), "auto", ways, None)
     assert run == "two"
 
 

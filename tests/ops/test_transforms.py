@@ -160,7 +160,7 @@ def test_an_operator_that_is_called_by_itself_refuses_tangents() -> None:
     from picojoule.ops.cpu.op import fused_neuron
 
     x, none = current(B, T, N), torch.zeros(0)
-    plan = "0 0 0 0 0 multi 0 threshold SingleExponential 0 0"
+    plan = "0 0 0 0 0 multi 0 threshold SingleExponential 0 0 1 float32"
     v, p, c = torch.zeros(B, N), torch.ones(1), [0.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.0]
     spikes = fused_neuron(x, v, none, none, p, c, plan)[0]
     assert torch.equal(spikes, lif(x, alpha_mem=1.0).spikes)

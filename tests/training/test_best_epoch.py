@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from picojoule.budget import Violation
 from picojoule.training import History, Measurement, Progress, TrainConfig, train
-from picojoule.training.run_data import load_run_data
+from picojoule.training.samples.run_data import load_run_data
 from tests.training.commands import NETWORKS
 
 TINY = TrainConfig(

@@ -20,12 +20,12 @@ from picojoule.cli.tables import print_run
 from picojoule.data import load_data
 from picojoule.layers import IAF
 from picojoule.training import Run, TrainConfig, train
-from picojoule.training.answers import Answers
-from picojoule.training.batches import Process, loaded, steps_of_epoch
+from picojoule.training.answers.answers import Answers
+from picojoule.training.answers.readout import Readout
 from picojoule.training.config_error import ConfigError
-from picojoule.training.models import build_model
+from picojoule.training.networks.models import build_model
 from picojoule.training.randomness import Stream, derived_seed
-from picojoule.training.readout import Readout
+from picojoule.training.samples.batches import Process, loaded, steps_of_epoch
 from picojoule.training.sweeping.one_run import one_run
 from tests.training.commands import NETWORKS
 from tests.training.conftest import Silence

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from picojoule.training import ConfigError, TrainConfig
+from picojoule.training.files.yaml_file import read_settings, write_yaml
 from picojoule.training.settings.stated import resolved
-from picojoule.training.yaml_file import read_settings, write_yaml
 
 
 def yaml(tmp_path: Path, text: str) -> dict[str, object]:
@@ -108,9 +108,8 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
 def test_the_default_budget_steps_back_for_a_stated_one() -> None:
     assert resolved({}) == TrainConfig(synops_per_timestep=2e3, per="trainable")
     assert resolved({"per": "layer"}).per == "layer"
-    assert (
-        resolved({"synops_per_timestep": 2e3}).per == "layer"
-    )  # what is stated covers what it says
+    # what is stated covers what it says
+    assert resolved({"synops_per_timestep": 2e3}).per == "layer"
     assert resolved({"min_rate": 0.05}).synops_per_timestep == 2e3
     assert resolved({"synops_per_sample": 1e5}).synops_per_timestep is None
     assert resolved({"synops_per_timestep": None, "min_rate": None}) == TrainConfig()

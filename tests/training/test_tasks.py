@@ -26,8 +26,8 @@ from picojoule.training import (
     TrainConfig,
     train,
 )
+from picojoule.training.samples.targets import stacked_targets
 from picojoule.training.sweeping.one_run import one_run
-from picojoule.training.targets import stacked_targets
 from tests.training.commands import NETWORKS, checkpoint
 from tests.training.networks import INPUTS, TIME, Noise
 

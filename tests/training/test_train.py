@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from picojoule.training import Progress, Run, TrainConfig, lenet, load_checkpoint, train
-from picojoule.training.trainer import Trainer
+from picojoule.training.loop.trainer import Trainer
 from tests.training.conftest import Silence
 
 

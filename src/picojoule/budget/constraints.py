@@ -29,7 +29,7 @@ class Reading(NamedTuple):
 
 
 def mean(readings: Sequence[Reading]) -> Reading:
-    """Of the micro-batches of one step."""
+    """The mean reading of the micro-batches of one step."""
     return Reading(
         torch.stack([each.value for each in readings]).mean(0),
         torch.stack([each.fixed for each in readings]).mean(0),
@@ -81,12 +81,12 @@ class Constraint(Protocol):
 
     @property
     def counted_layers(self) -> tuple[str, ...]:
-        """Of which SynOps it is; none for the whole model, or if they do not add to it."""
+        """The layers whose SynOps it is about; none for the whole model, or if SynOps do not add to it."""
         ...
 
     @property
     def spiking_layers(self) -> tuple[str, ...]:
-        """Of which rates it is."""
+        """The layers whose firing rates it is about."""
         ...
 
     @property

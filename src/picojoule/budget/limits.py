@@ -147,7 +147,7 @@ class EnergyLimit(_OnLayers):
         return num_timesteps * float(energy_j(self.profile, synops=1.0).total_j)
 
     def mac_factor(self, num_timesteps: float) -> float:
-        """The same of a MAC."""
+        """What one MAC per time step adds to it, in the same way."""
         return num_timesteps * float(energy_j(self.profile, macs=1.0).total_j)
 
     def read(self, monitor: CountingMonitor) -> Reading:

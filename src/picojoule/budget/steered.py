@@ -8,14 +8,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.connections import (
+from picojoule.budget.constraints import Constraint, Reading
+from picojoule.budget.density import (
     POWER,
     Kind,
     can_lose_connections,
     density,
     share_left,
 )
-from picojoule.budget.constraints import Constraint, Reading
 from picojoule.budget.masks import Prunable, original
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_alone, add_bounded, gradients
@@ -62,7 +62,7 @@ class SteeredTraining:
 
     @property
     def wiring(self) -> Wiring:
-        """Of the model, known from the first pass with gradients after this was made; empty before.
+        """How the model is wired, known from the first pass with gradients after this was made; empty before.
 
         Neurons of others may be found in that pass only; they are watched in the next one.
         """

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from picojoule.printable import printable
 from picojoule.training import Frontier, FrontierPoint, Spread
-from picojoule.training.measure import ACCURACY, shown_score
+from picojoule.training.record.measure import ACCURACY, shown_score
 from picojoule.training.sweeping.sweep_run import settings_text
 
 _SIX_DIGITS = 1e6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -17,13 +17,13 @@ from picojoule.cli.train_flags import FILES, stated_by, with_flags
 from picojoule.printable import printable
 from picojoule.training import Frontier, Progress, SweepConfig, SweepError
 from picojoule.training import sweep as run_sweep
+from picojoule.training.files.yaml_file import Settings, read_settings
 from picojoule.training.settings.bounds import LIMITS
 from picojoule.training.settings.stated import resolved
 from picojoule.training.sweeping import Unit
 from picojoule.training.sweeping.axes import parsed_axes, split_axes
 from picojoule.training.sweeping.comparison import Comparison, read_comparison
 from picojoule.training.sweeping.cost import common_cost
-from picojoule.training.yaml_file import Settings, read_settings
 
 _PICTURE = "frontier.png"
 _SWEEP = "Sweep"
@@ -44,7 +44,12 @@ def sweep(
         ),
     ],
     unit: Annotated[
-        Unit, _option("What the budgets are in; joules are per sample and need --profile.")
+        Unit,
+        typer.Option(
+            help=f"What the budgets are in: {', '.join(get_args(Unit))}. Joules are per sample and need --profile.",
+            metavar="UNIT",
+            rich_help_panel=_SWEEP,
+        ),
     ] = "share",
     seeds: Annotated[int, _option("Networks for each budget: --seed and the seeds after it.")] = 1,
     jobs: Annotated[

@@ -17,10 +17,10 @@ from picojoule.plots import plot_firing_rates, plot_synops
 from picojoule.training import Run, TrainConfig
 from picojoule.training import train as run_training
 from picojoule.training.config_error import ConfigError
-from picojoule.training.processes import is_first_process
-from picojoule.training.run_folder import CONFIG, saved_settings
+from picojoule.training.files.run_folder import CONFIG, saved_settings
+from picojoule.training.files.yaml_file import Settings, read_settings
+from picojoule.training.loop.processes import is_first_process
 from picojoule.training.settings.stated import resolved
-from picojoule.training.yaml_file import Settings, read_settings
 
 _RUN = {"out": (str, "a folder"), "compare": (bool, "true or false"), "tensorboard": (bool, "true or false")}  # fmt: skip
 
@@ -107,7 +107,7 @@ def train(
                 _draw(run, asked.out)
             drawn = ", pictures" if no_pictures is None else ""
             typer.echo(f"Figures{drawn} and weights are in {asked.out}")
-            # the others leave with 0: torchrun ends the first process, which is still drawing, when another one fails
+            # the others leave with 0: torchrun would end the first process, still drawing, if another failed
             raise typer.Exit(_status(run))
 
 

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from picojoule.activation import MembraneSubtract, MultiSpike, SingleExponential, SingleSpike
-from picojoule.ops.alif import ALIFSpec
-from picojoule.ops.alif.api import IMPLEMENTATIONS as ALIF
-from picojoule.ops.call import Implementation
 from picojoule.ops.cpu.cache import cache_folder, folder_fault
-from picojoule.ops.lif import LIFSpec
-from picojoule.ops.lif.api import IMPLEMENTATIONS as LIF
+from picojoule.ops.dispatch import Implementation
+from picojoule.ops.implementations import IMPLEMENTATIONS
+from picojoule.ops.spec import NeuronSpec
 
 
 @dataclass(frozen=True)
@@ -58,21 +56,23 @@ class KernelCache:
     why_not: str | None = None
 
 
-_PARTS: dict[str, Any] = {
-    "alpha_mem": 0.9,
-    "alpha_syn": None,
-    "norm_input": True,
-    "min_v_mem": None,
-    "connect": None,
-    "threshold": 1.0,
-    "reset": MembraneSubtract(),
-    "surrogate": SingleExponential(),
-    "record": False,
-}
+LIF = NeuronSpec(
+    alpha_mem=0.9,
+    alpha_syn=None,
+    norm_input=True,
+    min_v_mem=None,
+    connect=None,
+    threshold=1.0,
+    spike=MultiSpike(),
+    reset=MembraneSubtract(),
+    surrogate=SingleExponential(),
+    record=False,
+)
+ALIF = replace(LIF, spike=SingleSpike(), alpha_adapt=0.9, adapt_scale=1.8)
 # a new op is one line here: its implementations, and what they are asked with beside the input
-OPS: dict[str, tuple[Mapping[str, Implementation[Any]], Any]] = {
-    "lif": (LIF, LIFSpec(**_PARTS, spike=MultiSpike())),
-    "alif": (ALIF, ALIFSpec(**_PARTS, spike=SingleSpike(), alpha_adapt=0.9, adapt_scale=1.8)),
+OPS: dict[str, tuple[Mapping[str, Implementation[Any]], NeuronSpec]] = {
+    "lif": (IMPLEMENTATIONS, LIF),
+    "alif": (IMPLEMENTATIONS, ALIF),
 }
 
 
@@ -115,6 +115,6 @@ def _supports_of(op: str, device: str) -> Iterator[Support]:
 
 def _why_not(way: Implementation[Any], device: str, spec: Any) -> str | None:
     try:
-        return way.why_not(torch.zeros(1, 1, 1, device=device), spec)
+        return way.what_prevents(torch.zeros(1, 1, 1, device=device), spec)
     except Exception as error:  # what is broken here is what the user wants to know
         return f"{type(error).__name__}: {error}"

@@ -6,30 +6,43 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as every_module
 
-from picojoule.ops.call import CheckedFeedback
+from picojoule.ops.checks import CheckedFeedback
 from picojoule.ops.exporting import is_exporting
+from picojoule.ops.spec import Feedback, NeuronSpec
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def why_not_linear(current: Tensor, feedback: CheckedFeedback, dtype: torch.dtype) -> str | None:
-    """Why a recurrent connection cannot be computed without calling it; None if it can.
+def what_prevents_fused_feedback(
+    current: Tensor, connect: Feedback | None, dtype: torch.dtype
+) -> str | None:
+    """Why a recurrent connection cannot be computed without calling it; None if it can, or there is none.
 
     Args:
         current: input current, `b t *n`.
-        feedback: the connection, and the dtype that it is called in.
+        connect: the connection, with the checks of a call.
         dtype: the one that kernels on this input have the product in.
     """
-    linear = feedback.connect
+    if connect is None:
+        return None
+    assert isinstance(connect, CheckedFeedback)
+    linear = connect.connect
     # the exact type: a subclass may compute anything, and a parametrization makes one
     if type(linear) is not nn.Linear or "forward" in vars(linear):
         return f"the recurrent connection is {_named(linear)}, the kernels know nn.Linear alone"
-    if feedback.given != dtype:
+    if connect.given != dtype:
         return f"the recurrent Linear does not compute in {_short(dtype)}"
-    return _why_not_plain(current, linear, dtype) or _who_watches(linear, current.device.type)
+    return _what_is_not_plain(current, linear, dtype) or _who_watches(linear, current.device.type)
 
 
-def _why_not_plain(current: Tensor, linear: nn.Linear, dtype: torch.dtype) -> str | None:
+def linear_of(neuron: NeuronSpec) -> nn.Linear:
+    """The recurrent connection of a neuron; `what_prevents_fused_feedback` has been asked."""
+    assert isinstance(neuron.connect, CheckedFeedback)
+    assert isinstance(neuron.connect.connect, nn.Linear)
+    return neuron.connect.connect
+
+
+def _what_is_not_plain(current: Tensor, linear: nn.Linear, dtype: torch.dtype) -> str | None:
     neurons = tuple(current.shape[2:])
     if neurons != (linear.in_features,) or neurons != (linear.out_features,):
         return (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from picojoule.activation import (
@@ -17,17 +19,51 @@ from picojoule.activation import (
     MultiGaussian,
     MultiSpike,
     PeriodicExponential,
+    ResetFunction,
     SingleExponential,
     SingleSpike,
 )
 from picojoule.ops.slow_path import CustomPart
+from picojoule.ops.spec import NeuronSpec
 
 _BUILT_IN = (SingleExponential, PeriodicExponential, Heaviside, Gaussian, MultiGaussian)
 # the numbers that each has; torch.compile cannot look for them in every version of PyTorch
-SURROGATES = {kind: tuple(field.name for field in fields(kind)) for kind in _BUILT_IN}
-SPIKES = {SingleSpike: "single", MultiSpike: "multi", MaxSpike: "multi"}
+SURROGATES: dict[type[object], tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in _BUILT_IN
+}
+SPIKES: dict[type[object], str] = {SingleSpike: "single", MultiSpike: "multi", MaxSpike: "multi"}
 NONE = "none"
-CONSTANTS = 7  # the limit of spikes, the value of a reset, and at most five numbers of a surrogate
+
+# what kernels read of each neuron, under one name everywhere and in one order
+PARAMETERS = (
+    "alpha_mem",  # share of the potential that a step keeps
+    "gain_mem",  # 1 - alpha_mem, which scales the input
+    "alpha_syn",  # share of the synaptic current that a step keeps
+    "min_v_mem",  # lower bound of the potential
+    "threshold",  # at rest, where it adapts
+    "cost",  # what a spike takes off the potential, where that is not the threshold
+    "adapt_scale",  # how far a trace of 1 raises the threshold
+    "alpha_adapt",  # share of the spike trace that a step keeps
+    "gain_adapt",  # 1 - alpha_adapt, which scales the spikes
+)
+ALPHA_MEM, GAIN_MEM, ALPHA_SYN, MIN_V_MEM = range(4)
+THRESHOLD, COST, ADAPT_SCALE, ALPHA_ADAPT, GAIN_ADAPT = range(4, len(PARAMETERS))
+# numbers that are the same for all neurons: the largest number of spikes, the value that a reset sets, and from
+# SURROGATE on the surrogate's own, five at most, in the order of its fields
+LIMIT, RESET_VALUE, SURROGATE, CONSTANTS = 0, 1, 2, 7
+
+
+Found = TypeVar("Found")
+
+
+def remembered(function: Callable[..., Found]) -> Callable[..., Found]:
+    """functools.cache, but under `torch.compile`, which would trace through it and warn."""
+    cached = functools.cache(function)
+
+    def recall(*given: Any) -> Found:
+        return function(*given) if torch.compiler.is_compiling() else cached(*given)
+
+    return recall
 
 
 @dataclass(frozen=True)
@@ -47,6 +83,8 @@ class Plan:
         trained: gradients of the parameters are wanted.
         stepped: for the CPU's kernels: a call of one is one step of a recurrent neuron: it adds the feedback to
             the input, in the input's memory, and its parameters' gradients to those of the later steps.
+        shared: for the CPU's kernels: all neurons have the same parameters, one number each.
+        dtype: for the CPU's kernels: the format of the sequences, "float32", "float64" or "bfloat16".
     """
 
     leaks: bool
@@ -60,70 +98,91 @@ class Plan:
     surrogate: str
     trained: bool = False
     stepped: bool = False
-
-    @staticmethod
-    @functools.cache
-    def of(text: str) -> Plan:
-        """The plan that gave the text."""
-        words = text.split()
-        return Plan(*(word == "1" if word in "01" else word for word in words))  # type: ignore[arg-type]
+    shared: bool = False
+    dtype: str = "float32"
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the rows of the parameter matrix, `rows n`."""
-        present = {
-            "alpha_mem": self.leaks,
-            "gain": self.normed,
-            "alpha_syn": self.synaptic,
-            "min_v_mem": self.bounded,
-            "threshold": self.spike != NONE,
-            "cost": self.reset == "value",
-            "adapt_scale": self.adaptive,
-            "adapt_alpha": self.adaptive,
-            "adapt_gain": self.adaptive,
-        }
-        return tuple(name for name, used in present.items() if used)
+        """Those of PARAMETERS that are used: the rows of the parameter matrix, `rows n`."""
+        return _parameters(self)
 
     def row(self, parameter: str) -> int:
         """Where a parameter is in the matrix; -1 if there is none of that name."""
         return self.parameters.index(parameter) if parameter in self.parameters else -1
 
     def __str__(self) -> str:
-        parts = [getattr(self, name) for name in _PARTS]
-        return " ".join(str(int(x)) if isinstance(x, bool) else x for x in parts)
+        return _text(self)
 
 
 _PARTS = tuple(field.name for field in fields(Plan))
 
 
-# A neuron is an op's spec, LIFSpec or ALIFSpec.
+@remembered
+def _text(plan: Plan) -> str:
+    parts = [getattr(plan, name) for name in _PARTS]
+    return " ".join(str(int(x)) if isinstance(x, bool) else x for x in parts)
 
 
-def plan_of(neuron: Any) -> Plan:
+@remembered
+def _parameters(plan: Plan) -> tuple[str, ...]:
+    used = {
+        "alpha_mem": plan.leaks,
+        "gain_mem": plan.normed,
+        "alpha_syn": plan.synaptic,
+        "min_v_mem": plan.bounded,
+        "threshold": plan.spike != NONE,
+        "cost": plan.reset == "value",
+    }
+    return tuple(name for name in PARAMETERS if used.get(name, plan.adaptive))
+
+
+@functools.cache
+def plan_from(text: str) -> Plan:
+    """The plan whose `str` is the text."""
+    words = text.split()
+    return Plan(*(word == "1" if word in "01" else word for word in words))  # type: ignore[arg-type]
+
+
+@functools.cache
+def trained(plan: Plan, is_trained: bool) -> Plan:
+    """The plan with gradients of the parameters, or without."""
+    return replace(plan, trained=is_trained)
+
+
+def plan_of(
+    neuron: NeuronSpec, *, stepped: bool = False, shared: bool = False, dtype: str = "float32"
+) -> Plan:
     """The plan of a neuron whose parts are built in; `unsupported_part` tells whether they are."""
     spike = neuron.spike() if isinstance(neuron.spike, type) else neuron.spike
     fires = spike is not None
-    return Plan(
-        leaks=neuron.leaks,
-        normed=neuron.norm_input,
-        synaptic=neuron.alpha_syn is not None,
-        bounded=neuron.min_v_mem is not None,
-        adaptive=hasattr(neuron, "alpha_adapt"),
-        spike=SPIKES[type(spike)] if fires else NONE,
-        limited=getattr(spike, "max_num_spikes_per_bin", None) is not None,
-        reset=_kind_of_reset(neuron.reset) if fires else NONE,
-        surrogate=type(neuron.surrogate).__name__ if fires else NONE,
-        stepped=neuron.connect is not None,
+    return _plan(
+        neuron.leaks,
+        neuron.norm_input,
+        neuron.alpha_syn is not None,
+        neuron.min_v_mem is not None,
+        neuron.adaptive,
+        SPIKES[type(spike)] if fires else NONE,
+        getattr(spike, "max_num_spikes_per_bin", None) is not None,
+        _kind_of_reset(neuron.reset) if fires else NONE,
+        type(neuron.surrogate).__name__ if fires else NONE,
+        False,
+        stepped,
+        shared,
+        dtype,
     )
 
 
-def _kind_of_reset(reset: MembraneSubtract | MembraneReset) -> str:
+_plan = remembered(Plan)
+
+
+def _kind_of_reset(reset: ResetFunction) -> str:
     if isinstance(reset, MembraneReset):
         return "to"
+    assert isinstance(reset, MembraneSubtract)
     return "threshold" if reset.subtract_value is None else "value"
 
 
-def constants_of(neuron: Any) -> list[float]:
+def constants_of(neuron: NeuronSpec) -> list[float]:
     """Numbers that a kernel reads but was not compiled for: limit, reset value, the surrogate's own."""
     reset, surrogate = neuron.reset, neuron.surrogate
     limit = getattr(neuron.spike, "max_num_spikes_per_bin", None)
@@ -133,31 +192,31 @@ def constants_of(neuron: Any) -> list[float]:
     return [float(x) for x in constants] + [0.0] * (CONSTANTS - len(constants))
 
 
-def values_of(neuron: Any) -> dict[str, Tensor | float | None]:
-    """The parameters by the names of `Plan.parameters`: numbers, or tensors that broadcast over `*n`.
+def values_of(neuron: NeuronSpec) -> dict[str, Tensor | float | None]:
+    """The parameters by name: numbers, or tensors that broadcast over `*n`; not those of a part that is not there.
 
     A threshold learns through what a spike takes off. Where that is something else, it is detached: it then has
     no gradient, as with the reference, and not zeros.
     """
-    values = {
+    values: dict[str, Tensor | float | None] = {
         "alpha_mem": neuron.alpha_mem,
-        "gain": 1 - neuron.alpha_mem,
+        "gain_mem": 1 - neuron.alpha_mem if neuron.norm_input else None,
         "alpha_syn": neuron.alpha_syn,
         "min_v_mem": neuron.min_v_mem,
         "threshold": neuron.threshold,
         "cost": getattr(neuron.reset, "subtract_value", None),
     }
-    if hasattr(neuron, "alpha_adapt"):
+    if neuron.alpha_adapt is not None:
         values["adapt_scale"] = neuron.adapt_scale
-        values["adapt_alpha"] = neuron.alpha_adapt
-        values["adapt_gain"] = 1 - neuron.alpha_adapt
+        values["alpha_adapt"] = neuron.alpha_adapt
+        values["gain_adapt"] = 1 - neuron.alpha_adapt
     if neuron.spike is None or _kind_of_reset(neuron.reset) == "threshold":
         return values
     fixed = ("threshold", "adapt_scale")
     return {k: v.detach() if k in fixed and isinstance(v, Tensor) else v for k, v in values.items()}
 
 
-def unsupported_part(neuron: Any) -> str | None:
+def unsupported_part(neuron: NeuronSpec) -> str | None:
     """Which part is not one of the library's own, and so unknown to the kernels."""
     spike, reset, surrogate = neuron.spike, neuron.reset, neuron.surrogate
     if spike is None:
@@ -174,5 +233,5 @@ def unsupported_part(neuron: Any) -> str | None:
     return None
 
 
-def _named(part: Any) -> str:
+def _named(part: object) -> str:
     return str(getattr(part, "__name__", type(part).__name__))

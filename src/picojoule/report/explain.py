@@ -125,7 +125,7 @@ def _why(record: Record, strict: ConventionCount, other: ConventionCount, layer:
 
 
 def _holding(reasons: dict[str, str], facts: set[str]) -> list[str]:
-    """Those of the facts; what always holds is told where nothing else explains the difference."""
+    """The reasons for these facts; if there are none, the one that always holds."""
     return [why for fact, why in reasons.items() if fact in facts] or list(
         filter(None, [reasons.get("")])
     )

@@ -1,4 +1,4 @@
-"""What of a report goes into which picture."""
+"""The pictures of a report, and what each shows."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _ann(breakdown: EnergyBreakdown) -> str:
 
 
 def as_dict(energy: NetworkEnergy, weights: Weights) -> dict[str, Any]:
-    """The same in plain numbers, joules per sample. What the name does not say is null."""
+    """The energy as plain numbers, joules per sample. What the profile does not say is null."""
     chosen, even = energy.profile, energy.break_even
     return {
         "profile": chosen.name,

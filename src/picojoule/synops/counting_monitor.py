@@ -1,5 +1,7 @@
 """Counting under the public Monitor: what any model spends, exactly and differentiably, while it runs."""
 
+# More than 250 lines: the facade of counting; half of it is the docstring of its options.
+
 from __future__ import annotations
 
 import copy

@@ -132,7 +132,7 @@ def _filled(tree: Any, parts: Iterator[Tensor]) -> Any:
 
 
 def _packed(leaves: list[Tensor | float], layout: float) -> Tensor:
-    """All numbers in one vector, behind a number that stands for their meaning."""
+    """All numbers in one vector, after one that stands for the layout."""
     like = next((x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()), None)
     device = torch.device("cpu") if like is None else like.device
     dtype = torch.float64 if like is None else exact_dtype(like)
@@ -150,7 +150,7 @@ def _packed(leaves: list[Tensor | float], layout: float) -> Tensor:
 
 
 def _layout(ledger: Ledger, leaves: list[Tensor | float]) -> float:
-    """A whole number for which layers there are; small, so that its sum stays exact."""
+    """A whole number that depends on which layers there are; small, so that its sum over processes stays exact."""
     words = [*ledger.lines, *ledger.rates, *map(str, map(_length, leaves))]
     return float(zlib.crc32("\n".join(words).encode()) % 2**16)
 

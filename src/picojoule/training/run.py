@@ -11,20 +11,21 @@ from typing import Any
 import torch
 
 from picojoule.atomic_write import write_json
-from picojoule.training.fit import begun, fit
-from picojoule.training.history import Fit, Progress, Quiet
-from picojoule.training.logs import Log, NoLog, tensorboard_log
-from picojoule.training.processes import launched, losing_others_explained, on_first
-from picojoule.training.run_data import load_run_data
-from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.layers import reset_states
+from picojoule.training.files.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.training.loop.fit import begun, fit
+from picojoule.training.loop.logs import Log, NoLog, tensorboard_log
+from picojoule.training.loop.processes import launched, losing_others_explained, on_first
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.record.history import Fit, Progress, Quiet
+from picojoule.training.samples.run_data import load_run_data
 from picojoule.training.settings.config import TrainConfig
-from picojoule.training.trainer import Trainer
 from picojoule.version import __version__
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run found out.
+    """The results of a run.
 
     Attributes:
         config: what was asked for.
@@ -79,9 +80,8 @@ def train(
 ) -> Run:
     """Train a network to its budget and write what came of it to a folder.
 
-    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each; what is not weights in a file
-    beside it),
-    `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
+    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each; what is not weights lies in
+    a file beside it), `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
     `compare` the same of the network without a budget under `plain/`.
 
     With several processes all of them call this with the same arguments; the first one writes the files and
@@ -124,12 +124,13 @@ def train(
             return fit(trainer, place, progress, log)
 
         plain = None
-        # what does not fit is told before anything is trained
+        # before anything is trained, so that what does not fit is an error at once
         with begun(config, data, fabric) as trainer:
             for sentence in (*trainer.remarks, *trainer.impossible.values()):
                 progress.note(sentence)
             if compare and config.has_budget:
-                trainer.forget_first_batch()
+                trainer.monitor.reset()  # frees the first batch while the other network is trained
+                reset_states(trainer.model)
                 with begun(config.without_budget(), data, fabric) as other:
                     plain = trained(other, folder / PLAIN, "without_budget")
             run = Run(config, trained(trainer, folder, "budget"), plain)

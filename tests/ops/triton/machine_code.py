@@ -10,9 +10,9 @@ import torch
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from picojoule.ops.plan import CONSTANTS, Plan
+from picojoule.ops.plan import CONSTANTS, PARAMETERS, plan_from
 from picojoule.ops.triton import op, recurrent
-from picojoule.ops.triton.call import NAMES, NUMBER, UNUSED
+from picojoule.ops.triton.parameters import NUMBER, UNUSED
 
 HOPPER = SimpleNamespace(
     get_current_device=lambda: 0,
@@ -44,10 +44,10 @@ def run(plan: str, dtype: torch.dtype, neurons: int, matrix: bool) -> dict[str, 
         for name in (f"forward_{kind}", f"backward_{kind}"):
             made[name] = Compiled(getattr(module, name))
             setattr(module, name, made[name])
-    parts = Plan.of(plan)
+    parts = plan_from(plan)
     present = parts.parameters
-    rows = [present.index(name) if matrix and name in present else NUMBER if name in present else UNUSED for name in NAMES]  # fmt: skip
-    call = (plan, rows, [0.5] * len(NAMES), [0.5] * CONSTANTS)
+    rows = [present.index(name) if matrix and name in present else NUMBER if name in present else UNUSED for name in PARAMETERS]  # fmt: skip
+    call = (plan, rows, [0.5] * len(PARAMETERS), [0.5] * CONSTANTS)
     x, state = torch.zeros(2, 9, neurons, dtype=dtype), torch.zeros(2, neurons)
     p = torch.zeros(len(present) if matrix else 0, neurons)
     i, b = (state if there else None for there in (parts.synaptic, parts.adaptive))

@@ -139,7 +139,7 @@ def _observed_shapes(
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    """Of a tensor, or of the first one in what a layer without NIR node may take or give."""
+    """The shape of a tensor, or of the first tensor in what a layer that has no NIR node takes or gives."""
     while isinstance(value, tuple) and value:
         value = value[0]
     return tuple(getattr(value, "shape", ()))

@@ -1,6 +1,6 @@
 """Leaky integrate-and-fire whose threshold rises with its own spikes."""
 
 from picojoule.ops.alif.api import alif
-from picojoule.ops.alif.spec import ALIFOutput, ALIFSpec, ALIFState
+from picojoule.ops.alif.output import ALIFOutput, ALIFState
 
-__all__ = ["ALIFOutput", "ALIFSpec", "ALIFState", "alif"]
+__all__ = ["ALIFOutput", "ALIFState", "alif"]

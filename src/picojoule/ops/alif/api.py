@@ -12,20 +12,11 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.ops.alif.cpu import alif_cpu
-from picojoule.ops.alif.reference import alif_reference
-from picojoule.ops.alif.spec import ALIFOutput, ALIFSpec, ALIFState
-from picojoule.ops.alif.triton import alif_triton, why_not_triton
-from picojoule.ops.call import Call, Implementation, always, implementation
-from picojoule.ops.cpu.neuron import why_not_fused
-from picojoule.ops.membrane import Feedback
-
-# "auto" takes the first that can run a call
-IMPLEMENTATIONS = {
-    "triton": Implementation(alif_triton, why_not_triton, casts=True, auto_on="cuda"),
-    "cpu": Implementation(alif_cpu, why_not_fused),
-    "reference": Implementation(alif_reference, always),
-}
+from picojoule.ops.alif.output import ALIFOutput, ALIFState
+from picojoule.ops.checks import CheckedCurrent
+from picojoule.ops.dispatch import chosen
+from picojoule.ops.implementations import IMPLEMENTATIONS
+from picojoule.ops.spec import Feedback, NeuronSpec
 
 
 def alif(
@@ -100,28 +91,25 @@ def alif(
     3.1.3, layers/functional/alif.py), except that `norm_input` scales the input alone and the synaptic
     current survives the call.
     """
-    call = Call("alif", current, check_values)
-    spec = ALIFSpec(
-        alpha_mem=call.ranged("alpha_mem", alpha_mem),
-        alpha_syn=None if alpha_syn is None else call.ranged("alpha_syn", alpha_syn),
+    checked = CheckedCurrent("alif", current, check_values)
+    neuron = NeuronSpec(
+        alpha_mem=checked.ranged("alpha_mem", alpha_mem),
+        alpha_syn=None if alpha_syn is None else checked.ranged("alpha_syn", alpha_syn),
         norm_input=norm_input,
-        min_v_mem=None if min_v_mem is None else call.ranged("min_v_mem", min_v_mem),
-        alpha_adapt=call.ranged("alpha_adapt", alpha_adapt),
-        adapt_scale=call.ranged("adapt_scale", adapt_scale),
-        connect=None if connect is None else call.feedback(connect),
-        threshold=call.ranged("threshold", threshold),
+        min_v_mem=None if min_v_mem is None else checked.ranged("min_v_mem", min_v_mem),
+        connect=None if connect is None else checked.feedback(connect),
+        threshold=checked.ranged("threshold", threshold),
         spike=spike,
         reset=reset,
         surrogate=surrogate,
         record=record,
+        alpha_adapt=checked.ranged("alpha_adapt", alpha_adapt),
+        adapt_scale=checked.ranged("adapt_scale", adapt_scale),
     )
     v_mem, b, i_syn, i_rec = state or (None, None, None, None)
-    start = ALIFState(
-        call.state("v_mem", v_mem),
-        call.state("b", b),
-        None if alpha_syn is None else call.state("i_syn", i_syn),
-        None if connect is None else call.state("i_rec", i_rec),
-    )
-    run, given = implementation(call, impl, IMPLEMENTATIONS, spec)
-    spikes, end, recordings = run(given, start, spec)
-    return ALIFOutput(spikes.to(current.dtype), end, recordings)
+    start = checked.states(neuron, v_mem, i_syn, b, i_rec)
+    run, given = chosen(checked, impl, IMPLEMENTATIONS, neuron)
+    outputs, end, recordings = run(given, start, neuron)
+    assert end.b is not None
+    last = ALIFState(end.v_mem, end.b, end.i_syn, end.i_rec)
+    return ALIFOutput(outputs.to(current.dtype), last, recordings)

@@ -15,8 +15,9 @@ from picojoule.ops.cpu.machine_code import load, object_file
 from picojoule.ops.plan import Plan
 
 Which = Literal["forward", "backward"]
-INTEGERS = 5
-POINTERS: dict[Which, int] = {"forward": 11, "backward": 19}
+INTEGERS = 4
+# the pointers that each takes: to Sequences, or to Reals
+POINTERS: dict[Which, str] = {"forward": "SRRRRRSRRRR", "backward": "SRRRRRSRRRRSRRRR"}
 
 
 def compiled(plan: Plan, which: Which) -> Callable[..., int]:
@@ -60,12 +61,14 @@ def _compile(plan: Plan, which: Which) -> bytes:
 
     from picojoule.ops.cpu.backward import backward_sweep
     from picojoule.ops.cpu.forward import forward_sweep
+    from picojoule.ops.cpu.numbers import real_of, sequence_of
     from picojoule.ops.cpu.pipeline import DistinctArguments
 
     sweep = forward_sweep(plan) if which == "forward" else backward_sweep(plan)
-    pointer = types.CPointer(types.float32)
+    kinds = {"S": sequence_of(plan).element, "R": real_of(plan)}
+    pointers = [types.CPointer(kinds[kind]) for kind in POINTERS[which]]
     kernel = njit(
-        types.void(*[types.int64] * INTEGERS, *[pointer] * POINTERS[which]),
+        types.void(*[types.int64] * INTEGERS, *pointers),
         error_model="numpy",
         no_cpython_wrapper=True,
         no_cfunc_wrapper=True,
@@ -78,6 +81,6 @@ def _compile(plan: Plan, which: Which) -> bytes:
 
 def _callable(address: int, which: Which) -> Callable[..., int]:
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
-    arguments = [*[integer] * INTEGERS, *[pointer] * POINTERS[which]]
+    arguments = [*[integer] * INTEGERS, *[pointer] * len(POINTERS[which])]
     # numba's convention: where the result and an exception would go come first
     return ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, *arguments)(address)

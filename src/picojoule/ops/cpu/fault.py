@@ -6,7 +6,7 @@ import functools
 from importlib.util import find_spec
 
 from picojoule.ops.cpu.forks import making
-from picojoule.ops.plan import Plan
+from picojoule.ops.plan import Plan, plan_from
 
 
 @functools.cache
@@ -15,7 +15,7 @@ def kernel_fault(plan: str) -> str | None:
     if find_spec("numba") is None or find_spec("llvmlite") is None:
         return "numba is not installed"
     with making:
-        fault = _tried(Plan.of(plan))
+        fault = _tried(plan_from(plan))
     from picojoule.ops.cpu.cache import say_faults
 
     say_faults()
@@ -29,7 +29,7 @@ def _tried(plan: Plan) -> str | None:
         compiled(plan, "forward")
         compiled(plan, "backward")
         # here, where a fork waits for it; a call imports it otherwise
-        from picojoule.ops.cpu import op, recurrent  # noqa: F401
+        from picojoule.ops.cpu import direct, recurrent  # noqa: F401
     except Exception as error:  # whatever is broken in numba, the reference runs
         return f"the kernel could not be compiled: {type(error).__name__}: {error}"
     return None

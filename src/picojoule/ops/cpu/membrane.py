@@ -1,89 +1,163 @@
-"""One step of the membrane, scalar by scalar: the arithmetic of `ops/membrane.py` in its order.
+"""One step of the membrane, scalar by scalar: the arithmetic of `ops/reference.py` in its order.
 
 Compiled without fast-math: a multiplication and an addition that were fused would round once where the
-reference rounds twice, and a neuron at its threshold would fire at another step.
+reference rounds twice, and a neuron at its threshold would fire at another step. `p` are the rows of the
+parameters (`parameters.py`), `j` the neuron's place in them, `c` the constants of `ops/plan.py`.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
-from picojoule.ops.plan import NONE, Plan
+from picojoule.ops.cpu.inlined import inlined
+from picojoule.ops.cpu.parameters import reader
+from picojoule.ops.plan import (
+    ADAPT_SCALE,
+    ALPHA_ADAPT,
+    ALPHA_MEM,
+    ALPHA_SYN,
+    COST,
+    GAIN_ADAPT,
+    GAIN_MEM,
+    LIMIT,
+    MIN_V_MEM,
+    NONE,
+    RESET_VALUE,
+    THRESHOLD,
+    Plan,
+)
 
-ZERO = np.float32(0)
-_exact = njit(forceinline=True, error_model="numpy")
+ZERO, ONE = np.float32(0), np.float32(1)
 
 
-class Steps(NamedTuple):
-    """The compiled pieces of a step."""
+class Membrane(NamedTuple):
+    """A step, and the pieces of it that a step against time needs again."""
 
-    synapse: Any
-    integrate: Any
-    threshold: Any
+    threshold_now: Any
     count: Any
-    reset: Any
-    bound: Any
-    adapt: Any
+    cost_now: Any
+    after_reset: Any
+    step: Any
 
 
-def steps(plan: Plan) -> Steps:
-    """The pieces of a step of a neuron, with what the plan leaves out left out."""
-    leaks, normed, synaptic, bounded = plan.leaks, plan.normed, plan.synaptic, plan.bounded
-    adaptive, limited = plan.adaptive, plan.limited
-    is_single, fires = plan.spike == "single", plan.spike != NONE
-    sets, subtracts = plan.reset == "to", plan.reset in ("threshold", "value")
+def membrane(plan: Plan) -> Membrane:
+    """The membrane of a neuron, with what the plan leaves out left out.
 
-    @_exact  # type: ignore[untyped-decorator]
-    def synapse(x: Any, i_syn: Any, alpha_syn: Any) -> Any:
-        if synaptic:
-            return alpha_syn * (i_syn + x)
-        return x
+    A piece is compiled once for all plans that have it alike.
+    """
+    steady = plan.shared and not plan.adaptive
+    threshold_now = _threshold_now(plan.adaptive, plan.shared)
+    count = _count(plan.spike, plan.limited, steady)
+    cost_now = _cost_now(plan.reset == "value", plan.shared)
+    after_reset = _after_reset(plan.reset)
+    charged = _charged(plan.synaptic, plan.normed, plan.leaks, plan.shared)
+    pieces = (threshold_now, count, cost_now, after_reset)
+    return Membrane(*pieces, _step(charged, pieces, plan.bounded, plan.adaptive, plan.shared))
 
-    @_exact  # type: ignore[untyped-decorator]
-    def integrate(i: Any, v: Any, alpha_mem: Any, gain: Any) -> Any:
-        if normed:
-            i = gain * i
-        if leaks:
-            return alpha_mem * v + i
-        return v + i
 
-    @_exact  # type: ignore[untyped-decorator]
-    def threshold(at_rest: Any, scale: Any, trace: Any) -> Any:
+@functools.cache
+def _step(
+    charged: Any, pieces: tuple[Any, ...], bounded: bool, adaptive: bool, shared: bool
+) -> Any:
+    threshold_now, count, cost_now, after_reset = pieces
+    parameter = reader(shared)
+
+    @inlined
+    def step(x: Any, v: Any, i: Any, b: Any, p: Any, j: Any, c: Any) -> Any:
+        """All of a step: what it gives out, the states after it; potential before the reset, what arrived."""
+        u, i, arrived = charged(x, v, i, p, j)
+        threshold = threshold_now(b, p, j)
+        spikes = count(u, threshold, c[LIMIT])
+        v = after_reset(u, spikes, cost_now(threshold, p, j), c[RESET_VALUE])
+        if bounded:
+            v = parameter(p, MIN_V_MEM, j) if v <= parameter(p, MIN_V_MEM, j) else v
         if adaptive:
-            return at_rest + scale * trace
-        return at_rest
+            b = parameter(p, ALPHA_ADAPT, j) * b + parameter(p, GAIN_ADAPT, j) * spikes
+        return spikes, v, i, b, u, arrived
 
-    @_exact  # type: ignore[untyped-decorator]
-    def count(v: Any, th: Any, limit: Any) -> Any:
+    return step
+
+
+@functools.cache
+def _charged(synaptic: bool, normed: bool, leaks: bool, shared: bool) -> Any:
+    parameter = reader(shared)
+
+    @inlined
+    def charged(x: Any, v: Any, i: Any, p: Any, j: Any) -> Any:
+        """Potential and synaptic current after the input `x`, and what the current was before its decay."""
+        arrived = x
+        if synaptic:
+            arrived = i + x
+            i = parameter(p, ALPHA_SYN, j) * arrived
+            x = i
+        if normed:
+            x = parameter(p, GAIN_MEM, j) * x
+        u = parameter(p, ALPHA_MEM, j) * v + x if leaks else v + x
+        return u, i, arrived
+
+    return charged
+
+
+@functools.cache
+def _threshold_now(adaptive: bool, shared: bool) -> Any:
+    parameter = reader(shared)
+
+    @inlined
+    def threshold_now(b: Any, p: Any, j: Any) -> Any:
+        """The threshold, raised by the trace `b` of the neuron's own spikes where it adapts."""
+        threshold = parameter(p, THRESHOLD, j)
+        return threshold + parameter(p, ADAPT_SCALE, j) * b if adaptive else threshold
+
+    return threshold_now
+
+
+@functools.cache
+def _count(spike: str, limited: bool, steady: bool) -> Any:
+    """`steady`: the threshold is one number, of all neurons and steps."""
+    fires, is_single = spike != NONE, spike == "single"
+
+    @inlined
+    def count(u: Any, threshold: Any, limit: Any) -> Any:
+        """What the neuron gives out at potential `u`: spikes, or the potential if it never fires."""
         if not fires:
-            return v
+            return u
         if is_single:
-            return np.float32(1) if v >= th else ZERO
-        spikes = np.floor(v / th)
+            return ONE if u >= threshold else ZERO
+        # the compiler makes a loop without divisions of it, for a threshold of 1
+        is_one = steady and threshold == ONE
+        spikes = np.floor(u if is_one else u / threshold)
         spikes = ZERO if spikes < ZERO else spikes
         if limited:
             spikes = limit if spikes > limit else spikes
         return spikes
 
-    @_exact  # type: ignore[untyped-decorator]
-    def reset(v: Any, spikes: Any, cost: Any, value: Any) -> Any:
+    return count
+
+
+@functools.cache
+def _cost_now(is_own: bool, shared: bool) -> Any:
+    parameter = reader(shared)
+
+    @inlined
+    def cost_now(threshold: Any, p: Any, j: Any) -> Any:
+        """What a spike takes off the potential."""
+        return parameter(p, COST, j) if is_own else threshold
+
+    return cost_now
+
+
+@functools.cache
+def _after_reset(reset: str) -> Any:
+    sets, subtracts = reset == "to", reset in ("threshold", "value")
+
+    @inlined
+    def after_reset(u: Any, spikes: Any, cost: Any, value: Any) -> Any:
+        """Potential after the reset, before the lower bound."""
         if sets:
-            return value if spikes != ZERO else v
-        if subtracts:
-            return v - spikes * cost
-        return v
+            return value if spikes != ZERO else u
+        return u - spikes * cost if subtracts else u
 
-    @_exact  # type: ignore[untyped-decorator]
-    def bound(v: Any, min_v_mem: Any) -> Any:
-        if bounded:
-            return min_v_mem if v <= min_v_mem else v
-        return v
-
-    @_exact  # type: ignore[untyped-decorator]
-    def adapt(trace: Any, spikes: Any, alpha: Any, gain: Any) -> Any:
-        return alpha * trace + gain * spikes
-
-    return Steps(synapse, integrate, threshold, count, reset, bound, adapt)
+    return after_reset

@@ -1,42 +1,42 @@
 """The kernels as operators that PyTorch knows: autograd, `torch.compile` and `torch.export` see through them.
 
 `x` and the outputs are `b t *n`, the states `v`, `i` (synaptic current) and `b` (spike trace) `b *n`, the
-parameters `p` as `neuron.parameter_rows` makes them, all float32. A state that the plan does not have is empty.
+parameters `p` as `neuron.parameter_rows` makes them. `x` is in the dtype of the plan, all else float64 beside float64
+and float32 otherwise. A state that the plan does not have is empty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.scratch import WIDEST, addresses
+from picojoule.ops.cpu.scratch import WIDEST, address
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
-from picojoule.ops.plan import Plan
+from picojoule.ops.plan import Plan, plan_from, trained
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
 Five = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-def _forward(
+def forward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str
 ) -> Four:
     """Outputs and end states of all time steps."""
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
-    constants = torch.tensor(c, dtype=torch.float32)
+    constants = torch.tensor(c, dtype=v0.dtype)
     no_feedback = x  # any place: it is not read
     pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
-    _run(replace(Plan.of(plan), trained=False), "forward", x, p, lambda _: pointers)
+    _run(trained(plan_from(plan), False), "forward", x, lambda _: pointers)
     return tuple(made)  # type: ignore[return-value]
 
 
-def _backward(
+def backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     g: Tensor, gv1: Tensor, gi1: Tensor, gb1: Tensor,
 ) -> Five:  # fmt: skip
@@ -44,20 +44,20 @@ def _backward(
 
     Of the sequence `x` alone was kept: the rest is computed again.
     """
-    kernel = Plan.of(plan)
+    kernel = plan_from(plan)
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
     grads = [tensor.contiguous() for tensor in (g, gv1, gi1, gb1)]
-    constants = torch.tensor(c, dtype=torch.float32)
+    constants = torch.tensor(c, dtype=v0.dtype)
     neurons = x.shape[2:].numel()
-    gp = x.new_empty((len(x), len(p), neurons) if kernel.trained else 0)
+    gp = p.new_empty((len(x), len(p), neurons) if kernel.trained else 0)
     before = [tensor.data_ptr() for tensor in (*given, constants, *grads)]
     after = [tensor.data_ptr() for tensor in (*made, gp)]
 
     def pointers(share: int) -> list[int]:
-        return [*before, *addresses(kernel, x.shape[1], share), *after]
+        return [*before, address(kernel, x.shape[1], share), *after]
 
-    _run(kernel, "backward", x, p, pointers)
+    _run(kernel, "backward", x, pointers)
     return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
 
 
@@ -75,7 +75,7 @@ def _fake_backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
     *_grads: Tensor,
 ) -> Five:  # fmt: skip
-    gp = like(p) if Plan.of(plan).trained else p.new_empty(0)
+    gp = like(p) if plan_from(plan).trained else p.new_empty(0)
     return like(x), like(v0), like(i0), like(b0), gp
 
 
@@ -89,25 +89,24 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Four) -> None:
     ctx.c, ctx.plan = inputs[5:]
 
 
-def _differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+def differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    """Gradients of the arguments of `fused_neuron`, from those of what it gave."""
     given = ctx.saved_tensors
-    plan = replace(Plan.of(ctx.plan), trained=ctx.needs_input_grad[4])
+    plan = trained(plan_from(ctx.plan), ctx.needs_input_grad[4])
     *made, gp = fused_neuron_backward(*given, ctx.c, str(plan), *grads)
     return *made, gp if plan.trained else None, None, None
 
 
-def _run(
-    plan: Plan, which: Which, x: Tensor, p: Tensor, pointers: Callable[[int], list[int]]
-) -> None:
+def _run(plan: Plan, which: Which, x: Tensor, pointers: Callable[[int], list[int]]) -> None:
     """Run a kernel on all rows of the neurons of `x`, on `pointers(share)`, in shares."""
     batch, steps = x.shape[:2]
     neurons = x.shape[2:].numel()
     kernel = compiled(plan, which)
-    shape = steps, neurons, 0 if p.ndim == 1 else 1
+    shape = steps, neurons
     share_out(kernel, batch * -(-neurons // WIDEST), lambda share: (*shape, *pointers(share)))
 
 
-fused_neuron = operator("fused_neuron", _forward, _fake_forward)
-fused_neuron_backward = operator("fused_neuron_backward", _backward, _fake_backward)
-make_differentiable(fused_neuron, _differentiate, _keep)
+fused_neuron = operator("fused_neuron", forward, _fake_forward)
+fused_neuron_backward = operator("fused_neuron_backward", backward, _fake_backward)
+make_differentiable(fused_neuron, differentiate, _keep)
 refuse_second_derivative(fused_neuron_backward)

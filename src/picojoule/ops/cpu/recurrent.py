@@ -15,9 +15,9 @@ from torch import Tensor
 from picojoule.ops.cpu.op import like, sum_over_samples
 from picojoule.ops.cpu.steps import forward_steps, places, room_for, step_kernel
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
-from picojoule.ops.plan import Plan
+from picojoule.ops.plan import Plan, plan_from, trained
 
-FLOATS_A_LINE = 16
+CACHE_LINE = 64
 Six = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 Eight = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -31,9 +31,9 @@ def _forward(
     outputs = _on_cache_lines(total)
     states = room_for((v0, i0, b0), 2)
     feedback = r0.clone(memory_format=torch.contiguous_format)
-    constants = torch.tensor(c, dtype=torch.float32)
+    constants = torch.tensor(c, dtype=v0.dtype)
     p, into = p.contiguous(), weight.t()
-    kernel = replace(Plan.of(plan), trained=False)
+    kernel = trained(plan_from(plan), False)
     for t in forward_steps(kernel, total, states, feedback, p, constants, outputs):
         # the very calls that nn.Linear makes: any other product rounds otherwise
         if bias is None:
@@ -50,7 +50,8 @@ def _on_cache_lines(sequence: Tensor) -> Tensor:
     MKL's product rounds by where its operands lie: nn.Linear's is another one than that of a step 8 bytes off.
     """
     steps, size = len(sequence), sequence.shape[1:].numel()
-    room = sequence.new_empty(steps, -(-size // FLOATS_A_LINE) * FLOATS_A_LINE)
+    a_line = CACHE_LINE // sequence.element_size()
+    room = sequence.new_empty(steps, -(-size // a_line) * a_line)
     return room[:, :size].view(sequence.shape)
 
 
@@ -63,8 +64,8 @@ def _backward(
 
     Of the sequence `total` alone was kept: states and outputs are computed again.
     """
-    kernel, steps = Plan.of(plan), len(total)
-    p, constants = p.contiguous(), torch.tensor(c, dtype=torch.float32)
+    kernel, steps = plan_from(plan), len(total)
+    p, constants = p.contiguous(), torch.tensor(c, dtype=v0.dtype)
     again = replace(kernel, trained=False, stepped=False)
     outputs, states = torch.empty_like(total), room_for((v0, i0, b0), steps + 1)
     for _ in forward_steps(again, total, states, gr1, p, constants, outputs):
@@ -76,7 +77,7 @@ def _backward(
     gp = total.new_zeros((total.shape[1], len(p), total.shape[2]) if kernel.trained else 0)
     given, fixed = places(total, *states), (p.data_ptr(), constants.data_ptr())
     later, earlier, ends, own = places(g), places(gx), places(*grads), gp.data_ptr()
-    for t, run in _backwards(kernel, total, p):
+    for t, run in _backwards(kernel, total):
         g[t].addmm_(gx[t + 1], weight)
         back = steps - 1 - t
         before = *given(t), *fixed, *later(t), *ends(back)
@@ -89,10 +90,10 @@ def _backward(
     return _batch_first(gx[:steps]), *starts, gx[0].clone(), gp, *of_linear  # type: ignore[return-value]
 
 
-def _backwards(plan: Plan, total: Tensor, p: Tensor) -> Iterator[tuple[int, Callable[..., None]]]:
+def _backwards(plan: Plan, total: Tensor) -> Iterator[tuple[int, Callable[..., None]]]:
     """The steps against the order of time, and what runs one."""
     if len(total):
-        run = step_kernel(plan, "backward", total[0], p)
+        run = step_kernel(plan, "backward", total[0])
         yield from ((t, run) for t in reversed(range(len(total))))
 
 
@@ -116,7 +117,7 @@ def _fake_backward(
 ) -> Eight:  # fmt: skip
     none = p.new_empty(0)
     of_linear = (like(weight), like(weight[:, 0])) if learns else (none, none.clone())
-    gp = like(p) if Plan.of(plan).trained else none.clone()
+    gp = like(p) if plan_from(plan).trained else none.clone()
     gx = like(total.transpose(0, 1))
     return gx, like(v0), like(i0), like(b0), like(v0), gp, *of_linear
 
@@ -133,7 +134,7 @@ def _differentiate(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]
     total, v0, i0, b0, *_ = given = ctx.saved_tensors
     made = total.transpose(0, 1), v0, i0, b0, v0
     came = [like(x).zero_() if g is None else g for g, x in zip(grads[:5], made, strict=True)]
-    plan = replace(Plan.of(ctx.plan), trained=ctx.needs_input_grad[5])
+    plan = trained(plan_from(ctx.plan), ctx.needs_input_grad[5])
     learns = any(ctx.needs_input_grad[6:8])
     *before, gp, g_weight, g_bias = fused_recurrent_backward(
         *given, ctx.c, str(plan), learns, *came

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from picojoule.ops.cpu.scratch import WIDEST
+from picojoule.ops.cpu.inlined import inlined
 
 CACHE_LINE = 64
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def row_buffer(typing_context: Any) -> Any:
-    """WIDEST float32 on the stack, which no pointer argument can overlap; not initialised."""
+@functools.cache
+def buffer_of(size: int, real: Any) -> Any:
+    """A function that gives `size` reals on the stack, which no pointer argument can overlap; not initialised."""
+    number = ir.DoubleType() if real is types.float64 else ir.FloatType()
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        with builder.goto_entry_block():
-            memory = builder.alloca(ir.ArrayType(ir.FloatType(), WIDEST))
-            memory.align = CACHE_LINE
-        return builder.bitcast(memory, ir.PointerType(ir.FloatType()))
+    @intrinsic  # type: ignore[untyped-decorator]
+    def buffer(typing_context: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            with builder.goto_entry_block():
+                memory = builder.alloca(ir.ArrayType(number, size))
+                memory.align = CACHE_LINE
+            return builder.bitcast(memory, ir.PointerType(number))
 
-    return types.CPointer(types.float32)(), generate
+        return types.CPointer(real)(), generate
+
+    return buffer
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -43,26 +49,28 @@ def _prefetch(typing_context: Any, source: Any, index: Any) -> Any:
     return types.void(source, types.int64), generate
 
 
-@njit(forceinline=True)  # type: ignore[untyped-decorator]
-def prefetch_row(source: Any, start: Any, n: Any) -> None:
-    """Ask for source[start : start + n]: the processor's own prefetchers stop at the end of a page."""
-    for j in range(0, n, CACHE_LINE // 4):
-        _prefetch(source, start + j)
+@functools.cache
+def row_prefetch(element: Any) -> Any:
+    """A function that asks for source[start : start + n]: the processor's own prefetchers stop at the end of a page."""
+    a_line = 8 * CACHE_LINE // element.bitwidth
+
+    @inlined
+    def prefetch_row(source: Any, start: Any, n: Any) -> None:
+        for j in range(0, n, a_line):
+            _prefetch(source, start + j)
+
+    return prefetch_row
 
 
-@njit(forceinline=True)  # type: ignore[untyped-decorator]
-def load_row(used: Any, source: Any, start: Any, step: Any, n: Any, row: Any) -> None:
-    """row[j] = source[start + j * step]; nothing if the plan does not use it."""
+@inlined
+def load_row(used: Any, source: Any, start: Any, n: Any, row: Any) -> None:
+    """row[j] = source[start + j]; nothing if the plan does not use it."""
     if used:
-        if step == 0:
-            for j in range(n):
-                row[j] = source[start]
-        else:
-            for j in range(n):
-                row[j] = source[start + j]
+        for j in range(n):
+            row[j] = source[start + j]
 
 
-@njit(forceinline=True)  # type: ignore[untyped-decorator]
+@inlined
 def store_row(used: Any, row: Any, n: Any, target: Any, start: Any) -> None:
     """target[start + j] = row[j]; nothing if the plan does not use it."""
     if used:

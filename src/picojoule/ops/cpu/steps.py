@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.scratch import WIDEST, addresses
+from picojoule.ops.cpu.scratch import WIDEST, address
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.plan import Plan
 
@@ -15,17 +15,17 @@ WORTH_A_THREAD = 1 << 15  # neurons of a step: some 30 us, as much as it takes t
 States = tuple[Tensor, Tensor, Tensor]
 
 
-def step_kernel(plan: Plan, which: Which, like: Tensor, p: Tensor) -> Callable[..., None]:
+def step_kernel(plan: Plan, which: Which, like: Tensor) -> Callable[..., None]:
     """A function that runs one step, of `b n` neurons as in `like`, on the pointers of a pass."""
     kernel = compiled(plan, which)
     batch, neurons = like.shape
     fewest = max(1, WORTH_A_THREAD // max(1, min(neurons, WIDEST)))
     rows = batch * -(-neurons // WIDEST)
-    shape = 1, neurons, 0 if p.ndim == 1 else 1
+    shape = 1, neurons
 
     def run(before: tuple[int, ...], after: tuple[int, ...]) -> None:
         def arguments(share: int) -> tuple[int, ...]:
-            scratch = addresses(plan, 1, share) if which == "backward" else ()
+            scratch = (address(plan, 1, share),) if which == "backward" else ()
             return (*shape, *before, *scratch, *after)
 
         share_out(kernel, rows, arguments, fewest)
@@ -38,7 +38,7 @@ def places(*sequences: Tensor) -> Callable[[int], tuple[int, ...]]:
 
     A sequence without steps is never read.
     """
-    known = [(x.data_ptr(), 4 * x.stride(0), max(1, len(x))) for x in sequences]
+    known = [(x.data_ptr(), x.element_size() * x.stride(0), max(1, len(x))) for x in sequences]
     return lambda at: tuple([start + at % length * step for start, step, length in known])
 
 
@@ -57,7 +57,7 @@ def forward_steps(
     """
     if not len(x):
         return
-    run = step_kernel(plan, "forward", x[0], p)
+    run = step_kernel(plan, "forward", x[0])
     given, after, fixed = places(x, *states), places(*states), (p.data_ptr(), constants.data_ptr())
     output, fed_back = places(made), feedback.data_ptr()
     for t in range(len(x)):
@@ -66,7 +66,7 @@ def forward_steps(
 
 
 def room_for(states: tuple[Tensor, ...], places: int) -> States:
-    """Memory for `places` of each state, the first filled; a state that there is none of stays empty."""
+    """Memory for `places` of each state, the first of them filled. A state that is empty stays so."""
     rooms = tuple(state.new_empty(places, *state.shape) for state in states)
     for room, state in zip(rooms, states, strict=True):
         room[0] = state

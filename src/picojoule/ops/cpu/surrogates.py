@@ -1,78 +1,123 @@
 """The slopes of the built-in surrogate gradients, scalar by scalar, as the kernels inline them.
 
 A slope is a pair: `rate(threshold, c)`, which a kernel computes once for a threshold that stays, and
-`slope(v, threshold, rate, c)`. `c` holds the surrogate's own numbers in the order of its fields.
+`slope(v, threshold, rate, c)`. `c` are the constants of `ops/plan.py`: the surrogate's own numbers are from
+`c[2]` on.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from picojoule.ops.cpu.exponential import exp
+from picojoule.ops.cpu.exponential import FLOAT32, FLOAT64, Format, exponential
+from picojoule.ops.cpu.inlined import contracted
+from picojoule.ops.plan import Plan
 
-F = np.float32
+F = np.float32  # these are exact in it, and a product with a float64 is one
 ZERO, HALF, ONE, TWO = F(0), F(0.5), F(1), F(2)
-ROOT_2_PI = F(math.sqrt(2 * math.pi))
-_inlined = njit(forceinline=True, error_model="numpy", fastmath={"contract"})
 
 
-@_inlined  # type: ignore[untyped-decorator]
+def surrogate_of(plan: Plan) -> tuple[Any, Any]:
+    """`rate` and `slope` of a plan's surrogate, in what it computes in."""
+    rate, slope = SURROGATES[plan.surrogate]
+    return rate, slope(FLOAT64 if plan.dtype == "float64" else FLOAT32)
+
+
+@contracted
 def _inverse(threshold: Any, c: Any) -> Any:
     return ONE / threshold
 
 
-@_inlined  # type: ignore[untyped-decorator]
+@contracted
 def _inverse_width(threshold: Any, c: Any) -> Any:
-    return ONE / (threshold * c[0])
+    return ONE / (threshold * c[2])
 
 
-@_inlined  # type: ignore[untyped-decorator]
-def _single_exponential(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return c[1] * rate * exp(-abs(v - threshold) * rate)
+@functools.cache
+def _single_exponential(form: Format) -> Any:
+    exp = exponential(form)
+
+    @contracted
+    def slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
+        return c[3] * rate * exp(-abs(v - threshold) * rate)
+
+    return slope
 
 
-@_inlined  # type: ignore[untyped-decorator]
-def _periodic_exponential(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    phase = v * rate - HALF
-    to_multiple = abs(threshold * (TWO * (phase - np.floor(phase)) - ONE))
-    distance = abs(v - threshold) if v < threshold else to_multiple
-    return c[1] * exp(-distance / c[0])
+@functools.cache
+def _periodic_exponential(form: Format) -> Any:
+    exp = exponential(form)
+
+    @contracted
+    def slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
+        phase = v * rate - HALF
+        to_multiple = abs(threshold * (TWO * (phase - np.floor(phase)) - ONE))
+        distance = abs(v - threshold) if v < threshold else to_multiple
+        return c[3] * exp(-distance / c[2])
+
+    return slope
 
 
-@_inlined  # type: ignore[untyped-decorator]
-def _heaviside(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return rate if v >= threshold - c[0] else ZERO
+@functools.cache
+def _heaviside(form: Format) -> Any:
+    @contracted
+    def slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
+        return rate if v >= threshold - c[2] else ZERO
+
+    return slope
 
 
-@_inlined  # type: ignore[untyped-decorator]
-def _density(x: Any, mean: Any, deviation: Any) -> Any:
-    z = (x - mean) / deviation
-    return exp(-HALF * (z * z)) / (deviation * ROOT_2_PI)
+@functools.cache
+def _density(form: Format) -> Any:
+    exp, root_2_pi = exponential(form), form.real(math.sqrt(2 * math.pi))
+
+    @contracted
+    def density(x: Any, mean: Any, deviation: Any) -> Any:
+        z = (x - mean) / deviation
+        return exp(-HALF * (z * z)) / (deviation * root_2_pi)
+
+    return density
 
 
-@_inlined  # type: ignore[untyped-decorator]
-def _gaussian(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return c[2] * _density(v - threshold, c[0], c[1])
+@functools.cache
+def _gaussian(form: Format) -> Any:
+    density = _density(form)
+
+    @contracted
+    def slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
+        return c[4] * density(v - threshold, c[2], c[3])
+
+    return slope
 
 
-@_inlined  # type: ignore[untyped-decorator]
-def _multi_gaussian(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    x, mu, sigma, h = v - threshold, c[0], c[1], c[2]
-    wide = c[3] * sigma
-    sides = _density(x, mu + sigma, wide) + _density(x, mu - sigma, wide)
-    return c[4] * ((ONE + h) * _density(x, mu, sigma) - h * sides)
+@functools.cache
+def _multi_gaussian(form: Format) -> Any:
+    density = _density(form)
+
+    @contracted
+    def slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
+        x, mu, sigma, h = v - threshold, c[2], c[3], c[4]
+        wide = c[5] * sigma
+        sides = density(x, mu + sigma, wide) + density(x, mu - sigma, wide)
+        return c[6] * ((ONE + h) * density(x, mu, sigma) - h * sides)
+
+    return slope
 
 
-@_inlined  # type: ignore[untyped-decorator]
-def _no_slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-    return ZERO
+@functools.cache
+def _no_slope(form: Format) -> Any:
+    @contracted
+    def slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
+        return ZERO
+
+    return slope
 
 
-SLOPES = {
+SURROGATES = {
     "SingleExponential": (_inverse_width, _single_exponential),
     "PeriodicExponential": (_inverse, _periodic_exponential),
     "Heaviside": (_inverse, _heaviside),

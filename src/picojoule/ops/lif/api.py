@@ -12,21 +12,11 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.ops.call import Call, Implementation, always, implementation
-from picojoule.ops.cpu.neuron import why_not_fused
-from picojoule.ops.lif.cpu import lif_cpu
-from picojoule.ops.lif.reference import lif_reference
-from picojoule.ops.lif.spec import LIFOutput, LIFSpec, LIFState
-from picojoule.ops.lif.triton import lif_triton
-from picojoule.ops.membrane import Feedback
-from picojoule.ops.triton.neuron import why_not_triton
-
-# "auto" takes the first that can run a call
-IMPLEMENTATIONS = {
-    "triton": Implementation(lif_triton, why_not_triton, casts=True, auto_on="cuda"),
-    "cpu": Implementation(lif_cpu, why_not_fused),
-    "reference": Implementation(lif_reference, always),
-}
+from picojoule.ops.checks import CheckedCurrent
+from picojoule.ops.dispatch import chosen
+from picojoule.ops.implementations import IMPLEMENTATIONS
+from picojoule.ops.lif.output import LIFOutput, LIFState
+from picojoule.ops.spec import Feedback, NeuronSpec
 
 
 def lif(
@@ -72,9 +62,9 @@ def lif(
             input; None for none. The "cpu" and "triton" kernels run beside an `nn.Linear` from `n` to `n`
             without hooks, in the input's dtype (docs/adr/0015); any other is the reference's.
         record: also return the state after every step.
-        impl: "reference" is plain PyTorch; "cpu" and "triton" are fused kernels in float32, on the CPU and on a
-            GPU, for the built-in spikes, resets and surrogates: the same spikes, gradients equal but for
-            rounding, in less time (docs/adr/0009, 0011). "auto" takes the fastest that can run this call; a
+        impl: "reference" is plain PyTorch; "cpu" and "triton" are fused kernels, on the CPU and on a GPU, for the
+            built-in spikes, resets and surrogates: the same spikes, gradients equal but for rounding, in less
+            time (docs/adr/0009, 0011). They compute in float32; "cpu" also in float64. "auto" takes the fastest that can run this call; a
             named one never falls back.
         check_values: False leaves out the look for numbers out of their range, as layers do, which have looked
             before. Tensors are looked into on the CPU, where nothing has to be waited for, and not under
@@ -102,25 +92,22 @@ def lif(
     Source: Gerstner et al. 2014, Neuronal Dynamics, section 1.3; the order of operations is
     sinabs' (sinabs 3.1.3, layers/functional/lif.py), kept so that networks carry over.
     """
-    call = Call("lif", current, check_values)
-    spec = LIFSpec(
-        alpha_mem=call.ranged("alpha_mem", alpha_mem),
-        alpha_syn=None if alpha_syn is None else call.ranged("alpha_syn", alpha_syn),
+    checked = CheckedCurrent("lif", current, check_values)
+    neuron = NeuronSpec(
+        alpha_mem=checked.ranged("alpha_mem", alpha_mem),
+        alpha_syn=None if alpha_syn is None else checked.ranged("alpha_syn", alpha_syn),
         norm_input=norm_input,
-        min_v_mem=None if min_v_mem is None else call.ranged("min_v_mem", min_v_mem),
-        connect=None if connect is None else call.feedback(connect),
-        threshold=call.ranged("threshold", threshold),
+        min_v_mem=None if min_v_mem is None else checked.ranged("min_v_mem", min_v_mem),
+        connect=None if connect is None else checked.feedback(connect),
+        threshold=checked.ranged("threshold", threshold),
         spike=spike,
         reset=reset,
         surrogate=surrogate,
         record=record,
     )
     v_mem, i_syn, i_rec = state or (None, None, None)
-    start = LIFState(
-        call.state("v_mem", v_mem),
-        None if alpha_syn is None else call.state("i_syn", i_syn),
-        None if connect is None else call.state("i_rec", i_rec),
-    )
-    run, given = implementation(call, impl, IMPLEMENTATIONS, spec)
-    spikes, end, recordings = run(given, start, spec)
-    return LIFOutput(spikes.to(current.dtype), end, recordings)
+    start = checked.states(neuron, v_mem, i_syn, None, i_rec)
+    run, given = chosen(checked, impl, IMPLEMENTATIONS, neuron)
+    outputs, end, recordings = run(given, start, neuron)
+    last = LIFState(end.v_mem, end.i_syn, end.i_rec)
+    return LIFOutput(outputs.to(current.dtype), last, recordings)

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from picojoule.ops.call import CheckedFeedback
-from picojoule.ops.feedback import why_not_linear
+from picojoule.ops.feedback import what_prevents_fused_feedback
+from picojoule.ops.spec import NeuronSpec
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 # constants, since Triton too settles this once for a process, and compiled graphs can read them
@@ -17,8 +17,8 @@ INSTALLED = find_spec("triton") is not None
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "yes", "on", "y")
 
 
-def why_no_kernel(current: Tensor, *, record: bool, connect: CheckedFeedback | None) -> str | None:
-    """Why no Triton kernel can run a call, whatever its neuron; None if one can."""
+def what_prevents_any_kernel(current: Tensor, neuron: NeuronSpec) -> str | None:
+    """Why no Triton kernel can run a call, whatever the neuron is made of; None if one can."""
     if not INSTALLED:
         return "triton is not installed"
     if current.device.type == "cpu" and not INTERPRETED:
@@ -27,6 +27,6 @@ def why_no_kernel(current: Tensor, *, record: bool, connect: CheckedFeedback | N
         return f"the input is on {current.device}"
     if current.dtype not in DTYPES:
         return f"the input is {current.dtype}, the kernels take float32, float16 and bfloat16"
-    if record:
+    if neuron.record:
         return "states are to be recorded"
-    return None if connect is None else why_not_linear(current, connect, current.dtype)
+    return what_prevents_fused_feedback(current, neuron.connect, current.dtype)

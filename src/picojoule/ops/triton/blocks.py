@@ -5,6 +5,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from picojoule.ops.triton.indices import COUNT
+
 
 @triton.jit
 def place(T, N, blocks, BLOCK: tl.constexpr):
@@ -43,50 +45,29 @@ def given(g, state, live, zero):
 
 @triton.jit
 def parameters_at(p, numbers, column, live, n, ROWS: tl.constexpr):
-    """The parameters in the order of `call.NAMES`."""
-    return (
-        _parameter(p, numbers[0], column, live, n, ROWS.alpha_mem),
-        _parameter(p, numbers[1], column, live, n, ROWS.gain),
-        _parameter(p, numbers[2], column, live, n, ROWS.alpha_syn),
-        _parameter(p, numbers[3], column, live, n, ROWS.min_v_mem),
-        _parameter(p, numbers[4], column, live, n, ROWS.threshold),
-        _parameter(p, numbers[5], column, live, n, ROWS.cost),
-        _parameter(p, numbers[6], column, live, n, ROWS.adapt_scale),
-        _parameter(p, numbers[7], column, live, n, ROWS.adapt_alpha),
-        _parameter(p, numbers[8], column, live, n, ROWS.adapt_gain),
-    )
+    """The parameters in the order of `plan.PARAMETERS`: a row of the matrix, or a number."""
+    found = ()
+    for k in tl.static_range(COUNT):
+        found = found + (_parameter(p, numbers[k], column, live, n, ROWS.of[k]),)
+    return found
 
 
 @triton.jit
 def _parameter(p, number, column, live, n, ROW: tl.constexpr):
-    """A row of the matrix, or a number; 1 where there is no neuron, for divisions."""
     if ROW >= 0:
-        value = tl.load(p + ROW * n + column, mask=live, other=1.0)
+        value = tl.load(p + ROW * n + column, mask=live, other=1.0)  # 1: thresholds divide
     else:
         value = number
     return value
 
 
 @triton.jit
-def no_sums(zero):
-    """The gradients of the parameters before any step, in their order."""
-    return (zero, zero, zero, zero, zero, zero, zero, zero, zero)
-
-
-@triton.jit
 def sums_at(gp, to, n, live, zero, ROWS: tl.constexpr, THERE: tl.constexpr):
-    """The gradients of the parameters that `store_sums` left, if it did."""
-    return (
-        _sum(gp, to, n, live, zero, ROWS.alpha_mem, THERE),
-        _sum(gp, to, n, live, zero, ROWS.gain, THERE),
-        _sum(gp, to, n, live, zero, ROWS.alpha_syn, THERE),
-        _sum(gp, to, n, live, zero, ROWS.min_v_mem, THERE),
-        _sum(gp, to, n, live, zero, ROWS.threshold, THERE),
-        _sum(gp, to, n, live, zero, ROWS.cost, THERE),
-        _sum(gp, to, n, live, zero, ROWS.adapt_scale, THERE),
-        _sum(gp, to, n, live, zero, ROWS.adapt_alpha, THERE),
-        _sum(gp, to, n, live, zero, ROWS.adapt_gain, THERE),
-    )
+    """The gradients of the parameters that `store_sums` left; zeros if it was not THERE."""
+    found = ()
+    for k in tl.static_range(COUNT):
+        found = found + (_sum(gp, to, n, live, zero, ROWS.of[k], THERE),)
+    return found
 
 
 @triton.jit
@@ -101,18 +82,6 @@ def _sum(gp, to, n, live, zero, ROW: tl.constexpr, THERE: tl.constexpr):
 @triton.jit
 def store_sums(gp, to, n, sums, live, ROWS: tl.constexpr):
     """Keep the gradients of the parameters that are tensors."""
-    _store_row(gp, to, n, sums[0], live, ROWS.alpha_mem)
-    _store_row(gp, to, n, sums[1], live, ROWS.gain)
-    _store_row(gp, to, n, sums[2], live, ROWS.alpha_syn)
-    _store_row(gp, to, n, sums[3], live, ROWS.min_v_mem)
-    _store_row(gp, to, n, sums[4], live, ROWS.threshold)
-    _store_row(gp, to, n, sums[5], live, ROWS.cost)
-    _store_row(gp, to, n, sums[6], live, ROWS.adapt_scale)
-    _store_row(gp, to, n, sums[7], live, ROWS.adapt_alpha)
-    _store_row(gp, to, n, sums[8], live, ROWS.adapt_gain)
-
-
-@triton.jit
-def _store_row(gp, to, n, value, live, ROW: tl.constexpr):
-    if ROW >= 0:
-        tl.store(gp + to + ROW * n, value, mask=live)
+    for k in tl.static_range(COUNT):
+        if ROWS.of[k] >= 0:
+            tl.store(gp + to + ROWS.of[k] * n, sums[k], mask=live)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from picojoule.ops.triton.blocks import given, loaded, no_sums, parameters_at, place, store_sums
+from picojoule.ops.triton.blocks import given, loaded, parameters_at, place, store_sums, sums_at
 from picojoule.ops.triton.gradient import step_back
 from picojoule.ops.triton.membrane import step
 
@@ -71,7 +71,7 @@ def backward_kernel(
     gv = given(gv1, state, live, zero)
     gi = given(gi1, state, live, zero)
     gb = given(gb1, state, live, zero)
-    sums = no_sums(zero)
+    sums = sums_at(gp, 0, n, live, zero, ROWS, False)
     chunks = (tl.cast(T, tl.int64) + (K - 1)) // K
     start = sample * chunks * n + column
     states = batch * chunks * n

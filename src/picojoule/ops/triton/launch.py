@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from picojoule.ops.plan import Plan
-from picojoule.ops.triton.call import Rows
+from picojoule.ops.plan import plan_from
+from picojoule.ops.triton.parameters import Rows
 
 DEVICES = ("CUDA", "CPU")  # on the CPU it is interpreted, for tests
 WIDEST = 128  # neurons a program; two a thread
@@ -25,7 +25,7 @@ def launcher(
         return lambda *_: None
     launch = kernel[(batch * blocks,)]
     ends = steps, neurons, blocks, tuple(numbers), tuple(constants)
-    fixed = {"PLAN": Plan.of(plan), "ROWS": Rows(*rows), "BLOCK": WIDEST, **flags}
+    fixed = {"PLAN": plan_from(plan), "ROWS": Rows(tuple(rows)), "BLOCK": WIDEST, **flags}
 
     def run(*given: Any) -> None:
         launch(*given, *ends, **fixed, num_warps=2, enable_fp_fusion=False)

@@ -1,4 +1,4 @@
-"""One step of the membrane for a block of neurons: the arithmetic of `ops/membrane.py` in its order.
+"""One step of the membrane for a block of neurons: the arithmetic of `ops/reference.py` in its order.
 
 Kernels are launched with `enable_fp_fusion=False`: a multiplication and an addition that were fused would
 round once where the reference rounds twice. Divisions that decide on spikes are rounded correctly
@@ -10,20 +10,33 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from picojoule.ops.triton.indices import (
+    ADAPT_SCALE,
+    ALPHA_ADAPT,
+    ALPHA_MEM,
+    ALPHA_SYN,
+    COST,
+    GAIN_ADAPT,
+    GAIN_MEM,
+    LIMIT,
+    MIN_V_MEM,
+    RESET_VALUE,
+    THRESHOLD,
+)
+
 
 @triton.jit
 def charged(x, v, i, parameters, PLAN: tl.constexpr):
     """Potential and synaptic current after the input `x`, and what the current was before its decay."""
-    alpha_mem, gain, alpha_syn = parameters[0], parameters[1], parameters[2]
     arrived = x
     if PLAN.synaptic:
         arrived = i + x
-        i = alpha_syn * arrived
+        i = parameters[ALPHA_SYN] * arrived
         x = i
     if PLAN.normed:
-        x = gain * x
+        x = parameters[GAIN_MEM] * x
     if PLAN.leaks:
-        u = alpha_mem * v + x
+        u = parameters[ALPHA_MEM] * v + x
     else:
         u = v + x
     return u, i, arrived
@@ -32,9 +45,9 @@ def charged(x, v, i, parameters, PLAN: tl.constexpr):
 @triton.jit
 def threshold_now(b, parameters, PLAN: tl.constexpr):
     """The threshold, raised by the trace `b` of the neuron's own spikes where it adapts."""
-    threshold = parameters[4]
+    threshold = parameters[THRESHOLD]
     if PLAN.adaptive:
-        threshold = threshold + parameters[6] * b
+        threshold = threshold + parameters[ADAPT_SCALE] * b
     return threshold
 
 
@@ -57,7 +70,7 @@ def count(u, threshold, limit, PLAN: tl.constexpr):
 def cost_now(threshold, parameters, PLAN: tl.constexpr):
     """What a spike takes off the potential."""
     if PLAN.reset == "value":
-        threshold = parameters[5]
+        threshold = parameters[COST]
     return threshold
 
 
@@ -75,7 +88,7 @@ def after_reset(u, spikes, threshold, value, parameters, PLAN: tl.constexpr):
 def bounded(v, parameters, PLAN: tl.constexpr):
     """The potential, lifted to its lower bound."""
     if PLAN.bounded:
-        v = tl.where(v <= parameters[3], parameters[3], v)
+        v = tl.where(v <= parameters[MIN_V_MEM], parameters[MIN_V_MEM], v)
     return v
 
 
@@ -83,7 +96,7 @@ def bounded(v, parameters, PLAN: tl.constexpr):
 def adapted(b, spikes, parameters, PLAN: tl.constexpr):
     """The trace of spikes after a step."""
     if PLAN.adaptive:
-        b = parameters[7] * b + parameters[8] * spikes
+        b = parameters[ALPHA_ADAPT] * b + parameters[GAIN_ADAPT] * spikes
     return b
 
 
@@ -92,8 +105,8 @@ def step(x, v, i, b, parameters, constants, PLAN: tl.constexpr):
     """All of a step: what it gives out, the states after it; potential before the reset, what arrived."""
     u, i, arrived = charged(x, v, i, parameters, PLAN)
     threshold = threshold_now(b, parameters, PLAN)
-    spikes = count(u, threshold, constants[0], PLAN)
-    v = after_reset(u, spikes, threshold, constants[1], parameters, PLAN)
+    spikes = count(u, threshold, constants[LIMIT], PLAN)
+    v = after_reset(u, spikes, threshold, constants[RESET_VALUE], parameters, PLAN)
     v = bounded(v, parameters, PLAN)
     b = adapted(b, spikes, parameters, PLAN)
     return spikes, v, i, b, u, arrived

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
-from picojoule.ops.plan import Plan
-from picojoule.ops.triton.call import Parameters
+from picojoule.ops.plan import Plan, plan_from
 from picojoule.ops.triton.launch import DEVICES, launcher
+from picojoule.ops.triton.parameters import Parameters
 
 Made = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 K = 8  # steps a chunk
@@ -89,7 +89,7 @@ def _empty_gradients(
     g: Tensor | None, gv: Tensor | None, gi: Tensor | None, gb: Tensor | None,
     plan: str, rows: Sequence[int], numbers: Sequence[float], constants: Sequence[float], wants_p: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-    parts = Plan.of(plan)
+    parts = plan_from(plan)
     neurons = (x.shape[0], *x.shape[2:])
     v, i, b = (
         p.new_empty(neurons if there else (0,)) for there in (True, parts.synaptic, parts.adaptive)

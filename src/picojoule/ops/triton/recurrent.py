@@ -13,8 +13,8 @@ from torch import Tensor
 
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan
-from picojoule.ops.triton.call import Parameters
 from picojoule.ops.triton.launch import DEVICES, launcher
+from picojoule.ops.triton.parameters import Parameters
 
 Six = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 Eight = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]

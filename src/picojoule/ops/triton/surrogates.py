@@ -1,6 +1,6 @@
 """The slopes of the built-in surrogate gradients for a block of neurons.
 
-The surrogate's own numbers are `c[2]`, `c[3]`, ... in the order of its fields.
+`c` are the constants of `ops/plan.py`: the surrogate's own numbers are from `c[2]` on.
 """
 
 from __future__ import annotations

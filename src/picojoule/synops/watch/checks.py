@@ -1,4 +1,4 @@
-"""What a forward pass may not leave uncounted, and what its numbers say is odd."""
+"""What a forward pass must not leave uncounted, and what is odd in its numbers."""
 
 from __future__ import annotations
 

@@ -166,6 +166,6 @@ def _split(part: _Part, size: PassSize, time_first: bool, channels: bool) -> Ten
 
 
 def _only_first(part: _Part, channels: bool) -> Tensor:
-    """Without the second axis, which is then neither samples nor time."""
+    """Summed over the second axis, which is neither samples nor time here."""
     second = part.synops.ndim - channels > 1
     return part.synops.sum(1) if second else part.synops

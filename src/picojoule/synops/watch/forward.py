@@ -4,6 +4,8 @@ A mode sees every function of PyTorch, and a second one the operators below; hoo
 there only while the pass runs, tell in which module. Nothing is added to the model.
 """
 
+# More than 250 lines: one forward pass; its hooks and the stack of what is looked at are one state.
+
 from __future__ import annotations
 
 import threading

@@ -1,5 +1,7 @@
 """Which module of a forward pass is running, and how closely it is looked at."""
 
+# More than 250 lines: the stack of running modules, and the contexts that are entered on it at every call.
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -122,11 +124,11 @@ class ModuleStack:
         return self._accounted
 
     def aside(self) -> Aside:
-        """A context in which what runs is the watch's own: no part of the model, nor noticed by what it runs in."""
+        """A context for the watch's own arithmetic, which is no part of the model and must not be noticed by it."""
         return self._aside
 
     def hide(self, by: int) -> None:
-        """One context more, or less, in which nothing is looked at."""
+        """Enter (1) or leave (-1) a context in which nothing is looked at."""
         self._hidden += by
 
     def has(self, module: nn.Module) -> bool:
@@ -142,7 +144,7 @@ class ModuleStack:
         return self._settings.formula_of(module)
 
     def replaced_parameters(self) -> Iterator[tuple[Tensor, int]]:
-        """Parameters of the module that runs that stand in another's place, and the ids of those.
+        """Parameters of the running module that stand in for others, and the ids of those others.
 
         Sharded models gather theirs while they run, and `torch.func.functional_call` puts in others.
         """
@@ -211,8 +213,8 @@ class Accounted:
 class Aside:
     """Entered around the watch's own arithmetic.
 
-    Checkpointing, for one, compares the tensors that are saved in a first and a second run; those that
-    are saved for a count go by unseen.
+    Checkpointing, for example, compares the tensors that a first and a second run save. Those that are
+    saved for a count are hidden from it.
     """
 
     def __init__(self, stack: ModuleStack) -> None:
@@ -269,7 +271,7 @@ def holds_weights(module: nn.Module) -> bool:
 
 
 def _parameters_at_work(module: nn.Module) -> list[nn.Parameter]:
-    """Those that its own call multiplies by; attention's holds its last weight in a layer that is not called."""
+    """The parameters that the module's own call multiplies by; attention keeps its last weight in a layer that is never called."""
     own = [p for p in module._parameters.values() if p is not None]
     if isinstance(module, nn.MultiheadAttention):
         return [*own, *module.out_proj.parameters()]

@@ -107,7 +107,7 @@ class Neurons:
             self._made(name, module, seen, inputs, output)
 
     def feed(self, inside: list[Tensor]) -> None:
-        """Tensors that the neuron that runs, in which nobody looks, hands to a layer inside it.
+        """Note tensors that a running neuron, whose functions are not looked at, hands to a layer inside it.
 
         A view of what the neuron was given is what it was given; of what it made itself the values tell.
         """

@@ -1,5 +1,7 @@
 """Where the tensors of a forward pass come from, and what one spike in them is worth."""
 
+# More than 250 lines: what an origin is, how origins join, and where they are noted belong to one rule.
+
 from __future__ import annotations
 
 from collections.abc import Container, Hashable, Iterable
@@ -151,7 +153,7 @@ class Origins:
         return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
     def put(self, x: Tensor, origin: Origin, at: int | None = None) -> None:
-        """Note a tensor's origin. Whole numbers by type need no note.
+        """Note a tensor's origin. Tensors of integer types need no note.
 
         `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
@@ -169,14 +171,14 @@ class Origins:
         return record.origin if at is None or at == x._version else None
 
     def renew(self, x: Tensor) -> None:
-        """A function has just changed `x` in place: what it was before is what the function was given."""
+        """A function has just changed `x` in place: the origin that `x` had before is that of the function's argument."""
         record = self._records.get(x)
         now = version(x)
         if record is not None and now is not None and record.version == now - 1:
             self.put(x, record.origin)
 
     def stand_for(self, new: Tensor, parameter: int) -> None:
-        """Take a tensor for a parameter, given by its id, in whose place it stands while the model runs."""
+        """Treat a tensor as the parameter, given by its id, that it stands in for while the model runs."""
         if id(new) not in self._constants and self.known(new) is None:
             self._constants[id(new)] = new
             self._replaced[id(new)] = parameter

@@ -18,7 +18,7 @@ class PassSize(NamedTuple):
 
 
 def size_of_shape(axis: TimeAxis | None, shape: tuple[int, ...]) -> PassSize:
-    """Of a tensor of that shape, whose time lies there.
+    """The size of a pass whose input has that shape, with its time on that axis.
 
     Example:
         >>> size_of_shape("tb", (10, 4, 3))
@@ -31,7 +31,7 @@ def size_of_shape(axis: TimeAxis | None, shape: tuple[int, ...]) -> PassSize:
 
 
 def size_of_folded(module: nn.Module, kind: Spiking, entries: int) -> PassSize:
-    """Of what a neuron gets whose first axis, of so many entries, is samples times time steps."""
+    """The size of a pass in which a neuron gets so many entries: samples times time steps, in one axis."""
     num_timesteps = kind.num_timesteps
     if num_timesteps is None:
         return size_of_unfolded(module, entries)
@@ -41,7 +41,7 @@ def size_of_folded(module: nn.Module, kind: Spiking, entries: int) -> PassSize:
 
 
 def size_of_unfolded(module: Any, entries: int) -> PassSize:
-    """The same, as one of our own layers says how to unfold it."""
+    """The same where one of our own layers says how many samples or time steps there are."""
     given = getattr(module, "batch_size", -1), getattr(module, "num_timesteps", -1)
     batch_size, num_timesteps = (-1 if number is None else int(number) for number in given)
     kind = type(module).__name__

@@ -68,7 +68,7 @@ def _snntorch(module: Any, names: frozenset[str]) -> Spiking:
 
 
 def _graded(factor: Any) -> Unit:
-    """What a spike is worth: of a fixed factor its number, read once; of a learned one, or one a channel, itself."""
+    """What a spike is worth: a fixed factor as a number, read once; a learned factor, or one per channel, as the tensor."""
     if not isinstance(factor, Tensor):
         return abs(float(factor))
     if factor.requires_grad or factor.numel() != 1:

@@ -77,7 +77,7 @@ class NeuronSearch:
     def leave(
         self, name: str, kind: Spiking | None, inputs: list[Tensor], output: Any
     ) -> Spiking | None:
-        """A module has run: what it was known to be, with the time that was seen; or what it was found to be."""
+        """A module has run; gives what it was known to be, with the time axis that was seen, or what it was found to be."""
         call = self._calls.pop()
         if kind is not None:
             supposed = kind.unit is None and not kind.closed and inputs

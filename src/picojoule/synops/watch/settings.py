@@ -57,7 +57,7 @@ class Settings:
         return own_layer(module) or peer(module) or seen or repository_neuron(module)
 
     def keeps_state(self, name: str, module: nn.Module) -> bool:
-        """Whether its buffers may be state; those of a peer's neuron with weights of its own are masks of these."""
+        """Whether a module's buffers may be state; in a peer's neuron that has weights, they are masks of the weights."""
         kind = self.kind_of(name, module)
         known = own_layer(module) or peer(module)
         return kind is not None and (known is None or known.closed)

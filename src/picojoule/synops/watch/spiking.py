@@ -76,6 +76,6 @@ def carries_state(module: nn.Module) -> Tensor:
 
 
 def sums_of_own_layer(module: nn.Module) -> Tensor | None:
-    """What a layer of this library already added up of its output; others may have changed that since."""
+    """The sums of its output that a layer of this library has made; None for other layers, which may change the output."""
     own = isinstance(module, StatefulLayer) and type(module).__module__.startswith("picojoule.")
     return module.output_sums if own else None  # type: ignore[return-value]

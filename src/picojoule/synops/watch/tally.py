@@ -59,14 +59,14 @@ class Tally:
         return frozenset[int]().union(*(origin.parameters for origin in known if origin))
 
     def adopt(self, replaced: Iterable[tuple[Tensor, int]], arguments: list[Tensor]) -> None:
-        """Take tensors that stand in the place of parameters for these, and those in a call for counted."""
+        """Treat tensors that stand in for parameters as those parameters, and mark as counted the ones in a call."""
         for new, parameter in replaced:
             self._origins.stand_for(new, parameter)
             if any(new is x for x in arguments):
                 self.counted.add(parameter)
 
     def account(self, frame: Frame, synapses: list[Synapses], arguments: Iterable[Tensor]) -> bool:
-        """Take a call for accounted for, unless only weights are multiplied with one another."""
+        """Mark a call as accounted for, unless it only multiplies weights by weights; whether it did."""
         has_data = any(
             data_of(each, self._origins) or len(each.weights) == len(each.operands)
             for each in synapses
@@ -115,7 +115,7 @@ class Tally:
     def add_biases(
         self, line: Line, synapses: list[Synapses], arguments: list[Tensor], result: Any
     ) -> None:
-        """Enter the additions of a call of one product that is given a vector it does not multiply by."""
+        """Enter the additions of a call of one product, if a vector is given that it only adds."""
         given = len(synapses) == 1 and any(
             x.ndim == 1
             and all(x is not operand for operand in synapses[0].operands)
@@ -127,5 +127,5 @@ class Tally:
 
 
 def kind_of_call(function: Any, module: nn.Module | None) -> str:
-    """What a line says it is: the layer's type, or the function."""
+    """The kind of a line: the layer's type, or the function."""
     return op_name(function) if module is None else type(module).__name__

@@ -9,11 +9,9 @@ from picojoule.budget.declare import Bound, Scope
 Limit = Literal["synops_per_timestep", "synops_per_sample", "energy_j"]
 """What a network may spend."""
 LIMITS: tuple[Limit, ...] = get_args(Limit)
-
-RATES = ("min_rate", "max_rate")
-BOUNDS = (*LIMITS, *RATES)
+BOUNDS = (*LIMITS, "min_rate", "max_rate")
 
 Per = Literal[Scope, "trainable"]
 """What one number limits: a :class:`picojoule.Budget`'s, or each layer whose SynOps training can change."""
 
-__all__ = ["BOUNDS", "LIMITS", "RATES", "Bound", "Limit", "Per"]
+__all__ = ["BOUNDS", "LIMITS", "Bound", "Limit", "Per"]

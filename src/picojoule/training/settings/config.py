@@ -15,9 +15,9 @@ from picojoule.budget import Budget
 from picojoule.budget.budget import Synapses
 from picojoule.energy import profile as find_profile
 from picojoule.synops.counting_monitor import CountingMonitor
-from picojoule.training.optimizers import BEST, RATES, OptimizerName
-from picojoule.training.readout import Readout
-from picojoule.training.schedule import Schedule
+from picojoule.training.answers.readout import Readout
+from picojoule.training.optimization.optimizers import BEST, RATES, OptimizerName
+from picojoule.training.optimization.schedule import Schedule
 from picojoule.training.settings.bounds import BOUNDS, LIMITS, Bound, Per
 from picojoule.training.settings.ranges import check_ranges
 from picojoule.training.settings.saved import SPEED_ONLY, with_rate

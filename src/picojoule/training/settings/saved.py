@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from picojoule.training.optimizers import RATES
+from picojoule.training.optimization.optimizers import RATES
 
 RENAMED = {"max_rate": "pixel_rate", "highest_rate": "max_rate"}
 """Settings by the names that they had until version 0.1."""

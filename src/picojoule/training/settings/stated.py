@@ -1,7 +1,7 @@
 """What a user states in files and flags, as a TrainConfig.
 
-A name that is unknown, and a value of the wrong type, is told by name and place. What the values may be is in
-`ranges.py`, how a flag is written in `picojoule.cli.flag_values`.
+An unknown name or a value of the wrong type is an error, which says where it was stated. What the values may be is
+in `ranges.py`, how a flag is written in `picojoule.cli.flag_values`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.json_file import read_json
+from picojoule.training.files.json_file import read_json
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.settings.saved import SPEED_ONLY, with_rate
 from picojoule.training.sweeping.cost import Cost

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from picojoule.atomic_write import write_json
-from picojoule.training.json_file import read_json
-from picojoule.training.measure import ACCURACY
+from picojoule.training.files.json_file import read_json
+from picojoule.training.record.measure import ACCURACY
 from picojoule.training.sweeping.axes import combinations
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.cost import Cost, common_cost

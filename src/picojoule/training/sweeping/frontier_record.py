@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from picojoule.budget import ExitFigures
-from picojoule.training.measure import ACCURACY
+from picojoule.training.record.measure import ACCURACY
 from picojoule.training.sweeping.cost import Cost, Unit
 from picojoule.training.sweeping.figures import (
     amount,

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from picojoule.synops import silent_share
-from picojoule.training.history import Fit, Progress
-from picojoule.training.measure import Measurement
+from picojoule.training.files.run_folder import CONFIG
+from picojoule.training.record.history import Fit, Progress
+from picojoule.training.record.measure import Measurement
 from picojoule.training.run import train
-from picojoule.training.run_folder import CONFIG
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.outcome import Outcome, limit_of

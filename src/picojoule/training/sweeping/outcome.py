@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from picojoule.budget import ExitFigures
-from picojoule.training.history import Progress
-from picojoule.training.measure import ACCURACY
+from picojoule.training.record.history import Progress
+from picojoule.training.record.measure import ACCURACY
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.cost import Cost, Unit
 

@@ -29,7 +29,7 @@ _OUTCOME, _ERROR, _HOST = "outcome", "error", "host"
 
 
 class StoppedError(Exception):
-    """The sweep was stopped while a run was on; it is no fault of the run's."""
+    """The sweep was stopped during a run, which is no error of the run."""
 
 
 class RunQueue:
@@ -73,11 +73,10 @@ class RunQueue:
         return self._errors_in(self._trials())
 
     def enqueue_ready(self) -> bool:
-        """Enqueue what may start and is not on the list yet; False if there is nothing left to do, by anyone."""
+        """Enqueue what may start and is not on the list yet; False if nothing is left to do, here or elsewhere."""
         self._bury_the_dead()
-        trials = (
-            self._trials()
-        )  # looked at once: a run that ends between two looks would be missing in both
+        # one look for all that follows: a run that ends between two looks would be missing in both
+        trials = self._trials()
         done, taken = _named(trials, "COMPLETE"), _named(trials, "WAITING", "RUNNING")
         stuck = self._errors_in(trials)
         left = False
@@ -125,7 +124,7 @@ class RunQueue:
         try:
             self._study.optimize(objective, n_trials=1, catch=(Exception,))
         except ValueError:
-            # others took us for dead and so the trial for failed; the folder knows what we did
+            # other processes thought this one dead, and the trial failed; the folder holds what was done
             if not (numbers and self._trials()[numbers[0]].state.name == "FAIL"):
                 raise
 
@@ -141,7 +140,7 @@ class RunQueue:
         self, trial: Trial, run: SweepRun, train: Callable[[SweepRun], Outcome]
     ) -> tuple[float, float]:
         if not self._alone:
-            # the first sign of life, now: Optuna's comes from a thread, and who dies before it is never missed
+            # a first sign of life now: Optuna's comes from a thread, and a process that dies before it is never missed
             self._database.record_heartbeat(trial._trial_id)
         trial.set_user_attr(_HOST, platform.node())
         trial.suggest_categorical("seed", list(self._config.all_seeds))

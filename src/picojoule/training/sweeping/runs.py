@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from picojoule.training.history import Progress
-from picojoule.training.measure import shown_score
-from picojoule.training.run_folder import BEST, CHECKPOINT
+from picojoule.training.files.run_folder import BEST, CHECKPOINT
+from picojoule.training.record.history import Progress
+from picojoule.training.record.measure import shown_score
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.one_run import limits

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from picojoule.extras import extra
-from picojoule.training.history import Progress
+from picojoule.training.record.history import Progress
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.folder import FRONTIER, check_folder, sweep_folder
 from picojoule.training.sweeping.frontier import Frontier
@@ -90,7 +90,7 @@ def sweep(
     shared = None if storage is None else storage_url(storage)
     check_folder(folder, config)
     with ExitStack() as stack:
-        # what can fail goes first: a folder claims a sweep, and so does a study in a database that is shared
+        # what can fail goes first, as a folder and a study in a shared database each claim the sweep
         opened = open_queue(config, folder, shared, study)
         in_use = sweep_folder(folder, config, alone=shared is None)
         if shared is None:

@@ -32,8 +32,8 @@ class SweepRun:
             ('seed1/budget-0.25', 'seed1/unconstrained,num_timesteps=3')
         """
         budget = "unconstrained" if self.budget is None else f"budget-{self.budget:.15g}"
-        levers = (f",{name}={quote(_text(value), safe='')}" for name, value in self.settings)
-        return f"seed{self.seed}/{budget}{''.join(levers)}"
+        settings = (f",{name}={quote(_text(value), safe='')}" for name, value in self.settings)
+        return f"seed{self.seed}/{budget}{''.join(settings)}"
 
 
 def settings_text(settings: tuple[Setting, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Training in processes of their own, which may be killed and leave none behind."""
+"""Training in processes of their own: one may be killed, and none is left behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from picojoule.training.history import Progress
+from picojoule.training.record.history import Progress
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.outcome import OneRun, Outcome
 from picojoule.training.sweeping.progress import NotesOnly
@@ -41,7 +41,7 @@ class Workers:
     def train(self, config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
         """Train in another process; if that is killed, another one goes on from the last checkpoint.
 
-        Of what the training tells, `progress` is told the notes.
+        `progress` gets the notes of the training, and nothing else.
 
         Raises:
             StoppedError: by :meth:`stop`.
@@ -86,7 +86,7 @@ class Workers:
 
 
 def _answer(answers: Connection, progress: Progress) -> Outcome | BaseException | None:
-    """What a process says at its end; None if it was killed. Notes before that are passed on."""
+    """The last that a process sends; None if it was killed. Notes before that are passed on."""
     with suppress(EOFError):
         while True:
             answer: Outcome | BaseException | str = answers.recv()

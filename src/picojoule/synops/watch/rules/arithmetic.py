@@ -38,7 +38,7 @@ def signed_as(call: FunctionCall) -> Result:
 
 @rule("div divide true_divide __div__ __truediv__ __itruediv__")
 def divided(call: FunctionCall) -> Result:
-    """A quotient: by a number or one value it scales the unit."""
+    """A quotient: a divisor that is a number, or a tensor of one value, scales the unit."""
     if call.kwargs.get("rounding_mode") is not None:
         return rounded(call)
     a, b = call.operands
@@ -55,7 +55,7 @@ def divided(call: FunctionCall) -> Result:
 
 
 def _sum(call: FunctionCall) -> Origin:
-    """A + alpha b, of which a whole alpha leaves whole numbers of units."""
+    """The origin of a + alpha b; with a whole alpha, spikes stay whole numbers of units."""
     a, b = call.operands
     alpha = call.kwargs.get("alpha", 1)
     if not is_value(a) or not is_value(b):

@@ -78,7 +78,7 @@ def shrunk(call: FunctionCall) -> Result:
 
 @rule("nan_to_num")
 def made_finite(call: FunctionCall) -> Result:
-    """Numbers in place of what is none; of the largest one every unit is taken to be a part."""
+    """NaN and infinity are replaced by numbers; the largest one is taken for a multiple of every unit."""
     given = call.given("input nan posinf neginf")
     numbers = [given.get(name) or 0 for name in ("nan", "posinf", "neginf")]
     return together(call.origins, [call.first, *numbers])

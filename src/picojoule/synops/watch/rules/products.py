@@ -15,7 +15,7 @@ from picojoule.synops.watch.rules.units import all_whole, is_value, is_whole, wi
 
 @rule("mul multiply __mul__ __rmul__ __imul__")
 def multiplied(call: FunctionCall) -> Result:
-    """By a number or one value it scales the unit; of spikes the product has the product of their units."""
+    """A number, or a tensor of one value, scales the unit; a product of spikes has the product of their units."""
     a, b = call.operands
     return _product(call.origins, a, b) if is_value(a) and is_value(b) else DENSE
 

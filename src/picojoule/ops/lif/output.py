@@ -1,0 +1,23 @@
+"""What a call of `lif` gives back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class LIFState(NamedTuple):
+    """Potential and, where there is one, synaptic current and feedback to the next step; all ``b *n``."""
+
+    v_mem: Tensor
+    i_syn: Tensor | None = None
+    i_rec: Tensor | None = None
+
+
+class LIFOutput(NamedTuple):
+    """Spikes ``b t *n``, the state for the next call, and the recordings, ``b t *n`` by state name."""
+
+    spikes: Tensor
+    state: LIFState
+    recordings: dict[str, Tensor]
