@@ -26,7 +26,7 @@ from benchmarks.watchers import penalty
 from benchmarks.works import WORKS, watching
 from picojoule.layers import lif as lif_layers
 from picojoule.synops.recorder import Recorder
-from picojoule.training.lenet import lenet
+from picojoule.training.networks.lenet import lenet
 
 INSTALLED, _ = participants(peers=True)
 SPIKING = [each for each in INSTALLED if not isinstance(each, ReLU)]

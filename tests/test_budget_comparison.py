@@ -27,7 +27,7 @@ from benchmarks.budget_comparison.summary import at_equal_synops, print_summary,
 from picojoule import Monitor, reset_states
 from picojoule.budget import Connections
 from picojoule.training import TrainConfig
-from picojoule.training.lenet import lenet
+from picojoule.training.networks.lenet import lenet
 
 PLAN = Plan(limits=(150.0, 30.0), seeds=(1, 2), methods=(SYNAPTIC,))
 

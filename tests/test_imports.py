@@ -131,7 +131,7 @@ def test_importing_the_package_loads_what_builds_neurons_and_no_more() -> None:
         "print([m for m in set(sys.modules) - before if not m.startswith('picojoule')])"
     )
     packages, others = run(code).stdout.splitlines()
-    assert eval(packages) == {"activation", "layers", "ops"}
+    assert eval(packages) == {"activation", "layers", "ops", "version"}
     assert eval(others) == []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from picojoule.budget import SSP, FixedPenalties, L1Rates, SynopsExcess
 from picojoule.budget.fixed import Term
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 TRAINED = ("4", "7", "10")  # what layer 1 spends depends on the images alone
 FREE, BUDGET, HINGE, L1, SYNAPTIC = "no budget", "Budget", "seed's hinge", "fixed L1", "SSP"

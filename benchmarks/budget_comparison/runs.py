@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable
@@ -16,13 +15,13 @@ from benchmarks.budget_comparison.methods import BUDGET, FIXED, TRAINED, Spec, p
 from picojoule.budget import Budget, BudgetWarning, Connections, FixedPenalties
 from picojoule.budget.masks import mask_of
 from picojoule.training import Measurement, Quiet, TrainConfig
-from picojoule.training.evaluation import measure
-from picojoule.training.models import build_model
-from picojoule.training.processes import launched
+from picojoule.training.loop.evaluation import measure
+from picojoule.training.loop.processes import launched
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.loop.trimming import trim
+from picojoule.training.networks.models import build_model
 from picojoule.training.randomness import Stream, derived_seed
-from picojoule.training.run_data import load_run_data
-from picojoule.training.trainer import Trainer
-from picojoule.training.trimming import trim
+from picojoule.training.samples.run_data import load_run_data
 
 
 class Penalised:
@@ -106,8 +105,7 @@ def _begun(config: TrainConfig) -> Trainer:
 
 def penalised(trainer: Trainer, spec: Spec) -> Penalised:
     """What a fixed penalty puts in the place of the Budget."""
-    steps_of_epoch = math.ceil(len(trainer.data.trained) / trainer.config.batch_size)
-    steps = trainer.config.epochs * steps_of_epoch
+    steps = trainer.config.epochs * trainer.steps_per_epoch
     connections = Connections(trainer.model, spec.shares, kind="prune", steps=steps)
     return Penalised(penalties_of(spec, trainer.monitor), connections)
 

@@ -11,8 +11,8 @@ from torch import nn
 import picojoule.layers as pl
 from benchmarks.budget_gym.sequences import CHANNELS, CLASSES
 from picojoule.activation import Heaviside, SingleExponential
-from picojoule.training.lenet import lenet as lenet_of_train
-from picojoule.training.recurrent_net import recurrent_net
+from picojoule.training.networks.lenet import lenet as lenet_of_train
+from picojoule.training.networks.recurrent_net import recurrent_net
 
 CONV_CHANNELS = 16
 STRIDES = (2, 2, 1, 2, 1, 1, 1)  # of the convolutions of `conv1d`

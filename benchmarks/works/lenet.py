@@ -7,7 +7,7 @@ from functools import partial
 from benchmarks.cases import Case, Step, Work
 from benchmarks.implementations import Implementation
 from benchmarks.networks import spike_trains, training_step, translated
-from picojoule.training.lenet import IMAGE_SIDE, NUM_CLASSES, lenet
+from picojoule.training.networks.lenet import IMAGE_SIDE, NUM_CLASSES, lenet
 
 TESTS = ("tests/ops", "tests/layers", "tests/seed")
 

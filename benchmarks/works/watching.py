@@ -10,7 +10,7 @@ from benchmarks.cases import Case, Step, Work
 from benchmarks.implementations import Implementation
 from benchmarks.networks import spike_trains, training_step, translated
 from benchmarks.watchers import WATCHERS
-from picojoule.training.lenet import IMAGE_SIDE, NUM_CLASSES, lenet
+from picojoule.training.networks.lenet import IMAGE_SIDE, NUM_CLASSES, lenet
 
 # what users of Picojoule get is its choice, "auto"; NeuroBench has no neurons of its own, and takes any
 WATCHED_BY = {

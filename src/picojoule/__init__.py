@@ -13,6 +13,7 @@ from picojoule.layers import (
     zero_grad,
 )
 from picojoule.ops.slow_path import SlowPathNote
+from picojoule.version import __version__
 
 if TYPE_CHECKING:  # the same names as in _HOMES
     from picojoule import budget, convert, energy, hooks, synops
@@ -21,8 +22,6 @@ if TYPE_CHECKING:  # the same names as in _HOMES
     from picojoule.convert.from_model import from_model
     from picojoule.report import Monitor, Report
     from picojoule.training import load
-
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "Budget",

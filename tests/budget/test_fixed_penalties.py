@@ -50,8 +50,8 @@ class Seen:
     """What a Monitor may have seen."""
 
     def __init__(self, synops: dict[str, Tensor], rates: dict[str, Tensor]) -> None:
-        self.synops = Counts(synops, steps=1, time=1)
-        self.dense = Counts(DENSE, steps=1, time=1)
+        self.synops = Counts(synops, sample_steps=1, num_timesteps=1)
+        self.dense = Counts(DENSE, sample_steps=1, num_timesteps=1)
         self.rates = Rates({name: Rate(rate, 1) for name, rate in rates.items()})
 
 

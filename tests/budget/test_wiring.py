@@ -8,7 +8,7 @@ from torch import Tensor, nn
 import picojoule
 from picojoule.budget.wiring import Wiring, WiringWatch
 from picojoule.layers import IAF, LIF, LIFRecurrent, SumPool2d
-from picojoule.training.lenet import lenet
+from picojoule.training.networks.lenet import lenet
 
 
 def wiring(

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from picojoule.budget import ExitFigures
 from picojoule.cli import sweep as command
 from picojoule.cli.app import app
 from picojoule.cli.frontier_picture import draw_frontier
@@ -155,7 +156,7 @@ def test_what_cannot_stand_beside_is_said_before_anything_is_trained(tmp_path: P
 
 def test_what_a_network_does_not_keep_is_below_the_table() -> None:
     asked = SweepConfig(budgets=(0.5,))
-    free, half = asked.steps(1)
+    free, half = asked.runs(1)
     sound = Outcome(0.9, {"4": 1e4}, ("4",), 0.1, 5)
     broken = replace(sound, broken=("synops_per_timestep of trainable: spends less than it may",))
     out = StringIO()
@@ -167,9 +168,24 @@ def test_what_a_network_does_not_keep_is_below_the_table() -> None:
     )
 
 
+def test_networks_with_early_exit_have_a_table_of_their_own() -> None:
+    asked = SweepConfig(budgets=(0.5,))
+    free, half = asked.runs(1)
+    plain = Outcome(0.9, {"4": 1e4}, ("4",), 0.1, 5)
+    early = replace(plain, after_exit=ExitFigures(0.875, 2.5, 30_000.0))
+    out = StringIO()
+    frontier = Frontier.of(asked, {free: plain, half: early})
+    print_frontier(frontier, 1.0, console=Console(file=out, width=80))
+    table = out.getvalue().split("With early exit")[1].split("error:")[0]
+    rows = [line.strip("│ ").split("│") for line in table.splitlines() if "│" in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["50%", "87.50%", "2.50", "30,000", "60.0%"]
+    ]
+
+
 def test_a_network_of_no_use_is_named_below_the_table() -> None:
     asked = SweepConfig(budgets=(0.5,))
-    free, half = asked.steps(1)
+    free, half = asked.runs(1)
     sound = Outcome(0.9, {"4": 1e4}, ("4",), 0.1, 5)
     silent = replace(sound, faults=("layer '2' fell silent",))
     out = StringIO()
@@ -180,7 +196,7 @@ def test_a_network_of_no_use_is_named_below_the_table() -> None:
 
 def test_another_score_stands_by_its_name_and_has_no_hypervolume(tmp_path: Path) -> None:
     asked = SweepConfig(budgets=(0.5,))
-    free, half = asked.steps(1)
+    free, half = asked.runs(1)
     good = Outcome(-0.25, {"4": 1e4}, ("4",), 0.1, 5, score_name="negative error")
     out = StringIO()
     frontier = Frontier.of(asked, {free: good, half: replace(good, accuracy=-0.255)})
@@ -262,18 +278,18 @@ def test_no_figure_is_cut_off_in_80_columns(
         budgets=budgets, unit=unit, seeds=seeds, training=training, equal_steps=equal_steps
     )
     made = {
-        step: Outcome(
-            1 - 0.01 * step.seed,
-            {"4": size * step.seed},
+        run: Outcome(
+            1 - 0.01 * run.seed,
+            {"4": size * run.seed},
             ("4",),
             0.125,
             1.0,
-            size * step.seed,
+            size * run.seed,
             0.0,
             steps=7200,
         )
         for seed in asked.all_seeds
-        for step in asked.steps(seed)
+        for run in asked.runs(seed)
     }
     frontier = Frontier.of(asked, made)
     wide, narrow = StringIO(), StringIO()

@@ -1,5 +1,6 @@
 """Settings of `picojoule train`: a file, flags over it, and what a run was started with."""
 
+import inspect
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
 from picojoule.cli.app import app
-from picojoule.training.yaml_file import read_settings
+from picojoule.cli.train import train
+from picojoule.training import load
+from picojoule.training.files.yaml_file import read_settings
+from picojoule.training.settings.config import setting_choices, setting_types
 
 NETWORKS = Path(__file__).parents[1] / "training/networks.py"
 
@@ -76,6 +80,41 @@ def test_a_run_goes_on_with_its_own_settings(tmp_path: Path, file: Path) -> None
     assert "epochs is 9 here and 2 there" in other.output
 
 
+def test_a_run_from_before_its_settings_were_renamed_goes_on(tmp_path: Path, file: Path) -> None:
+    flags = ["--pixel-rate", "0.75", "--max-rate", "1=0.5"]
+    assert picojoule("train", "--config", file, *flags).exit_code in (0, 4)
+    saved = tmp_path / "run/config.yaml"
+    now = saved.read_text()
+    before = now.replace("max_rate:", "highest_rate:").replace("pixel_rate:", "max_rate:")
+    assert "max_rate: 0.75" in before
+    assert "highest_rate:\n  '1': 0.5" in before
+    saved.write_text(before)
+    done = picojoule("train", "--out", tmp_path / "run", "--no-compare", "--resume")
+    assert done.exit_code in (0, 4), done.output
+    other = picojoule("train", "--out", tmp_path / "run", "--resume", "--pixel-rate", 0.5)
+    assert "pixel_rate is 0.5 here and 0.75 there" in other.output
+    run = load(tmp_path / "run")
+    assert (run.config.pixel_rate, run.config.max_rate) == (0.75, {"1": 0.5})
+
+
+def test_the_help_of_a_flag_has_all_words_that_the_setting_may_be() -> None:
+    words = {name: [word for word in may if word] for name, may in setting_choices().items()}
+    assert words["per"] == ["layer", "group", "model", "sample", "trainable"]
+    for flag in inspect.signature(train).parameters.values():
+        if flag.name in words:
+            (option,) = flag.annotation.__metadata__
+            assert f"One of {', '.join(words[flag.name])}." in option.help
+            words.pop(flag.name)
+    assert words == {}
+
+
+def test_every_setting_has_a_flag() -> None:
+    named = {"group": "groups"}
+    flags = {named.get(name, name) for name in inspect.signature(train).parameters}
+    own = {"config", "out", "resume", "overwrite", "compare", "tensorboard", "no_budget"}
+    assert flags - own - {"highest_rate"} == set(setting_types())
+
+
 def test_layers_share_a_limit_in_a_group(tmp_path: Path, file: Path) -> None:
     flags = ["--group", "tail=2,4", "--synops-per-timestep", "tail=60"]
     done = picojoule("train", "--config", file, "--epochs", 1, "--min-rate", "1e-6", *flags)
@@ -107,7 +146,12 @@ def test_without_a_budget_there_is_nothing_to_keep(tmp_path: Path, file: Path) -
         ("", ["--synops-per-timestep", "lots"], "--synops-per-timestep: 'lots' is neither"),
         ("", ["--no-budget", "--min-rate", "1"], "--no-budget and --min-rate contradict"),
         ("", ["--synops-per-timestep", "nowhere=5"], "has no module 'nowhere'. Did you mean"),
-        ("", ["--min-rate", "0.5", "--highest-rate", "0.1"], "min_rate is 0.5, above max_rate 0.1"),
+        ("", ["--min-rate", "0.5", "--max-rate", "0.1"], "min_rate is 0.5, above max_rate 0.1"),
+        (
+            "",
+            ["--highest-rate", "0.1"],
+            "it is 'max_rate' now, and what was 'max_rate' is 'pixel_rate'",
+        ),
         ("", ["--energy-j", "1e-6"], "profile is None, expected whose joules"),
         ("", ["--energy-j", "1e-6", "--profile", "lohi"], "loihi"),
         ("", ["--model", "tests.nowhere:build"], "There is no module 'tests.nowhere'"),

@@ -125,7 +125,7 @@ batch_size: 50
 synops_per_timestep: {conv1: 6e4, '4': 1e5}
 groups: {all: [conv1, '4']}
 min_rate: 0.01
-max_rate: 1.0
+pixel_rate: 1.0
 validation_share: 0.1
 precision: 32-true
 check_finite: true
@@ -214,7 +214,7 @@ def a_network() -> nn.Module:
 
 
 def write_checkpoint(folder: Path) -> None:
-    from picojoule.training.checkpoint import save_checkpoint
+    from picojoule.training.files.checkpoint import save_checkpoint
 
     model = a_network()
     optimizer = torch.optim.Adam(model.parameters())
@@ -225,7 +225,7 @@ def write_checkpoint(folder: Path) -> None:
 
 
 def read_checkpoint(folder: Path) -> None:
-    from picojoule.training.checkpoint import load_checkpoint
+    from picojoule.training.files.checkpoint import load_checkpoint
 
     model = a_network()
     load_checkpoint(folder / "checkpoint.safetensors", model, torch.optim.Adam(model.parameters()))
@@ -237,7 +237,7 @@ def write_weights(folder: Path) -> None:
 
 
 def read_weights(folder: Path) -> None:
-    from picojoule.training.weights import load_weights
+    from picojoule.training.files.weights import load_weights
 
     for name in ("checkpoint.safetensors", "weights.pt"):
         load_weights(a_network(), folder / name)

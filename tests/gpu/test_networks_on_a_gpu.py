@@ -12,7 +12,7 @@ import picojoule
 from picojoule import layers
 from picojoule.budget import rate_shortfall, synops_excess
 from picojoule.ops import lif
-from picojoule.training.lenet import lenet
+from picojoule.training.networks.lenet import lenet
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 BATCH, STEPS = 4, 5

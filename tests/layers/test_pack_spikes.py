@@ -17,7 +17,7 @@ from picojoule import checkpoint_time, pack_spikes
 from picojoule.activation import SingleSpike
 from picojoule.layers import IAF, LIF, IAFSqueeze
 from picojoule.layers.packed_spikes import BLOCK, PackedSpikes, pack
-from picojoule.training.lenet import lenet
+from picojoule.training.networks.lenet import lenet
 
 SPIKES = (torch.arange(4000) % 3 == 0).float().reshape(10, 400)
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import picojoule
-from picojoule.budget.connections import Connections, can_lose_connections, density
+from picojoule.budget.connections import Connections
+from picojoule.budget.density import can_lose_connections, density
 from picojoule.layers import IAF
 from tests.budget.pruned import spent_after
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import picojoule
-from picojoule.budget.connections import Connections, density
+from picojoule.budget.connections import Connections
+from picojoule.budget.density import density
 
 
 def masked_network(kind: Any, share: float) -> tuple[nn.Sequential, Tensor]:

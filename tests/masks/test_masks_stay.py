@@ -22,7 +22,7 @@ from picojoule.convert import (
 )
 from picojoule.layers import IAFSqueeze, LIFRecurrent, SumPool2d
 from picojoule.training import load_checkpoint, save_checkpoint
-from picojoule.training.weights import load_weights
+from picojoule.training.files.weights import load_weights
 
 KINDS = ("prune", "thin", "fixed")
 X = (torch.rand(8, 2, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5).float()

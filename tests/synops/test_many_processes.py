@@ -61,7 +61,7 @@ def results(watched: nn.Module, net: nn.Module, x: Tensor) -> dict[str, Any]:
         "has_gradient": [count.requires_grad for count in synops.values()],
         "macs": monitor.macs.total.detach(),
         "per_sample": synops.per_sample.total.detach(),
-        "steps": (synops.steps, synops.time),
+        "steps": (synops.sample_steps, synops.num_timesteps),
         "rates": {name: rate.detach() for name, rate in monitor.rates.items()},
         "gradients": [None if p.grad is None else p.grad.clone() for p in net.parameters()],
     }

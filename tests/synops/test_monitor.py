@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from picojoule import Monitor
 from picojoule.hooks import register_synops_hooks
 from picojoule.layers import IAF, IAFSqueeze
-from picojoule.training.lenet import lenet as seeds_network
+from picojoule.training.networks.lenet import lenet as seeds_network
 from tests.synops.brute_force import impulse_count
 from tests.synops.networks import T, lenet, spikes
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import picojoule
 from picojoule.budget import rate_shortfall, synops_excess
 from picojoule.layers import IAF
-from picojoule.training.lenet import lenet
+from picojoule.training.networks.lenet import lenet
 
 WAITING = (
     "_local_scalar_dense", "equal", "is_nonzero", "nonzero", "masked_select", "_unique2", "allclose",

@@ -44,7 +44,7 @@ def few_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config(few_images: Path) -> TrainConfig:
     """Three epochs of three batches, the last one smaller."""
     return TrainConfig(

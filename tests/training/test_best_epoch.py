@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from picojoule.budget import Violation
 from picojoule.training import History, Measurement, Progress, TrainConfig, train
-from picojoule.training.run_data import load_run_data
+from picojoule.training.samples.run_data import load_run_data
 from tests.training.commands import NETWORKS
 
 TINY = TrainConfig(
@@ -49,12 +49,14 @@ def test_the_highest_accuracy_among_epochs_that_keep_the_budget_is_chosen() -> N
 
 def test_the_split_follows_from_the_seed_and_training_never_sees_it() -> None:
     data, again = load_run_data(TINY), load_run_data(replace(TINY, epochs=9))
-    assert torch.equal(data.validated, again.validated)
-    assert len(data.validated) == 6
-    assert not set(data.validated.tolist()) & set(data.trained.tolist())
-    assert sorted([*data.validated.tolist(), *data.trained.tolist()]) == list(range(26))
+    assert torch.equal(data.validation_indices, again.validation_indices)
+    assert len(data.validation_indices) == 6
+    assert not set(data.validation_indices.tolist()) & set(data.train_indices.tolist())
+    assert sorted([*data.validation_indices.tolist(), *data.train_indices.tolist()]) == list(
+        range(26)
+    )
     other = load_run_data(replace(TINY, seed=2))
-    assert not torch.equal(data.validated, other.validated)
+    assert not torch.equal(data.validation_indices, other.validation_indices)
 
 
 def test_a_share_that_leaves_nothing_is_refused() -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 from picojoule.layers import IAF, LIF
 from picojoule.training import load_checkpoint, save_checkpoint
-from picojoule.training.weights import load_weights
+from picojoule.training.files.weights import load_weights
 
 
 def small_model(width: int = 4) -> nn.Sequential:

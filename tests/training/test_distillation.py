@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from picojoule.training import Progress, TrainConfig, train
-from picojoule.training.distillation import Teacher
-from picojoule.training.processes import launched
+from picojoule.training.loop.processes import launched
+from picojoule.training.tasks.distillation import Teacher
 from tests.training.commands import NETWORKS, checkpoint
 from tests.training.test_train import StopAfter
 

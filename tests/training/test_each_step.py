@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers import IAF, StatefulLayer
-from picojoule.training.answers import Answers
+from picojoule.training.answers.answers import Answers
 from tests.training.networks import CLASSES, INPUTS
 from tests.training.test_readout import FRAMES as FEW
 from tests.training.test_readout import adaptive, folded, linear_last, recurrent, squeezed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from picojoule.cli.tables import print_run
 from picojoule.data import load_data
 from picojoule.layers import IAF
 from picojoule.training import Run, TrainConfig, train
-from picojoule.training.answers import Answers
-from picojoule.training.batches import Process, loaded, steps_of_epoch
+from picojoule.training.answers.answers import Answers
+from picojoule.training.answers.readout import Readout
 from picojoule.training.config_error import ConfigError
-from picojoule.training.models import build_model
+from picojoule.training.networks.models import build_model
 from picojoule.training.randomness import Stream, derived_seed
-from picojoule.training.readout import Readout
+from picojoule.training.samples.batches import Process, loaded, steps_of_epoch
+from picojoule.training.sweeping.one_run import one_run
 from tests.training.commands import NETWORKS
 from tests.training.conftest import Silence
 from tests.training.networks import CLASSES, INPUTS, TIME, Noise
@@ -156,6 +157,9 @@ def test_a_run_reports_what_early_exit_comes_to_on_the_test_set(
     assert told["calibrated"]["synops_per_sample"] <= 160.0
     assert run.plain is not None
     assert run.plain.exits is None
+
+    outcome = one_run(config, tmp_path, silence)  # of the finished run
+    assert asdict(outcome)["after_exit"] == told["tested"]
 
     early = picojoule.load(tmp_path).early_exit
     assert early is not None

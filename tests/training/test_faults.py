@@ -11,9 +11,9 @@ from torch import nn
 import picojoule
 from picojoule.layers import IAF
 from picojoule.training import Run, TrainConfig, train
-from picojoule.training.classification import Classification
-from picojoule.training.faults import faults
-from picojoule.training.vitals import LOOKED_AT, Watch
+from picojoule.training.health.faults import faults
+from picojoule.training.health.vitals import LOOKED_AT, Watch
+from picojoule.training.tasks.classification import Classification
 from tests.training.commands import NETWORKS
 from tests.training.conftest import Silence
 

@@ -12,9 +12,9 @@ from picojoule import atomic_write
 from picojoule.atomic_write import write_atomically, write_json
 from picojoule.plots import plot_synops
 from picojoule.training import TrainConfig, save_checkpoint
-from picojoule.training.only_process import only_process
-from picojoule.training.run_folder import run_folder
-from picojoule.training.yaml_file import write_yaml
+from picojoule.training.files.only_process import only_process
+from picojoule.training.files.run_folder import run_folder
+from picojoule.training.files.yaml_file import write_yaml
 
 WRITERS: dict[str, Callable[[Path], object]] = {
     "bytes": lambda path: write_atomically(path, b"new"),

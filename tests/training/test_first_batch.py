@@ -9,7 +9,7 @@ from torch import nn
 
 from picojoule.layers import ALIF, IAF, LIF, ExpLeak
 from picojoule.training import TrainConfig, train
-from picojoule.training.first_batch import remarks
+from picojoule.training.health.first_batch import remarks
 from tests.training.commands import NETWORKS
 from tests.training.conftest import Silence
 from tests.training.networks import CLASSES, INPUTS, TIME

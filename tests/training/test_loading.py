@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 import picojoule
 from picojoule.training import Run, TrainConfig, lenet, save_checkpoint, train
-from picojoule.training.run_data import load_run_data
+from picojoule.training.samples.run_data import load_run_data
 from tests.training import networks
 from tests.training.commands import NETWORKS
 from tests.training.conftest import Silence

@@ -9,7 +9,7 @@ import pytest
 
 from picojoule.training import Progress, TrainConfig, train
 from picojoule.training import run as run_module
-from picojoule.training.logs import TensorBoardLog, tensorboard_log
+from picojoule.training.loop.logs import TensorBoardLog, tensorboard_log
 from tests.training.commands import NETWORKS
 
 TINY = TrainConfig(

@@ -12,8 +12,8 @@ from torch.nn.utils import prune
 from picojoule.layers import IAF, LIF
 from picojoule.training import ConfigError, Progress, TrainConfig, load_checkpoint, save_checkpoint
 from picojoule.training import train as train_run
-from picojoule.training.muon import matrices
-from picojoule.training.optimizers import RATES, OptimizerName, build_optimizer
+from picojoule.training.optimization.muon import matrices
+from picojoule.training.optimization.optimizers import RATES, OptimizerName, build_optimizer
 from tests.training.commands import NETWORKS, assert_close, checkpoint, run
 from tests.training.networks import CLASSES, INPUTS
 from tests.training.test_train import StopAfter

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from picojoule.layers import IAF, IAFSqueeze
 from picojoule.training import Progress, TrainConfig, train
-from picojoule.training.factories import load_datasets, load_model
-from picojoule.training.models import build_model
-from picojoule.training.readout import summed_over_time
-from picojoule.training.run_data import _num_classes as num_classes
+from picojoule.training.answers.readout import summed_over_time
+from picojoule.training.networks.factories import load_datasets, load_model
+from picojoule.training.networks.models import build_model
+from picojoule.training.samples.run_data import _num_classes as num_classes
 from tests.training.commands import NETWORKS
 from tests.training.networks import CLASSES, INPUTS, TIME, Noise
 
@@ -284,9 +284,11 @@ def test_data_sets_may_come_as_a_tuple_of_ones_own_kind() -> None:
 
 @pytest.mark.parametrize("output", [torch.ones(2, 3, 4), torch.ones(6, 4), torch.full((2, 4), 3.0)])
 def test_outputs_of_every_form_are_summed_over_time(output: Tensor) -> None:
-    assert torch.equal(summed_over_time(output, batch=2, time=3), torch.full((2, 4), 3.0))
+    assert torch.equal(
+        summed_over_time(output, batch_size=2, num_timesteps=3), torch.full((2, 4), 3.0)
+    )
 
 
 def test_an_output_that_is_no_tensor_is_named() -> None:
     with pytest.raises(ValueError, match="with a tuple, expected b t c"):
-        summed_over_time((torch.ones(2, 3), None), batch=2, time=3)
+        summed_over_time((torch.ones(2, 3), None), batch_size=2, num_timesteps=3)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from picojoule.training.batches import Process, share_of, steps_of_epoch
+from picojoule.training.samples.batches import Process, share_of, steps_of_epoch
 from tests.training.commands import assert_close, checkpoint, command, run
 
 NOT_KEPT = 4  # so few steps do not keep the budget; that is no error

@@ -17,7 +17,7 @@ from picojoule.layers import (
     UnflattenTime,
 )
 from picojoule.training import Progress, TrainConfig, train
-from picojoule.training.answers import Answers
+from picojoule.training.answers.answers import Answers
 from tests.training.commands import NETWORKS
 from tests.training.networks import CLASSES, INPUTS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from picojoule.training import TrainConfig
-from picojoule.training.run_folder import run_folder
+from picojoule.training.files.run_folder import run_folder
 
 CONFIG = TrainConfig()
 

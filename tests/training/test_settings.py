@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from picojoule.training import ConfigError, TrainConfig
-from picojoule.training.settings import parsed_bound, parsed_groups, resolved
-from picojoule.training.yaml_file import read_settings, write_yaml
+from picojoule.training.files.yaml_file import read_settings, write_yaml
+from picojoule.training.settings.stated import resolved
 
 
 def yaml(tmp_path: Path, text: str) -> dict[str, object]:
@@ -67,6 +67,10 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
     [
         ("epoch: 3", "there is no setting 'epoch'. Did you mean 'epochs'?"),
         ("synops_target: 3", "there is no setting 'synops_target'"),
+        (
+            "highest_rate: 0.2",
+            "no setting 'highest_rate' any more: it is 'max_rate' now, and what was 'max_rate' is 'pixel_rate'",
+        ),
         ("epochs: many", "epochs is 'many', expected a whole number"),
         ("epochs: 2.5", "epochs is 2.5, expected a whole number"),
         ("epochs: .inf", "epochs is inf, expected a whole number"),
@@ -81,6 +85,7 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
         ("min_rate: {2: much}", "min_rate is {'2': 'much'}, expected a number or numbers by layer"),
         ("groups: {a: 1}", "groups is {'a': 1}, expected lists of layers by group or nothing"),
         ("per: neuron", "per is neuron, expected one of layer, group, model, sample"),
+        ("synapses: cut", "synapses is cut, expected one of keep, prune, thin, fixed"),
         ("optimizer: adan", "optimizer is adan, expected one of adam, adamw, sgd, muon"),
         ("schedule: linear", "schedule is linear, expected one of cosine, hold, constant"),
         ("readout: spikes", "readout is spikes, expected one of auto, count, potential"),
@@ -103,9 +108,8 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
 def test_the_default_budget_steps_back_for_a_stated_one() -> None:
     assert resolved({}) == TrainConfig(synops_per_timestep=2e3, per="trainable")
     assert resolved({"per": "layer"}).per == "layer"
-    assert (
-        resolved({"synops_per_timestep": 2e3}).per == "layer"
-    )  # what is stated covers what it says
+    # what is stated covers what it says
+    assert resolved({"synops_per_timestep": 2e3}).per == "layer"
     assert resolved({"min_rate": 0.05}).synops_per_timestep == 2e3
     assert resolved({"synops_per_sample": 1e5}).synops_per_timestep is None
     assert resolved({"synops_per_timestep": None, "min_rate": None}) == TrainConfig()
@@ -115,26 +119,3 @@ def test_a_path_is_as_good_as_its_text() -> None:
     named = {"model": "a.nir", "data": "images", "start_from": "w.safetensors", "teacher": "t.pt"}
     paths = {name: Path(text) for name, text in named.items()}
     assert TrainConfig(**paths) == TrainConfig(**named)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("text", ["", "much", "4=", "4=1,7", "=,"])
-def test_a_flag_that_is_no_bound_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="neither a number nor layers with numbers"):
-        parsed_bound(text)
-
-
-@pytest.mark.parametrize("text", ["", "tail", "tail=", "=4", "tail=4,,7", "tail=4,"])
-def test_a_flag_that_is_no_group_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="is no name with layers, such as tail=4,7"):
-        parsed_groups([text])
-
-
-@pytest.mark.parametrize("texts", [["tail=4,4"], ["tail=4", "tail=7"]])
-def test_a_group_or_a_layer_that_comes_twice_is_named(texts: list[str]) -> None:
-    with pytest.raises(ValueError, match=f"{texts[-1]!r} names a group or a layer for the second"):
-        parsed_groups(texts)
-
-
-def test_a_layer_that_a_flag_names_twice() -> None:
-    with pytest.raises(ValueError, match="'4=1,7=2,4=3' names a layer twice"):
-        parsed_bound("4=1,7=2,4=3")

@@ -26,8 +26,8 @@ from picojoule.training import (
     TrainConfig,
     train,
 )
-from picojoule.training.sweeping.train_step import train_step
-from picojoule.training.targets import stacked_targets
+from picojoule.training.samples.targets import stacked_targets
+from picojoule.training.sweeping.one_run import one_run
 from tests.training.commands import NETWORKS, checkpoint
 from tests.training.networks import INPUTS, TIME, Noise
 
@@ -206,11 +206,11 @@ def test_the_tables_show_the_score_by_its_name(tmp_path: Path) -> None:
 def test_a_sweep_shows_the_score_by_its_name(tmp_path: Path) -> None:
     alone = replace(REGRESSION, epochs=1, validation_share=0.0).without_budget()
     config = SweepConfig(budgets=(0.5,), training=alone)
-    free = train_step(alone, tmp_path / "free", Quiet())
+    free = one_run(alone, tmp_path / "free", Quiet())
     assert free.score_name == "negative squared error"
     assert free.accuracy < 0
     half = replace(free, accuracy=free.accuracy - 0.004, synops_per_timestep={"2": 1.0})
-    frontier = Frontier.of(config, dict(zip(config.steps(1), (free, half), strict=True)))
+    frontier = Frontier.of(config, dict(zip(config.runs(1), (free, half), strict=True)))
     shown = io.StringIO()
     print_frontier(frontier, 1.0, console=Console(file=shown, width=200))
     assert "Negative squared error and SynOps per time step" in shown.getvalue()

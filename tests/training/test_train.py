@@ -1,6 +1,7 @@
 """A run: reproducible, resumable, and written down."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from picojoule.training import Progress, Run, TrainConfig, lenet, load_checkpoint, train
+from picojoule.training.loop.trainer import Trainer
+from tests.training.conftest import Silence
 
 
 class StopAfter:
@@ -39,14 +42,21 @@ def assert_same_weights(one: Path, other: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_the_same_seed_gives_the_same_numbers_another_seed_others(
-    config: TrainConfig, silence: Progress, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="session")
+def unbroken(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """A run and its folder, for tests that only read them."""
+    folder = tmp_path_factory.mktemp("unbroken")
     torch.manual_seed(123)
-    one = train(config, tmp_path / "one", silence, compare=False)
+    return train(config, folder, Silence(), compare=False), folder
+
+
+def test_the_same_seed_gives_the_same_numbers_another_seed_others(
+    config: TrainConfig, silence: Progress, tmp_path: Path, unbroken: tuple[Run, Path]
+) -> None:
+    one, folder = unbroken
     torch.manual_seed(321)
     two = train(config, tmp_path / "two", silence, compare=False)
-    assert_same_weights(tmp_path / "one", tmp_path / "two")
+    assert_same_weights(folder, tmp_path / "two")
     assert one.to_dict() == two.to_dict()
 
     other = train(replace(config, seed=2), tmp_path / "other", silence, compare=False)
@@ -65,31 +75,42 @@ def test_the_callers_random_numbers_are_left_alone(
 
 @pytest.mark.parametrize("steps", [0, 2, 3, 5, 8])
 def test_a_run_broken_off_anywhere_and_resumed_ends_as_an_unbroken_one(
-    config: TrainConfig, silence: Progress, tmp_path: Path, steps: int
+    config: TrainConfig,
+    silence: Progress,
+    tmp_path: Path,
+    unbroken: tuple[Run, Path],
+    steps: int,
 ) -> None:
-    unbroken = train(config, tmp_path / "unbroken", silence, compare=False)
     with pytest.raises(KeyboardInterrupt):
         train(config, tmp_path / "broken", StopAfter(steps), compare=False)
     resumed = train(config, tmp_path / "broken", silence, compare=False, resume=True)
-    assert_same_weights(tmp_path / "unbroken", tmp_path / "broken")
-    assert resumed.to_dict() == unbroken.to_dict()
+    assert_same_weights(unbroken[1], tmp_path / "broken")
+    assert resumed.to_dict() == unbroken[0].to_dict()
 
 
 def test_resuming_a_finished_run_trains_no_more(
-    config: TrainConfig, silence: Progress, tmp_path: Path
+    config: TrainConfig, tmp_path: Path, unbroken: tuple[Run, Path]
 ) -> None:
-    first = train(config, tmp_path, silence, compare=False)
-    again = train(config, tmp_path, StopAfter(0), compare=False, resume=True)
+    first, folder = unbroken
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    again = train(config, copy, StopAfter(0), compare=False, resume=True)
     assert again.to_dict() == first.to_dict()
 
 
-@pytest.fixture
-def run(config: TrainConfig, silence: Progress, tmp_path: Path) -> Run:
-    return train(config, tmp_path / "run", silence)
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the run below."""
+    return tmp_path_factory.mktemp("compared")
 
 
-def test_the_report_holds_every_figure_as_json(run: Run, tmp_path: Path) -> None:
-    report = json.loads((tmp_path / "run/report.json").read_text())
+@pytest.fixture(scope="session")
+def run(config: TrainConfig, folder: Path) -> Run:
+    """Beside the same network without a budget, for tests that only read it."""
+    return train(config, folder, Silence())
+
+
+def test_the_report_holds_every_figure_as_json(run: Run, folder: Path) -> None:
+    report = json.loads((folder / "report.json").read_text())
     assert report == json.loads(json.dumps(run.to_dict()))
     assert report["trained"]["synops_per_timestep"].keys() == {"1", "4", "7", "10"}
     assert report["trained"]["silent_share"].keys() == {"2", "5", "8", "11"}
@@ -114,19 +135,20 @@ def test_the_comparison_starts_from_the_same_network(run: Run) -> None:
     assert run.accuracy_cost() == run.plain.trained.accuracy - run.budget.trained.accuracy
 
 
-def test_the_network_reloads_from_the_checkpoint(run: Run, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("run")
+def test_the_network_reloads_from_the_checkpoint(folder: Path) -> None:
     torch.manual_seed(99)
     model = lenet(batch_size=2)
-    progress = load_checkpoint(tmp_path / "run/checkpoint.safetensors", model)
+    progress = load_checkpoint(folder / "checkpoint.safetensors", model)
     assert progress["epochs"] == 3
-    saved = weights(tmp_path / "run")
+    saved = weights(folder)
     assert torch.equal(model[1].weight, saved["1.weight"])
 
 
 def test_a_target_far_below_lowers_the_synops(
     config: TrainConfig, silence: Progress, tmp_path: Path
 ) -> None:
-    tight = replace(config, epochs=40, batch_size=6, synops_per_timestep=2e3)
+    tight = replace(config, epochs=10, batch_size=6, synops_per_timestep=2e3)
     run = train(tight, tmp_path, silence)
     assert run.plain is not None
     spent = run.budget.trained.synops_per_timestep["4"]
@@ -152,10 +174,16 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
 
 
 def test_weights_that_the_last_step_broke_do_not_replace_the_checkpoint(
-    config: TrainConfig, silence: Progress, tmp_path: Path
+    config: TrainConfig, silence: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def broken(self: torch.optim.Optimizer) -> None:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data.fill_(float("inf"))
+
     # one step an epoch: the loss is finite, the weights behind it are not
-    wild = replace(config, batch_size=100, learning_rate=float("inf"))
+    monkeypatch.setattr(torch.optim.Adam, "step", broken)
+    wild = replace(config, batch_size=100, optimizer="adam")
     with pytest.raises(
         FloatingPointError, match=r"weights '1\.weight' are not finite after epoch 1"
     ):
@@ -186,8 +214,8 @@ def test_a_layer_fed_with_nan_is_named(
         ("energy_j", float("inf")),
         ("margin", 1.0),
         ("min_rate", -0.1),
-        ("highest_rate", 0.0),
-        ("max_rate", 1.1),
+        ("max_rate", 0.0),
+        ("pixel_rate", 1.1),
         ("seed", -1),
         ("validation_share", 1.0),
         ("accumulate", 0),
@@ -243,3 +271,24 @@ def test_what_training_does_not_reach_is_told_as_a_note(
     run = train(replace(config, per="model"), tmp_path, silence, compare=False)
     assert silence.notes.count("min_rate of 5 was not reached.") == 1
     assert run.budget.not_reached["min_rate of 5"] == "min_rate of 5 was not reached."
+
+
+@pytest.mark.parametrize("compare", [True, False])
+def test_each_network_is_made_and_looks_at_its_first_batch_once(
+    config: TrainConfig,
+    tmp_path: Path,
+    silence: Progress,
+    compare: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[TrainConfig] = []
+    begin = Trainer.begin
+
+    def seen(trainer: Trainer) -> None:
+        begun.append(trainer.config)
+        begin(trainer)
+
+    monkeypatch.setattr(Trainer, "begin", seen)
+    one = replace(config, epochs=1)
+    train(one, tmp_path, silence, compare=compare)
+    assert begun == [one, one.without_budget()][: 1 + compare]

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from picojoule.layers import IAF
-from picojoule.training import Progress, TrainConfig, train, trimming
+from picojoule.training import Progress, TrainConfig, train
+from picojoule.training.loop import trimming
 
 HERE = Path(__file__)
 

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from picojoule.training.pickled import read_pickled
-from picojoule.training.weights import load_weights
+from picojoule.training.files.pickled import read_pickled
+from picojoule.training.files.weights import load_weights
 
 ONES = {"weight": torch.ones(3, 2), "bias": torch.ones(3)}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from picojoule.training import ConfigError, TrainConfig
-from picojoule.training.settings import resolved
-from picojoule.training.yaml_file import read_settings, write_yaml
+from picojoule.training.files.yaml_file import read_settings, write_yaml
+from picojoule.training.settings.stated import resolved
 
 
 def read(tmp_path: Path, content: str | bytes) -> dict[str, object]:

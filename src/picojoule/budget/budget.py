@@ -1,5 +1,7 @@
 """The Budget: what a network may spend, kept by training."""
 
+# More than 250 lines: the facade of all budgets; two thirds of it are the docstrings of its options and methods.
+
 from __future__ import annotations
 
 import warnings
@@ -9,10 +11,11 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from picojoule.budget.connections import Connections, Kind
+from picojoule.budget.connections import Connections
 from picojoule.budget.constraints import Constraint, Per, RateOf
 from picojoule.budget.contest import Contest
 from picojoule.budget.declare import Bound, Declaration, Scope
+from picojoule.budget.density import Kind
 from picojoule.budget.feasibility import contradictions
 from picojoule.budget.finite_sum import finite_sum
 from picojoule.budget.multipliers import Controller
@@ -26,7 +29,7 @@ from picojoule.budget.trim import Trimmed, Trimming
 from picojoule.budget.violation import BudgetWarning, Judged, Violation, violations
 from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 Synapses = Literal["keep"] | Kind
 _DOWN_AFTER = 0.4  # of the steps, until limits are at their bounds
@@ -369,7 +372,7 @@ class Budget:
 
     # ---- after training
 
-    def trim(self, forward: Callable[[], object], *, margin: float = 0.012) -> Trimmed:
+    def trim(self, forward: Callable[[], object], *, margin: float = 0.006) -> Trimmed:
         """Bring what is spent just inside each limit, without training: one gain on the weights that drive the spikes.
 
         The gain of each limit is found by bisection, in the order of depth. A limit that held training down is filled up
@@ -445,7 +448,7 @@ class Budget:
         return violations(judged, self._within)
 
     def _average(self, name: str) -> Tensor | None:
-        """Of what a constraint measured last: by a trim, or in training; None before the first step."""
+        """The average of what a constraint measured last, by a trim or in training; None before the first step."""
         if name in self._trimmed:
             return self._trimmed[name]
         found = self._steered.averages.get(name)

@@ -2,72 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from picojoule.budget.channels import groups, slices, without_channels
+from picojoule.budget.density import Kind, largest, left_of, share_left
 from picojoule.budget.masks import (
     Masked,
     Prunable,
     check_plain,
     give_masks,
-    is_plain,
     mask_of,
     masked,
     original,
     take_out,
 )
 from picojoule.budget.names import check_names
-
-Kind = Literal["prune", "thin", "fixed"]
-POWER = 0.75  # measured: docs/adr/0030
-FEW_OUTPUTS = 16  # linear layers with no more have little to give: they answer
-
-
-def density(limit: float, first: float, power: float = POWER) -> float:
-    """The share of the connections to end with: `min(1, (limit / first)^power)`.
-
-    Args:
-        limit: what may be spent.
-        first: what the network spends without a budget, in the same unit.
-        power: 1 would have connections come down as the limit does, and spikes stay; 0 the other way round.
-
-    Raises:
-        ValueError: a number is not positive and finite.
-
-    Example:
-        >>> density(16e3, 256e3), density(3.0, 2.0)
-        (0.125, 1.0)
-    """
-    for name, value in (("limit", limit), ("first", first), ("power", power)):
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"density: {name} is {value}, expected a finite number > 0.")
-    return min(1.0, math.pow(limit / first, power))
-
-
-def can_lose_connections(model: nn.Module, layers: Iterable[str], kind: Kind) -> tuple[str, ...]:
-    """Those of some layers that a budget takes connections from.
-
-    Left alone are layers without a plain weight, linear ones of at most 16 outputs, and for "thin" grouped convolutions.
-
-    Example:
-        >>> model = nn.Sequential(nn.Linear(9, 40), nn.ReLU(), nn.Linear(40, 10))
-        >>> can_lose_connections(model, ["0", "1", "2"], "prune")
-        ('0',)
-    """
-    modules = dict(model.named_modules())
-    return tuple(
-        name
-        for name in layers
-        if isinstance(layer := modules.get(name), Prunable)
-        and is_plain(layer)
-        and (not isinstance(layer, nn.Linear) or layer.out_features > FEW_OUTPUTS)
-        and not (kind == "thin" and groups(layer) > 1)
-    )
 
 
 class Connections:
@@ -204,8 +157,8 @@ class Connections:
         if self.kind != "thin" or alone:
             what = f"feeds of {alone[0]!r}" if alone and self.kind == "thin" else "kind='thin'"
             raise ValueError(f"Connections: a smaller model needs {what}; make it with that.")
-        left = {name: _left(layer, self.kind) for name, layer in self._layers.items()}
-        return without_channels(self._model, ((self._slices[n], keep) for n, keep in left.items()))
+        kept = {name: left_of(layer, self.kind) for name, layer in self._layers.items()}
+        return without_channels(self._model, ((self._slices[n], keep) for n, keep in kept.items()))
 
     def state_dict(self) -> dict[str, Any]:
         """What it is and how far; the masks are in the model's."""
@@ -233,22 +186,22 @@ class Connections:
         to_go = (1 - self.progress) ** 3
         for name, layer in self._layers.items():
             share = self._final[name] + (1 - self._final[name]) * to_go
-            weight, left = original(layer), _left(layer, self.kind)
+            weight, present = original(layer), left_of(layer, self.kind)
             if self.kind == "thin":
                 norms = masked(layer).flatten(1).norm(dim=1)
-                keep = _largest(norms.where(left, -1.0), share)
+                keep = largest(norms.where(present, -1.0), share)
                 for each in self._slices[name]:
                     each.take_out(keep)
             else:
-                take_out(layer, _largest(weight.abs().where(left, -1.0), share))
+                take_out(layer, largest(weight.abs().where(present, -1.0), share))
 
     @torch.no_grad()
     def _draw(self, generator: torch.Generator) -> None:
         for name, layer in self._layers.items():
             weight = original(layer)
             drawn = torch.rand(weight.shape, generator=generator, dtype=torch.float64)
-            drawn = drawn.to(weight.device).where(_left(layer, "fixed"), -1.0)
-            take_out(layer, _largest(drawn, self._final[name]))
+            drawn = drawn.to(weight.device).where(left_of(layer, "fixed"), -1.0)
+            take_out(layer, largest(drawn, self._final[name]))
         self._clear(None)
 
     @torch.no_grad()
@@ -261,41 +214,6 @@ class Connections:
             moments = [x for x in known.values() if isinstance(x, Tensor)]
             for each in (parameter, *(x for x in moments if x.shape == parameter.shape)):
                 each.mul_(mask)
-
-
-def _largest(worth: Tensor, share: float) -> Tensor:
-    """True for the share of largest worth, of equals the first; of a matrix, at least one in each row.
-
-    What is worth less than 0 has gone before.
-    """
-    flat, number = worth.flatten(), max(1, round(share * worth.numel()))
-    if worth.ndim > 1:
-        rows = worth.flatten(1)
-        best = rows.argmax(1) + torch.arange(len(rows), device=rows.device) * rows.shape[1]
-        best = best[flat[best] >= 0]
-        flat = flat.index_fill(0, best, torch.inf)
-        number = max(number, len(best))
-    keep = torch.zeros(flat.shape, dtype=torch.bool, device=flat.device)
-    keep[flat.argsort(descending=True, stable=True)[:number]] = True
-    return keep.reshape(worth.shape)
-
-
-def share_left(layer: Prunable, kind: Kind) -> float:
-    """The share of a layer's connections (of its channels, for "thin") that its mask leaves; 1 without one.
-
-    Example:
-        >>> share_left(nn.Linear(2, 3), "prune")
-        1.0
-    """
-    return 1.0 if mask_of(layer) is None else _left(layer, kind).double().mean().item()
-
-
-def _left(layer: Prunable, kind: Kind) -> Tensor:
-    """True where a weight, or for "thin" any weight of a channel, is left."""
-    mask = mask_of(layer)
-    assert mask is not None
-    left = mask != 0
-    return left.flatten(1).any(1) if kind == "thin" else left
 
 
 def _check_numbers(

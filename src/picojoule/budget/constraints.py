@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 Per = Literal["timestep", "sample", "second"]
 RateOf = Literal["layer", "channel", "neuron"]
@@ -29,7 +29,7 @@ class Reading(NamedTuple):
 
 
 def mean(readings: Sequence[Reading]) -> Reading:
-    """Of the micro-batches of one step."""
+    """The mean reading of the micro-batches of one step."""
     return Reading(
         torch.stack([each.value for each in readings]).mean(0),
         torch.stack([each.fixed for each in readings]).mean(0),
@@ -43,7 +43,7 @@ class Constraint(Protocol):
     Example:
         >>> from picojoule.budget import RateBound, SynopsLimit
         >>> limit, floor = SynopsLimit(bound=100.0, per="sample"), RateBound(layer="1", bound=0.1)
-        >>> limit.factor(time=5.0), floor.factor(time=5.0)
+        >>> limit.factor(num_timesteps=5.0), floor.factor(num_timesteps=5.0)
         (5.0, 0.0)
         >>> limit.spends, floor.spends, floor.is_floor
         (True, False, True)
@@ -81,12 +81,12 @@ class Constraint(Protocol):
 
     @property
     def counted_layers(self) -> tuple[str, ...]:
-        """Of which SynOps it is; none for the whole model, or if they do not add to it."""
+        """The layers whose SynOps it is about; none for the whole model, or if SynOps do not add to it."""
         ...
 
     @property
     def spiking_layers(self) -> tuple[str, ...]:
-        """Of which rates it is."""
+        """The layers whose firing rates it is about."""
         ...
 
     @property
@@ -94,7 +94,7 @@ class Constraint(Protocol):
         """What is in it besides spikes, and does not come from one layer: in words."""
         ...
 
-    def factor(self, time: float) -> float:
+    def factor(self, num_timesteps: float) -> float:
         """What one SynOp per time step adds to it, for samples of so many time steps."""
         ...
 

@@ -15,7 +15,7 @@ from picojoule.budget.rate_bound import RateBound
 from picojoule.energy import EnergyProfile
 from picojoule.energy import profile as find_profile
 from picojoule.layers import StatefulLayer
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 Scope = Literal["layer", "group", "model", "sample"]
 Bound = float | Mapping[str, float]

@@ -12,7 +12,7 @@ from picojoule.budget.constraints import Constraint
 from picojoule.budget.rate_bound import RateBound
 from picojoule.layers import FlattenTime, SumPool2d, UnflattenTime
 from picojoule.synops import CONVOLUTIONS, conv_fan_out
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 _SAME_VALUES = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 _ONLY_TIME = (FlattenTime, UnflattenTime)
@@ -47,7 +47,7 @@ def contradictions(
         for limit in limits:
             if limit.counted_layers and counted not in limit.counted_layers:
                 continue
-            spent = synops * limit.factor(monitor.synops.time)
+            spent = synops * limit.factor(monitor.synops.num_timesteps)
             if spent > limit.bound:
                 found.append(Contradiction(floor, limit, _reason(floor, limit, counted, spent)))
     return found

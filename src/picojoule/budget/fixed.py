@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from picojoule.budget.finite_sum import finite_sum
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 Term = Callable[[CountingMonitor], Tensor]
 

@@ -11,7 +11,7 @@ from picojoule.budget.constraints import Per, Reading, check_positive
 from picojoule.budget.names import check_names
 from picojoule.energy import EnergyProfile, energy_j
 from picojoule.synops import Counts
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +83,13 @@ class SynopsLimit(_OnLayers):
         """Nothing but SynOps is in it."""
         return ()
 
-    def factor(self, time: float) -> float:
+    def factor(self, num_timesteps: float) -> float:
         """Time steps in the unit of the bound: of a sample, of a second, or one."""
         if self.per == "second" and self.dt_s:
             return 1 / self.dt_s
-        return time if self.per == "sample" else 1.0
+        return num_timesteps if self.per == "sample" else 1.0
 
-    def mac_factor(self, time: float) -> float:  # noqa: ARG002
+    def mac_factor(self, num_timesteps: float) -> float:  # noqa: ARG002
         """MACs are no SynOps."""
         return 0.0
 
@@ -142,13 +142,13 @@ class EnergyLimit(_OnLayers):
         priced = not self.layers and self.profile.neuron_update_j is not None
         return ("the updates of the neurons",) if priced else ()
 
-    def factor(self, time: float) -> float:
+    def factor(self, num_timesteps: float) -> float:
         """The joules of a SynOp, with the memory traffic that it stands for, in each time step of a sample."""
-        return time * float(energy_j(self.profile, synops=1.0).total_j)
+        return num_timesteps * float(energy_j(self.profile, synops=1.0).total_j)
 
-    def mac_factor(self, time: float) -> float:
-        """The same of a MAC."""
-        return time * float(energy_j(self.profile, macs=1.0).total_j)
+    def mac_factor(self, num_timesteps: float) -> float:
+        """What one MAC per time step adds to it, in the same way."""
+        return num_timesteps * float(energy_j(self.profile, macs=1.0).total_j)
 
     def read(self, monitor: CountingMonitor) -> Reading:
         """The joules now."""

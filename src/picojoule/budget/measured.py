@@ -13,7 +13,7 @@ from picojoule.budget.constraints import mean as mean_of
 from picojoule.budget.reach import Reach
 from picojoule.budget.steering import Aim
 from picojoule.budget.wiring import Wiring
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 @dataclass
@@ -83,7 +83,7 @@ def measured(
 
 
 def mean(batches: Sequence[Measured]) -> Measured:
-    """Of the micro-batches of one step, without their gradients."""
+    """The mean over the micro-batches of one step, without their gradients."""
 
     def averaged(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
         return {name: sum(one[name] for one in each) / len(each) for name in each[0]}
@@ -108,7 +108,7 @@ def _steered(constraint: Constraint, reading: Reading, margin: float) -> Tensor:
 
 
 def _term(aim: Aim, value: Tensor) -> Tensor:
-    """Its logarithm, to go down; of a floor the negative, and finite at zero."""
+    """What training is to lower: the logarithm of the value, for a floor its negative, which is finite at zero."""
     now = value.detach()
     if aim.upper:
         return value / now.clamp(min=1e-30)

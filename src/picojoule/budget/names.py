@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
+
+from picojoule.near_names import did_you_mean
 
 
 def check_names(names: Iterable[str], known: Sequence[str], kind: str, owner: str) -> None:
@@ -16,6 +17,5 @@ def check_names(names: Iterable[str], known: Sequence[str], kind: str, owner: st
     """
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known, however_far=True)
             raise ValueError(f"{owner}: the model has no {kind} {name!r}.{hint}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Literal
 
-from picojoule.budget.connections import Kind
+from picojoule.budget.density import Kind
 from picojoule.budget.violation import BudgetWarning
 from picojoule.energy import EnergyProfile
 from picojoule.energy import profile as find_profile
@@ -57,7 +57,7 @@ def check_pays(
 
 
 def _check_chip(chip: EnergyProfile, kind: str, single: bool) -> None:
-    """Of single weights that are not counted: whether the chip spends on them."""
+    """Where single weights that are zero are not counted, check that the chip does not spend on them."""
     if chip.skips_zero_weights is False:
         why = f"{chip.name!r} spends on zero weights ({chip.zero_weights or 'skips_zero_weights=False'})"
         if single:

@@ -19,7 +19,7 @@ from picojoule.budget.multipliers import (
 )
 from picojoule.budget.reach import Reach
 from picojoule.budget.schedule import Schedule
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 class PenalisedTraining:

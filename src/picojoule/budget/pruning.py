@@ -18,7 +18,7 @@ from picojoule.budget.synapses import (
     take_away,
 )
 from picojoule.layers import reset_states
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 class Pruned(NamedTuple):

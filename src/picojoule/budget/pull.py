@@ -10,7 +10,7 @@ from torch import Tensor, distributed, nn
 
 
 def gradients(term: Tensor, parameters: Sequence[nn.Parameter], group: Any) -> list[Tensor | None]:
-    """Of a term, whose graph stays for the task's own backward pass; the mean over the processes of a group."""
+    """The gradients of a term, averaged over the processes of a group; its graph stays for the task's own backward pass."""
     found: list[Tensor | None] = list(
         torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
     )
@@ -70,7 +70,7 @@ def add_alone(
     pull: Sequence[Tensor | None],
     kappa: float,
 ) -> None:
-    """Add a pull where no task bounds it: as long as the weights are, in each tensor.
+    """Add a pull that no task bounds: in each tensor, a gradient as long as the weights are.
 
         grad = grad + kappa * |w| / |g_pull| * g_pull
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from picojoule.budget.constraints import RateOf, Reading, check_positive
 from picojoule.budget.names import check_names
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ class RateBound:
         """Nothing but spikes is in it."""
         return ()
 
-    def factor(self, time: float) -> float:  # noqa: ARG002
+    def factor(self, num_timesteps: float) -> float:  # noqa: ARG002
         """A SynOp adds nothing to a rate."""
         return 0.0
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from picojoule.budget.names import check_names
 from picojoule.budget.penalties import check_target, rate_shortfall
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 @dataclass(frozen=True)

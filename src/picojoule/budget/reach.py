@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from picojoule.budget.constraints import Constraint, Reading
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
 _NOISE = 0.01  # share of the bound that is left before a limit counts as back in reach
@@ -116,7 +116,7 @@ class Reach:
             dense[name].detach() for name in limit.counted_layers or dense if name not in given
         )
         synops = LEAST_ACTIVITY * sum(trained, start=torch.zeros(()))
-        return float(synops) * limit.factor(monitor.synops.time)
+        return float(synops) * limit.factor(monitor.synops.num_timesteps)
 
     def reason(self, constraint: Constraint) -> str:
         """Why a constraint is out of reach, and what is done about it."""

@@ -8,14 +8,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from picojoule.budget.connections import (
+from picojoule.budget.constraints import Constraint, Reading
+from picojoule.budget.density import (
     POWER,
     Kind,
     can_lose_connections,
     density,
     share_left,
 )
-from picojoule.budget.constraints import Constraint, Reading
 from picojoule.budget.masks import Prunable, original
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_alone, add_bounded, gradients
@@ -23,8 +23,8 @@ from picojoule.budget.reach import Reach
 from picojoule.budget.split_range import SplitRange
 from picojoule.budget.steering import Steering
 from picojoule.budget.wiring import Wiring, WiringWatch
+from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.distributed import group_of
-from picojoule.synops.monitor import CountingMonitor
 
 
 class SteeredTraining:
@@ -62,7 +62,7 @@ class SteeredTraining:
 
     @property
     def wiring(self) -> Wiring:
-        """Of the model, known from the first pass with gradients after this was made; empty before.
+        """How the model is wired, known from the first pass with gradients after this was made; empty before.
 
         Neurons of others may be found in that pass only; they are watched in the next one.
         """

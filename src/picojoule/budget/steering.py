@@ -26,6 +26,8 @@ Stable, since average and gain make z^2 - (1.6 - 0.4 L) z + 0.6 with L = 0.08 * 
 circle for L < 8; nets measured had 0.1 to 0.4.
 """
 
+# More than 250 lines: one controller, whose equations stand above; its parts share the tracks of all constraints.
+
 from __future__ import annotations
 
 import math
@@ -165,7 +167,7 @@ class Steering:
         track.full = track.full + 1 if at_its_end else 0
 
     def _share_out(self, aim: Aim, track: _Track, value: float, spent: Mapping[str, float]) -> None:
-        """Who of the sources spends how much of the value, and where each has its place."""
+        """How much of the value each source spends, and what share each is to have."""
         if not aim.upper:
             return
         whole = sum(spent.get(n, 0.0) for n in aim.sources) + _TINY
@@ -226,7 +228,7 @@ class Steering:
         return {n: track.target * each / whole for n, each in place.items()}
 
     def _by_rate(self, layer: str, rate: float) -> float:
-        """For a layer that no limit holds: not silent because of what others lost."""
+        """For a layer without a limit: it must not fall silent because other layers were scaled down."""
         s, gain = self._settings, self._gain(layer)
         gain.rate = s.decay * gain.rate + (1 - s.decay) * rate if gain.peak else rate
         gain.peak = max(0.995 * gain.peak, gain.rate)
@@ -283,7 +285,7 @@ class Steering:
         return error if aim.upper else -error
 
     def _ahead(self, aim: Aim, track: _Track, average: float) -> float:
-        """The error that is on its way: of the average, and what it has moved of late."""
+        """The error where the average is heading: its own, and what it has moved of late."""
         moved = math.log(max(average, _TINY) / max(track.slow, _TINY))
         ahead = self._settings.lead * (moved if aim.upper else -moved)
         return self._error(aim, track, average) + _clip(
@@ -299,7 +301,7 @@ class Steering:
     def _most(self, aim: Aim) -> float:
         return self._settings.most if aim.upper else self._settings.most / 2  # limits win
 
-    # ---- for others
+    # ---- what others read
 
     def average(self, name: str) -> float | None:
         """The moving average of what a constraint measures; None before the first step."""

@@ -12,7 +12,7 @@ from picojoule.budget.limits import Limit
 from picojoule.budget.masks import Prunable, check_plain, original, take_out
 from picojoule.budget.names import check_names
 from picojoule.synops import CONVOLUTIONS
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 Score = Literal["drive", "taylor"]
 
@@ -46,8 +46,8 @@ def costs(
     often, share the cost of their channel alike.
     """
     synops, macs = monitor.synops, monitor.macs
-    detail, time = synops.detail, synops.time
-    a_synop, a_mac = limit.factor(time), limit.mac_factor(time)
+    detail, num_timesteps = synops.detail, synops.num_timesteps
+    a_synop, a_mac = limit.factor(num_timesteps), limit.mac_factor(num_timesteps)
     found = {}
     for name, layer in layers.items():
         present = layer.weight.detach() != 0

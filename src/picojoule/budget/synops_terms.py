@@ -14,7 +14,7 @@ from torch import Tensor
 
 from picojoule.budget.names import check_names
 from picojoule.budget.penalties import check_target, synops_excess
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from picojoule.budget.constraints import Constraint
 from picojoule.budget.wiring import Wiring
 from picojoule.layers import reset_states
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 _ROUNDS = 3  # limits that share layers move one another
 _TRIES = 12  # passes over the data for one limit and round

@@ -10,6 +10,7 @@ from picojoule.cli.count import count
 from picojoule.cli.info import info
 from picojoule.cli.sweep import sweep
 from picojoule.cli.train import train
+from picojoule.version import __version__
 
 app = typer.Typer(
     name="picojoule",
@@ -27,8 +28,6 @@ app.command()(sweep)
 
 def _version(asked: bool) -> None:
     if asked:
-        from picojoule import __version__
-
         typer.echo(f"picojoule {__version__}")
         raise typer.Exit
 

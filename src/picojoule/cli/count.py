@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from torch import Tensor
@@ -21,7 +21,8 @@ from picojoule.cli.pictures import why_no_pictures
 from picojoule.printable import printable
 from picojoule.report import Monitor, Report
 from picojoule.synops import MonitorWarning
-from picojoule.training.weights import load_weights
+from picojoule.synops.watch.count import Weights
+from picojoule.training.files.weights import load_weights
 
 
 class Format(StrEnum):
@@ -34,22 +35,8 @@ class Format(StrEnum):
     markdown = "markdown"
 
 
-class Weights(StrEnum):
-    """Which weights are synapses."""
-
-    all = "all"
-    nonzero = "nonzero"
-
-
-class TimeAxis(StrEnum):
-    """Where the input has its time."""
-
-    bt = "bt"
-    tb = "tb"
-    last = "last"
-    folded = "folded"
-    loop = "loop"
-
+# Monitor's, without "outer": the model is called once
+TimeAxis = Literal["bt", "tb", "last", "folded", "loop"]
 
 _SUFFIXES = {
     ".json": Format.json,
@@ -101,7 +88,7 @@ def count(
         bool, typer.Option("--dense", help="Draw values in 0..1, as of an image, not spikes.")
     ] = False,
     seed: Annotated[int, _option("Seed of the random input, and of random weights.")] = 0,
-    weights: Annotated[Weights, _option("Whether pruned weights are synapses.")] = Weights.all,
+    weights: Annotated[Weights, _option("Whether pruned weights are synapses.")] = "all",
     time_axis: Annotated[
         TimeAxis | None,
         _option(
@@ -156,8 +143,8 @@ def count(
             load_weights(network, checkpoint)
         monitor = Monitor(
             network,
-            weights=weights.value,
-            time_axis=None if time_axis is None else time_axis.value,
+            weights=weights,
+            time_axis=time_axis,
             num_timesteps=num_timesteps,
             samples=samples,
             ignore=tuple(ignore or ()),

@@ -13,8 +13,8 @@ from picojoule.layers import reset_states
 from picojoule.report import Monitor
 from picojoule.synops import MonitorWarning
 from picojoule.synops.watch.checks import UncountedLayerError
-from picojoule.training.factories import BUILT_IN, load_model, reason
-from picojoule.training.models import build_model
+from picojoule.training.networks.factories import BUILT_IN, load_model, reason
+from picojoule.training.networks.models import build_model
 
 # what the built-in models take where no input is named: those of the bundled images, and of spoken digits
 _SHAPES = {"lenet": "1,{},1,28,28", "recurrent": "1,{},700"}

@@ -11,6 +11,7 @@ import torch
 from picojoule.ops.availability import KernelCache, Support, kernel_cache, supports
 from picojoule.ops.cpu.team import why_no_team
 from picojoule.ops.cpu.threads import num_cores, num_workers
+from picojoule.version import __version__
 
 PACKAGES = ("torch", "numpy", "numba", "llvmlite", "triton")
 
@@ -61,7 +62,6 @@ def environment() -> Environment:
 
 
 def _versions() -> dict[str, str | None]:
-    from picojoule import __version__
 
     own: dict[str, str | None] = {"picojoule": __version__, "python": platform.python_version()}
     return own | {name: _version(name) for name in PACKAGES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from picojoule.training import Run
-from picojoule.training.exit_measurement import ExitMeasurement
+from picojoule.training.record.exit_measurement import ExitMeasurement
 
 
 def exit_table(run: Run) -> Table | None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import typer
 
 from picojoule.printable import printable
-from picojoule.training.processes import is_first_process
+from picojoule.training.loop.processes import is_first_process
 
 _EXPLAINED = (ValueError, TypeError, OSError, FloatingPointError, NotImplementedError, ImportError)
 
@@ -18,7 +18,7 @@ _EXPLAINED = (ValueError, TypeError, OSError, FloatingPointError, NotImplemented
 def explained(command: str, stopped: Callable[[], str] = lambda: "stopped") -> Iterator[None]:
     """Print an error that its message explains, and leave with status 1; at Ctrl-C, with 130.
 
-    Of several processes, the first one tells.
+    Of several processes, only the first prints.
 
     Args:
         command: begins the sentence.

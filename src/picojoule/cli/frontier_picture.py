@@ -8,7 +8,7 @@ from picojoule.cli.frontier_table import budget_text, comparable
 from picojoule.plots import FrontierMark, plot_frontier
 from picojoule.training import Frontier, FrontierPoint
 from picojoule.training.sweeping.points import FREE
-from picojoule.training.sweeping.step import settings_text
+from picojoule.training.sweeping.sweep_run import settings_text
 
 
 def draw_frontier(frontier: Frontier, path: Path, beside: Frontier | None = None) -> None:

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from picojoule.printable import printable
 from picojoule.training import Frontier, FrontierPoint, Spread
-from picojoule.training.measure import ACCURACY, shown_score
-from picojoule.training.sweeping.step import settings_text
+from picojoule.training.record.measure import ACCURACY, shown_score
+from picojoule.training.sweeping.sweep_run import settings_text
 
 _SIX_DIGITS = 1e6
 _LARGE = 1e7  # SynOps; from here on rounded, for want of room
@@ -32,6 +32,8 @@ def print_frontier(
     console = console or Console()
     for settings in dict.fromkeys(point.settings for point in frontier.points):
         console.print(_table(frontier, settings_text(settings), settings))
+        if exits := _exit_table(frontier, settings):
+            console.print(exits)
     lines = [_legend(frontier), *_faults(frontier), *_broken(frontier), *_choice(frontier, points)]
     lines += _volumes(frontier, beside)
     console.print(printable("\n".join(lines)), highlight=False, markup=False, soft_wrap=True)
@@ -64,6 +66,26 @@ def _table(frontier: Frontier, settings: str, of: tuple[tuple[str, object], ...]
                 _met(point),
                 "*" if point in front else "",
             )
+    return table
+
+
+def _exit_table(frontier: Frontier, of: tuple[tuple[str, object], ...]) -> Table | None:
+    """The same networks with early exit, those that have one."""
+    points = [(p, exits) for p in frontier.points if p.settings == of and (exits := p.after_exit)]
+    if not points:
+        return None
+    table = Table(title="With early exit", pad_edge=False, collapse_padding=True)
+    table.add_column("budget", overflow="fold")
+    for name in ("accuracy", "time steps", "SynOps per sample", "of all time steps"):
+        table.add_column(name, justify="right", overflow="fold")
+    for point, (accuracy, steps, synops) in points:
+        table.add_row(
+            budget_text(point),
+            _text(accuracy, ".2%"),
+            _text(steps, ".2f"),
+            _text(synops, ",.0f"),
+            f"{synops.mean / point.synops_per_sample.mean:.1%}",
+        )
     return table
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from picojoule.data.npy import read_npy
-from picojoule.training.pickled import read_pickled
+from picojoule.training.files.pickled import read_pickled
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ModelInput:
 
     @property
     def first(self) -> Tensor:
-        """The first tensor: by its first axis the samples are told."""
+        """The first tensor, whose first axis is the samples."""
         return self._tensors()[0]
 
     @property

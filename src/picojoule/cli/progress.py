@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, a line a stretch elsewhere."""
+"""A progress bar on a terminal; elsewhere a line for each part of a run."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class ProgressBar:
         self._task: TaskID | None = None
 
     def start(self, what: str, total: int, done: int) -> None:
-        """A stretch of `total` steps begins, `done` of them behind us."""
+        """A part of the run begins: `total` steps, of which `done` are done already."""
         if not self._console.is_terminal:
             self._console.print(printable(what), highlight=False, markup=False)
         self._task = self._bars.add_task(printable(what), total=total, completed=done, status="")
 
     def advance(self, status: str) -> None:
-        """One step is done."""
+        """One of these steps is done."""
         assert self._task is not None
         self._bars.update(self._task, advance=1, status=status)
 
     def note(self, sentence: str) -> None:
-        """Something that the user should know at once, above the bar."""
+        """Tell the user something at once, above the bar."""
         self._console.print(f"note: {printable(sentence)}", highlight=False, markup=False)
 
     def __enter__(self) -> ProgressBar:

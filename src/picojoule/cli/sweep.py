@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from picojoule.cli.failure import explained
+from picojoule.cli.freed_memory import keep_freed_memory
 from picojoule.cli.frontier_picture import draw_frontier
 from picojoule.cli.frontier_table import print_frontier
 from picojoule.cli.pictures import why_no_pictures
@@ -17,27 +17,16 @@ from picojoule.cli.train_flags import FILES, stated_by, with_flags
 from picojoule.printable import printable
 from picojoule.training import Frontier, Progress, SweepConfig, SweepError
 from picojoule.training import sweep as run_sweep
-from picojoule.training.settings import resolved
-from picojoule.training.sweeping import LIMITS, Unit
+from picojoule.training.files.yaml_file import Settings, read_settings
+from picojoule.training.settings.bounds import LIMITS
+from picojoule.training.settings.stated import resolved
+from picojoule.training.sweeping import Unit
 from picojoule.training.sweeping.axes import parsed_axes, split_axes
 from picojoule.training.sweeping.comparison import Comparison, read_comparison
 from picojoule.training.sweeping.cost import common_cost
-from picojoule.training.yaml_file import Settings, read_settings
 
 _PICTURE = "frontier.png"
 _SWEEP = "Sweep"
-
-
-def _for_a_sweep(command: Callable[..., None]) -> Callable[..., None]:
-    """Take away the flags that the sweep sets itself."""
-    signature = command.__signature__  # type: ignore[attr-defined]
-    kept = [
-        parameter
-        for name, parameter in signature.parameters.items()
-        if name not in (*LIMITS, "per", "devices", "no_budget")
-    ]
-    command.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
-    return command
 
 
 def _option(text: str, panel: str = _SWEEP) -> typer.models.OptionInfo:
@@ -45,8 +34,7 @@ def _option(text: str, panel: str = _SWEEP) -> typer.models.OptionInfo:
     return option
 
 
-@_for_a_sweep
-@with_flags
+@with_flags(without=(*LIMITS, "per", "devices", "no_budget"))  # the sweep sets these itself
 def sweep(
     budgets: Annotated[
         str,
@@ -56,7 +44,12 @@ def sweep(
         ),
     ],
     unit: Annotated[
-        Unit, _option("What the budgets are in; joules are per sample and need --profile.")
+        Unit,
+        typer.Option(
+            help=f"What the budgets are in: {', '.join(get_args(Unit))}. Joules are per sample and need --profile.",
+            metavar="UNIT",
+            rich_help_panel=_SWEEP,
+        ),
     ] = "share",
     seeds: Annotated[int, _option("Networks for each budget: --seed and the seeds after it.")] = 1,
     jobs: Annotated[
@@ -135,6 +128,7 @@ def sweep(
     frontier.json, frontier.png and every network to --out. After a stop or a
     kill the same command goes on; nothing is lost or done twice.
     """
+    keep_freed_memory()
     with explained("picojoule sweep", lambda: "stopped; the same command goes on"):
         if not points >= 0:
             raise ValueError(f"--points is {points}, expected a number of points >= 0.")

@@ -11,7 +11,7 @@ from picojoule.cli.exit_table import exit_table
 from picojoule.cli.names import layer_name
 from picojoule.printable import printable
 from picojoule.training import Measurement, Run
-from picojoule.training.measure import ACCURACY, shown_score
+from picojoule.training.record.measure import ACCURACY, shown_score
 
 
 def print_run(run: Run, console: Console | None = None) -> None:

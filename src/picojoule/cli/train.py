@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from picojoule.cli.failure import explained
+from picojoule.cli.freed_memory import keep_freed_memory
 from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.tables import print_run
@@ -16,10 +17,10 @@ from picojoule.plots import plot_firing_rates, plot_synops
 from picojoule.training import Run, TrainConfig
 from picojoule.training import train as run_training
 from picojoule.training.config_error import ConfigError
-from picojoule.training.processes import is_first_process
-from picojoule.training.run_folder import CONFIG
-from picojoule.training.settings import resolved
-from picojoule.training.yaml_file import Settings, read_settings
+from picojoule.training.files.run_folder import CONFIG, saved_settings
+from picojoule.training.files.yaml_file import Settings, read_settings
+from picojoule.training.loop.processes import is_first_process
+from picojoule.training.settings.stated import resolved
 
 _RUN = {"out": (str, "a folder"), "compare": (bool, "true or false"), "tensorboard": (bool, "true or false")}  # fmt: skip
 
@@ -35,7 +36,7 @@ class Asked(NamedTuple):
     tensorboard: bool
 
 
-@with_flags
+@with_flags()
 def train(
     config: Annotated[
         Path | None,
@@ -82,6 +83,7 @@ def train(
     fell silent, all samples get one answer, or the loss is beyond reason. In all three everything is
     written and shown. 1: an error; 130: stopped.
     """
+    keep_freed_memory()
     with explained("picojoule train"):
         of_the_run = {"out": out, "compare": compare, "tensorboard": tensorboard}
         asked = _asked(config, of_the_run, stated_by(settings), resume)
@@ -105,7 +107,7 @@ def train(
                 _draw(run, asked.out)
             drawn = ", pictures" if no_pictures is None else ""
             typer.echo(f"Figures{drawn} and weights are in {asked.out}")
-            # the others leave with 0: torchrun ends the first process, which is still drawing, when another one fails
+            # the others leave with 0: torchrun would end the first process, still drawing, if another failed
             raise typer.Exit(_status(run))
 
 
@@ -130,7 +132,7 @@ def _asked(
     out = Path(run.get("out", "runs/train"))
     settings = {name: value for name, value in from_file.items() if name not in _RUN} | stated
     if resume and (out / CONFIG).exists():
-        kept = read_settings(out / CONFIG)
+        kept = saved_settings(out)
         settings, places = kept.values | settings, kept.places | places
     said = {name: place for name, place in places.items() if name not in stated}
     config = resolved(settings, said)

@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 
-from picojoule.training.config import TrainConfig
-from picojoule.training.settings import parsed_bound, parsed_groups
+from picojoule.cli.flag_values import parsed_bound, parsed_groups
+from picojoule.training.settings.bounds import BOUNDS
+from picojoule.training.settings.config import TrainConfig, setting_choices, setting_types
+from picojoule.training.settings.saved import RENAMED
 
 FILES = "Run and files"
 _MODEL, _TRAINING, _BUDGET, _MACHINE = "Model and data", "Training", "Budget", "Machine"
 _DEFAULT = TrainConfig()
-_BOUND = "NUMBER | LAYER=NUMBER,..."
+
+Command = Callable[..., None]
 
 
 class Flag(NamedTuple):
-    """One setting.
+    """One setting; its type and the words that it may be are those of :class:`TrainConfig`.
 
     Args:
-        name: as in :class:`TrainConfig`.
-        kind: type of the flag's value; None for a limit or floor.
+        name: as there.
         panel: heading in the help.
         help: what it is.
         default: in words; None shows the configuration's.
     """
 
     name: str
-    kind: type | None
     panel: str
     help: str
     default: str | None = None
 
 
 FLAGS = (
-    Flag("model", str, _MODEL, "lenet, recurrent, or your own: module:function, file.py:function."),
+    Flag("model", _MODEL, "lenet, recurrent, or your own: module:function, file.py:function."),
     Flag(
         "data",
-        str,
         _MODEL,
         "Folder of images or events, saccade, saccade:FOLDER, or your own: module:function, file.py:function "
         "giving (train, test).",
@@ -47,41 +47,36 @@ FLAGS = (
     ),
     Flag(
         "task",
-        str,
         _MODEL,
         "What to learn, if not classes: module:function, file.py:function giving an object with loss, score and "
         "score_name.",
         "classification",
     ),
-    Flag("num_timesteps", int, _MODEL, "Frames of a sample, where the data leave it open."),
-    Flag("max_rate", float, _MODEL, "Spikes per time step of a white pixel, at most 1."),
-    Flag("start_from", str, _MODEL, "Checkpoint or file of weights to start from.", "new weights"),
-    Flag("epochs", int, _TRAINING, "Passes over the training samples."),
-    Flag("batch_size", int, _TRAINING, "Samples in a training step, over all processes."),
-    Flag("optimizer", str, _TRAINING, "adam, adamw, sgd, or muon (Adam for what is no matrix)."),
+    Flag("num_timesteps", _MODEL, "Frames of a sample, where the data leave it open."),
+    Flag("pixel_rate", _MODEL, "Spikes per time step of a white pixel, at most 1."),
+    Flag("start_from", _MODEL, "Checkpoint or file of weights to start from.", "new weights"),
+    Flag("epochs", _TRAINING, "Passes over the training samples."),
+    Flag("batch_size", _TRAINING, "Samples in a training step, over all processes."),
+    Flag("optimizer", _TRAINING, "What steps the weights; muon has Adam for what is no matrix."),
     Flag(
         "learning_rate",
-        float,
         _TRAINING,
         "At the start.",
         "0.002; of sgd 0.1; of muon 0.02, of Adam beside it a tenth",
     ),
     Flag(
         "schedule",
-        str,
         _TRAINING,
-        "How the learning rate goes: cosine to zero; hold (for 70 % of the steps, then linearly to zero); constant.",
+        "How the learning rate goes: along a cosine to zero, or held for 70 % of the steps and then linearly to zero.",
     ),
     Flag(
         "readout",
-        str,
         _TRAINING,
-        "The answer: count (spikes, or the sum of outputs), potential (spikes and what is left in the last "
-        "neurons' potential), or auto: the potential where there is one.",
+        "The answer: the count of spikes (or sum of outputs), or with what is left in the last neurons' potential; "
+        "auto is the potential where there is one.",
     ),
     Flag(
         "teacher",
-        str,
         _TRAINING,
         "Checkpoint of the same model, such as that of a run with --no-budget, whose answers are half of what is "
         "learned.",
@@ -89,89 +84,87 @@ FLAGS = (
     ),
     Flag(
         "temperature",
-        float,
         _TRAINING,
         "What both answers are divided by before they are compared with a teacher's.",
     ),
     Flag(
         "loss_each_step",
-        bool,
         _TRAINING,
         "Loss on the answer (by --readout) after each time step, for early exit.",
     ),
-    Flag("seed", int, _TRAINING, "Of weights, order, spike trains and split."),
+    Flag("seed", _TRAINING, "Of weights, order, spike trains and split."),
     Flag(
         "validation_share",
-        float,
         _TRAINING,
         "Share of the training samples kept aside to choose the best epoch under the budget.",
     ),
-    Flag("check_finite", bool, _TRAINING, "Stop at the first NaN or infinite input of a layer."),
+    Flag("check_finite", _TRAINING, "Stop at the first NaN or infinite input of a layer."),
     Flag(
         "synops_per_timestep",
-        None,
         _BUDGET,
         "SynOps per time step.",
         "2,000 for each layer that training can change, if nothing else is limited",
     ),
-    Flag("synops_per_sample", None, _BUDGET, "SynOps per sample.", "no limit"),
-    Flag("energy_j", None, _BUDGET, "Joules per sample; needs --profile.", "no limit"),
-    Flag("profile", str, _BUDGET, "Whose joules, such as loihi.", "none"),
+    Flag("synops_per_sample", _BUDGET, "SynOps per sample.", "no limit"),
+    Flag("energy_j", _BUDGET, "Joules per sample; needs --profile.", "no limit"),
+    Flag("profile", _BUDGET, "Whose joules, such as loihi.", "none"),
     Flag(
         "per",
-        str,
         _BUDGET,
-        "What one number limits: each layer, each trainable one (whose SynOps training can change), each group, or the "
-        "model.",
+        "What one number limits; trainable is each layer whose SynOps training can change.",
     ),
-    Flag("min_rate", None, _BUDGET, "Least mean spikes per time step of a layer.", "no floor"),
-    Flag("highest_rate", None, _BUDGET, "Most mean spikes per time step of a layer.", "no limit"),
+    Flag("min_rate", _BUDGET, "Least mean spikes per time step of a layer.", "no floor"),
+    Flag("max_rate", _BUDGET, "Most mean spikes per time step of a layer.", "no limit"),
     Flag(
         "synapses",
-        str,
         _BUDGET,
-        "What becomes of connections under a limit: prune, fixed (at random), thin (whole channels), keep.",
+        "What becomes of connections under a limit; fixed ones are drawn at random, thin takes whole channels.",
         "prune; keep on a chip that spends on zero weights",
     ),
-    Flag("trim", bool, _BUDGET, "Scale weights after training until each limit is just kept."),
-    Flag("margin", float, _BUDGET, "Share of each bound that training keeps free."),
+    Flag("trim", _BUDGET, "Scale weights after training until each limit is just kept."),
+    Flag("margin", _BUDGET, "Share of each bound that training keeps free."),
     Flag(
         "within",
-        float,
         _BUDGET,
         "Share of a limit that may be left over; spending less is a miss, too.",
         "any",
     ),
     Flag(
         "exit_synops_per_sample",
-        float,
         _BUDGET,
         "After training, stop for each sample when the network is sure of its answer (by --readout), at this many SynOps per "
         "sample on average.",
         "all time steps",
     ),
-    Flag("precision", str, _MACHINE, "32-true, bf16-mixed, 16-mixed, 64-true, ..."),
+    Flag("precision", _MACHINE, "Of numbers, as Lightning Fabric calls it."),
     Flag(
         "accumulate",
-        int,
         _MACHINE,
         "Micro-batches that a step is cut into, to save memory. A budget measures each by itself, somewhat more noisily.",
     ),
-    Flag("devices", int, _MACHINE, "Processes with a device each; torchrun works, too."),
-    Flag("workers", int, _MACHINE, "Processes that load data, for each of those."),
+    Flag("devices", _MACHINE, "Processes with a device each; torchrun works, too."),
+    Flag("workers", _MACHINE, "Processes that load data, for each of those."),
 )
 _NO_BUDGET, _GROUP, _UNREACHABLE = "no_budget", "group", "unreachable"
 
 
-def with_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that takes `**settings` a flag for each setting, but for those that it has itself."""
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    taken = {parameter.name for parameter in own}
-    settings = (_parameter(flag) for flag in FLAGS if flag.name not in taken)
-    parameters = [*own, *settings, _group(), _unreachable(), _no_budget()]
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return command
+def with_flags(without: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Give a command that takes `**settings` a flag for each setting, but for those that it has itself.
+
+    Args:
+        without: settings that get none.
+    """
+
+    def of(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        left_out = {*without, *(parameter.name for parameter in own)}
+        flags = [flag for flag in _all_flags() if flag.name not in left_out]
+        # typer reads flags off a signature and knows no group of them that two commands share
+        command.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
+        return command
+
+    return of
 
 
 def stated_by(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,11 +180,11 @@ def stated_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     if not stated.get(_UNREACHABLE):
         stated.pop(_UNREACHABLE, None)
     without = stated.pop(_NO_BUDGET, False)
-    bounds = [flag.name for flag in FLAGS if flag.kind is None and flag.name in stated]
+    bounds = [name for name in BOUNDS if name in stated]
     if without:
         if bounds:
             raise ValueError(f"--no-budget and {_flag(bounds[0])} contradict each other.")
-        return stated | {flag.name: None for flag in FLAGS if flag.kind is None}
+        return stated | dict.fromkeys(BOUNDS)
     for name in bounds:
         try:
             stated[name] = parsed_bound(stated[name])
@@ -204,43 +197,54 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _parameter(flag: Flag) -> inspect.Parameter:
-    default = getattr(_DEFAULT, flag.name)
-    option = typer.Option(
-        help=f"{flag.help} [dim]Default: {flag.default or default}.[/]",
-        metavar=_BOUND if flag.kind is None else None,
-        show_default=False,
-        rich_help_panel=flag.panel,
+def _all_flags() -> list[inspect.Parameter]:
+    before = [name for name in RENAMED if name not in setting_types()]
+    return [
+        *map(_setting, FLAGS),
+        *map(_renamed, before),
+        _keyword(
+            _GROUP,
+            list[str],
+            "Layers that share a limit, under a name that limits can state; may be repeated, as in --group "
+            "tail=4,7 --synops-per-timestep tail=6e4.",
+            metavar="NAME=LAYER,...",
+        ),
+        _keyword(
+            _UNREACHABLE,
+            list[str],
+            "Layer or group whose limit or floor may stay broken, so that the rest counts as kept; may be repeated.",
+            metavar="NAME",
+        ),
+        _keyword(_NO_BUDGET, bool, "Train on the task alone.", "--no-budget"),
+    ]
+
+
+def _setting(flag: Flag) -> inspect.Parameter:
+    words = ", ".join(filter(None, setting_choices().get(flag.name, ())))
+    one_of = f"One of {words}. " if words else ""
+    default = f"Default: {flag.default or getattr(_DEFAULT, flag.name)}."
+    metavar = "NUMBER | LAYER=NUMBER,..." if flag.name in BOUNDS else None
+    text = f"{flag.help} [dim]{one_of}{default}[/]"
+    return _keyword(flag.name, _kind(flag.name), text, panel=flag.panel, metavar=metavar)
+
+
+def _kind(name: str) -> type:
+    """What a flag's value is taken for: a number where the setting is nothing else, or a text."""
+    own = setting_types()[name]
+    kinds = {own, *get_args(own)} if name not in BOUNDS else set()
+    return next((kind for kind in (bool, int, float) if kind in kinds), str)
+
+
+def _renamed(name: str) -> inspect.Parameter:
+    """A flag of an earlier version, which leads to the error that names the new one."""
+    return _keyword(name, str, "", hidden=True)
+
+
+def _keyword(
+    name: str, kind: Any, text: str, *declared: str, panel: str = _BUDGET, **shown: Any
+) -> inspect.Parameter:
+    option = typer.Option(*declared, help=text, rich_help_panel=panel, show_default=False, **shown)
+    annotation = Annotated[kind | None, option]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
     )
-    return _keyword(flag.name, Annotated[(flag.kind or str) | None, option])
-
-
-def _group() -> inspect.Parameter:
-    option = typer.Option(
-        help="Layers that share a limit, under a name that limits can state; may be repeated, as in --group "
-        "tail=4,7 --synops-per-timestep tail=6e4.",
-        metavar="NAME=LAYER,...",
-        show_default=False,
-        rich_help_panel=_BUDGET,
-    )
-    return _keyword(_GROUP, Annotated[list[str] | None, option])
-
-
-def _unreachable() -> inspect.Parameter:
-    option = typer.Option(
-        help="Layer or group whose limit or floor may stay broken, so that the rest counts as kept; may be repeated.",
-        metavar="NAME",
-        show_default=False,
-        rich_help_panel=_BUDGET,
-    )
-    return _keyword(_UNREACHABLE, Annotated[list[str] | None, option])
-
-
-def _no_budget() -> inspect.Parameter:
-    option = typer.Option("--no-budget", help="Train on the task alone.", rich_help_panel=_BUDGET)
-    return _keyword(_NO_BUDGET, Annotated[bool, option], default=False)
-
-
-def _keyword(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, kind, default=default, annotation=annotation)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from picojoule.convert.scale_layers import evaluated
 from picojoule.convert.spiking import OUTPUT
 from picojoule.layers import HookHandles, SqueezeMixin, reset_states, stateful_layers
+from picojoule.near_names import did_you_mean
 
 INPUT = "Input"
 Array = np.ndarray
@@ -112,9 +112,7 @@ def _keep(name: str, seen: dict[str, Tensor]):  # type: ignore[no-untyped-def]
 def _check_names(network: str, names: list[str], modules: dict[str, nn.Module]) -> None:
     for name in names:
         if name != INPUT and name not in modules:
-            close = difflib.get_close_matches(name, modules, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
             raise ValueError(
                 f"compare_activations: the {network} has no layer {name!r}; it has {', '.join(filter(None, modules))}."
-                + hint
+                + did_you_mean(name, modules)
             )

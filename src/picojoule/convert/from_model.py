@@ -22,7 +22,8 @@ from picojoule.budget.masks import original
 from picojoule.convert.graph import AFFINE
 from picojoule.convert.max_pooling import MaxPooling
 from picojoule.convert.network import Network
-from picojoule.convert.spiking import one_call_each, with_neurons, with_spiking_output
+from picojoule.convert.repeated_calls import one_call_each
+from picojoule.convert.spiking import with_neurons, with_spiking_output
 from picojoule.layers import (
     IAFSqueeze,
     SpikingMaxPooling2dLayer,

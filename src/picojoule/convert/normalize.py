@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from picojoule.convert.scale_layers import (
     watch_pass,
     weighted_layers,
 )
+from picojoule.near_names import did_you_mean
 
 _WHERE = "normalize_weights"
 
@@ -114,9 +114,8 @@ def _check_arguments(
     for kind, listed in (("output_layers", output_layers), ("param_layers", param_layers)):
         for name in listed:
             if name not in names:
-                close = difflib.get_close_matches(name, names, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}."
-                raise ValueError(f"{_WHERE}: {kind} names {name!r}, which is not there; {hint}")
+                hint = did_you_mean(name, names, otherwise=f" There are {', '.join(names)}.")
+                raise ValueError(f"{_WHERE}: {kind} names {name!r}, which is not there.{hint}")
         if len(set(listed)) != len(listed):
             raise ValueError(f"{_WHERE}: {kind} names a layer twice: {list(listed)}.")
 

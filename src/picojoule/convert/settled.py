@@ -47,7 +47,7 @@ def settled(model: nn.Module) -> nn.Module:
 
 
 def _settle_parametrized(module: nn.Module) -> None:
-    """As `remove_parametrizations`, which takes the property off the class, that copies share."""
+    """What `remove_parametrizations` does, without deleting the property of the class, which copies share."""
     values = {name: getattr(module, name) for name in module.parametrizations}  # type: ignore[union-attr]
     trained = any(p.requires_grad for p in module.parametrizations.parameters())  # type: ignore[union-attr]
     del module._modules["parametrizations"]

@@ -71,9 +71,9 @@ def scale_to_synops(
     layer's weights is the baseline of the curve of accuracy over SynOps. Scaling the biases along, which
     keeps the function, and the search are ours.
     """
-    time = _num_timesteps(model, num_timesteps)
+    steps = _num_timesteps(model, num_timesteps)
     layers = weighted_layers(_WHERE, model)
-    trial = _Trial(model, sample_data, time)
+    trial = _ScaledCopy(model, sample_data, steps)
     before = trial.synops(1.0)
     fixed = before - trial.scalable
     if not fixed < synops_per_sample < math.inf:
@@ -92,7 +92,7 @@ def scale_to_synops(
     return SynopsScaling(trial.first, factor, before, after)
 
 
-class _Trial:
+class _ScaledCopy:
     """A copy of the model to try factors on."""
 
     def __init__(self, model: nn.Sequential, data: Tensor, num_timesteps: int) -> None:
@@ -126,7 +126,12 @@ class _Trial:
 
 
 def _search(
-    trial: _Trial, fixed: float, before: float, target: float, tolerance: float, max_passes: int
+    trial: _ScaledCopy,
+    fixed: float,
+    before: float,
+    target: float,
+    tolerance: float,
+    max_passes: int,
 ) -> tuple[float, float]:
     """The factor and its SynOps: in proportion first, which suits a ReLU network, then by bisection."""
     factor, after = 1.0, before

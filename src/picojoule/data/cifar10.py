@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from picojoule.data.images import ImageData, Split
-from picojoule.data.plain_pickle import Named, unpickled
+from picojoule.data.plain_pickle import PickledObject, unpickled
 
 NUM_CLASSES = 10
 _SHAPE = (3, 32, 32)
@@ -82,7 +82,7 @@ def _read_binary(path: Path) -> tuple[Tensor, Tensor]:
 def _read_pickle(path: Path) -> tuple[Tensor, Tensor]:
     content = _unpickled(path)
     data, labels = content.get(b"data"), content.get(b"labels")
-    if not isinstance(data, Named) or not isinstance(labels, list):
+    if not isinstance(data, PickledObject) or not isinstance(labels, list):
         keys = ", ".join(sorted(map(repr, content)))[:_SHOWN]
         raise ValueError(f"{path}: no batch of CIFAR-10; expected b'data', b'labels', not {keys}.")
     images = _array(data, path)
@@ -96,7 +96,7 @@ def _read_pickle(path: Path) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(images), torch.tensor(labels, dtype=torch.uint8)
 
 
-def _array(named: Named, path: Path) -> np.ndarray[Any, Any]:
+def _array(named: PickledObject, path: Path) -> np.ndarray[Any, Any]:
     """The array that a pickle describes: its state is (version, shape, dtype, is_fortran, bytes)."""
     try:
         _, shape, dtype, is_fortran, content = named.state

@@ -29,7 +29,7 @@ _OPCODES = (
 
 
 def unpickled(content: bytes) -> Any:
-    """The value of a pickle of plain values; a NumPy array in it is a `Named`, which tells its parts.
+    """The value of a pickle of plain values; a NumPy array in it is a `PickledObject`, which tells its parts.
 
     It takes time and memory in proportion to the content: lengths that it declares are not believed, its
     memo has no more places than are used, and keys of dicts are text, bytes or numbers (the hash of
@@ -45,7 +45,7 @@ def unpickled(content: bytes) -> Any:
     return _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
 
 
-class Named:
+class PickledObject:
     """Stands for something in a pickle: what it was called with and what state it was given."""
 
     __slots__ = ("arguments", "name", "state")
@@ -53,9 +53,9 @@ class Named:
     def __init__(self, name: str, arguments: tuple[Any, ...] = ()) -> None:
         self.name, self.arguments = name, arguments
 
-    def __call__(self, *arguments: Any) -> Named:
+    def __call__(self, *arguments: Any) -> PickledObject:
         """The same, called; nothing runs."""
-        return Named(self.name, arguments)
+        return PickledObject(self.name, arguments)
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -69,10 +69,10 @@ _Unpickler: Any = pickle._Unpickler
 class _PlainUnpickler(_Unpickler):
     """Admits plain values and the parts of a NumPy array, which it names instead of calling."""
 
-    def find_class(self, module: str, name: str, /) -> Named:
+    def find_class(self, module: str, name: str, /) -> PickledObject:
         if module.split(".")[0] != "numpy" or name not in _NUMPY_PARTS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch needs")
-        return Named(name)
+        return PickledObject(name)
 
 
 def _with_plain_keys(load: Callable[[Any], None], first: int, step: int) -> Callable[[Any], None]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TypeVar
 
 from picojoule.energy.chips import CHIPS
 from picojoule.energy.cmos import CMOS, MEMORIES
 from picojoule.energy.energy_profile import EnergyProfile, MemoryCost
+from picojoule.near_names import nearest
 
 Entry = TypeVar("Entry")
 
@@ -79,8 +79,8 @@ def memory_cost(name: str | MemoryCost) -> MemoryCost:
 def _named(name: str, entries: dict[str, Entry], kind: str) -> Entry:
     if name in entries:
         return entries[name]
-    nearest = _nearest(name, entries)
-    hint = f" Nearest: {', '.join(nearest)}." if nearest else ""
+    near = _nearest(name, entries)
+    hint = f" Nearest: {', '.join(near)}." if near else ""
     raise ValueError(
         f"energy: there is no {kind} {name!r}.{hint} There are: {', '.join(entries)}. "
         f"For another, pass an {'EnergyProfile' if kind == 'profile' else 'MemoryCost'} instead of a name."
@@ -90,4 +90,4 @@ def _named(name: str, entries: dict[str, Entry], kind: str) -> Entry:
 def _nearest(name: str, known: Iterable[str]) -> list[str]:
     """Names that begin like this one (a chip with two conflicting sources), else the most alike."""
     begin_alike = [each for each in known if name and each.startswith(name)]
-    return begin_alike or get_close_matches(name, list(known), n=2)
+    return begin_alike or nearest(name, known, most=2)

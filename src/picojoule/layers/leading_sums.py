@@ -17,7 +17,11 @@ def summed_over_leading(values: Tensor, axes: int, dtype: torch.dtype | None = N
     """
     entries = math.prod(values.shape[:axes])
     block = _block(entries)
-    if block == 1 or values.device.type != "cpu" or not (values.numel() and values.is_contiguous()):
+    if (
+        block in (1, entries)
+        or values.device.type != "cpu"
+        or not (values.numel() and values.is_contiguous())
+    ):
         return values.sum(tuple(range(axes)), dtype=dtype)
     # PyTorch adds up few rows at the speed of memory, and many at half of it
     blocks = values.reshape(entries // block, block, -1).sum(1, dtype=dtype)

@@ -1,5 +1,7 @@
 """The base of every layer that remembers something from one time step to the next."""
 
+# More than 250 lines: the states of a layer and all that PyTorch and sinabs ask of them, one method each.
+
 from __future__ import annotations
 
 import warnings

@@ -79,7 +79,7 @@ def count_neurons(axes: Axes, most: int) -> None:
 
 
 def whole_numbers(axis: Axis) -> None:
-    """Ticks of an axis that counts things."""
+    """Put ticks on an axis that counts things."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True))

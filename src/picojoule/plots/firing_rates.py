@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from picojoule.plots.canvas import GREY, ORANGE, count_neurons, new_figure, save, title_of
+from picojoule.synops import silent_share
 
 _BINS = 30
 
@@ -33,10 +34,9 @@ def plot_firing_rates(
     for name, panel in zip(before, panels, strict=False):
         old, new = (rates[name].flatten().double().numpy() for rates in (before, after))
         edges = np.linspace(0, max(old.max(), new.max(), min_rate or 0, 1e-3), _BINS + 1)
-        panel.hist(old, edges, color=GREY, alpha=0.7, label=f"before, {_silent(old)} silent")
-        panel.hist(
-            new, edges, histtype="step", lw=2, color=ORANGE, label=f"after, {_silent(new)} silent"
-        )
+        was, now = (f"{silent_share(rates[name]):.1%} silent" for rates in (before, after))
+        panel.hist(old, edges, color=GREY, alpha=0.7, label=f"before, {was}")
+        panel.hist(new, edges, histtype="step", lw=2, color=ORANGE, label=f"after, {now}")
         if min_rate is not None:
             panel.axvline(min_rate, color="black", ls="--", lw=1, label=f"minimum, {min_rate:g}")
         count_neurons(panel, old.size)
@@ -49,7 +49,3 @@ def plot_firing_rates(
     for unused in list(panels):
         unused.remove()
     save(figure, path)
-
-
-def _silent(rates: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
-    return f"{(rates == 0).mean():.1%}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from picojoule.plots.canvas import ORANGE, count_neurons, new_figure, save, title_of
+from picojoule.synops import silent_share
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ def plot_rates(
         panel.hist(
             values, bins, range=(min(float(values.min(initial=0.0)), 0.0), most), color=ORANGE
         )
-        silent = f"{(values == 0).mean():.1%}" if values.size else "0%"
+        silent = f"{silent_share(layer):.1%}" if values.size else "0%"
         count_neurons(panel, values.size)
         panel.set(
             title=title_of(name, f"{values.size:,} neurons, {silent} silent"),

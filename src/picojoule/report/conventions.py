@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from picojoule.report.several_products import counts_nothing
-from picojoule.synops.counts import Counts
-from picojoule.synops.watch.ledger import NOT_REPRODUCED, Ledger
-
-if TYPE_CHECKING:
-    from picojoule.report.report import Report
+from picojoule.report.record import Conventions, Record
+from picojoule.synops.watch.ledger import NOT_REPRODUCED
 
 CONVENTIONS = {
     "strict": "one SynOp a spike that arrives at an existing synapse; dense input apart, as MACs",
@@ -63,47 +58,6 @@ class ConventionCount:
         return sum(self.macs.values())
 
 
-@dataclass(frozen=True)
-class Conventions:
-    """What a Monitor with `conventions=True` kept.
-
-    Args:
-        counts: (ACs, MACs) per sample, by convention and layer.
-        facts: what makes them differ, by layer.
-    """
-
-    counts: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
-    facts: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-
-def conventions(ledger: Ledger, like: Counts) -> Conventions:
-    """The numbers of the conventions, without a graph. Waits for the device.
-
-    Args:
-        ledger: the sums.
-        like: a count whose samples and time steps these have.
-    """
-    counts: dict[str, dict[str, tuple[float, float]]] = {}
-    for name in CONVENTIONS:
-        pairs = {
-            layer: line.published.get(name, (0.0, 0.0) if counts_nothing(name, line.kind) else None)
-            for layer, line in ledger.lines.items()
-        }
-        known = {layer: pair for layer, pair in pairs.items() if pair is not None}
-        acs, macs = (
-            Counts({layer: pair[k] for layer, pair in known.items()}, like.steps, like.time)
-            for k in (0, 1)
-        )
-        counts[name] = {
-            layer: (acs.per_sample[layer].item(), macs.per_sample[layer].item()) for layer in known
-        }
-    facts = {
-        layer: frozenset(fact for fact, value in line.facts.items() if bool(value))
-        for layer, line in ledger.lines.items()
-    }
-    return Conventions(counts, facts)
-
-
 def _not_reproduced(known: Conventions, name: str) -> tuple[str, ...]:
     """Layers that a counter may have rules for that are not followed here."""
     counted = known.counts.get(name, {})
@@ -114,30 +68,30 @@ def _not_reproduced(known: Conventions, name: str) -> tuple[str, ...]:
     )
 
 
-def convention_count(report: Report, name: str) -> ConventionCount:
-    """What a report knows of a convention.
+def convention_count(record: Record, name: str) -> ConventionCount:
+    """What a record knows of a convention.
 
     Raises:
         ValueError: there is no such convention, or the Monitor did not keep what it needs.
     """
     if name not in CONVENTIONS:
         raise ValueError(f"Report: convention is {name!r}; choose one of {list(CONVENTIONS)}.")
-    if name == report.counted_by:
+    if name == record.counted_by:
         pairs = {
             row.name: (row.synops_per_sample, row.macs_per_sample or 0.0)
-            for row in report.rows
+            for row in record.rows
             if row.synops_per_sample is not None
         }
-    elif not report.conventions.counts:
+    elif not record.conventions.counts:
         raise ValueError(
             f"Report: what {name!r} needs was not kept. Pass Monitor(model, conventions=True)."
         )
     else:
-        pairs = dict(report.conventions.counts[name])
+        pairs = dict(record.conventions.counts[name])
     return ConventionCount(
         name,
         {layer: synops for layer, (synops, _) in pairs.items()},
         {layer: macs for layer, (_, macs) in pairs.items()},
-        report.num_timesteps,
-        () if name in ("strict", "sinabs") else _not_reproduced(report.conventions, name),
+        record.num_timesteps,
+        () if name in ("strict", "sinabs") else _not_reproduced(record.conventions, name),
     )

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from picojoule.report.record import Record
 from picojoule.report.row import Row
-
-if TYPE_CHECKING:
-    from picojoule.report.report import Report
 
 
 @dataclass(frozen=True)
@@ -40,16 +37,16 @@ class Document:
     warnings: tuple[str, ...] = ()
 
 
-def document(report: Report) -> Document:
+def document(record: Record) -> Document:
     """The report's tables."""
-    tables = [_synapses(report)]
-    neurons = [row for row in report.rows if row.synops_per_sample is None]
+    tables = [_synapses(record)]
+    neurons = [row for row in record.rows if row.synops_per_sample is None]
     if neurons:
         tables.append(_neurons(neurons))
-    return Document((*tables, _apart(report)), _notes(report), report.warnings)
+    return Document((*tables, _apart(record)), _notes(record), record.warnings)
 
 
-def _synapses(report: Report) -> Table:
+def _synapses(record: Record) -> Table:
     cells = tuple(
         (
             row.name or "(model)",
@@ -60,13 +57,13 @@ def _synapses(report: Report) -> Table:
             count(row.synops_per_sample),
             count(row.macs_per_sample),
         )
-        for row in report.rows
+        for row in record.rows
         if row.synops_per_sample is not None
     )
-    total = [report.synops_per_timestep, report.synops_per_sample, report.macs_per_sample]
-    steps = f"{report.num_timesteps:g} time step{'s' if report.num_timesteps != 1 else ''}"
+    total = [record.synops_per_timestep, record.synops_per_sample, record.macs_per_sample]
+    steps = f"{record.num_timesteps:g} time step{'s' if record.num_timesteps != 1 else ''}"
     return Table(
-        title=f"{report.model}: operations, mean over {report.samples} sample{'s' if report.samples != 1 else ''} of {steps}",
+        title=f"{record.model}: operations, mean over {record.samples} sample{'s' if record.samples != 1 else ''} of {steps}",
         headings=(
             "layer",
             "kind",
@@ -100,23 +97,23 @@ def _neurons(rows: list[Row]) -> Table:
     )
 
 
-def _apart(report: Report) -> Table:
+def _apart(record: Record) -> Table:
     return Table(
         title="Counted apart, in none of the numbers above",
         headings=("operation", "per sample"),
         words=1,
         rows=(
-            ("neuron updates", count(report.neuron_updates_per_sample)),
-            ("additions of biases", count(report.biases_per_sample)),
+            ("neuron updates", count(record.neuron_updates_per_sample)),
+            ("additions of biases", count(record.biases_per_sample)),
         ),
     )
 
 
-def _notes(report: Report) -> tuple[str, ...]:
+def _notes(record: Record) -> tuple[str, ...]:
     notes = []
-    if report.counted_by == "sinabs":
+    if record.counted_by == "sinabs":
         notes.append("Counted by the convention of sinabs: dense values by their magnitude.")
-    dense = [row.label for row in report.rows if row.macs_per_sample]
+    dense = [row.label for row in record.rows if row.macs_per_sample]
     if dense:
         notes.append(
             f"Dense input: {', '.join(dense)}. These products of dense values are MACs, not SynOps."

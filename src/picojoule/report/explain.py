@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from picojoule.report.conventions import CONVENTIONS, ConventionCount
+from picojoule.report.conventions import CONVENTIONS, ConventionCount, convention_count
 from picojoule.report.document import count
+from picojoule.report.record import Record
 from picojoule.report.rendering.words import one_line
 from picojoule.report.several_products import counts_nothing, left_out
-
-if TYPE_CHECKING:
-    from picojoule.report.report import Report
 
 _SAME = 1e-6  # counts are added in float64 and told in float32
 
@@ -65,13 +62,13 @@ _OF_DENSE: dict[str, dict[str, str]] = {
 }
 
 
-def explain(report: Report) -> str:
+def explain(record: Record) -> str:
     """One paragraph a convention: its numbers beside the strict ones, and why they differ."""
-    strict = report.convention("strict")
+    strict = convention_count(record, "strict")
     paragraphs = [
         f"strict ({CONVENTIONS['strict']}): {_numbers(strict)} per sample.",
         *(
-            "\n".join(_paragraph(report, report.convention(name), strict))
+            "\n".join(_paragraph(record, convention_count(record, name), strict))
             for name in CONVENTIONS
             if name != "strict"
         ),
@@ -79,17 +76,17 @@ def explain(report: Report) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _paragraph(report: Report, other: ConventionCount, strict: ConventionCount) -> Iterator[str]:
+def _paragraph(record: Record, other: ConventionCount, strict: ConventionCount) -> Iterator[str]:
     name = other.convention
     numbers = f"{_numbers(other)} per sample{_relative(other, strict)}"
     yield f"{name} ({CONVENTIONS[name]}): {numbers}."
     for layer in strict.synops:
         if layer not in other.synops:
-            yield f"- {_label(report, layer)}: {left_out(name, _kind(report, layer))}. No number is given here."
+            yield f"- {_label(record, layer)}: {left_out(name, _kind(record, layer))}. No number is given here."
             continue
         ours, theirs = _compared(strict, layer, name), _compared(other, layer, name)
         if any(abs(a - b) > _SAME * max(a, b) for a, b in zip(ours, theirs, strict=True)):
-            yield f"- {_label(report, layer)}: {_pair(*theirs)} instead of {_pair(*ours)}: {_why(report, strict, other, layer)}."
+            yield f"- {_label(record, layer)}: {_pair(*theirs)} instead of {_pair(*ours)}: {_why(record, strict, other, layer)}."
 
 
 def _compared(counts: ConventionCount, layer: str, convention: str) -> tuple[float, ...]:
@@ -97,23 +94,23 @@ def _compared(counts: ConventionCount, layer: str, convention: str) -> tuple[flo
     return numbers[:1] if convention == "spikingjelly" else numbers
 
 
-def _kind(report: Report, layer: str) -> str:
-    return next((row.kind for row in report.rows if row.name == layer), "")
+def _kind(record: Record, layer: str) -> str:
+    return next((row.kind for row in record.rows if row.name == layer), "")
 
 
-def _label(report: Report, layer: str) -> str:
-    return one_line(next((row.label for row in report.rows if row.name == layer), layer))
+def _label(record: Record, layer: str) -> str:
+    return one_line(next((row.label for row in record.rows if row.name == layer), layer))
 
 
-def _why(report: Report, strict: ConventionCount, other: ConventionCount, layer: str) -> str:
+def _why(record: Record, strict: ConventionCount, other: ConventionCount, layer: str) -> str:
     convention = other.convention
-    unseen = counts_nothing(convention, _kind(report, layer))
+    unseen = counts_nothing(convention, _kind(record, layer))
     if unseen is not None:
         return unseen
-    facts = set(report.conventions.facts.get(layer, frozenset()))
+    facts = set(record.conventions.facts.get(layer, frozenset()))
     if f"unseen by {convention}" in facts:
         return f"{convention} does not see this kind of layer or call"
-    if report.weights == "nonzero" and "pruned" in facts:  # the strict count has left them out
+    if record.weights == "nonzero" and "pruned" in facts:  # the strict count has left them out
         facts = facts - {"pruned"} | {"weights"}
     if "pooled" in facts:
         facts -= {"graded"}
@@ -128,7 +125,7 @@ def _why(report: Report, strict: ConventionCount, other: ConventionCount, layer:
 
 
 def _holding(reasons: dict[str, str], facts: set[str]) -> list[str]:
-    """Those of the facts; what always holds is told where nothing else explains the difference."""
+    """The reasons for these facts; if there are none, the one that always holds."""
     return [why for fact, why in reasons.items() if fact in facts] or list(
         filter(None, [reasons.get("")])
     )

@@ -1,12 +1,16 @@
-"""The rows of a report, from the sums that a Monitor keeps."""
+"""The rows of a record, and the conventions' numbers, from the sums that a Monitor keeps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
+from picojoule.report.conventions import CONVENTIONS
+from picojoule.report.record import Conventions
 from picojoule.report.row import Row
+from picojoule.report.several_products import counts_nothing
 from picojoule.synops.counts import Counts
+from picojoule.synops.rates import silent_share
 from picojoule.synops.watch.ledger import Ledger
 
 
@@ -55,5 +59,37 @@ def _neurons(name: str, ledger: Ledger) -> Row:
         kind=ledger.kinds[name],
         neurons=mean.numel(),
         firing_rate=mean.double().mean().item(),
-        silent_share=(mean == 0).double().mean().item(),
+        silent_share=silent_share(mean),
     )
+
+
+def conventions(ledger: Ledger, like: Counts) -> Conventions:
+    """The numbers of the conventions, without a graph. Waits for the device.
+
+    Args:
+        ledger: the sums.
+        like: a count whose samples and time steps these have.
+    """
+    counts: dict[str, dict[str, tuple[float, float]]] = {}
+    for name in CONVENTIONS:
+        pairs = {
+            layer: line.published.get(name, (0.0, 0.0) if counts_nothing(name, line.kind) else None)
+            for layer, line in ledger.lines.items()
+        }
+        known = {layer: pair for layer, pair in pairs.items() if pair is not None}
+        acs, macs = (
+            Counts(
+                {layer: pair[k] for layer, pair in known.items()},
+                like.sample_steps,
+                like.num_timesteps,
+            )
+            for k in (0, 1)
+        )
+        counts[name] = {
+            layer: (acs.per_sample[layer].item(), macs.per_sample[layer].item()) for layer in known
+        }
+    facts = {
+        layer: frozenset(fact for fact, value in line.facts.items() if bool(value))
+        for layer, line in ledger.lines.items()
+    }
+    return Conventions(counts, facts)

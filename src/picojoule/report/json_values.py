@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from picojoule.report.conventions import CONVENTIONS
-
-if TYPE_CHECKING:
-    from picojoule.report.report import Report
+from picojoule.report.conventions import CONVENTIONS, convention_count
+from picojoule.report.record import Record
 
 _TOTALS = (
     "synops_per_timestep",
@@ -40,18 +38,18 @@ def _finite(content: Any) -> Any:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-def report_values(report: Report) -> dict[str, Any]:
+def report_values(record: Record) -> dict[str, Any]:
     """Rows, totals and units of a report as plain Python values."""
     content: dict[str, Any] = {
-        "model": report.model,
-        "samples": report.samples,
-        "num_timesteps": report.num_timesteps,
-        "warnings": list(report.warnings),
-        "layers": [asdict(row) | {"input": row.input} for row in report.rows],
-        "totals": {name: getattr(report, name) for name in _TOTALS},
+        "model": record.model,
+        "samples": record.samples,
+        "num_timesteps": record.num_timesteps,
+        "warnings": list(record.warnings),
+        "layers": [asdict(row) | {"input": row.input} for row in record.rows],
+        "totals": {name: getattr(record, name) for name in _TOTALS},
     }
-    if report.conventions.counts:
-        counts = map(report.convention, CONVENTIONS)
+    if record.conventions.counts:
+        counts = (convention_count(record, name) for name in CONVENTIONS)
         content["conventions"] = {
             each.convention: {
                 "synops_per_sample": each.synops_per_sample,

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from picojoule.energy import EnergyProfile
 from picojoule.energy.network import monitored_energy_j
-from picojoule.report.conventions import Conventions, conventions
-from picojoule.report.gather import rows
+from picojoule.report.gather import conventions, rows
+from picojoule.report.record import Conventions
 from picojoule.report.report import Report
+from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.counts import Counts
-from picojoule.synops.monitor import CountingMonitor
 
 _SUMS: tuple[Literal["synops", "macs", "dense", "biases"], ...] = (
     "synops",
@@ -45,8 +45,8 @@ class Monitor(CountingMonitor):  # noqa: D101
         return Report(
             model=type(self.model).__name__,
             rows=rows(ledger, {**counts, "updates": self.neuron_updates}),
-            samples=round(synops.steps / synops.time),
-            num_timesteps=synops.time,
+            samples=round(synops.sample_steps / synops.num_timesteps),
+            num_timesteps=synops.num_timesteps,
             biases_per_sample=counts["biases"].per_sample.total.item(),
             counted_by="sinabs" if self.settings.dense_as_spikes else "strict",
             weights=self.weights,

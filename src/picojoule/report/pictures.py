@@ -1,4 +1,4 @@
-"""What of a report goes into which picture."""
+"""The pictures of a report, and what each shows."""
 
 from __future__ import annotations
 
@@ -8,32 +8,40 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from picojoule.plots import as_png, draw_layers, plot_rates
+from picojoule.plots import as_png, draw_layers, plot_energy, plot_rates
+from picojoule.report.priced import Profile, energy_by_layer, whole_energy
+from picojoule.report.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from picojoule.report.report import Profile, Report
 
-
-def draw_operations(report: Report, path: Path | str | None) -> Figure:
+def draw_operations(record: Record, path: Path | str | None = None) -> Figure:
     """SynOps and MACs of each layer, and the firing rates."""
-    counted = [row for row in report.rows if row.synops_per_sample is not None]
+    counted = [row for row in record.rows if row.synops_per_sample is not None]
     synops = {row.label: row.synops_per_sample or 0.0 for row in counted}
     macs = {row.label: row.macs_per_sample or 0.0 for row in counted}
-    rates = {row.label: row.firing_rate for row in report.rows if row.firing_rate is not None}
+    rates = {row.label: row.firing_rate for row in record.rows if row.firing_rate is not None}
     return draw_layers(synops, macs, rates, path)
 
 
+def draw_energy(record: Record, profile: Profile, path: Path | str | None = None) -> Figure:
+    """Joules of each layer and of the whole, beside those of the ANN."""
+    layers = energy_by_layer(record, profile)
+    shown = {row.label: layers[row.name] for row in record.rows}
+    return plot_energy(whole_energy(record, profile), shown, path)
+
+
 def page_pictures(
-    report: Report, profile: Profile | None, rates: Mapping[str, Tensor] | None
+    record: Record, profile: Profile | None, rates: Mapping[str, Tensor] | None
 ) -> dict[str, bytes]:
     """PNGs of a page, by what is said where no picture can be shown."""
-    pictures = {"Operations and firing rates by layer": as_png(report.plot())}
+    pictures = {"Operations and firing rates by layer": as_png(draw_operations(record))}
     if profile is not None:
-        pictures["Energy by layer and of the whole network"] = as_png(report.plot_energy(profile))
+        drawn = draw_energy(record, profile)
+        pictures["Energy by layer and of the whole network"] = as_png(drawn)
     if rates:
-        labels = {row.name: row.label for row in report.rows}
+        labels = {row.name: row.label for row in record.rows}
         shown = {labels.get(name, name): layer for name, layer in rates.items()}
         pictures["Histograms of the neurons' firing rates by layer"] = as_png(plot_rates(shown))
     return pictures

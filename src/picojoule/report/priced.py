@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from picojoule.energy import EnergyBreakdown
+from picojoule.energy import EnergyBreakdown, EnergyProfile
 from picojoule.energy.breakdown import SPOKEN, joules
 from picojoule.energy.network import NetworkEnergy, network_energy
 from picojoule.report.document import Document, Table
+from picojoule.report.record import Record
 
-if TYPE_CHECKING:
-    from picojoule.report.report import Profile, Report
-
+Profile = str | EnergyProfile
 Weights = Literal["all", "nonzero"]
 
 _COLUMNS = ("SynOps", "MACs", "neuron updates", "memory", "total")
@@ -20,19 +19,19 @@ MODELLED = "Joules are modelled: what was counted times what a source says of on
 _NOT_APART = ("",) * (len(_COLUMNS) - 1) + ("not published",)
 
 
-def whole_energy(report: Report, profile: Profile) -> NetworkEnergy:
+def whole_energy(record: Record, profile: Profile) -> NetworkEnergy:
     """Joules per sample of all layers."""
     return network_energy(
         profile,
-        synops=report.synops_per_sample,
-        macs=report.macs_per_sample,
-        neuron_updates=report.neuron_updates_per_sample,
-        macs_one_pass=report.macs_one_pass,
-        num_timesteps=report.num_timesteps,
+        synops=record.synops_per_sample,
+        macs=record.macs_per_sample,
+        neuron_updates=record.neuron_updates_per_sample,
+        macs_one_pass=record.macs_one_pass,
+        num_timesteps=record.num_timesteps,
     )
 
 
-def energy_by_layer(report: Report, profile: Profile) -> dict[str, NetworkEnergy]:
+def energy_by_layer(record: Record, profile: Profile) -> dict[str, NetworkEnergy]:
     """Joules per sample of each layer alone."""
     return {
         row.name: network_energy(
@@ -41,9 +40,9 @@ def energy_by_layer(report: Report, profile: Profile) -> dict[str, NetworkEnergy
             macs=row.macs_per_sample or 0.0,
             neuron_updates=row.neuron_updates_per_sample or 0.0,
             macs_one_pass=row.macs_one_pass or 0.0,
-            num_timesteps=report.num_timesteps,
+            num_timesteps=record.num_timesteps,
         )
-        for row in report.rows
+        for row in record.rows
     }
 
 
@@ -104,7 +103,7 @@ def _ann(breakdown: EnergyBreakdown) -> str:
 
 
 def as_dict(energy: NetworkEnergy, weights: Weights) -> dict[str, Any]:
-    """The same in plain numbers, joules per sample. What the name does not say is null."""
+    """The energy as plain numbers, joules per sample. What the profile does not say is null."""
     chosen, even = energy.profile, energy.break_even
     return {
         "profile": chosen.name,

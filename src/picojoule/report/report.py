@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from picojoule.energy import EnergyProfile
 from picojoule.energy.network import NetworkEnergy
-from picojoule.plots import plot_energy
-from picojoule.report.conventions import ConventionCount, Conventions, convention_count
+from picojoule.report.conventions import ConventionCount, convention_count
 from picojoule.report.document import Document, document
 from picojoule.report.explain import explain
 from picojoule.report.json_values import as_json, report_values
-from picojoule.report.pictures import draw_operations, page_pictures
-from picojoule.report.priced import as_dict, energy_by_layer, whole_energy, with_energy
+from picojoule.report.pictures import draw_energy, draw_operations, page_pictures
+from picojoule.report.priced import Profile, as_dict, energy_by_layer, whole_energy, with_energy
+from picojoule.report.record import Record
 from picojoule.report.rendering import html, latex, markdown, text
-from picojoule.report.row import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Profile = str | EnergyProfile
-
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(Record):
     """What a model spent, layer by layer, as plain numbers: :meth:`picojoule.Monitor.report`.
 
     SynOps are spikes that arrived at synapses. MACs are products of dense values, such as those of
@@ -58,39 +54,6 @@ class Report:
         >>> report.rows[0].synops_per_sample, report.neuron_updates_per_sample
         (120.0, 40.0)
     """
-
-    model: str
-    rows: tuple[Row, ...]
-    samples: int
-    num_timesteps: float
-    biases_per_sample: float = 0.0
-    neuron_updates_per_sample: float = 0.0
-    counted_by: Literal["strict", "sinabs"] = "strict"
-    weights: Literal["all", "nonzero"] = "all"
-    conventions: Conventions = field(default_factory=Conventions)
-    warnings: tuple[str, ...] = ()
-
-    # ---- totals
-
-    @property
-    def synops_per_timestep(self) -> float:
-        """SynOps of all layers, per sample and time step."""
-        return sum(row.synops_per_timestep or 0.0 for row in self.rows)
-
-    @property
-    def synops_per_sample(self) -> float:
-        """SynOps of all layers, over a sample's time steps."""
-        return sum(row.synops_per_sample or 0.0 for row in self.rows)
-
-    @property
-    def macs_per_sample(self) -> float:
-        """Products of dense values in all layers, over a sample's time steps."""
-        return sum(row.macs_per_sample or 0.0 for row in self.rows)
-
-    @property
-    def macs_one_pass(self) -> float:
-        """Multiplications of the same network run once, densely, as an ANN."""
-        return sum(row.macs_one_pass or 0.0 for row in self.rows)
 
     # ---- forms
 
@@ -239,6 +202,4 @@ class Report:
             >>> figure.axes[0].get_title()
             'Modelled energy by layer on loihi, with memory'
         """
-        layers = self.energy_by_layer(profile)
-        shown = {row.label: layers[row.name] for row in self.rows}
-        return plot_energy(self.energy(profile), shown, path)
+        return draw_energy(self, profile, path)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.formulas.synapses import Count
+from picojoule.synops.rates import share_silent
 from picojoule.synops.watch.ledger import Rate
 
 Number = float | Tensor
@@ -18,12 +19,12 @@ class Counts(Mapping[str, Tensor]):
 
     Args:
         totals: operations by name, over all samples and steps.
-        steps: samples times time steps that these are over.
-        time: time steps of a sample.
+        sample_steps: samples times time steps that these are over.
+        num_timesteps: time steps of a sample.
         warnings: what could not be known of them.
 
     Example:
-        >>> counts = Counts({"fc": 600.0, "out": 60.0}, steps=6, time=3)
+        >>> counts = Counts({"fc": 600.0, "out": 60.0}, sample_steps=6, num_timesteps=3)
         >>> counts["fc"], counts.total, counts.per_sample.total, counts.per_second(dt_s=1e-3).total
         (tensor(100.), tensor(110.), tensor(330.), tensor(110000.))
     """
@@ -31,23 +32,24 @@ class Counts(Mapping[str, Tensor]):
     def __init__(
         self,
         totals: Mapping[str, Count],
-        steps: Number,
-        time: Number,
+        sample_steps: Number,
+        num_timesteps: Number,
         warnings: tuple[str, ...] = (),
     ) -> None:
-        self._totals, self._steps, self._time = dict(totals), steps, time
+        self._totals = dict(totals)
+        self._sample_steps, self._num_timesteps = sample_steps, num_timesteps
         self.warnings = warnings
         self._detail: Detail | None = None
 
     @property
-    def steps(self) -> float:
+    def sample_steps(self) -> float:
         """Samples times time steps that the totals are over."""
-        return float(self._steps)
+        return float(self._sample_steps)
 
     @property
-    def time(self) -> float:
+    def num_timesteps(self) -> float:
         """Time steps of a sample."""
-        return float(self._time)
+        return float(self._num_timesteps)
 
     @property
     def detail(self) -> Detail:
@@ -64,7 +66,7 @@ class Counts(Mapping[str, Tensor]):
         self._detail = detail
 
     def __getitem__(self, name: str) -> Tensor:
-        return _scalar(self._totals[name], self._steps)
+        return _scalar(self._totals[name], self._sample_steps)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._totals)
@@ -79,12 +81,12 @@ class Counts(Mapping[str, Tensor]):
     @property
     def total(self) -> Tensor:
         """Sum over the layers."""
-        return _scalar(sum(self._totals.values(), start=0.0), self._steps)
+        return _scalar(sum(self._totals.values(), start=0.0), self._sample_steps)
 
     @property
     def per_sample(self) -> Counts:
         """The same for whole samples, over all their time steps."""
-        return Counts(self._totals, self._steps / self._time, 1)
+        return Counts(self._totals, self._sample_steps / self._num_timesteps, 1)
 
     def per_second(self, dt_s: float) -> Counts:
         """The same per second, if a time step lasts `dt_s` seconds.
@@ -94,7 +96,7 @@ class Counts(Mapping[str, Tensor]):
         """
         if not dt_s > 0:
             raise ValueError(f"per_second: dt_s is {dt_s} seconds, expected dt_s > 0.")
-        return Counts(self._totals, self._steps * dt_s, self._time)
+        return Counts(self._totals, self._sample_steps * dt_s, self._num_timesteps)
 
 
 class Detail(Mapping[str, Tensor]):
@@ -211,12 +213,12 @@ class Rates(Mapping[str, Tensor]):
     @property
     def silent_share(self) -> dict[str, Tensor]:
         """Share of each layer's neurons that did not fire at all, 0 to 1."""
-        return {name: (self[name] == 0).float().mean() for name in self}
+        return {name: share_silent(self[name]).float() for name in self}
 
 
-def _scalar(total: Count, steps: Number) -> Tensor:
-    if isinstance(steps, Tensor):  # of several processes, whose totals are tensors, too
-        return torch.as_tensor(total / steps).to(torch.float32)
+def _scalar(total: Count, sample_steps: Number) -> Tensor:
+    if isinstance(sample_steps, Tensor):  # of several processes, whose totals are tensors, too
+        return torch.as_tensor(total / sample_steps).to(torch.float32)
     if not isinstance(total, Tensor):
-        return torch.tensor(float(total) / max(steps, 1e-300) if total else 0.0)
-    return (total / (steps or 1)).to(torch.float32)
+        return torch.tensor(float(total) / max(sample_steps, 1e-300) if total else 0.0)
+    return (total / (sample_steps or 1)).to(torch.float32)

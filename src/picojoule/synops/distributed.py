@@ -13,7 +13,7 @@ from torch.autograd import Function
 
 from picojoule.synops.magnitudes import exact_dtype
 from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.steps import Steps
+from picojoule.synops.watch.pass_size import PassSize
 
 Group = Any  # torch.distributed.ProcessGroup, a name that builds without distributed lack
 Reduce = Literal["auto"] | Group | None
@@ -84,21 +84,23 @@ class _Summed(dict[str, Any]):
         values = {f.name: getattr(ledger, f.name) for f in fields(ledger)}
         values = {name: value for name, value in values.items() if name not in _OWN}
         samples = float(sum(p.samples for p in ledger.passes))
-        return cls(values, _samples=samples, _steps=_number_of_steps(ledger))
+        return cls(values, _samples=samples, _sample_steps=_sample_steps(ledger))
 
     def ledger(self, local: Ledger) -> Ledger:
         # tensors, as their numbers are not known here without waiting for the device
-        samples, steps = (self.pop(name).clamp(min=1) for name in ("_samples", "_steps"))
+        samples, sample_steps = (
+            self.pop(name).clamp(min=1) for name in ("_samples", "_sample_steps")
+        )
         number = max(len(local.passes), 1)
-        passes = [Steps(samples / number, steps / samples)] * number
+        passes = [PassSize(samples / number, sample_steps / samples)] * number
         return replace(local, **self, passes=passes)
 
 
 _OWN = ("passes", "details", "rate_details", "notes")
 
 
-def _number_of_steps(ledger: Ledger) -> float:
-    return float(sum(p.samples * p.time for p in ledger.passes))
+def _sample_steps(ledger: Ledger) -> float:
+    return float(sum(p.samples * p.num_timesteps for p in ledger.passes))
 
 
 def _leaves(tree: Any) -> Iterator[Tensor | float]:
@@ -130,7 +132,7 @@ def _filled(tree: Any, parts: Iterator[Tensor]) -> Any:
 
 
 def _packed(leaves: list[Tensor | float], layout: float) -> Tensor:
-    """All numbers in one vector, behind a number that stands for their meaning."""
+    """All numbers in one vector, after one that stands for the layout."""
     like = next((x for x in leaves if isinstance(x, Tensor) and x.is_floating_point()), None)
     device = torch.device("cpu") if like is None else like.device
     dtype = torch.float64 if like is None else exact_dtype(like)
@@ -148,7 +150,7 @@ def _packed(leaves: list[Tensor | float], layout: float) -> Tensor:
 
 
 def _layout(ledger: Ledger, leaves: list[Tensor | float]) -> float:
-    """A whole number for which layers there are; small, so that its sum stays exact."""
+    """A whole number that depends on which layers there are; small, so that its sum over processes stays exact."""
     words = [*ledger.lines, *ledger.rates, *map(str, map(_length, leaves))]
     return float(zlib.crc32("\n".join(words).encode()) % 2**16)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from picojoule.layers.leading_sums import summed_over_leading
 
@@ -21,7 +21,7 @@ def magnitude(spikes: Tensor) -> Tensor:
         return spikes.abs() if spikes.is_signed() else spikes
     if not (spikes.requires_grad and torch.is_grad_enabled()):
         return spikes.abs()
-    return torch.where(spikes < 0, -spikes, spikes)
+    return nn.functional.leaky_relu(-spikes, -1.0)
 
 
 def sum_of_magnitudes(spikes: Tensor) -> Tensor:
@@ -120,6 +120,40 @@ class Magnitudes:
             values = magnitude(values)
         sums = _summed(values, axes)
         return sums if math.fabs(unit) == 1 else sums / math.fabs(unit)
+
+
+class SummedMagnitudes(Magnitudes):
+    """Those of several tensors of one shape, of which no more is left than their sums over some leading axes.
+
+    Args:
+        sums: added up over the tensors, too.
+        leading: how many axes the sums are over.
+
+    Example:
+        >>> spikes = SummedMagnitudes(torch.tensor([[3.0, 1.0], [0.0, 2.0]]), leading=1)
+        >>> spikes.ndim, spikes.over([0, 1]), spikes.total
+        (3, tensor([3., 3.]), tensor(6., dtype=torch.float64))
+    """
+
+    def __init__(self, sums: Tensor, leading: int) -> None:
+        super().__init__(sums, signed=False)
+        self._leading = leading
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes that the tensors had."""
+        return self._leading + self._values.ndim
+
+    def over(self, axes: Collection[int]) -> Tensor:
+        """Their sum over these axes, which begin with the leading ones."""
+        wanted = sorted(axes)
+        assert wanted[: self._leading] == list(range(self._leading))
+        return super().over([axis - self._leading for axis in wanted[self._leading :]])
+
+    @property
+    def total(self) -> Tensor:
+        """Their sum over all axes, a float64 scalar."""
+        return self._values.sum(dtype=exact_dtype(self._values))
 
 
 def in_numbers(values: Tensor) -> Tensor:

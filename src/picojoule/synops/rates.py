@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from picojoule.synops.magnitudes import exact_dtype
+
 
 def firing_rate(spikes: Tensor) -> Tensor:
     """Mean over samples, time steps and neurons: a scalar.
@@ -32,11 +34,16 @@ def firing_rate_per_neuron(spikes: Tensor, batch_and_time_axes: int = 2) -> Tens
 
 
 def silent_share(rates: Tensor) -> float:
-    """Share of neurons, 0 to 1, whose rate is exactly zero.
+    """Share of neurons, 0 to 1, whose rate is exactly zero. Waits for the device.
 
     Example:
         >>> import torch
         >>> silent_share(torch.tensor([0.5, 0.0, 0.1, 0.0]))
         0.5
     """
-    return (rates == 0).double().mean().item()
+    return share_silent(rates).item()
+
+
+def share_silent(rates: Tensor) -> Tensor:
+    """The same as a scalar on the device of the rates, for which nothing waits."""
+    return (rates == 0).to(exact_dtype(rates)).mean()

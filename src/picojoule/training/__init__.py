@@ -1,14 +1,14 @@
 """Training to a budget: configuration, loop, checkpoints and the record of a run."""
 
-from picojoule.training.checkpoint import load_checkpoint, save_checkpoint
-from picojoule.training.config import TrainConfig
 from picojoule.training.config_error import ConfigError
-from picojoule.training.history import Fit, History, Progress, Quiet
-from picojoule.training.lenet import lenet
+from picojoule.training.files.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.loading import LoadedRun, load
-from picojoule.training.measure import Measurement
-from picojoule.training.recurrent_net import recurrent_net
+from picojoule.training.networks.lenet import lenet
+from picojoule.training.networks.recurrent_net import recurrent_net
+from picojoule.training.record.history import Fit, History, Progress, Quiet
+from picojoule.training.record.measure import Measurement
 from picojoule.training.run import Run, train
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping import (
     Cost,
     Frontier,
@@ -17,14 +17,14 @@ from picojoule.training.sweeping import (
     Spread,
     SweepConfig,
     SweepError,
-    SweepStep,
+    SweepRun,
     SweptModel,
     cheapest_within,
     hypervolume,
     pareto_front,
     sweep,
 )
-from picojoule.training.task import Task
+from picojoule.training.tasks.task import Task
 
 __all__ = [
     "ConfigError",
@@ -42,7 +42,7 @@ __all__ = [
     "Spread",
     "SweepConfig",
     "SweepError",
-    "SweepStep",
+    "SweepRun",
     "SweptModel",
     "Task",
     "TrainConfig",

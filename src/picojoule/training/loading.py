@@ -1,4 +1,4 @@
-"""A run's folder back as objects: the network, its budget and its figures."""
+"""A run, read back from its folder: the network, its budget and its figures."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ from torch import nn
 from picojoule.budget import Budget, EarlyExit
 from picojoule.layers import StatefulLayer
 from picojoule.report import Monitor
-from picojoule.training.answers import Answers
-from picojoule.training.checkpoint_files import Saved, read_checkpoint
-from picojoule.training.config import TrainConfig
-from picojoule.training.history import check_is_of_a_run
-from picojoule.training.json_file import read_json
-from picojoule.training.models import build_model
-from picojoule.training.readout import with_potential
-from picojoule.training.run_folder import BEST, CHECKPOINT, CONFIG, REPORT, TRAINED
-from picojoule.training.settings import resolved
-from picojoule.training.weights import load_weights
-from picojoule.training.yaml_file import read_settings
+from picojoule.training.answers.answers import Answers
+from picojoule.training.answers.readout import with_potential
+from picojoule.training.files.checkpoint_files import Saved, read_checkpoint
+from picojoule.training.files.json_file import read_json
+from picojoule.training.files.run_folder import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    REPORT,
+    TRAINED,
+    saved_settings,
+)
+from picojoule.training.files.weights import load_weights
+from picojoule.training.networks.models import build_model
+from picojoule.training.record.history import check_is_of_a_run
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.settings.stated import resolved
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,8 @@ class LoadedRun:
         monitor: on the model; counts while it is attached, or inside `with`.
         budget: on the monitor, with its multipliers; None of a run without one.
         report: the figures of `report.json`; None of a run that has not ended.
-        early_exit: what stops for each sample when the network is sure, as the report measured it; None of a run without
-            `exit_synops_per_sample`, or that it was out of reach of, or that has not ended.
+        early_exit: runs the network and stops for each sample when it is sure, as the report measured it; None of a run
+            without `exit_synops_per_sample`, of one that could not keep it, and of one that has not ended.
     """
 
     config: TrainConfig
@@ -79,7 +85,7 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     """
     folder = Path(folder)
     _check_is_run(folder)
-    config = resolved(*read_settings(folder / CONFIG))
+    config = resolved(*saved_settings(folder))
     saved = read_checkpoint(folder / CHECKPOINT)
     check_is_of_a_run(folder / CHECKPOINT, saved.progress)
     report = _report(folder / REPORT)  # damaged, it changes no model

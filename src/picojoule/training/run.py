@@ -10,20 +10,22 @@ from typing import Any
 
 import torch
 
-import picojoule
 from picojoule.atomic_write import write_json
-from picojoule.training.config import TrainConfig
-from picojoule.training.fit import fit, rehearse
-from picojoule.training.history import Fit, Progress, Quiet
-from picojoule.training.logs import Log, NoLog, tensorboard_log
-from picojoule.training.processes import launched, losing_others_explained, on_first
-from picojoule.training.run_data import load_run_data
-from picojoule.training.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.layers import reset_states
+from picojoule.training.files.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.training.loop.fit import begun, fit
+from picojoule.training.loop.logs import Log, NoLog, tensorboard_log
+from picojoule.training.loop.processes import launched, losing_others_explained, on_first
+from picojoule.training.loop.trainer import Trainer
+from picojoule.training.record.history import Fit, Progress, Quiet
+from picojoule.training.samples.run_data import load_run_data
+from picojoule.training.settings.config import TrainConfig
+from picojoule.version import __version__
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run found out.
+    """The results of a run.
 
     Attributes:
         config: what was asked for.
@@ -46,7 +48,7 @@ class Run:
         return {
             "config": self.config.to_dict(),
             "environment": {
-                "picojoule": picojoule.__version__,
+                "picojoule": __version__,
                 "torch": torch.__version__,
                 "python": platform.python_version(),
                 "machine": platform.machine(),
@@ -78,9 +80,8 @@ def train(
 ) -> Run:
     """Train a network to its budget and write what came of it to a folder.
 
-    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each; what is not weights in a file
-    beside it),
-    `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
+    Written: `config.yaml`, `checkpoint.safetensors` (before the first epoch and after each; what is not weights lies in
+    a file beside it), `best.safetensors` (with a validation share: the best epoch under the budget), `report.json`, and with
     `compare` the same of the network without a budget under `plain/`.
 
     With several processes all of them call this with the same arguments; the first one writes the files and
@@ -115,17 +116,23 @@ def train(
         folder_in_use = run_folder(folder, config, resume=resume, overwrite=overwrite)
         on_first(fabric, lambda: stack.enter_context(folder_in_use))
 
-        def trained(asked: TrainConfig, place: Path, name: str) -> Fit:
+        def trained(trainer: Trainer, place: Path, name: str) -> Fit:
             on_first(fabric, lambda: place.mkdir(exist_ok=True))
             log: Log = NoLog()
             if tensorboard and fabric.is_global_zero:
                 log = tensorboard_log(folder / TENSORBOARD / name)
-            return fit(asked, data, fabric, place, progress, log)
+            return fit(trainer, place, progress, log)
 
-        rehearse(config, data, fabric, progress)  # before the other network has been trained
         plain = None
-        if compare and config.has_budget:
-            plain = trained(config.without_budget(), folder / PLAIN, "without_budget")
-        run = Run(config, trained(config, folder, "budget"), plain)
+        # before anything is trained, so that what does not fit is an error at once
+        with begun(config, data, fabric) as trainer:
+            for sentence in (*trainer.remarks, *trainer.impossible.values()):
+                progress.note(sentence)
+            if compare and config.has_budget:
+                trainer.monitor.reset()  # frees the first batch while the other network is trained
+                reset_states(trainer.model)
+                with begun(config.without_budget(), data, fabric) as other:
+                    plain = trained(other, folder / PLAIN, "without_budget")
+            run = Run(config, trained(trainer, folder, "budget"), plain)
         on_first(fabric, lambda: write_json(folder / REPORT, run.to_dict()))
     return run

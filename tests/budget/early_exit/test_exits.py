@@ -166,4 +166,4 @@ def test_a_monitor_of_ones_own_may_watch_too() -> None:
     with picojoule.Monitor(model, accumulate=True, time_axis="bt") as monitor:
         found = EarlyExit(model, threshold=0.6)(frames)
     assert monitor.ledger.lines["0"].synops + monitor.ledger.lines["2"].synops == found.synops.sum()
-    assert monitor.synops.steps == found.steps.sum()
+    assert monitor.synops.sample_steps == found.steps.sum()

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from picojoule.synops.formulas import FORMULAS
-from picojoule.synops.watch.call import Call, tensors
+from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.origin import DENSE, Origin, Origins
 from picojoule.synops.watch.rules import origin_of_result
 from tests.synops.enumeration.samples import DTYPE, Sample, floating_tensors
@@ -32,7 +32,7 @@ class ByFunction(TorchFunctionMode):
         self.counted = self.counted or func in FORMULAS
         if args and result is args[0] and isinstance(result, Tensor):
             self.origins.renew(result)
-        _note(Call(self.origins, func, args, kwargs or {}, result))
+        _note(FunctionCall(self.origins, func, args, kwargs or {}, result))
         return result
 
 
@@ -47,11 +47,11 @@ class ByOperator(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        _note(Call(self.origins, func, args, kwargs or {}, result))
+        _note(FunctionCall(self.origins, func, args, kwargs or {}, result))
         return result
 
 
-def _note(call: Call) -> None:
+def _note(call: FunctionCall) -> None:
     results = tensors([call.result])
     if results:
         origin = DENSE if call.function in FORMULAS else origin_of_result(call)

@@ -58,7 +58,7 @@ def counted(
         match = _NODE.search(name)
         node = match.group(1) if match else name
         before = found.get(node, (0.0, 0.0))
-        more = (synops[name].item() * synops.steps, macs[name].item() * macs.steps)
+        more = (synops[name].item() * synops.sample_steps, macs[name].item() * macs.sample_steps)
         found[node] = before[0] + more[0], before[1] + more[1]
     return found, outputs
 

@@ -80,9 +80,8 @@ def make_old(database: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    from tests.training.sweeping import (
-        pretend as module,
-    )  # the workers find the trainer by this name
+    # the workers find the trainer by this name
+    from tests.training.sweeping import pretend as module
 
     out, seeds, jobs, *shared = sys.argv[1:]
     storage.HEARTBEAT_S, storage.GRACE_S = 1, 3

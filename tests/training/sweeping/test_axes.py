@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from picojoule.training import ConfigError, SweepConfig, SweepStep, TrainConfig
+from picojoule.training import ConfigError, SweepConfig, SweepRun, TrainConfig
 from picojoule.training.sweeping.axes import parsed_axes, split_axes
 
 AXES = {"num_timesteps": (3, 5), "learning_rate": (1e-3, 2e-3)}
@@ -13,20 +13,20 @@ AXES = {"num_timesteps": (3, 5), "learning_rate": (1e-3, 2e-3)}
 def test_each_combination_has_its_own_unconstrained_network_and_budgets() -> None:
     config = SweepConfig(budgets=(0.5,), seeds=2, axes=AXES)
     three_slow = (("num_timesteps", 3), ("learning_rate", 1e-3))
-    steps = config.steps(1)
-    assert steps[:2] == (SweepStep(1, None, three_slow), SweepStep(1, 0.5, three_slow))
-    assert len(config.all_steps()) == 2 * 2 * 2 * 2
-    assert config.before(steps[1]) == (steps[0],)
-    names = {step.name for step in config.all_steps()}
+    runs = config.runs(1)
+    assert runs[:2] == (SweepRun(1, None, three_slow), SweepRun(1, 0.5, three_slow))
+    assert len(config.all_runs()) == 2 * 2 * 2 * 2
+    assert config.before(runs[1]) == (runs[0],)
+    names = {run.name for run in config.all_runs()}
     assert len(names) == 16
     assert "seed2/budget-0.5,num_timesteps=5,learning_rate=0.002" in names
 
 
 def test_a_value_of_any_letters_is_one_folder() -> None:
     models = ("a/b.py:build", "../a.py:b", "a_b.py:build")
-    steps = SweepConfig(budgets=(0.5,), axes={"model": models}).all_steps()
-    assert {step.name.count("/") for step in steps} == {1}
-    assert len({step.name for step in steps}) == 6
+    runs = SweepConfig(budgets=(0.5,), axes={"model": models}).all_runs()
+    assert {run.name.count("/") for run in runs} == {1}
+    assert len({run.name for run in runs}) == 6
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_what_training_has_learned_since_is_an_axis(text: str, values: tuple[Any
     (name,) = axes
     config = SweepConfig(budgets=(0.5,), axes=axes)
     assert config.axes == {name: values}
-    assert len({step.name for step in config.all_steps()}) == 2 * len(values)
+    assert len({run.name for run in config.all_runs()}) == 2 * len(values)

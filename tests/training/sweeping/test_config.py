@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from picojoule.training import Outcome, SweepConfig, SweepStep, TrainConfig
-from picojoule.training.sweeping.train_step import limits
+from picojoule.training import Outcome, SweepConfig, SweepRun, TrainConfig
+from picojoule.training.sweeping.one_run import limits
 
 CONFIG = SweepConfig(budgets=(0.1, 0.5, 0.25), seeds=2, training=TrainConfig(seed=7))
 
@@ -15,24 +15,24 @@ CONFIG = SweepConfig(budgets=(0.1, 0.5, 0.25), seeds=2, training=TrainConfig(see
 def test_budgets_go_from_the_loosest_to_the_tightest() -> None:
     assert CONFIG.budgets == (0.5, 0.25, 0.1)
     assert list(CONFIG.all_seeds) == [7, 8]
-    names = [step.name for step in CONFIG.steps(8)]
+    names = [run.name for run in CONFIG.runs(8)]
     assert names == [
         f"seed8/{x}" for x in ("unconstrained", "budget-0.5", "budget-0.25", "budget-0.1")
     ]
 
 
 def test_with_equal_steps_each_budget_needs_the_unconstrained_network_alone() -> None:
-    free, half, quarter, tenth = CONFIG.steps(8)
+    free, half, quarter, tenth = CONFIG.runs(8)
     assert CONFIG.before(free) == ()
-    for step in (half, quarter, tenth):
-        assert CONFIG.before(step) == (free,)
-        assert CONFIG.lineage(step) == (step,)
+    for run in (half, quarter, tenth):
+        assert CONFIG.before(run) == (free,)
+        assert CONFIG.lineage(run) == (run,)
     assert CONFIG.most_at_once == 2 * 3
 
 
 def test_continued_each_budget_has_all_looser_ones_behind_it() -> None:
     config = replace(CONFIG, equal_steps=False)
-    free, half, quarter, tenth = config.steps(8)
+    free, half, quarter, tenth = config.runs(8)
     assert config.before(tenth) == (free, half, quarter)
     assert config.lineage(tenth) == (free, half, quarter, tenth)
     assert config.lineage(free) == (free,)
@@ -41,7 +41,7 @@ def test_continued_each_budget_has_all_looser_ones_behind_it() -> None:
 
 def test_each_step_has_a_folder_of_its_own() -> None:
     budgets = (0.1, 0.1 + 1e-12, 1e-6, 1.0)
-    assert len({SweepStep(1, budget).name for budget in budgets}) == 4
+    assert len({SweepRun(1, budget).name for budget in budgets}) == 4
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,13 @@ def test_an_outcome_comes_back_from_json() -> None:
     known = replace(OUTCOME, steps=30, broken=("synops_per_timestep of 4: too much",))
     for outcome in (OUTCOME, known):
         assert Outcome.from_dict(json.loads(json.dumps(outcome.to_dict()))) == outcome
+
+
+def test_a_sweep_from_before_settings_were_renamed_is_the_same() -> None:
+    saved = json.loads(json.dumps(CONFIG.to_dict()))
+    training = saved["training"]
+    training["highest_rate"] = training.pop("max_rate")
+    training["max_rate"] = training.pop("pixel_rate")
+    assert CONFIG.differences(saved) == []
+    training["max_rate"] = 0.5
+    assert CONFIG.differences(saved) == ["pixel_rate is 1.0 here and 0.5 there"]

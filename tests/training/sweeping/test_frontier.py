@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from picojoule.training import Cost, Frontier, Outcome, Spread, SweepConfig, SweepStep, TrainConfig
+from picojoule.budget import ExitFigures
+from picojoule.training import Cost, Frontier, Outcome, Spread, SweepConfig, SweepRun, TrainConfig
 
 CONFIG = SweepConfig(budgets=(0.5, 0.1), seeds=2)
 
@@ -18,12 +19,12 @@ def outcome(accuracy: float, spent: float, silent: float = 0.0) -> Outcome:
 
 
 OUTCOMES = {
-    SweepStep(1, None): outcome(0.90, 1000),
-    SweepStep(2, None): outcome(0.94, 2000),
-    SweepStep(1, 0.5): outcome(0.91, 510, silent=0.1),
-    SweepStep(2, 0.5): outcome(0.92, 900, silent=0.3),
-    SweepStep(1, 0.1): outcome(0.80, 90),
-    SweepStep(2, 0.1): outcome(0.82, 220),
+    SweepRun(1, None): outcome(0.90, 1000),
+    SweepRun(2, None): outcome(0.94, 2000),
+    SweepRun(1, 0.5): outcome(0.91, 510, silent=0.1),
+    SweepRun(2, 0.5): outcome(0.92, 900, silent=0.3),
+    SweepRun(1, 0.1): outcome(0.80, 90),
+    SweepRun(2, 0.1): outcome(0.82, 220),
 }
 FRONTIER = Frontier.of(CONFIG, OUTCOMES)
 
@@ -66,7 +67,7 @@ def test_the_front_and_the_cheapest_near_the_best() -> None:
 
 
 def test_what_is_not_complete_is_left_out() -> None:
-    few = {step: OUTCOMES[step] for step in (SweepStep(1, None), SweepStep(1, 0.5))}
+    few = {run: OUTCOMES[run] for run in (SweepRun(1, None), SweepRun(1, 0.5))}
     frontier = Frontier.of(CONFIG, few)
     assert [len(point.models) for point in frontier.points] == [1, 1]
     assert frontier.points[0].accuracy == Spread(0.90, None)
@@ -89,7 +90,7 @@ def test_the_figures_are_json() -> None:
 
 def test_joules_name_the_chip() -> None:
     config = SweepConfig((1e-6,), "energy_j", training=TrainConfig(profile="loihi"))
-    spent = {step: replace(outcome(0.9, 1), energy_j=2e-6) for step in config.steps(1)}
+    spent = {run: replace(outcome(0.9, 1), energy_j=2e-6) for run in config.runs(1)}
     frontier = Frontier.of(config, spent)
     assert str(frontier.cost) == "modelled J per sample on loihi"
     assert frontier.points[1].error == Spread(1.0, None)
@@ -98,8 +99,8 @@ def test_joules_name_the_chip() -> None:
 # ---- training steps
 
 
-def with_steps(steps: int | None) -> dict[SweepStep, Outcome]:
-    return {step: replace(made, steps=steps) for step, made in OUTCOMES.items()}
+def with_steps(steps: int | None) -> dict[SweepRun, Outcome]:
+    return {run: replace(made, steps=steps) for run, made in OUTCOMES.items()}
 
 
 def test_steps_are_equal_from_the_same_start_and_add_up_where_runs_go_on_from_others() -> None:
@@ -128,8 +129,8 @@ def test_what_is_left_over_is_a_miss_on_request() -> None:
 
 def test_frontiers_of_other_scores_are_not_merged() -> None:
     error = {
-        step: replace(made, accuracy=-made.accuracy, score_name="negative error")
-        for step, made in OUTCOMES.items()
+        run: replace(made, accuracy=-made.accuracy, score_name="negative error")
+        for run, made in OUTCOMES.items()
     }
     frontier = Frontier.of(CONFIG, error)
     assert frontier.score_name == "negative error"
@@ -144,8 +145,8 @@ def of_timesteps(*numbers: int) -> Frontier:
     config = SweepConfig(budgets=(0.5,), axes={"num_timesteps": numbers})
     spent = {None: 100.0, 0.5: 52.0}
     made = {
-        step: replace(outcome(0.9, spent[step.budget]), num_timesteps=dict(step.settings)["num_timesteps"])
-        for step in config.all_steps()
+        run: replace(outcome(0.9, spent[run.budget]), num_timesteps=dict(run.settings)["num_timesteps"])
+        for run in config.all_runs()
     }  # fmt: skip
     return Frontier.of(config, made)
 
@@ -171,8 +172,8 @@ def test_networks_of_other_numbers_of_time_steps_are_compared_by_sample() -> Non
 def test_merged_frontiers_have_a_cost_that_both_know() -> None:
     whole = SweepConfig(budgets=(600.0,), unit="synops_per_timestep")
     made = {
-        SweepStep(1, None): outcome(0.90, 1000),
-        SweepStep(1, 600.0): outcome(0.91, 540),
+        SweepRun(1, None): outcome(0.90, 1000),
+        SweepRun(1, 600.0): outcome(0.91, 540),
     }
     other = Frontier.of(whole, made)
     assert other.points[1].spent.mean == 590  # with layer 1, which is given
@@ -190,7 +191,7 @@ def test_merged_frontiers_have_a_cost_that_both_know() -> None:
 
 def test_joules_and_synops_are_not_merged() -> None:
     config = SweepConfig((1e-6,), "energy_j", training=TrainConfig(profile="loihi"))
-    made = {step: replace(outcome(0.9, 1), energy_j=2e-6) for step in config.steps(1)}
+    made = {run: replace(outcome(0.9, 1), energy_j=2e-6) for run in config.runs(1)}
     joules = Frontier.of(config, made)
     assert joules.merge(joules) == joules
     with pytest.raises(
@@ -217,14 +218,14 @@ def test_the_hypervolume_is_in_accuracy_times_decades() -> None:
 def test_a_halving_counts_the_same_wherever_it_is() -> None:
     def halved(spent: float) -> float:
         config = SweepConfig((0.5,))
-        made = {SweepStep(1, b): outcome(0.9, s) for b, s in ((None, spent), (0.5, spent / 2))}
+        made = {SweepRun(1, b): outcome(0.9, s) for b, s in ((None, spent), (0.5, spent / 2))}
         return Frontier.of(config, made).hypervolume()
 
     assert halved(80_000) == pytest.approx(halved(8_000)) == pytest.approx(0.9 * math.log10(2))
 
 
 def test_networks_that_spend_nothing_have_no_hypervolume() -> None:
-    silent = {SweepStep(1, None): outcome(0.9, 100), SweepStep(1, 0.5): outcome(0.1, 0)}
+    silent = {SweepRun(1, None): outcome(0.9, 100), SweepRun(1, 0.5): outcome(0.1, 0)}
     frontier = Frontier.of(CONFIG, silent)
     assert frontier.hypervolume((1000, 0.0)) == pytest.approx(0.9)
     assert Frontier.of(CONFIG, {}).hypervolume() == 0
@@ -249,6 +250,7 @@ def with_all_figures() -> Frontier:
         faults=("layer '2' fell silent",),
         steps=9,
         broken=("synops_per_timestep of trainable: 90",),
+        after_exit=ExitFigures(0.875, 2.5, 340.0),
     )
     nothing = Outcome(0.0, {}, (), 0.0, 1)
     unsaid = [f.name for f in fields(Outcome) if getattr(made, f.name) == getattr(nothing, f.name)]

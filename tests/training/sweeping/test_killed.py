@@ -59,7 +59,7 @@ def epochs_begun(folder: Path) -> int:
 def assert_each_run_completed_once(folder: Path, storage: str, frontier: Frontier) -> None:
     study = optuna.load_study(study_name="sweep", storage=storage)
     complete = [t.user_attrs["step"] for t in study.trials if t.state.name == "COMPLETE"]
-    runs = [step.name for seed in CONFIG.all_seeds for step in CONFIG.steps(seed)]
+    runs = [run.name for seed in CONFIG.all_seeds for run in CONFIG.runs(seed)]
     assert sorted(complete) == sorted(runs)
     for run in runs:
         epochs = [int(line) for line in (folder / run / "epochs.log").read_text().split()]

@@ -79,7 +79,7 @@ def test_machines_share_a_sweep_in_postgresql_and_take_over_from_one_that_died(
     storage.remove_session()
     storage.engine.dispose()
     complete = [trial.user_attrs["step"] for trial in trials if trial.state.name == "COMPLETE"]
-    runs = [step.name for seed in CONFIG.all_seeds for step in CONFIG.steps(seed)]
+    runs = [run.name for seed in CONFIG.all_seeds for run in CONFIG.runs(seed)]
     assert sorted(complete) == sorted(runs)
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 import picojoule
 from picojoule.energy import profile
 from picojoule.training import Progress, Quiet, SweepConfig, TrainConfig, lenet, sweep, train
-from picojoule.training.sweeping.train_step import train_step
+from picojoule.training.sweeping.one_run import one_run
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def training(config: TrainConfig) -> TrainConfig:
 
 def test_an_outcome_is_what_the_run_measured(training: TrainConfig, tmp_path: Path) -> None:
     budgeted = replace(training, synops_per_timestep=2e4, epochs=1)
-    outcome = train_step(budgeted, tmp_path / "a", Quiet())
+    outcome = one_run(budgeted, tmp_path / "a", Quiet())
     trained = train(budgeted, tmp_path / "b", Quiet(), compare=False).budget.trained
     assert outcome.accuracy == trained.accuracy
     assert outcome.synops_per_timestep == trained.synops_per_timestep
@@ -36,7 +36,7 @@ def test_an_outcome_is_what_the_run_measured(training: TrainConfig, tmp_path: Pa
 
 
 def test_joules_are_those_that_a_budget_limits(training: TrainConfig, tmp_path: Path) -> None:
-    outcome = train_step(replace(training, epochs=1, profile="loihi"), tmp_path, Quiet())
+    outcome = one_run(replace(training, epochs=1, profile="loihi"), tmp_path, Quiet())
     chip = profile("loihi")
     assert chip.neuron_update_j is not None
     neurons = 16 * 24 * 24 + 32 * 8 * 8 + 120 + 10
@@ -64,7 +64,7 @@ def test_joules_have_the_macs_of_dense_values(tmp_path: Path) -> None:
     config = TrainConfig(
         model=f"{here}:dense_first", data=f"{here}:grey", epochs=1, profile="45nm-fp32"
     )
-    outcome = train_step(config, tmp_path, Quiet())
+    outcome = one_run(config, tmp_path, Quiet())
     chip = profile("45nm-fp32")
     updates = 3 * 10 * (chip.neuron_update_j or 0.0)
     spikes = outcome.spent("synops_per_sample") * chip.synop_j

@@ -12,7 +12,7 @@ from optuna.storages._heartbeat import HeartbeatThread
 
 from picojoule.training import Frontier, Outcome, Progress, Quiet, SweepConfig, TrainConfig, sweep
 from picojoule.training.sweeping import storage as database
-from picojoule.training.sweeping.ledger import Ledger
+from picojoule.training.sweeping.run_queue import RunQueue
 from picojoule.training.sweeping.storage_url import storage_url
 from tests.training.sweeping.pretend import make_old, pretend
 
@@ -81,13 +81,13 @@ def starved(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def machine(
     tmp_path: Path, shared: str, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Ledger]:
+) -> Iterator[RunQueue]:
     """Another machine that looks at the study of `run`."""
     url = storage_url(shared)
     with database.quiet():
         opened = database.open_storage(url, heartbeat=True)
         mine = optuna.load_study(study_name="sweep", storage=opened)
-        yield Ledger(mine, opened, CONFIG, alone=False, clock=clock)
+        yield RunQueue(mine, opened, CONFIG, alone=False, clock=clock)
         opened.remove_session()
         opened.engine.dispose()
 

@@ -20,7 +20,7 @@ from picojoule.training import (
     TrainConfig,
     sweep,
 )
-from picojoule.training.sweeping.study import open_ledger
+from picojoule.training.sweeping.study import open_queue
 from tests.training.sweeping import pretend as pretend_module
 from tests.training.sweeping.pretend import pretend
 
@@ -44,7 +44,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Frontier:
 
 def test_every_run_is_one_complete_trial(tmp_path: Path, unbroken: Frontier) -> None:
     assert run(tmp_path) == unbroken
-    assert trials(tmp_path) == Counter((step, "COMPLETE") for step in ALL)
+    assert trials(tmp_path) == Counter((run, "COMPLETE") for run in ALL)
     study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{tmp_path / 'study.db'}")
     assert {(t.params["seed"], t.params["budget"]) for t in study.trials} == {
         (seed, budget) for seed in (1, 2) for budget in (None, 0.5, 0.25)
@@ -81,7 +81,7 @@ def test_a_sweep_killed_at_every_third_epoch_loses_nothing(
     assert frontier == unbroken
     assert kills >= 5
     complete = {
-        step: n for (step, state), n in trials(tmp_path / "killed").items() if state == "COMPLETE"
+        run: n for (run, state), n in trials(tmp_path / "killed").items() if state == "COMPLETE"
     }
     assert complete == dict.fromkeys(ALL, 1)
     for log in (tmp_path / "killed").glob("*/*/epochs.log"):
@@ -266,7 +266,7 @@ def test_runs_go_on_at_once_in_processes_of_their_own(tmp_path: Path, equal_step
     folder = tmp_path / "at_once"
     at_once = sweep(config, folder, notes, jobs=5, trainer=pretend)
     assert at_once == run(tmp_path / "alone", config)
-    assert trials(folder) == Counter((step, "COMPLETE") for step in ALL)
+    assert trials(folder) == Counter((run, "COMPLETE") for run in ALL)
     assert notes.seen[0] == "sweeping 0/6"
     assert {note.split(":")[0] for note in notes.seen[1:]} == ALL
 
@@ -277,9 +277,9 @@ def test_a_run_that_ends_while_another_worker_looks_is_not_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int, ends: str
 ) -> None:
     one_seed = replace(CONFIG, seeds=1, budgets=(0.5,))
-    with open_ledger(one_seed, tmp_path, None, "sweep") as ledger:
-        ledger.enqueue_ready()
-        study = ledger._study
+    with open_queue(one_seed, tmp_path, None, "sweep") as queue:
+        queue.enqueue_ready()
+        study = queue._study
         running, look, seen = study.ask(), study.get_trials, []
 
         def end_after_some_looks(deepcopy: bool = True) -> list[FrozenTrial]:
@@ -292,7 +292,7 @@ def test_a_run_that_ends_while_another_worker_looks_is_not_done_again(
             return found
 
         monkeypatch.setattr(study, "get_trials", end_after_some_looks)
-        ledger.enqueue_ready()
+        queue.enqueue_ready()
         named = [trial.user_attrs["step"] for trial in look()]
     assert named.count("seed1/unconstrained") == 1
 

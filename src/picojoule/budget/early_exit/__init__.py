@@ -4,7 +4,8 @@
 spend; `sureness` has the measures of how sure an answer is.
 """
 
-from picojoule.budget.early_exit.exits import Calibration, EarlyExit, Exits
+from picojoule.budget.early_exit.exits import EarlyExit
+from picojoule.budget.early_exit.outcome import Calibration, Exits
 from picojoule.budget.early_exit.record import ExitFigures, ExitRecord, ExitRule
 from picojoule.budget.early_exit.sureness import Sure, entropy, margin
 

@@ -34,13 +34,13 @@ def check_steps_agree(
         BudgetWarning: the model answers the same frames in two ways, without torch's random numbers. (With these it
             is meant to, and is not compared.)
     """
-    batch, time = frames.shape[:2]
+    batch, num_timesteps = frames.shape[:2]
     with stepping(model, batch):
         state = _random_state(frames.device)
-        whole = _summed(called(frames), batch, time)
+        whole = _summed(called(frames), batch, num_timesteps)
         drawn = not _random_state(frames.device).equal(state)
         reset_states(model)
-        again = _summed(called(frames), batch, time)
+        again = _summed(called(frames), batch, num_timesteps)
     if drawn:
         return
     if not whole.equal(again):
@@ -52,10 +52,10 @@ def check_steps_agree(
             stacklevel=4,
         )
         return
-    off = min(_distance(stepped, each) for each in (whole, time * whole))
+    off = min(_distance(stepped, each) for each in (whole, num_timesteps * whole))
     if not off <= _TOLERANCE:
         raise ValueError(
-            f"EarlyExit: the model answers {time} time steps one by one otherwise than at once: on the first batch the "
+            f"EarlyExit: the model answers {num_timesteps} time steps one by one otherwise than at once: on the first batch the "
             f"answers are {off:.0%} of their spread apart. It mixes time steps, such as by attention or a norm over time, so "
             "step by step it would not do what it was trained for."
         )
@@ -65,10 +65,10 @@ def _random_state(device: torch.device) -> Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
-def _summed(output: Tensor, batch: int, time: int) -> Tensor:
+def _summed(output: Tensor, batch: int, num_timesteps: int) -> Tensor:
     """The output for all steps, `b t c`, `(b t) c` or `b c`, summed over time, `b c`."""
-    if output.ndim == 2 and len(output) == batch * time:
-        output = output.reshape(batch, time, -1)
+    if output.ndim == 2 and len(output) == batch * num_timesteps:
+        output = output.reshape(batch, num_timesteps, -1)
     return output.sum(1) if output.ndim == 3 else output
 
 

@@ -4,66 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from picojoule.budget.early_exit.agreement import check_steps_agree
-from picojoule.budget.early_exit.record import ExitFigures, ExitRecord, ExitRule, RecordedBatch
+from picojoule.budget.early_exit.outcome import Calibration, Exits
+from picojoule.budget.early_exit.record import ExitRecord, ExitRule, RecordedBatch
 from picojoule.budget.early_exit.stepping import SteppedBatch, stepping
 from picojoule.budget.early_exit.sureness import Sure, Sureness
+from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.distributed import unwrapped
-from picojoule.synops.monitor import CountingMonitor
-
-
-class Exits(NamedTuple):
-    """A batch after early exit.
-
-    Attributes:
-        answers: what was answered at the exit, `b c`.
-        steps: time steps that each sample ran, `b`, int64, from 1 on.
-        synops: SynOps of each sample up to its exit, `b`, float64.
-    """
-
-    answers: Tensor
-    steps: Tensor
-    synops: Tensor
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A threshold, a last step, and what came of them on the held-out samples.
-
-    Attributes:
-        threshold: in the unit of the measure; None if no sample leaves before the last step.
-        last_step: after which all leave; None if that is the end of the sequence.
-        synops_per_sample: the budget.
-        exit: with them.
-        full: without, over all time steps.
-    """
-
-    threshold: float | None
-    last_step: int | None
-    synops_per_sample: float
-    exit: ExitFigures
-    full: ExitFigures
-
-    @property
-    def needed(self) -> bool:
-        """Whether the budget asks for an exit at all: without one, more would be spent."""
-        return self.full.synops_per_sample > self.synops_per_sample
-
-    def __str__(self) -> str:
-        no_need = "" if self.needed else " No exit is needed: without one the budget is kept, too."
-        place = "no threshold" if self.threshold is None else f"threshold {self.threshold:.6g}"
-        last = "" if self.last_step is None else f", last step {self.last_step}"
-        return (
-            f"{place}{last}: {self.exit.accuracy:.2%} at {self.exit.synops_per_sample:,.0f} SynOps per sample (budget "
-            f"{self.synops_per_sample:,.0f}), exit after {self.exit.exit_step:.2f} steps; without exit "
-            f"{self.full.accuracy:.2%} at {self.full.synops_per_sample:,.0f}.{no_need}"
-        )
 
 
 class EarlyExit:
@@ -158,21 +110,21 @@ class EarlyExit:
             NotImplementedError: the model remembers in a layer of which samples cannot be dropped, or has weights that
                 the Monitor cannot count.
         """
-        least, time = self.rule.least, _num_timesteps(frames)
-        time = min(time, self.last_step or time)
+        least, num_timesteps = self.rule.least, _num_timesteps(frames)
+        last = min(num_timesteps, self.last_step or num_timesteps)
         left = torch.arange(len(frames), device=frames.device)
         steps = torch.zeros_like(left)
         spent = torch.zeros_like(left, dtype=torch.float64)
         answers: Tensor | None = None
         with stepping(self.model, len(frames)):
             run = SteppedBatch(self._called, self._monitor, frames)
-            for step in range(1, time + 1):
+            for step in range(1, last + 1):
                 spent[left] += run.step()
                 answer = self._answer(run)
                 answers = answer if answers is None else answers.index_copy(0, left, answer)
                 steps[left] = step
                 going = ~(self._sureness.of(answer) >= least)
-                if step == time or not going.any():
+                if step == last or not going.any():
                     break
                 run.keep(going)
                 left = left[going]
@@ -229,7 +181,7 @@ class EarlyExit:
         return ExitRule(self._sureness.least_for(self.threshold), self.last_step)
 
     def _recorded(self, frames: Tensor, labels: Tensor, first: bool) -> RecordedBatch:
-        time = _num_timesteps(frames)
+        num_timesteps = _num_timesteps(frames)
         if labels.shape != frames.shape[:1]:
             raise ValueError(
                 f"EarlyExit: {len(frames)} samples have labels of shape {tuple(labels.shape)}, expected one class each."
@@ -237,7 +189,7 @@ class EarlyExit:
         running, synops = [], []
         with stepping(self.model, len(frames)):
             run = SteppedBatch(self._called, self._monitor, frames)
-            for _ in range(time):
+            for _ in range(num_timesteps):
                 synops.append(run.step())
                 running.append(self._answer(run))
         answers = torch.stack(running, 1)
@@ -248,7 +200,7 @@ class EarlyExit:
         if first:
             check_steps_agree(self.model, self._called, frames, run.total)
         return RecordedBatch(
-            sure=self._sureness.of(answers.flatten(0, 1)).reshape(-1, time).cpu(),
+            sure=self._sureness.of(answers.flatten(0, 1)).reshape(-1, num_timesteps).cpu(),
             right=(answers.argmax(2) == labels.to(answers.device).unsqueeze(1)).cpu(),
             synops=torch.stack(synops, 1).cpu(),
         )

@@ -54,8 +54,8 @@ class RecordedBatch:
 
     def exits(self, rule: ExitRule) -> Tensor:
         """The step, from 0 on, after which each sample leaves: `b`."""
-        done, time = self.sure >= rule.least, self.sure.shape[1]
-        done[:, min(rule.last_step or time, time) - 1] = True
+        done, num_timesteps = self.sure >= rule.least, self.sure.shape[1]
+        done[:, min(rule.last_step or num_timesteps, num_timesteps) - 1] = True
         return done.int().argmax(1)
 
 

@@ -17,7 +17,7 @@ from picojoule.layers import (
     reset_states,
 )
 from picojoule.layers.evaluating import evaluating
-from picojoule.synops.monitor import CountingMonitor
+from picojoule.synops.counting_monitor import CountingMonitor
 
 
 class SteppedBatch:
@@ -59,15 +59,15 @@ class SteppedBatch:
 
     def _spent(self, samples: int) -> Tensor:
         synops = self._monitor.synops
-        if synops.time != 1:
+        if synops.num_timesteps != 1:
             raise ValueError(
-                f"EarlyExit: the model made {synops.time:g} time steps of one, so it cannot be stopped between them. If it "
+                f"EarlyExit: the model made {synops.num_timesteps:g} time steps of one, so it cannot be stopped between them. If it "
                 "begins with an encoder that makes the steps, leave that out, EarlyExit(model[1:]), and give what the "
                 "encoder makes: early(encoder(images))."
             )
-        if synops.steps != samples:
+        if synops.sample_steps != samples:
             raise ValueError(
-                f"EarlyExit: the layers were given {synops.steps:g} samples where the batch has {samples}, so whose states "
+                f"EarlyExit: the layers were given {synops.sample_steps:g} samples where the batch has {samples}, so whose states "
                 "and SynOps are whose is not known. Give each sample one entry of the first axis in every layer."
             )
         parts = [part.double() for part in synops.detail.values()]

@@ -155,10 +155,10 @@ def from_nir(
     """
     with extra("nir"):
         from picojoule.convert.nir.read import module_of, read_graph, source_of, step_of
-        from picojoule.convert.nir.read_neuron import Reading
+        from picojoule.convert.nir.read_neuron import ReadingOptions
     source = source_of(node_or_path)
     graph = read_graph(node_or_path)
-    reading = Reading(
+    options = ReadingOptions(
         step_of(graph, dt, discretisation, source),
         {"batch_size": batch_size, "num_timesteps": num_timesteps},
         spike_fn,
@@ -166,4 +166,4 @@ def from_nir(
         fires_at_threshold,
         source,
     )
-    return module_of(graph, reading)
+    return module_of(graph, options)

@@ -39,10 +39,10 @@ def read_file(path: Path) -> nir.NIRNode:
             raise ValueError(
                 f"from_nir: {path} is no NIR file: it has no group 'node', but {list(file)}."
             )
-        return _Reader(path).node("", file["node"])
+        return _FileReader(path).node("", file["node"])
 
 
-class _Reader:
+class _FileReader:
     """Reads groups; strings may unfold to no more than the file's limit together."""
 
     def __init__(self, path: Path) -> None:

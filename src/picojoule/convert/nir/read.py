@@ -16,8 +16,8 @@ from picojoule.convert.nir.fields import unreadable
 from picojoule.convert.nir.file import read_file
 from picojoule.convert.nir.metadata import unpacked
 from picojoule.convert.nir.read_layer import layer
-from picojoule.convert.nir.read_neuron import Reading, neuron
-from picojoule.convert.nir.simplify import NEURONS, Plan, Recurrent, plan_of
+from picojoule.convert.nir.read_neuron import ReadingOptions, neuron
+from picojoule.convert.nir.simplify import NEURONS, NirPlan, Recurrent, plan_of
 from picojoule.convert.nir.time_step import TimeStep
 
 
@@ -72,16 +72,16 @@ def step_of(
         ) from error
 
 
-def module_of(graph: nir.NIRGraph, reading: Reading) -> nn.Module:
+def module_of(graph: nir.NIRGraph, options: ReadingOptions) -> nn.Module:
     """The module; `picojoule.from_nir` says the rest."""
-    plan = plan_of(graph, reading.source)
+    plan = plan_of(graph, options.source)
     modules: dict[str, list[tuple[str, nn.Module]]] = {}
     taken = set(dir(nn.Module()))
     for name, node in plan.nodes.items():
         base = re.sub(r"\W", "_", name.removesuffix(".lif")) or "_"
         modules[name] = [
             (_free_name(base + suffix, taken), module)
-            for suffix, module in _modules(name, node, reading)
+            for suffix, module in _modules(name, node, options)
         ]
     branches = any(len(sources) > 1 for sources in plan.sources.values())
     used = [source for sources in plan.sources.values() for source in sources]
@@ -91,18 +91,18 @@ def module_of(graph: nir.NIRGraph, reading: Reading) -> nn.Module:
 
 
 def _modules(
-    name: str, node: nir.NIRNode | Recurrent, reading: Reading
+    name: str, node: nir.NIRNode | Recurrent, options: ReadingOptions
 ) -> list[tuple[str, nn.Module]]:
     held = node.neuron if isinstance(node, Recurrent) else node
     kind = type(held).__name__
     if kind in ("Input", "Output"):
         return []
-    where = f"{reading.source}node {name!r} ({kind})"
+    where = f"{options.source}node {name!r} ({kind})"
     try:
         if isinstance(node, Recurrent) or kind in NEURONS:
-            *scale, cell = neuron(where, node, reading)
+            *scale, cell = neuron(where, node, options)
             return [*(("_input", module) for module in scale), ("", cell)]
-        folded = any(n is not None for n in reading.squeeze.values())
+        folded = any(n is not None for n in options.squeeze.values())
         return [("", layer(where, node, folded=folded))]
     except NotImplementedError:
         raise
@@ -112,7 +112,7 @@ def _modules(
         raise unreadable(where, f"cannot become a layer ({error})") from error
 
 
-def _graph_module(plan: Plan, modules: dict[str, list[tuple[str, nn.Module]]]) -> fx.GraphModule:
+def _graph_module(plan: NirPlan, modules: dict[str, list[tuple[str, nn.Module]]]) -> fx.GraphModule:
     graph = fx.Graph()
     values: dict[str, fx.Node] = {}
     for name, node in plan.nodes.items():

@@ -50,7 +50,7 @@ LAYERS: dict[str, tuple[tuple[Any, Any], tuple[Any, Any]]] = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingOptions:
     """How to read what NIR leaves open."""
 
     step: TimeStep
@@ -61,14 +61,14 @@ class Reading:
     source: str = ""  # what messages put in front of the node
 
 
-def neuron(where: str, node: nir.NIRNode | Recurrent, reading: Reading) -> list[nn.Module]:
+def neuron(where: str, node: nir.NIRNode | Recurrent, options: ReadingOptions) -> list[nn.Module]:
     """The neuron layer, after a `Scale` where its input has a weight that the layer has no parameter for."""
     cell = node.neuron if isinstance(node, Recurrent) else node
     kind = type(cell).__name__
     ours = unpacked(cell.metadata)
-    lost, scale, norm_input = _input_path(where, cell, reading.step)
-    arguments = _firing(where, cell, ours, reading)
-    told = reading.reset_fn is not None or reading.fires_at_threshold  # which snnTorch does not
+    lost, scale, norm_input = _input_path(where, cell, options.step)
+    arguments = _firing(where, cell, ours, options)
+    told = options.reset_fn is not None or options.fires_at_threshold  # which snnTorch does not
     if ours is None and not told and _holds(node):
         arguments["reset_fn"] = _held(where, arguments["reset_fn"])
     shift: Array | float = 0.0
@@ -78,7 +78,7 @@ def neuron(where: str, node: nir.NIRNode | Recurrent, reading: Reading) -> list[
         arguments["rec_connect"] = connect
     if kind != "IF":
         arguments["norm_input"] = norm_input
-    layer = _layer(kind, lost, arguments, ours, reading)
+    layer = _layer(kind, lost, arguments, ours, options)
     if np.allclose(scale, 1.0, rtol=1e-5) and not np.any(shift):
         return [layer]
     return [Scale(scale, shift), layer]
@@ -104,7 +104,7 @@ def _input_path(
 
 
 def _firing(
-    where: str, cell: nir.NIRNode, ours: dict[str, Any] | None, reading: Reading
+    where: str, cell: nir.NIRNode, ours: dict[str, Any] | None, options: ReadingOptions
 ) -> dict[str, Any]:
     leak = np.asarray(getattr(cell, "v_leak", 0.0))
     if not hasattr(cell, "v_threshold"):
@@ -123,7 +123,7 @@ def _firing(
             f"v_threshold {np.asarray(cell.v_threshold)[at].flat[0]:.4g}, so that it fires without input; the threshold of a layer "
             "here lies above its rest. Lower v_leak and add the difference to the neuron's input, as a bias."
         )
-    at_threshold = reading.fires_at_threshold
+    at_threshold = options.fires_at_threshold
     if at_threshold is None:
         at_threshold = ours is not None
     if not at_threshold:  # NIR fires above the threshold: the next number is reached just then
@@ -136,7 +136,7 @@ def _firing(
         firing["spike_fn"] = built(ours["spike_fn"])
         firing["reset_fn"] = built(ours["reset_fn"])
         firing["surrogate_grad_fn"] = built(ours["surrogate_grad_fn"])
-    asked = {"spike_fn": reading.spike_fn, "reset_fn": reading.reset_fn}
+    asked = {"spike_fn": options.spike_fn, "reset_fn": options.reset_fn}
     return firing | {name: part for name, part in asked.items() if part is not None}
 
 
@@ -200,12 +200,12 @@ def _layer(
     lost: dict[str, Array],
     arguments: dict[str, Any],
     ours: dict[str, Any] | None,
-    reading: Reading,
+    options: ReadingOptions,
 ) -> LIF:
     """Foreign neurons have their `alpha` as parameter, exactly what the file says; ours what they had."""
     feed_forward, recurrent = LAYERS[kind]
     plain_or_squeezed = recurrent if "rec_connect" in arguments else feed_forward
-    squeezed = any(n is not None for n in reading.squeeze.values())
+    squeezed = any(n is not None for n in options.squeeze.values())
     if ours is None:
         as_alpha, shapes = True, {}
     else:
@@ -218,7 +218,7 @@ def _layer(
     if kind == "CubaLI" or (kind == "LI" and "rec_connect" in arguments):
         arguments["spike_fn"] = None
     if squeezed:
-        arguments |= reading.squeeze
+        arguments |= options.squeeze
     layer: LIF = plain_or_squeezed[squeezed](**arguments)
     if isinstance(layer.reset_fn, MembraneHold | WholeStates):
         layer.impl = "reference"  # no kernel knows these resets

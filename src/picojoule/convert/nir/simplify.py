@@ -24,14 +24,14 @@ class Recurrent:
 
 
 @dataclass
-class Plan:
+class NirPlan:
     """Nodes by name in the order to compute, and for each the names whose outputs it sums."""
 
     nodes: dict[str, nir.NIRNode | Recurrent]
     sources: dict[str, list[str]]
 
 
-def plan_of(graph: nir.NIRGraph, source: str = "") -> Plan:
+def plan_of(graph: nir.NIRGraph, source: str = "") -> NirPlan:
     """What to compute, one node after the other.
 
     Raises:
@@ -59,7 +59,7 @@ def plan_of(graph: nir.NIRGraph, source: str = "") -> Plan:
         ) from error
     _check_connected(source, folded, sources)
     check_shapes(source, folded, sources)
-    return Plan({name: folded[name] for name in order}, sources)
+    return NirPlan({name: folded[name] for name in order}, sources)
 
 
 def _check_connected(

@@ -37,7 +37,7 @@ class TimeStep:
             )
 
     def tau(self, lost: Array) -> Array:
-        """Time constant in seconds of what loses `lost` of itself in a step, 0 < lost < 1."""
+        """The time constant, in seconds, of a value that loses the share `lost` in a step, 0 < lost < 1."""
         return self.dt / (lost if self.discretisation == "euler" else -np.log1p(-lost))
 
     def lost(self, tau: Array, where: str) -> Array:

@@ -20,7 +20,7 @@ PASSED_THROUGH = (FlattenTime, UnflattenTime, nn.Identity, nn.Dropout, nn.Dropou
 
 
 @dataclass(frozen=True)
-class Call:
+class TracedCall:
     """One use of a layer: its path in the model and the shapes that went in and came out."""
 
     path: str
@@ -33,7 +33,7 @@ class Call:
 class Trace:
     """The calls by their name in the NIR graph, and the edges between those names."""
 
-    calls: dict[str, Call] = field(default_factory=dict)
+    calls: dict[str, TracedCall] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
 
     def connect(self, sources: tuple[str, ...], target: str) -> None:
@@ -52,7 +52,7 @@ class Trace:
         return sources[0] if len(sources) == 1 else ""
 
 
-class _Tracer(fx.Tracer):
+class _NirTracer(fx.Tracer):
     """Stops at layers that NIR could know; time folding and what does nothing leave no trace."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -80,7 +80,7 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
         NotImplementedError: the module computes with something other than layers and sums.
     """
     root = settled(module).eval()
-    if _Tracer().is_leaf_module(root, "") or isinstance(root, Repeat):
+    if _NirTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
     graph = _traced(root)
     shapes = _observed_shapes(root, graph, sample_data)
@@ -94,7 +94,7 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
         elif node.op == "call_module":
             path = str(node.target)
             name = _free_name(path, result)
-            result.calls[name] = Call(path, root.get_submodule(path), *shapes[path].pop(0))
+            result.calls[name] = TracedCall(path, root.get_submodule(path), *shapes[path].pop(0))
             argument = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
             result.connect(_sources_of(argument, sources), name)
             sources[node] = (name,)
@@ -105,7 +105,7 @@ def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
 
 def _traced(root: nn.Module) -> fx.Graph:
     try:
-        graph = _Tracer().trace(root)
+        graph = _NirTracer().trace(root)
     except (TypeError, fx.proxy.TraceError) as error:
         raise NotImplementedError(
             f"to_nir: the forward of {type(root).__name__} cannot be followed, its path depends on "
@@ -139,7 +139,7 @@ def _observed_shapes(
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    """Of a tensor, or of the first one in what a layer without NIR node may take or give."""
+    """The shape of a tensor, or of the first tensor in what a layer that has no NIR node takes or gives."""
     while isinstance(value, tuple) and value:
         value = value[0]
     return tuple(getattr(value, "shape", ()))

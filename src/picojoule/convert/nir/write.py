@@ -12,7 +12,7 @@ from picojoule.convert.nir.scale import Scale
 from picojoule.convert.nir.simplify import bridged
 from picojoule.convert.nir.targets import Target, node_for
 from picojoule.convert.nir.time_step import TimeStep
-from picojoule.convert.nir.trace import INPUT, OUTPUT, Call, Trace, trace
+from picojoule.convert.nir.trace import INPUT, OUTPUT, Trace, TracedCall, trace
 from picojoule.convert.nir.write_layer import layer_node
 from picojoule.convert.nir.write_neuron import neuron_node
 from picojoule.layers import LIF, SqueezeMixin, StatefulLayer, SumPool2d
@@ -73,7 +73,7 @@ def graph_of(
 
 
 def _node(
-    call: Call, leading: int, step: TimeStep, shifted: bool, bias: Tensor | None
+    call: TracedCall, leading: int, step: TimeStep, shifted: bool, bias: Tensor | None
 ) -> nir.NIRNode:
     """The node for a call; `shifted` where its shift is the `bias` of the feedback of the neuron behind it."""
     if isinstance(call.module, LIF):
@@ -135,7 +135,7 @@ def _of_neighbours(name: str, traced: Trace, known: dict[str, int]) -> int | Non
     return None
 
 
-def _own_axes(call: Call) -> int | None:
+def _own_axes(call: TracedCall) -> int | None:
     if isinstance(call.module, StatefulLayer):
         return 1 if isinstance(call.module, SqueezeMixin) else 2
     for layer, axes in NEURON_AXES.items():

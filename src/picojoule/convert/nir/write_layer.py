@@ -13,11 +13,11 @@ from picojoule.convert.nir.metadata import packed
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.refusal import not_carried
 from picojoule.convert.nir.scale import Scale
-from picojoule.convert.nir.trace import Call
+from picojoule.convert.nir.trace import TracedCall
 from picojoule.layers import SumPool2d
 
 
-def layer_node(where: str, call: Call, leading: int, *, shifted: bool) -> nir.NIRNode:
+def layer_node(where: str, call: TracedCall, leading: int, *, shifted: bool) -> nir.NIRNode:
     """The NIR node for a layer that sees `leading` axes of batch and time before `*n`.
 
     A Scale that is `shifted` has a shift that is written elsewhere.
@@ -49,7 +49,7 @@ def layer_node(where: str, call: Call, leading: int, *, shifted: bool) -> nir.NI
     )
 
 
-def _linear(where: str, module: nn.Linear, call: Call, leading: int) -> nir.NIRNode:
+def _linear(where: str, module: nn.Linear, call: TracedCall, leading: int) -> nir.NIRNode:
     if leading > 2:
         raise not_carried(
             where,
@@ -62,7 +62,7 @@ def _linear(where: str, module: nn.Linear, call: Call, leading: int) -> nir.NIRN
     return nir.Affine(weight=array(module.weight), bias=array(module.bias))
 
 
-def _convolution(where: str, module: nn.Conv1d | nn.Conv2d, call: Call) -> nir.NIRNode:
+def _convolution(where: str, module: nn.Conv1d | nn.Conv2d, call: TracedCall) -> nir.NIRNode:
     if module.padding_mode != "zeros":
         raise not_carried(
             where, module, f"padding_mode={module.padding_mode!r}", "Use padding_mode='zeros'."
@@ -120,7 +120,7 @@ def _pool(
     return nir.AvgPool2d(**window, padding=zeros)
 
 
-def _flatten(where: str, module: nn.Flatten, call: Call, leading: int) -> nir.NIRNode:
+def _flatten(where: str, module: nn.Flatten, call: TracedCall, leading: int) -> nir.NIRNode:
     ndim = len(call.input_shape)
     start, end = module.start_dim % ndim - leading, module.end_dim % ndim - leading
     if start < 0:

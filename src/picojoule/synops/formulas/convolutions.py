@@ -77,7 +77,8 @@ def _synapses(
     A channel at a time: with one kernel that holds the number of its weights at each position,
     instead of all kernels of all output channels.
     """
-    sizes, device = x.shape[2 - weight.ndim :], x.device
+    shape, device = x.shape, x.device  # x itself may be gone when it is counted
+    sizes, leading = shape[2 - weight.ndim :], x.ndim - weight.ndim + 1
     fixed_settings = tuple((name, _hashable(value)) for name, value in settings.items())
 
     def one_to_one() -> tuple[Tensor, Tensor]:
@@ -89,23 +90,22 @@ def _synapses(
             return targets * one_to_one()[0]
         kernel = kernels(mask.over(()))
         run = partial(convolve, groups=len(kernel), **settings)
-        shape = (1, len(kernel), *sizes)
         kernel = kernel.to(exact_dtype(kernel))
-        return derivative_of_sum(lambda data, k: run(data, k), shape, kernel)[0]
+        one = (1, len(kernel), *sizes)
+        return derivative_of_sum(lambda data, k: run(data, k), one, kernel)[0]
 
     def count(values: Sequence[Magnitudes | None]) -> Count:
         spikes, mask = values
-        leading = x.ndim - weight.ndim + 1
         if spikes is None and mask is None:
-            return one_to_one()[1] * (targets * math.prod(x.shape[: leading + 1]))
+            return one_to_one()[1] * (targets * math.prod(shape[: leading + 1]))
         reached = fan_out(mask)
         if spikes is None:
-            one = reached.expand(x.shape[leading:])
-            return one.sum() * math.prod(x.shape[:leading])
+            one = reached.expand(shape[leading:])
+            return one.sum() * math.prod(shape[:leading])
         sums = spikes.over(range(leading))
         return (sums.to(reached.dtype) * reached).sum()
 
-    return Synapses((x, weight), frozenset([1]), count, channel=1 - weight.ndim)
+    return Synapses((x, weight), frozenset([1]), count, channel=1 - weight.ndim, leading=leading)
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,12 +31,15 @@ class Synapses:
         count: the sum, from one value an operand; None stands for ones.
         channel: which axis of the first operand of data are its channels or features, from the end;
             None if it has none.
+        leading: over how many of its leading axes the first operand may be summed before it is counted, if it
+            alone is data; the rest of the count follows from shapes and weights.
     """
 
     operands: tuple[Tensor, ...]
     weights: frozenset[int]
     count: Counting
     channel: int | None = -1
+    leading: int = 0
 
 
 def fixed(operand: Tensor, fan_out: Tensor | float, leading: int = 1) -> Synapses:
@@ -109,7 +113,9 @@ def contraction(
             return valued[0][0].total * copies if valued else float(copies)
         return _coincidences(valued) * copies
 
-    return Synapses(tuple(operands), frozenset(weights), count)
+    others = {label for group in groups[1:] for label in group}
+    alone = list(itertools.takewhile(lambda label: label not in others, groups[0]))
+    return Synapses(tuple(operands), frozenset(weights), count, leading=len(alone))
 
 
 def _coincidences(valued: list[tuple[Magnitudes, dict[int, str]]]) -> Tensor:

@@ -1,13 +1,13 @@
-"""What a forward pass may not leave uncounted, and what its numbers say is odd."""
+"""What a forward pass must not leave uncounted, and what is odd in its numbers."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
 
+from picojoule.near_names import did_you_mean
 from picojoule.synops.sequential import _NORMALISATIONS
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.ledger import Ledger
@@ -26,8 +26,7 @@ def check_names(model: nn.Module, what: str, names: Iterable[str]) -> None:
     known = [name for name, _ in model.named_modules(remove_duplicate=False)]
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known, however_far=True)
             raise ValueError(
                 f"Monitor: {what} names {name!r}, but the model has no such module.{hint}"
             )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from picojoule.synops.formulas import Synapses, masked
 from picojoule.synops.formulas.synapses import Count
-from picojoule.synops.magnitudes import Magnitudes, is_strided, pattern
+from picojoule.synops.magnitudes import Magnitudes, exact_dtype, is_strided, pattern
 from picojoule.synops.watch.origin import Origins
 
 Weights = Literal["all", "nonzero"]
@@ -58,7 +58,8 @@ class Counter:
     """
 
     def __init__(self, origins: Origins, weights: Weights, dense_as_spikes: bool) -> None:
-        self._origins, self._pruned, self._dense = origins, weights == "nonzero", dense_as_spikes
+        self.is_pruned, self.counts_dense = weights == "nonzero", dense_as_spikes
+        self._origins = origins
         self._masks: dict[int, tuple[Tensor, Magnitudes]] = {}
 
     def count(self, synapses: Synapses) -> tuple[Count, Count]:
@@ -73,11 +74,11 @@ class Counter:
                 continue
             data, origin = True, self._origins.of(x)
             if origin.kind == "dense":
-                values.append(Magnitudes(x) if self._dense else self._ones(x))
-                spikes = spikes or self._dense
+                values.append(Magnitudes(x) if self.counts_dense else self._ones(x))
+                spikes = spikes or self.counts_dense
                 continue
             values.append(self._origins.magnitudes(x))
-            if origin.whole is None or self._dense:
+            if origin.whole is None or self.counts_dense:
                 spikes = True
             else:
                 doubtful.append((index, origin.whole))
@@ -106,12 +107,12 @@ class Counter:
         ones = self._ones(synapses.operands[index])
         dense: Values = [ones if i == index else value for i, value in enumerate(values)]
         if_dense = self._resolved(synapses, dense, others, spikes)
-        synops, macs = (_choose(whole, a, b) for a, b in zip(if_spikes, if_dense, strict=True))
+        synops, macs = (choose(whole, a, b) for a, b in zip(if_spikes, if_dense, strict=True))
         return synops, macs
 
     def mask(self, weight: Tensor) -> Magnitudes | None:
         """What of a weight is synapses; None for all of it."""
-        if not self._pruned:
+        if not self.is_pruned:
             return self._ones(weight)
         known = self._masks.get(id(weight))
         if known is None:  # the weight is held, so that its id stays its own
@@ -125,11 +126,12 @@ class Counter:
         return None if is_strided(x) else Magnitudes(pattern(x), signed=False)
 
 
-def _choose(condition: Tensor, yes: Count, no: Count) -> Count:
+def choose(condition: Tensor, yes: Count, no: Count) -> Count:
+    """One of two counts, by a boolean scalar that stays on its device."""
     if not isinstance(yes, Tensor) and not isinstance(no, Tensor) and yes == no:
         return yes
     yes, no = (
-        x if isinstance(x, Tensor) else condition.new_full((), x, dtype=torch.get_default_dtype())
+        x if isinstance(x, Tensor) else condition.new_full((), x, dtype=exact_dtype(condition))
         for x in (yes, no)
     )
     return torch.where(condition, yes, no)

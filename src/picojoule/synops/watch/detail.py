@@ -13,10 +13,10 @@ from picojoule.synops.formulas import Synapses
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
 from picojoule.synops.watch.count import data_of
 from picojoule.synops.watch.origin import Origins
-from picojoule.synops.watch.steps import Steps
+from picojoule.synops.watch.pass_size import PassSize
 
-Axis = Literal["sample", "step", "channel"]
-AXES: tuple[Axis, ...] = ("sample", "step", "channel")
+DetailAxis = Literal["sample", "step", "channel"]
+DETAIL_AXES: tuple[DetailAxis, ...] = ("sample", "step", "channel")
 Mask = Callable[[Tensor], Magnitudes | None]
 
 
@@ -38,7 +38,7 @@ class Details:
     """
 
     def __init__(
-        self, axes: tuple[Axis, ...], origins: Origins, mask: Mask, dense_as_spikes: bool
+        self, axes: tuple[DetailAxis, ...], origins: Origins, mask: Mask, dense_as_spikes: bool
     ) -> None:
         self._channels = "channel" in axes
         self._origins, self._mask, self._dense = origins, mask, dense_as_spikes
@@ -50,10 +50,10 @@ class Details:
         if data:
             self._parts.setdefault(name, []).append(self._part(synapses, data))
 
-    def result(self, steps: Steps, time_first: bool) -> dict[str, Tensor | None]:
+    def result(self, size: PassSize, time_first: bool) -> dict[str, Tensor | None]:
         """By layer, `b t` or `b t c`; None where samples and time steps cannot be told apart."""
         return {
-            name: _joined(parts, steps, time_first, self._channels)
+            name: _joined(parts, size, time_first, self._channels)
             for name, parts in self._parts.items()
         }
 
@@ -127,34 +127,34 @@ class RateDetails:
         part = _Part(tuple(shape[axis] for axis in lead), sums / max(count, 1))
         self._parts.setdefault(name, []).append(part)
 
-    def result(self, steps: Steps, time_first: bool) -> dict[str, Tensor | None]:
+    def result(self, size: PassSize, time_first: bool) -> dict[str, Tensor | None]:
         """By layer, spikes a neuron, `b t`; None where samples and time steps cannot be told apart."""
         return {
-            name: _joined(parts, steps, time_first, channels=False)
+            name: _joined(parts, size, time_first, channels=False)
             for name, parts in self._parts.items()
         }
 
 
 def _joined(
-    parts: list[_Part | None], steps: Steps, time_first: bool, channels: bool
+    parts: list[_Part | None], size: PassSize, time_first: bool, channels: bool
 ) -> Tensor | None:
-    samples, time = steps
+    samples, num_timesteps = size
     calls = [part for part in parts if part is not None]
     if len(calls) < len(parts):
         return None
-    if time > 1 and len(calls) == time and all(part.shape[:1] == (samples,) for part in calls):
+    if 1 < num_timesteps == len(calls) and all(part.shape[:1] == (samples,) for part in calls):
         return torch.stack([_only_first(part, channels) for part in calls], dim=1)
     total: Tensor | None = None
     for part in calls:
-        split = _split(part, samples, time, time_first, channels)
+        split = _split(part, size, time_first, channels)
         if split is None or (total is not None and total.shape != split.shape):
             return None
         total = split if total is None else total + split
     return total
 
 
-def _split(part: _Part, samples: int, time: int, time_first: bool, channels: bool) -> Tensor | None:
-    lead = (time, samples) if time_first else (samples, time)
+def _split(part: _Part, size: PassSize, time_first: bool, channels: bool) -> Tensor | None:
+    lead = tuple(size)[::-1] if time_first else tuple(size)
     rest = part.synops.shape[len(part.shape) :]
     if part.shape[:1] == (math.prod(lead),):
         synops = _only_first(part, channels).reshape(*lead, *rest)
@@ -166,6 +166,6 @@ def _split(part: _Part, samples: int, time: int, time_first: bool, channels: boo
 
 
 def _only_first(part: _Part, channels: bool) -> Tensor:
-    """Without the second axis, which is then neither samples nor time."""
+    """Summed over the second axis, which is neither samples nor time here."""
     second = part.synops.ndim - channels > 1
     return part.synops.sum(1) if second else part.synops

@@ -5,14 +5,14 @@ from __future__ import annotations
 from picojoule.synops.watch.judged import can_be_read
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
-from picojoule.synops.watch.steps import StepCount
+from picojoule.synops.watch.step_count import StepCount
 
 _MOST_NAMES = 4
 
 
-def doubts(neurons: Neurons, steps: StepCount, origins: Origins) -> dict[str, bool]:
+def doubts(neurons: Neurons, step_count: StepCount, origins: Origins) -> dict[str, bool]:
     """Sentences, and whether to warn. On a first forward pass, may wait for the device."""
-    found = dict.fromkeys(steps.doubts, True)
+    found = dict.fromkeys(step_count.doubts, True)
     if neurons.search is None:
         return found
     if neurons.found:
@@ -29,12 +29,12 @@ def doubts(neurons: Neurons, steps: StepCount, origins: Origins) -> dict[str, bo
             f"rates are not counted. Pass spiking=[{types}] if they are neurons."
         ] = True
     if not neurons.any and not alike and _spikes_of_nobody(origins):
-        time = "" if steps.told else "time steps (taken for 1), "
+        time = "" if step_count.told else "time steps (taken for 1), "
         found[
             f"no spiking layer was recognised, but the model makes spikes: {time}neuron updates and firing rates are "
             "unknown. Pass spiking= the types or names of modules that spike; where no module does, num_timesteps= "
             "and samples=, or time_axis=."
-        ] = not steps.told
+        ] = not step_count.told
     return found
 
 

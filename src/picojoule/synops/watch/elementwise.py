@@ -88,14 +88,14 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
 
 
 def aligned(a: Tensor, b: Tensor, weights: list[int] | None = None) -> Synapses:
-    """Those of a product whose operands are spread over one another's axes, as PyTorch does."""
+    """The synapses of a product whose operands broadcast against each other."""
     labels = unknown_labels(max(a.ndim, b.ndim))
     groups = ",".join(labels[len(labels) - x.ndim :] for x in (a, b))
     return contraction(groups, a, b, weights=weights or [])
 
 
 def _unless_mask(synapses: Synapses, buffer: Tensor) -> Synapses:
-    """None if a buffer holds only 0 and one other value: it lets spikes through or not."""
+    """No synapses if a buffer holds only 0 and one other value: then it is a mask."""
     held = buffer.detach().abs()
     is_mask = ((held == 0) | (held == held.amax())).all()
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 
-class Axis(NamedTuple):
+class SplitAxis(NamedTuple):
     """An axis of tensors of one shape that is taken apart in parts of one width."""
 
     shape: tuple[int, ...]
@@ -29,13 +29,13 @@ class Axis(NamedTuple):
 
 def entries_taken(
     function: Callable[..., Any], args: Any, kwargs: Any
-) -> Iterator[tuple[Axis, int]]:
+) -> Iterator[tuple[SplitAxis, int]]:
     """Each part that a call takes, by its axis and where it begins; nothing for other functions.
 
     Example:
         >>> import torch
         >>> list(entries_taken(Tensor.__getitem__, (torch.ones(4, 3), (slice(None), -1)), {}))
-        [(Axis(shape=(4, 3), axis=1, width=1), 2)]
+        [(SplitAxis(shape=(4, 3), axis=1, width=1), 2)]
     """
     take = _TAKES.get(getattr(function, "__name__", ""))
     if take is None or not args or not isinstance(args[0], Tensor) or args[0].ndim == 0:
@@ -44,7 +44,7 @@ def entries_taken(
     axis, width, starts = take(shape, *args[1:], **kwargs)
     if axis is not None and 0 < width <= shape[axis]:
         for start in starts:
-            yield Axis(shape, axis, width), start
+            yield SplitAxis(shape, axis, width), start
 
 
 _Taken = tuple[int | None, int, list[int]]

@@ -4,6 +4,8 @@ A mode sees every function of PyTorch, and a second one the operators below; hoo
 there only while the pass runs, tell in which module. Nothing is added to the model.
 """
 
+# More than 250 lines: one forward pass; its hooks and the stack of what is looked at are one state.
+
 from __future__ import annotations
 
 import threading
@@ -16,9 +18,9 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
-from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.detail import RateDetails
 from picojoule.synops.watch.doubts import doubts
+from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Ledger
@@ -30,7 +32,7 @@ from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules.units import uniform
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import carries_state, passes_spikes_on
-from picojoule.synops.watch.steps import StepCount
+from picojoule.synops.watch.step_count import StepCount
 from picojoule.synops.watch.tally import Tally
 from picojoule.synops.watch.uncompiled import SilencedAdvice
 from picojoule.synops.watch.witness import Witness
@@ -59,14 +61,17 @@ class WatchedForward:
         parameters = {id(p): p for p in root.parameters()}
         constants = parameters | _constant_buffers(root, settings)
         self.root, self.settings, self.ledger = root, settings, Ledger()
-        self.steps = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
+        self.step_count = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
         self.stack = ModuleStack(root, settings)
         self.origins = Origins(constants, settings.inputs, before, parameters)
         self._fired = RateDetails() if {"sample", "step"} & {*settings.detail} else None
-        self.neurons = Neurons(settings.learned, self.origins, self.ledger, self.steps, self._fired)
+        self.neurons = Neurons(
+            settings.learned, self.origins, self.ledger, self.step_count, self._fired
+        )
         self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
         self._known = known
+        known.effects.begin(constants, len(parameters))
         self._witness = Witness(settings, self.stack, self.origins, self.tally)
         self._functions = FunctionWatch(
             settings, self.stack, self.origins, self.tally, self._witness, known, self.neurons
@@ -82,7 +87,7 @@ class WatchedForward:
     def start(self, values: list[Any]) -> None:
         """Begin, as the model is called with these arguments."""
         inputs = nested_tensors(values)
-        self.steps.see_input(values)
+        self.step_count.see_input(values)
         self.origins.give(inputs)
         _watched_threads[self._thread] = _watched_threads.get(self._thread, 0) + 1
         self._handles.add(SilencedAdvice(self.root))
@@ -120,9 +125,9 @@ class WatchedForward:
         if output is not None:
             self.stack.pop()  # the model's own hooks
             root = self.stack.top
-            with self.stack.aside():
-                self._leave((*args, *kwargs.values()), output)
-                if self.stack.formula(self.root) is not None:
+            self._leave((*args, *kwargs.values()), output)
+            if self.stack.formula(self.root) is not None:
+                with self.stack.aside():
                     self._count_module(self.root, root, args, kwargs, output)
         self.stack.clear()
 
@@ -133,15 +138,17 @@ class WatchedForward:
             ValueError: samples and time steps cannot be told.
         """
         self.neurons.finish()
-        steps = self.steps.result()
-        self.ledger.passes.append(steps)
-        self.ledger.notes |= doubts(self.neurons, self.steps, self.origins)
+        with self.stack.aside():
+            self.tally.settle()
+        size = self.step_count.result()
+        self.ledger.passes.append(size)
+        self.ledger.notes |= doubts(self.neurons, self.step_count, self.origins)
         self.ledger.notes |= self.tally.lost_gradients.notes()
         self.settings.learned.complete = True
         if self.tally.details is not None:
-            self.ledger.details = self.tally.details.result(steps, self.steps.time_first)
+            self.ledger.details = self.tally.details.result(size, self.step_count.time_first)
         if self._fired is not None:
-            self.ledger.rate_details = self._fired.result(steps, self.steps.time_first)
+            self.ledger.rate_details = self._fired.result(size, self.step_count.time_first)
         return self.ledger
 
     # ---- hooks on all modules
@@ -149,8 +156,7 @@ class WatchedForward:
     def _before(self, module: nn.Module, args: Any) -> None:
         thread = threading.get_ident()
         if thread == self._thread:
-            with self.stack.aside():
-                self._push(module, tensors(args))
+            self._push(module, tensors(args))
         elif self.stack.has(module) and not _watched_threads.get(thread):
             self.elsewhere[self.stack.name(module)] = module
 
@@ -160,8 +166,7 @@ class WatchedForward:
         if len(self.stack) == 1:
             self.returned()
             return
-        with self.stack.aside():
-            self._leave(args, output)
+        self._leave(args, output)
         if id(module) in self._hooked:
             self.stack.push_hooks_of(module)
         self._look()
@@ -197,19 +202,25 @@ class WatchedForward:
     def _push(self, module: nn.Module, inputs: list[Tensor]) -> None:
         parent = self.stack.top if len(self.stack) else None
         frame = self.stack.push(module)
-        counted = frame.look is not Look.DYNAMICS or self.stack.formula(module) is not None
-        if parent is not None and parent.look is Look.DYNAMICS and counted:
-            self.neurons.feed(inputs)
+        if parent is not None and parent.look is Look.DYNAMICS:
+            self._feed(frame, inputs)
         self.neurons.enter(module, frame.kind, inputs)
         if inputs:
-            self.steps.see_module(inputs[0])
+            self.step_count.see_module(inputs[0])
         if frame.kind is not None and frame.name not in self.ledger.carried:
-            self.ledger.carried[frame.name] = carries_state(module)
+            with self.stack.aside():
+                self.ledger.carried[frame.name] = carries_state(module)
         self._look()
         if frame.look is Look.KERNELS and self._known.mode != "off":
             below = ExitStack()
             below.enter_context(self._witness.looking())
             self._below.append((frame, below))
+
+    def _feed(self, frame: Frame, inputs: list[Tensor]) -> None:
+        """A neuron in which nobody looks hands these to a layer inside it."""
+        if frame.look is not Look.DYNAMICS or self.stack.formula(frame.module) is not None:
+            with self.stack.aside():
+                self.neurons.feed(inputs)
 
     def _leave(self, args: Any, output: Any) -> None:
         frame = self.stack.pop()
@@ -217,14 +228,15 @@ class WatchedForward:
             self._below.pop()[1].close()
         outer = self.stack.top.look if len(self.stack) else Look.FUNCTIONS
         inputs = tensors(args)
-        self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
-        if output is None:  # it failed
-            return
         passes_on = frame.kind is None and passes_spikes_on(frame.module)
-        if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
-            self.origins.put(output, uniform(self.origins.of(inputs[0])))
+        with self.stack.aside():
+            self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
+            if output is None:  # it failed
+                return
+            if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
+                self.origins.put(output, uniform(self.origins.of(inputs[0])))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
-            self.steps.see_reshape(frame.module, inputs[0])
+            self.step_count.see_reshape(frame.module, inputs[0])
 
     def _count_module(
         self, module: nn.Module, parent: Frame, args: Any, kwargs: Any, output: Any

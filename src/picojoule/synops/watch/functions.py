@@ -9,14 +9,16 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from picojoule.synops.formulas import Formula, Synapses, formula_of
-from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional, scales
+from picojoule.synops.watch.effects import COUNTED, Asked, Effect, asked
+from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
-from picojoule.synops.watch.names import op_name
+from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
+from picojoule.synops.watch.repeats import Repeat
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.rules.units import together
 from picojoule.synops.watch.settings import Settings
@@ -74,6 +76,8 @@ class FunctionWatch(TorchFunctionMode):
         self._settings = settings
         self._stack, self._origins, self._tally = stack, origins, tally
         self._witness, self._known, self._neurons = witness, known, neurons
+        self._effects, self._remembers = known.effects, settings.learned.complete
+        self._repeats: dict[Any, Repeat] = {}  # by module, call, and place in the code
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -82,23 +86,63 @@ class FunctionWatch(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
-        self._neurons.see_function(func, args, kwargs)
         if is_transformed():  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
+        self._neurons.see_function(func, args, kwargs)
+        call = None
+        if self._remembers and not self._witness.at_work:
+            call = asked(self._origins, func, args, kwargs)
+            effect = None if call is None else self._effects.get(call.key)
+            if call is not None and effect is not None:
+                if effect is not COUNTED:
+                    return self._run_again(call, effect, func, args, kwargs)
+                repeat = self._repeat(call, args)
+                if repeat is not None:
+                    return self._count_again(repeat, func, args, kwargs)
         users = self._settings.formula_of_function(func)
         if users is not None:
             return self._run_counted(func, users(*args, **kwargs), args, kwargs)
         formula = formula_of(func)
         if formula is not None:
-            return self._count_call(func, formula, args, kwargs)
+            return self._count_call(func, formula, args, kwargs, call)
         if is_conditional(func):
-            return self._count_if_any(func, args, kwargs)
+            return self._count_if_any(func, args, kwargs, call)
         if getattr(func, "__name__", "") == "__setitem__":
             return self._assign(func, args, kwargs)
-        return self._follow(func, args, kwargs)
+        return self._follow(func, args, kwargs, call)
 
-    def _count_call(self, func: Any, formula: Formula, args: Any, kwargs: Any) -> Any:
+    def _run_again(self, call: Asked, effect: Effect, func: Any, args: Any, kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        origin = effect.origin if effect.judged_as is None else effect.result(call.given)
+        if type(result) is Tensor and origin is not None and not _is_one_of(result, args):
+            self._origins.put(result, origin)
+        elif isinstance(result, Tensor | list | tuple):
+            self._note(func, args, kwargs, result)
+        if effect.harmless:
+            self._tally.harmless |= effect.harmless
+        return result
+
+    def _repeat(self, call: Asked, args: Any) -> Repeat | None:
+        frame = self._stack.top
+        if frame.ignored or self._tally.lost_gradients.may_come:
+            return None
+        site = id(frame.module), call.key
+        found = self._repeats.get(site) or self._repeats.get((*site, place()))
+        return found if found is not None and found.fits(args) else None
+
+    def _count_again(self, repeat: Repeat, func: Any, args: Any, kwargs: Any) -> Any:
+        with self._stack.aside():
+            repeat.add(self._origins, args)
+        with self._stack.accounted():
+            result = func(*args, **kwargs)
+        for x in tensors([result]):
+            self._origins.put(x, DENSE)
+        return result
+
+    def _count_call(
+        self, func: Any, formula: Formula, args: Any, kwargs: Any, call: Asked | None
+    ) -> Any:
         try:
             with self._stack.aside():
                 synapses = formula(*args, **kwargs)
@@ -106,9 +150,16 @@ class FunctionWatch(TorchFunctionMode):
             if self._known.mode == "off":
                 raise
             return self._follow(func, args, kwargs)  # the products that it is made of show below
-        return self._run_counted(func, synapses, args, kwargs)
+        return self._run_counted(func, synapses, args, kwargs, call)
 
-    def _run_counted(self, func: Any, synapses: list[Synapses], args: Any, kwargs: Any) -> Any:
+    def _run_counted(
+        self,
+        func: Any,
+        synapses: list[Synapses],
+        args: Any,
+        kwargs: Any,
+        call: Asked | None = None,
+    ) -> Any:
         arguments = tensors((*args, *kwargs.values()))
         self._tally.adopt(self._stack.replaced_parameters(), arguments)
         parameters = self._tally.parameters(arguments)
@@ -124,7 +175,14 @@ class FunctionWatch(TorchFunctionMode):
             result = func(*args, **kwargs)
         with self._stack.aside():
             if line is not None:
+                before = line.biases
                 self._tally.add_biases(line, synapses, arguments, result)
+                if call is not None and self._stack.has(frame.module):
+                    repeat = self._tally.repeat(line, synapses, args, line.biases - before)
+                    if repeat is not None:
+                        site = id(frame.module), call.key
+                        self._repeats[site if module is not None else (*site, place())] = repeat
+                        self._effects.add_counted(call)
                 self._tally.publish(line, CountedCall(synapses, op_name(func), module, result))
             given = [self._origins.constant(x) for x in arguments]
             origin = DENSE if has_data else joined(o for o in given if o is not None)
@@ -132,43 +190,59 @@ class FunctionWatch(TorchFunctionMode):
                 self._origins.put(x, origin)
         return result
 
-    def _count_if_any(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def _count_if_any(self, func: Any, args: Any, kwargs: Any, call: Asked | None) -> Any:
         with self._stack.aside():
             synapses = conditional_synapses(self._origins, func, args, kwargs)
         if synapses:
             result = self._run_counted(func, synapses, args, kwargs)
-        else:
-            self._tally.harmless |= self._tally.parameters(scales(func, args, kwargs))
-            with self._stack.accounted():
-                result = func(*args, **kwargs)
-        self._note(func, args, kwargs, result)
+            self._note(func, args, kwargs, result)
+            return result
+        harmless = self._tally.parameters(scales(func, args, kwargs))
+        self._tally.harmless |= harmless
+        with self._stack.accounted():
+            result = func(*args, **kwargs)
+        self._note(func, args, kwargs, result, call, harmless)
         return result
 
-    def _follow(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def _follow(self, func: Any, args: Any, kwargs: Any, call: Asked | None = None) -> Any:
         signature = self._known.signature(func, args, kwargs)
         if self._known.is_new(signature):
             with self._witness.looking() as seen:
                 result = func(*args, **kwargs)
             if not seen.products:
                 self._known.add(signature)
+            call = None
         else:
             with self._witness.within_a_function():
                 result = func(*args, **kwargs)
         if isinstance(result, Tensor | list | tuple):
-            self._note(func, args, kwargs, result)
+            self._note(func, args, kwargs, result, call)
+        elif call is not None:
+            self._effects.add(call, None, frozenset())
         return result
 
-    def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+    def _note(
+        self,
+        func: Any,
+        args: Any,
+        kwargs: Any,
+        result: Any,
+        call: Asked | None = None,
+        harmless: frozenset[int] = frozenset(),
+    ) -> None:
         with self._stack.aside():
             if args and result is args[0] and isinstance(result, Tensor):
                 self._origins.renew(result)
-            origin = origin_of_result(Call(self._origins, func, args, kwargs, result))
+            origin = origin_of_result(FunctionCall(self._origins, func, args, kwargs, result))
             results = tensors([result])
             several = origin if isinstance(origin, list) else [origin] * len(results)
             for x, its in zip(results, several, strict=False):
                 self._origins.put(x, its)
         if op_name(func) in HARMLESS:
-            self._tally.harmless |= self._tally.parameters(tensors((*args, *kwargs.values())))
+            harmless |= self._tally.parameters(tensors((*args, *kwargs.values())))
+            self._tally.harmless |= harmless
+        if call is not None and type(result) is Tensor and not _is_one_of(result, args):
+            self._effects.add(call, origin, harmless)
 
     def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
         target, _, value = args
@@ -179,3 +253,10 @@ class FunctionWatch(TorchFunctionMode):
             if x is not None:
                 self._origins.put(x, after)
         return result
+
+
+def _is_one_of(x: Any, others: tuple[Any, ...]) -> bool:
+    for other in others:
+        if x is other:
+            return True
+    return False

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from picojoule.synops.watch.effects import Effects
+
 WitnessMode = Literal["auto", "always", "off"]
 _PLAIN = (bool, int, str, type(None))
 
@@ -24,6 +26,7 @@ class KnownCalls:
         self._calls: set[Any] = set()
         self._inputs: set[Any] = set()
         self.hides_products = False  # where no call of a function shows them
+        self.effects = Effects()
 
     def asks_for_witness(self, root: nn.Module, inputs: Iterable[Tensor]) -> bool:
         """Whether a whole pass with these inputs is to be looked at below its functions."""

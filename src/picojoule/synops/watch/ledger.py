@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.formulas.synapses import Count
-from picojoule.synops.watch.steps import Steps
+from picojoule.synops.watch.pass_size import PassSize
 
 Pair = tuple[Count, Count]
 NOT_REPRODUCED = "not reproduced"  # a call that others count in ways that are not known here
@@ -70,7 +70,7 @@ class Ledger:
     updates: dict[str, int] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     order: dict[str, None] = field(default_factory=dict)
-    passes: list[Steps] = field(default_factory=list)
+    passes: list[PassSize] = field(default_factory=list)
     details: dict[str, Tensor | None] = field(default_factory=dict)
     rate_details: dict[str, Tensor | None] = field(default_factory=dict)
     notes: dict[str, bool] = field(default_factory=dict)

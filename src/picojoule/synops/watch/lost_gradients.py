@@ -17,6 +17,11 @@ class LostGradients:
         self._checkpointed: dict[str, None] = {}
         self._scripts: dict[str, None] = {}
 
+    @property
+    def may_come(self) -> bool:
+        """Whether a call that is counted now could be such a layer's."""
+        return self._wanted and not torch.is_grad_enabled()
+
     def see(self, name: str, module: nn.Module) -> None:
         """A call is counted."""
         if not self._wanted:

@@ -1,8 +1,10 @@
 """Which module of a forward pass is running, and how closely it is looked at."""
 
+# More than 250 lines: the stack of running modules, and the contexts that are entered on it at every call.
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -57,6 +59,9 @@ class ModuleStack:
         self._parameters = {
             id(m): dict(m._parameters.items()) for m in root.modules() if m._parameters
         }
+        self._pushed: dict[
+            tuple[int, int], tuple[Frame, Frame]
+        ] = {}  # by module and parent, which are held
         self.called: dict[str, nn.Module] = {}
 
     def __len__(self) -> int:
@@ -80,14 +85,27 @@ class ModuleStack:
     def push(self, module: nn.Module) -> Frame:
         """A module begins."""
         parent = self._frames[-1] if self._frames else None
+        site = id(module), id(parent)
+        if site in self._pushed:
+            frame = self._pushed[site][0]
+        else:
+            frame = self._frame(module, parent)
+            if parent is not None and self._stays(module):
+                self._pushed[site] = frame, parent
+        self._frames.append(frame)
+        if not frame.ignored:
+            self.called[frame.name] = module
+        return frame
+
+    def _frame(self, module: nn.Module, parent: Frame | None) -> Frame:
         name = self._name(module, parent)
         kind = self._kind_of(name, module)
         ignored = (parent is not None and parent.ignored) or name in self._settings.ignore
-        frame = Frame(name, module, kind, self._look_at(module, kind, parent), ignored)
-        self._frames.append(frame)
-        if not ignored:
-            self.called[name] = module
-        return frame
+        return Frame(name, module, kind, self._look_at(module, kind, parent), ignored)
+
+    def _stays(self, module: nn.Module) -> bool:
+        """Whether a module is looked at in one way throughout the pass."""
+        return self._settings.learned.complete and not isinstance(module, _FUSED_FOR_INFERENCE)
 
     def push_hooks_of(self, module: nn.Module) -> None:
         """The hooks of a module begin: what they compute for themselves is no part of the model."""
@@ -106,11 +124,11 @@ class ModuleStack:
         return self._accounted
 
     def aside(self) -> Aside:
-        """A context in which what runs is the watch's own: no part of the model, nor noticed by what it runs in."""
+        """A context for the watch's own arithmetic, which is no part of the model and must not be noticed by it."""
         return self._aside
 
     def hide(self, by: int) -> None:
-        """One context more, or less, in which nothing is looked at."""
+        """Enter (1) or leave (-1) a context in which nothing is looked at."""
         self._hidden += by
 
     def has(self, module: nn.Module) -> bool:
@@ -126,7 +144,7 @@ class ModuleStack:
         return self._settings.formula_of(module)
 
     def replaced_parameters(self) -> Iterator[tuple[Tensor, int]]:
-        """Parameters of the module that runs that stand in another's place, and the ids of those.
+        """Parameters of the running module that stand in for others, and the ids of those others.
 
         Sharded models gather theirs while they run, and `torch.func.functional_call` puts in others.
         """
@@ -195,8 +213,8 @@ class Accounted:
 class Aside:
     """Entered around the watch's own arithmetic.
 
-    Checkpointing, for one, compares the tensors that are saved in a first and a second run; those that
-    are saved for a count go by unseen.
+    Checkpointing, for example, compares the tensors that a first and a second run save. Those that are
+    saved for a count are hidden from it.
     """
 
     def __init__(self, stack: ModuleStack) -> None:
@@ -205,7 +223,7 @@ class Aside:
 
     def __enter__(self) -> None:
         self._stack.hide(1)
-        unsaved = torch.is_grad_enabled() and saving_can_be_followed()  # not within torch.func.grad
+        unsaved = torch.is_grad_enabled() and _somebody_follows_saving()
         self._unsaved.append(unsaved)
         if unsaved:
             torch._C._autograd._push_saved_tensors_default_hooks(_itself, _itself)
@@ -216,9 +234,13 @@ class Aside:
         self._stack.hide(-1)
 
 
-saving_can_be_followed: Callable[[], bool] = vars(torch._C._autograd)[
-    "_saved_tensors_hooks_is_enabled"
-]
+_autograd = vars(torch._C._autograd)
+_followers = _autograd["_top_saved_tensors_default_hooks"]
+_saving_can_be_followed = _autograd["_saved_tensors_hooks_is_enabled"]  # not within torch.func.grad
+
+
+def _somebody_follows_saving() -> bool:
+    return _followers(True) is not None and _saving_can_be_followed()
 
 
 def is_transformed() -> bool:
@@ -246,7 +268,7 @@ def holds_weights(module: nn.Module) -> bool:
 
 
 def _parameters_at_work(module: nn.Module) -> list[nn.Parameter]:
-    """Those that its own call multiplies by; attention's holds its last weight in a layer that is not called."""
+    """The parameters that the module's own call multiplies by; attention keeps its last weight in a layer that is never called."""
     own = [p for p in module._parameters.values() if p is not None]
     if isinstance(module, nn.MultiheadAttention):
         return [*own, *module.out_proj.parameters()]

@@ -24,8 +24,8 @@ class CallNames:
         """`path/op#k`, where k numbers the calls of this op in the module by place and weights."""
         op = op_name(function)
         numbers = self._places.setdefault((path, op), {})
-        place = (*_place(), parameters)
-        number = numbers.setdefault(place, len(numbers))
+        here = (*place(), parameters)
+        number = numbers.setdefault(here, len(numbers))
         return f"{path}/{op}#{number}" if path else f"{op}#{number}"
 
 
@@ -49,7 +49,7 @@ def is_pytorchs_layer(module: nn.Module) -> bool:
     )
 
 
-def _place() -> tuple[Any, int]:
+def place() -> tuple[Any, int]:
     """The code and instruction outside PyTorch and this package that made the call."""
     frame = sys._getframe(2)
     while frame.f_back is not None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-from picojoule.synops.magnitudes import known_sums
-from picojoule.synops.watch.call import tensors
+from picojoule.synops.magnitudes import Unit, known_sums
 from picojoule.synops.watch.detail import RateDetails
+from picojoule.synops.watch.function_call import tensors
+from picojoule.synops.watch.gathered import Gathered
 from picojoule.synops.watch.judged import can_be_read, each_its_own, judged, spike_value
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
 from picojoule.synops.watch.search import NeuronSearch
 from picojoule.synops.watch.spiking import Spiking, sums_of_own_layer
-from picojoule.synops.watch.steps import StepCount
+from picojoule.synops.watch.step_count import StepCount
 
 
 class Learned:
@@ -38,7 +40,7 @@ class Neurons:
         learned: what earlier passes found out; this one adds to it if it is the first.
         origins: where to note what they make.
         ledger: where to note how often they were updated and fired.
-        steps: where to note what they were given.
+        step_count: where to note what they were given.
         details: where to note when they fired, if that was asked for.
     """
 
@@ -47,15 +49,23 @@ class Neurons:
         learned: Learned,
         origins: Origins,
         ledger: Ledger,
-        steps: StepCount,
+        step_count: StepCount,
         details: RateDetails | None = None,
     ) -> None:
         self._details = details
-        self._learned, self._origins, self._ledger, self._steps = learned, origins, ledger, steps
+        self._learned, self._origins, self._ledger, self._step_count = (
+            learned,
+            origins,
+            ledger,
+            step_count,
+        )
         self.search = None if learned.complete else NeuronSearch(origins)
         origins.unexplained = None if learned.complete else []
         self.found: dict[str, str] = {}  # types of those that were found by what they do, by name
         self._given: list[list[Tensor]] = []
+        self._fired: dict[
+            str, tuple[Gathered, int]
+        ] = {}  # spikes by neuron, of so many entries each
 
     @property
     def any(self) -> bool:
@@ -97,7 +107,7 @@ class Neurons:
             self._made(name, module, seen, inputs, output)
 
     def feed(self, inside: list[Tensor]) -> None:
-        """Tensors that the neuron that runs, in which nobody looks, hands to a layer inside it.
+        """Note tensors that a running neuron, whose functions are not looked at, hands to a layer inside it.
 
         A view of what the neuron was given is what it was given; of what it made itself the values tell.
         """
@@ -121,6 +131,8 @@ class Neurons:
                 self._learned.kinds[call.module] = kind
                 self.found[call.name] = type(call.module).__name__
                 self._made(call.name, call.module, kind, [call.input], call.output)
+        for name, (spikes, entries) in self._fired.items():
+            self._ledger.add_rate(name, spikes.sum, entries)
 
     # ---- what a neuron made
 
@@ -133,10 +145,10 @@ class Neurons:
         spikes = made[0]
         first = inputs[0] if inputs else spikes
         adds_time = spikes.ndim == first.ndim + 1 and spikes.shape[1:] == first.shape
-        self._steps.see_spiking(name, module, kind, spikes if adds_time else first)
+        self._step_count.see_spiking(name, module, kind, spikes if adds_time else first)
         # a readout may give the last step only, or a list of steps
         whole = spikes.ndim < first.ndim and first.shape[1:] == spikes.shape
-        updates = first if whole and kind.time == "tb" else spikes
+        updates = first if whole and kind.time_axis == "tb" else spikes
         self._ledger.add_updates(name, type(module).__name__, updates.numel())
         if not kind.spikes:
             for x in made:
@@ -151,8 +163,14 @@ class Neurons:
             fired = self._origins.magnitudes(spikes)
             if self._details is not None:
                 self._details.add(name, fired, spikes.shape, lead)
-            sums = fired.over(lead)
-            self._ledger.add_rate(name, sums, math.prod(spikes.shape[axis] for axis in lead))
+            self._add_rate(name, fired.over(lead), math.prod(spikes.shape[axis] for axis in lead))
+
+    def _add_rate(self, name: str, spikes: Tensor, entries: int) -> None:
+        gathered, before = self._fired.get(name, (None, 0))
+        if gathered is None or gathered.shape != spikes.shape:
+            gathered, before = Gathered(), 0
+        gathered.add(spikes)
+        self._fired[name] = gathered, before + entries
 
     def _origin(self, name: str, module: nn.Module, kind: Spiking, spikes: Tensor) -> Origin:
         if not spikes.is_floating_point():
@@ -161,8 +179,8 @@ class Neurons:
             return each_its_own(spikes)
         if kind.unit is None:
             return self._judged(name, module, spikes)
-        plain = SIGNED_SPIKES if kind.signed else SPIKES
-        return plain.of_layer(kind.unit)
+        layer = _made_by_layer if isinstance(kind.unit, Tensor) else _of_one_unit
+        return layer(kind.signed, kind.unit)
 
     def _judged(self, name: str, module: nn.Module, spikes: Tensor) -> Origin:
         """In the first pass the values are looked at; later a layer is taken at its word, and checked on the device."""
@@ -175,8 +193,16 @@ class Neurons:
             if unit != 0 and finer:
                 learned.potentials[module] = unit is None
                 if unit is None:
-                    self._ledger.rates.pop(name, None)
+                    self._fired.pop(name, None)
         return judged(spikes, learned.units.get(module))
+
+
+def _made_by_layer(signed: bool, unit: Unit) -> Origin:
+    plain = SIGNED_SPIKES if signed else SPIKES
+    return plain.of_layer(unit)
+
+
+_of_one_unit = lru_cache(maxsize=256)(_made_by_layer)
 
 
 def _boolean_attributes(module: nn.Module) -> list[Tensor]:

@@ -1,9 +1,12 @@
 """Where the tensors of a forward pass come from, and what one spike in them is worth."""
 
+# More than 250 lines: what an origin is, how origins join, and where they are noted belong to one rule.
+
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Container, Hashable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -56,12 +59,21 @@ class Origin:
         """Whether one number is the value of every spike."""
         return not isinstance(self.unit, Tensor)
 
+    @cached_property
+    def key(self) -> Hashable:
+        """The same for two origins that a function treats alike; None if a tensor tells what a spike is worth."""
+        if isinstance(self.unit, Tensor):
+            return None
+        judged = self.whole is not None
+        return self.kind, self.unit, self.signed, judged, self.parameters, self.source
+
 
 _SOURCES = ("made", "given", "layer")
 SPIKES = Origin("spikes", signed=False)
 SIGNED_SPIKES = Origin("spikes")
 DENSE = Origin("dense")
 ZEROS = Origin("zeros")
+_GIVEN = {origin: replace(origin, source="given") for origin in (SPIKES, SIGNED_SPIKES)}
 
 
 def joined(origins: Iterable[Origin], product: bool = False) -> Origin:
@@ -90,11 +102,11 @@ def same_unit(a: Origin, b: Origin) -> bool:
     return a.unit is b.unit or (a.uniform() and b.uniform() and bool(a.unit == b.unit))
 
 
-@dataclass
+@dataclass(slots=True)
 class _Record:
-    version: int
+    version: int | None  # None of a tensor of inference, which has none
     origin: Origin
-    sums: dict[tuple[int, ...], Tensor] = field(default_factory=dict)
+    sums: dict[tuple[int, ...], Tensor] | None = None
     judged: bool = False  # by the values that the tensor had
 
 
@@ -118,6 +130,7 @@ class Origins:
         self._records = TensorMap[_Record]()
         self._constants, self._parameters = constants, parameters
         self._inputs = None if inputs is None else replace(inputs, source="given")
+        self._of_constants: dict[int, Origin] = {}
         self._units: dict[Any, Tensor] = {}
         self._replaced: dict[int, int] = {}  # ids of parameters in whose place others stand
         self._given: set[int] = set()
@@ -140,7 +153,7 @@ class Origins:
         return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
     def put(self, x: Tensor, origin: Origin, at: int | None = None) -> None:
-        """Note a tensor's origin. Whole numbers by type need no note.
+        """Note a tensor's origin. Tensors of integer types need no note.
 
         `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
@@ -150,16 +163,20 @@ class Origins:
     def known(self, x: Tensor) -> Origin | None:
         """The origin that was noted, unless the tensor was changed in place since."""
         record = self._records.get(x)
-        return record.origin if record is not None and record.version == version(x) else None
+        if record is None:
+            return None
+        at = record.version
+        return record.origin if at is None or at == x._version else None
 
     def renew(self, x: Tensor) -> None:
-        """A function has just changed `x` in place: what it was before is what the function was given."""
+        """A function has just changed `x` in place: the origin that `x` had before is that of the function's argument."""
         record = self._records.get(x)
-        if record is not None and record.version == version(x) - 1:
+        now = version(x)
+        if record is not None and now is not None and record.version == now - 1:
             self.put(x, record.origin)
 
     def stand_for(self, new: Tensor, parameter: int) -> None:
-        """Take a tensor for a parameter, given by its id, in whose place it stands while the model runs."""
+        """Treat a tensor as the parameter, given by its id, that it stands in for while the model runs."""
         if id(new) not in self._constants and self.known(new) is None:
             self._constants[id(new)] = new
             self._replaced[id(new)] = parameter
@@ -208,26 +225,44 @@ class Origins:
 
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
-        origin = self.known(x)
-        if origin is not None:
-            return origin
+        origin = self.unjudged(x)
+        if origin is None:
+            source: Literal["given", "made"] = "given" if self.is_given(x) else "made"
+            origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
+            self.put(x, origin)
+            self._records[x].judged = True
+        return origin
+
+    def unjudged(self, x: Tensor) -> Origin | None:
+        """The origin of a tensor, as far as nobody has to look at its values."""
+        record = self._records.get(x)
+        if record is not None and (record.version is None or record.version == x._version):
+            return record.origin
         if self.is_constant(x):
-            owner = id(x if id(x) in self._constants else x._base)
-            return Origin("constant", parameters=frozenset([self._replaced.get(owner, owner)]))
+            return self._of_constant(id(x if id(x) in self._constants else x._base))
+        if x.is_floating_point() or x.is_quantized:
+            return None
         if x.is_complex():
             return DENSE
-        source: Literal["given", "made"] = "given" if self.is_given(x) else "made"
-        if not x.is_floating_point() and not x.is_quantized:
-            kind = SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
-            return replace(kind, source=source)
-        origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
-        self.put(x, origin)
-        self._records[x].judged = True
-        return origin
+        whole = SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
+        return _GIVEN[whole] if self.is_given(x) else whole
+
+    def _of_constant(self, owner: int) -> Origin:
+        found = self._of_constants.get(owner)
+        if found is None:
+            found = Origin("constant", parameters=frozenset([self._replaced.get(owner, owner)]))
+            self._of_constants[owner] = found
+        return found
 
     def put_sums(self, x: Tensor, leading: int, sums: Tensor) -> None:
         """Note what the spikes of a tensor, whose origin is noted, add up to over its leading axes."""
-        self._records[x].sums[tuple(range(leading))] = sums
+        self._sums(self._records[x])[tuple(range(leading))] = sums
+
+    def summed_axes(self, x: Tensor) -> int:
+        """Over how many leading axes the spikes of a tensor are summed first: over those that somebody has summed."""
+        record = self._records.get(x)
+        known = None if record is None else record.sums
+        return 2 if known and (0, 1) in known else min(x.ndim, 1)
 
     def magnitudes(self, x: Tensor) -> Magnitudes:
         """The spikes of a tensor, whose sums are made once."""
@@ -236,11 +271,17 @@ class Origins:
             spikes = (x.detach() != 0).any()
             self.unexplained.append(spikes if origin.whole is None else spikes & origin.whole)
         record = self._records.get(x)
-        sums = record.sums if record is not None else {}
-        if x.requires_grad and torch.is_grad_enabled():  # some may have been made without a graph
+        sums = {} if record is None else self._sums(record)
+        if sums and x.requires_grad and torch.is_grad_enabled():  # some may have no graph
             for axes in [axes for axes, total in sums.items() if not total.requires_grad]:
                 del sums[axes]
         return Magnitudes(x, origin.unit, origin.signed, sums)
+
+    @staticmethod
+    def _sums(record: _Record) -> dict[tuple[int, ...], Tensor]:
+        if record.sums is None:
+            record.sums = {}
+        return record.sums
 
 
 def by_values(x: Tensor) -> Origin:
@@ -253,6 +294,6 @@ def by_values(x: Tensor) -> Origin:
     return Origin("spikes", whole=(least == 0) & (most == 0))
 
 
-def version(x: Tensor) -> int:
-    """How often it was changed in place, as far as PyTorch tells."""
-    return 0 if x.is_inference() else x._version
+def version(x: Tensor) -> int | None:
+    """How often it was changed in place; None of a tensor of inference mode, of which PyTorch does not tell."""
+    return None if x.is_inference() else x._version

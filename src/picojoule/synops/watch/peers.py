@@ -68,12 +68,12 @@ def _snntorch(module: Any, names: frozenset[str]) -> Spiking:
 
 
 def _graded(factor: Any) -> Unit:
-    """What a spike is worth: of a fixed factor its number, read once; of a learned one, or one a channel, itself."""
+    """What a spike is worth: a fixed factor as a number, read once; a learned factor, or one per channel, as the tensor."""
     if not isinstance(factor, Tensor):
         return abs(float(factor))
     if factor.requires_grad or factor.numel() != 1:
         return factor.abs()  # with its graph: the number of spikes does not depend on it
-    known: tuple[int, float] | None = _FACTORS.get(factor)
+    known: tuple[int | None, float] | None = _FACTORS.get(factor)
     if known is None or known[0] != version(factor):
         known = _FACTORS[factor] = version(factor), abs(float(factor))
     return known[1]

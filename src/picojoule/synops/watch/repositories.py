@@ -36,8 +36,8 @@ def _node(module: Any, supposed: Spiking) -> Spiking:
         return supposed
     steps = getattr(module, "step", None)
     if getattr(module, "layer_by_layer", False) and isinstance(steps, int):
-        return supposed._replace(time="folded", time_first=True, num_timesteps=steps)
-    return supposed._replace(time="loop")
+        return supposed._replace(time_axis="folded", time_first=True, num_timesteps=steps)
+    return supposed._replace(time_axis="loop")
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from picojoule.synops.watch.entries import Axis, entries_taken
+from picojoule.synops.watch.entries import SplitAxis, entries_taken
 from picojoule.synops.watch.judged import can_be_read, multiples, worth
 from picojoule.synops.watch.nested import nested_tensors
 from picojoule.synops.watch.origin import Origins
@@ -25,13 +25,13 @@ _FOUND = Spiking("loop", signed=True, closed=False, unit=None, sure=False)
 
 
 @dataclass
-class _Call:
+class _RunningModule:
     """A module that is running: the axes it goes through, and what is inside."""
 
     module: nn.Module
     known: bool  # whether it is a neuron
     inside: bool  # whether it is part of one
-    entries: dict[Axis, set[int]] = field(default_factory=lambda: defaultdict(set))
+    entries: dict[SplitAxis, set[int]] = field(default_factory=lambda: defaultdict(set))
     counts: bool = False  # whether synapses were counted inside
     settled: bool = False  # whether a neuron was found inside
 
@@ -54,7 +54,7 @@ class NeuronSearch:
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
-        self._calls: list[_Call] = []
+        self._calls: list[_RunningModule] = []
         self._missed: dict[str, list[Missed]] = {}
         self.found: dict[str, Spiking] = {}  # by type
         self.alike: dict[str, str] = {}  # types of those that only look like neurons, by name
@@ -62,7 +62,7 @@ class NeuronSearch:
     def enter(self, module: nn.Module, known: bool) -> None:
         """A module begins to run."""
         inside = bool(self._calls) and (self._calls[-1].known or self._calls[-1].inside)
-        self._calls.append(_Call(module, known, inside))
+        self._calls.append(_RunningModule(module, known, inside))
 
     def see_function(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
         """Note which entries of which axis a function takes out of a tensor."""
@@ -77,7 +77,7 @@ class NeuronSearch:
     def leave(
         self, name: str, kind: Spiking | None, inputs: list[Tensor], output: Any
     ) -> Spiking | None:
-        """A module has run: what it was known to be, with the time that was seen; or what it was found to be."""
+        """A module has run; gives what it was known to be, with the time axis that was seen, or what it was found to be."""
         call = self._calls.pop()
         if kind is not None:
             supposed = kind.unit is None and not kind.closed and inputs
@@ -98,7 +98,9 @@ class NeuronSearch:
         calls = [call for calls in self._missed.values() for call in calls]
         return [call for call in calls if type(call.module).__name__ in self.found]
 
-    def _found(self, name: str, call: _Call, inputs: list[Tensor], output: Any) -> Spiking | None:
+    def _found(
+        self, name: str, call: _RunningModule, inputs: list[Tensor], output: Any
+    ) -> Spiking | None:
         made, module = nested_tensors([output]), call.module
         if call.counts or not inputs or not made or not name:
             return None
@@ -128,7 +130,7 @@ class NeuronSearch:
         spikes = known is not None and known.kind == "spikes" and known.whole is None
         return not spikes and not bool(multiples(x, 1.0))
 
-    def _timed(self, call: _Call, x: Tensor, kind: Spiking) -> Spiking | None:
+    def _timed(self, call: _RunningModule, x: Tensor, kind: Spiking) -> Spiking | None:
         """The kind with the axis that the module went through, if it is one."""
         whole = [
             axis
@@ -140,13 +142,13 @@ class NeuronSearch:
         return None if time is None else kind._replace(**time, sure=True)
 
 
-def _time_of(over: Axis, shape: tuple[int, ...]) -> dict[str, Any] | None:
+def _time_of(over: SplitAxis, shape: tuple[int, ...]) -> dict[str, Any] | None:
     """What it says of a neuron that was given this shape that it went over such an axis."""
     last = len(shape) - 1
     if over.shape == shape and over.width == 1:
         times = {last: "last", 1: "bt", 0: "tb"}
-        return {"time": times[over.axis]} if over.axis in times else None
-    folded = {"time": "folded", "num_timesteps": over.parts}
+        return {"time_axis": times[over.axis]} if over.axis in times else None
+    folded = {"time_axis": "folded", "num_timesteps": over.parts}
     if over.shape == shape:
         return folded | {"time_first": True} if over.axis == 0 else None
     if over.axis < 2 and over.width == 1 and shape[0] == math.prod(over.shape[:2]):

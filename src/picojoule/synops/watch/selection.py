@@ -15,8 +15,8 @@ from torch import Tensor
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
-from picojoule.synops.watch.call import tensors
 from picojoule.synops.watch.elementwise import aligned
+from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.origin import Origins
 
 Selecting = Callable[[Origins, Any, tuple[Any, ...], dict[str, Any]], list[Synapses]]

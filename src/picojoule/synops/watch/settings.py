@@ -10,7 +10,7 @@ from torch import nn
 
 from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.count import Weights
-from picojoule.synops.watch.detail import Axis
+from picojoule.synops.watch.detail import DetailAxis
 from picojoule.synops.watch.neurons import Learned
 from picojoule.synops.watch.origin import Origin
 from picojoule.synops.watch.peer_formulas import peer_formula
@@ -34,7 +34,7 @@ class Settings:
     inputs: Origin | None = None
     dense_as_spikes: bool = False
     conventions: bool = False
-    detail: tuple[Axis, ...] = ()
+    detail: tuple[DetailAxis, ...] = ()
     learned: Learned = field(default_factory=Learned)
 
     def formula_of_function(self, function: Any) -> Formula | None:
@@ -57,7 +57,7 @@ class Settings:
         return own_layer(module) or peer(module) or seen or repository_neuron(module)
 
     def keeps_state(self, name: str, module: nn.Module) -> bool:
-        """Whether its buffers may be state; those of a peer's neuron with weights of its own are masks of these."""
+        """Whether a module's buffers may be state; in a peer's neuron that has weights, they are masks of the weights."""
         kind = self.kind_of(name, module)
         known = own_layer(module) or peer(module)
         return kind is not None and (known is None or known.closed)

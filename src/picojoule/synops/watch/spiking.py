@@ -19,7 +19,7 @@ class Spiking(NamedTuple):
     """A module with its own dynamics: where its time is, what comes out, what is inside.
 
     Args:
-        time: the axes of its output; of "folded", time is the faster one unless `time_first`.
+        time_axis: the axes of its output; of "folded", time is the faster one unless `time_first`.
         spikes: whether the output is spikes; of those to be judged, whether it may be.
         signed: whether they may be negative.
         closed: whether nothing is counted inside, except in modules that it calls.
@@ -29,7 +29,7 @@ class Spiking(NamedTuple):
         num_timesteps: time steps in a folded axis, where the module does not say it as our own do.
     """
 
-    time: TimeAxis
+    time_axis: TimeAxis
     spikes: bool = True
     signed: bool = False
     closed: bool = True
@@ -40,9 +40,9 @@ class Spiking(NamedTuple):
 
     def leading(self, ndim: int) -> tuple[int, ...]:
         """The axes of its output that are samples and time."""
-        if self.time == "last":
+        if self.time_axis == "last":
             return (0, ndim - 1) if ndim > 1 else (0,)
-        return tuple(range(min(2 if self.time in ("bt", "tb") else 1, ndim)))
+        return tuple(range(min(2 if self.time_axis in ("bt", "tb") else 1, ndim)))
 
 
 def passes_spikes_on(module: nn.Module) -> bool:
@@ -54,9 +54,9 @@ def own_layer(module: nn.Module) -> Spiking | None:
     """What is known of one of this library's layers; None if it is none of them."""
     if not isinstance(module, StatefulLayer) or passes_spikes_on(module):
         return None
-    time: TimeAxis = "folded" if isinstance(module, SqueezeMixin) else "bt"
+    time_axis: TimeAxis = "folded" if isinstance(module, SqueezeMixin) else "bt"
     users = _fires_by_a_function_of_the_users(module)
-    return Spiking(time, spikes=module.does_spike, signed=users, unit=None if users else 1.0)
+    return Spiking(time_axis, spikes=module.does_spike, signed=users, unit=None if users else 1.0)
 
 
 def _fires_by_a_function_of_the_users(layer: Any) -> bool:
@@ -76,6 +76,6 @@ def carries_state(module: nn.Module) -> Tensor:
 
 
 def sums_of_own_layer(module: nn.Module) -> Tensor | None:
-    """What a layer of this library already added up of its output; others may have changed that since."""
+    """The sums of its output that a layer of this library has made; None for other layers, which may change the output."""
     own = isinstance(module, StatefulLayer) and type(module).__module__.startswith("picojoule.")
     return module.output_sums if own else None  # type: ignore[return-value]

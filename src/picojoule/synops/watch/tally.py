@@ -17,6 +17,7 @@ from picojoule.synops.watch.names import CallNames, op_name
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.published import CountedCall, PublishedCounts
+from picojoule.synops.watch.repeats import Repeat, repeat_of
 from picojoule.synops.watch.settings import Settings
 
 
@@ -36,6 +37,7 @@ class Tally:
         self.harmless: set[int] = set()
         self._origins = origins
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
+        self._repeats: list[Repeat] = []
         self._names = CallNames()
         self._published = (
             PublishedCounts(origins, settings.weights) if settings.conventions else None
@@ -57,14 +59,14 @@ class Tally:
         return frozenset[int]().union(*(origin.parameters for origin in known if origin))
 
     def adopt(self, replaced: Iterable[tuple[Tensor, int]], arguments: list[Tensor]) -> None:
-        """Take tensors that stand in the place of parameters for these, and those in a call for counted."""
+        """Treat tensors that stand in for parameters as those parameters, and mark as counted the ones in a call."""
         for new, parameter in replaced:
             self._origins.stand_for(new, parameter)
             if any(new is x for x in arguments):
                 self.counted.add(parameter)
 
     def account(self, frame: Frame, synapses: list[Synapses], arguments: Iterable[Tensor]) -> bool:
-        """Take a call for accounted for, unless only weights are multiplied with one another."""
+        """Mark a call as accounted for, unless it only multiplies weights by weights; whether it did."""
         has_data = any(
             data_of(each, self._origins) or len(each.weights) == len(each.operands)
             for each in synapses
@@ -89,6 +91,22 @@ class Tally:
                 self._details.add(name, each)
         return line
 
+    def repeat(
+        self, line: Line, synapses: list[Synapses], args: tuple[Any, ...], biases: int
+    ) -> Repeat | None:
+        """What enters further calls like one that was just entered; None where each is counted by itself."""
+        if self._published is not None or self._details is not None:
+            return None
+        repeat = repeat_of(line, synapses, args, biases, self._counter, self._origins)
+        if repeat is not None:
+            self._repeats.append(repeat)
+        return repeat
+
+    def settle(self) -> None:
+        """Enter what has been gathered, as the pass is over."""
+        for repeat in self._repeats:
+            repeat.settle()
+
     def publish(self, line: Line, call: CountedCall) -> None:
         """Enter what others count of a call, if that was asked for."""
         if self._published is not None:
@@ -97,7 +115,7 @@ class Tally:
     def add_biases(
         self, line: Line, synapses: list[Synapses], arguments: list[Tensor], result: Any
     ) -> None:
-        """Enter the additions of a call of one product that is given a vector it does not multiply by."""
+        """Enter the additions of a call of one product, if a vector is given that it only adds."""
         given = len(synapses) == 1 and any(
             x.ndim == 1
             and all(x is not operand for operand in synapses[0].operands)
@@ -109,5 +127,5 @@ class Tally:
 
 
 def kind_of_call(function: Any, module: nn.Module | None) -> str:
-    """What a line says it is: the layer's type, or the function."""
+    """The kind of a line: the layer's type, or the function."""
     return op_name(function) if module is None else type(module).__name__

@@ -17,7 +17,7 @@ _COMPILED_UNDER_WATCH = (
 
 
 class _Hold:
-    """One Monitor's share in the stance of the process, which the last one to let go takes back."""
+    """One Monitor's hold on the compiler's stance, which is of the whole process; the last hold to end restores it."""
 
     _holders = 0
     _stance: Any = None

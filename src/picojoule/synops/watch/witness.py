@@ -21,11 +21,11 @@ from picojoule.synops.formulas.kernels import (
     kernel_formula,
     multiplies_in_unknown_ways,
 )
-from picojoule.synops.watch.call import Call, tensors
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional
+from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.names import is_pytorchs_layer, op_name
-from picojoule.synops.watch.origin import DENSE, Origins, joined, version
+from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.settings import Settings
@@ -65,6 +65,11 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._looking = self._within = 0
         self._seen = Seen()
         self.seen_outside = False  # a product that no function's call explains
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it looks at what runs now."""
+        return self._looking > 0
 
     @contextmanager
     def looking(self, within_a_function: bool = True) -> Iterator[Seen]:
@@ -183,7 +188,7 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if in_place and self._within and self._stack.look is Look.FUNCTIONS:
             return  # the function above says what has become of its argument
         with self._stack.aside():
-            origin = origin_of_result(Call(self._origins, func, args, kwargs, result))
+            origin = origin_of_result(FunctionCall(self._origins, func, args, kwargs, result))
         results = tensors([result])
         several = origin if isinstance(origin, list) else [origin] * len(results)
         at = _coming_version(func, args, in_place)
@@ -205,9 +210,9 @@ def _coming_version(func: Any, args: Any, in_place: bool) -> int | None:
     if not args or not isinstance(args[0], Tensor) or args[0].is_inference():
         return None
     if in_place:
-        return version(args[0]) + 1
+        return args[0]._version + 1
     alias = func._schema.returns[0].alias_info if func._schema.returns else None
-    return None if alias is None else version(args[0])
+    return None if alias is None else args[0]._version
 
 
 def _branch(condition: Any, yes: Any, no: Any, operands: Any) -> Any:

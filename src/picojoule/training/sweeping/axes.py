@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from picojoule.training.config import TrainConfig
 from picojoule.training.config_error import ConfigError
-from picojoule.training.settings import check_names, takes_a_list, typed_setting
-from picojoule.training.sweeping.cost import LIMITS
-from picojoule.training.sweeping.step import Setting
-from picojoule.training.yaml_values import plain_value
+from picojoule.training.files.yaml_values import plain_value
+from picojoule.training.settings.bounds import LIMITS
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.settings.stated import check_names, takes_a_list, typed_setting
+from picojoule.training.sweeping.sweep_run import Setting
 
-_NO_AXIS = {
+_NO_AXIS: dict[str, str] = {
     **dict.fromkeys(LIMITS, "the budgets say it"),
     "per": "the budgets say it",
     "seed": "the seeds follow on one another",

@@ -8,16 +8,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.config import TrainConfig, with_rate
-from picojoule.training.json_file import read_json
+from picojoule.training.files.json_file import read_json
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.settings.saved import SPEED_ONLY, with_rate
 from picojoule.training.sweeping.cost import Cost
 from picojoule.training.sweeping.figures import amount, bound, count, listed, or_none, word
 from picojoule.training.sweeping.frontier import Frontier
 from picojoule.training.sweeping.frontier_record import outcome_in
 from picojoule.training.sweeping.points import FrontierPoint, SweptModel
-from picojoule.training.sweeping.step import Setting
+from picojoule.training.sweeping.sweep_run import Setting
 
-_NOT_COMPARED = ("seed", "devices", "workers")
+_NOT_COMPARED = ("seed", *SPEED_ONLY)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from picojoule.training.config import TrainConfig
+from picojoule.training.settings.bounds import LIMITS
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.settings.saved import renewed
 from picojoule.training.sweeping.axes import checked_axes, combinations
-from picojoule.training.sweeping.cost import LIMITS, Cost, Unit
-from picojoule.training.sweeping.step import SweepStep
+from picojoule.training.sweeping.cost import Cost, Unit
+from picojoule.training.sweeping.sweep_run import SweepRun
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class SweepConfig:
             `training` has a limit or lacks the profile that joules need, or an axis is none.
 
     Example:
-        >>> [step.name for step in SweepConfig(budgets=(0.1, 0.5)).steps(seed=1)]
+        >>> [run.name for run in SweepConfig(budgets=(0.1, 0.5)).runs(seed=1)]
         ['seed1/unconstrained', 'seed1/budget-0.5', 'seed1/budget-0.1']
     """
 
@@ -93,38 +95,38 @@ class SweepConfig:
         """What the budgets limit."""
         return Cost.of_unit(self.unit, self.training.profile)
 
-    def steps(self, seed: int) -> tuple[SweepStep, ...]:
+    def runs(self, seed: int) -> tuple[SweepRun, ...]:
         """The runs of one seed: of each combination of settings the unconstrained one, and the loosest budget first."""
         return tuple(
-            SweepStep(seed, budget, settings)
+            SweepRun(seed, budget, settings)
             for settings in combinations(self.axes)
             for budget in (None, *self.budgets)
         )
 
-    def all_steps(self) -> tuple[SweepStep, ...]:
+    def all_runs(self) -> tuple[SweepRun, ...]:
         """The runs of all seeds."""
-        return tuple(step for seed in self.all_seeds for step in self.steps(seed))
+        return tuple(run for seed in self.all_seeds for run in self.runs(seed))
 
-    def lineage(self, step: SweepStep) -> tuple[SweepStep, ...]:
+    def lineage(self, run: SweepRun) -> tuple[SweepRun, ...]:
         """The runs whose training a network has behind it, its own last.
 
         Example:
             >>> config = SweepConfig(budgets=(0.5, 0.1), equal_steps=False)
-            >>> [step.budget for step in config.lineage(SweepStep(1, 0.1))]
+            >>> [run.budget for run in config.lineage(SweepRun(1, 0.1))]
             [None, 0.5, 0.1]
         """
         if self.equal_steps:
-            return (step,)
+            return (run,)
         budgets = (None, *self.budgets)
-        before = budgets[: budgets.index(step.budget) + 1]
-        return tuple(SweepStep(step.seed, budget, step.settings) for budget in before)
+        before = budgets[: budgets.index(run.budget) + 1]
+        return tuple(SweepRun(run.seed, budget, run.settings) for budget in before)
 
-    def before(self, step: SweepStep) -> tuple[SweepStep, ...]:
+    def before(self, run: SweepRun) -> tuple[SweepRun, ...]:
         """The runs that have to be complete before one may begin: those it starts from, and that its budget is of."""
-        if step.budget is None:
+        if run.budget is None:
             return ()
-        free = SweepStep(step.seed, None, step.settings)
-        return (free,) if self.equal_steps else self.lineage(step)[:-1]
+        free = SweepRun(run.seed, None, run.settings)
+        return (free,) if self.equal_steps else self.lineage(run)[:-1]
 
     @property
     def most_at_once(self) -> int:
@@ -157,4 +159,5 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     training = settings.get("training")
     if not isinstance(training, dict):  # damaged: shown as it is
         return settings
-    return {**{name: value for name, value in settings.items() if name != "training"}, **training}
+    own = {name: value for name, value in settings.items() if name != "training"}
+    return {**own, **renewed(training)}

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, Protocol, get_args
 
-if TYPE_CHECKING:
-    from picojoule.training.sweeping.outcome import Outcome
+from picojoule.training.settings.bounds import Limit
 
-Unit = Literal["share", "synops_per_timestep", "synops_per_sample", "energy_j"]
-LIMITS = ("synops_per_timestep", "synops_per_sample", "energy_j")
-Quantity = Literal["synops_per_timestep", "synops_per_sample", "energy_j"]
+Unit = Literal["share", Limit]
 Layers = Literal["all", "trainable"]
 _WORDS = {
     "synops_per_timestep": "SynOps per time step",
     "synops_per_sample": "SynOps per sample",
     "energy_j": "modelled J per sample",
 }
+
+
+class Spending(Protocol):
+    """What a network spends: the figures of a :class:`picojoule.training.Outcome` that a cost is read off."""
+
+    @property
+    def synops_per_timestep(self) -> Mapping[str, float]:
+        """By counted layer."""
+
+    @property
+    def trainable(self) -> Collection[str]:
+        """The counted layers whose SynOps training can change."""
+
+    @property
+    def num_timesteps(self) -> float:
+        """Time steps of a sample."""
+
+    @property
+    def energy_j(self) -> float | None:
+        """Of a sample, J; None if not known."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +54,12 @@ class Cost:
         SynOps per sample, in the layers that training can change
     """
 
-    quantity: Quantity
+    quantity: Limit
     layers: Layers = "all"
     profile: str | None = None
 
     def __post_init__(self) -> None:
-        for name, choices in (("quantity", get_args(Quantity)), ("layers", get_args(Layers))):
+        for name, choices in (("quantity", get_args(Limit)), ("layers", get_args(Layers))):
             if getattr(self, name) not in choices:
                 raise ValueError(
                     f"Cost: {name} is {getattr(self, name)!r}; choose one of {list(choices)}."
@@ -58,7 +76,7 @@ class Cost:
             return cls("synops_per_timestep", "trainable")
         return cls(unit, profile=profile if unit == "energy_j" else None)
 
-    def of(self, outcome: Outcome) -> float:
+    def of(self, outcome: Spending) -> float:
         """What a network spends.
 
         Raises:
@@ -74,7 +92,7 @@ class Cost:
         synops = sum(outcome.synops_per_timestep[name] for name in names)
         return synops * (outcome.num_timesteps if self.quantity == "synops_per_sample" else 1)
 
-    def restate(self, limit: float, outcome: Outcome, cost: Cost) -> float:
+    def restate(self, limit: float, outcome: Spending, cost: Cost) -> float:
         """A limit on what a network spends in this cost, as a limit in another one that :func:`common_cost` chose."""
         if self.layers != cost.layers:  # what is given is no part of it any more
             limit -= self.of(outcome) - Cost(self.quantity, cost.layers).of(outcome)

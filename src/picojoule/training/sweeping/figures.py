@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_MOST = (
-    1e30  # SynOps, joules, steps: no network has more, and sums and squares of these stay finite
-)
+_MOST = 1e30  # no network has more of anything, and sums and squares of it stay finite
 _SHOWN = 50
 
 

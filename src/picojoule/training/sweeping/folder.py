@@ -7,8 +7,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from picojoule.atomic_write import write_json
-from picojoule.training.json_file import read_json
-from picojoule.training.only_process import only_process
+from picojoule.training.files.json_file import read_json
+from picojoule.training.files.only_process import only_process
 from picojoule.training.sweeping.config import SweepConfig
 
 CONFIG, FRONTIER, DATABASE = "sweep.json", "frontier.json", "study.db"
@@ -39,10 +39,7 @@ def sweep_folder(folder: Path, config: SweepConfig, *, alone: bool) -> Iterator[
             yield folder
         except BaseException:
             if alone and not begun and not any(folder.glob("seed*")):
-                for name in (
-                    CONFIG,
-                    DATABASE,
-                ):  # no run has begun: other sweeps find the place free
+                for name in (CONFIG, DATABASE):  # no run has begun, so another sweep finds it free
                     (folder / name).unlink(missing_ok=True)
             raise
 

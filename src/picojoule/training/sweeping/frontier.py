@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from picojoule.atomic_write import write_json
-from picojoule.training.json_file import read_json
-from picojoule.training.measure import ACCURACY
+from picojoule.training.files.json_file import read_json
+from picojoule.training.record.measure import ACCURACY
 from picojoule.training.sweeping.axes import combinations
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.cost import Cost, common_cost
@@ -18,7 +18,7 @@ from picojoule.training.sweeping.frontier_record import figures_of, read_figures
 from picojoule.training.sweeping.outcome import Outcome, limit_of
 from picojoule.training.sweeping.pareto import cheapest_within, hypervolume, pareto_front
 from picojoule.training.sweeping.points import BUDGET, FREE, FrontierPoint, SweptModel
-from picojoule.training.sweeping.step import SweepStep
+from picojoule.training.sweeping.sweep_run import SweepRun
 
 _ROUNDING = 1e-9
 
@@ -38,8 +38,8 @@ class Frontier:
     Example:
         >>> config, spent = SweepConfig(budgets=(0.5,)), {None: 400.0, 0.5: 210.0}
         >>> outcomes = {
-        ...     step: Outcome(0.9, {"4": spent[step.budget]}, ("4",), silent_share=0.0, num_timesteps=5)
-        ...     for step in config.steps(seed=1)
+        ...     run: Outcome(0.9, {"4": spent[run.budget]}, ("4",), silent_share=0.0, num_timesteps=5)
+        ...     for run in config.runs(seed=1)
         ... }
         >>> frontier = Frontier.of(config, outcomes)
         >>> half = frontier.cheapest_within(points=1.0)
@@ -64,7 +64,7 @@ class Frontier:
             )
 
     @classmethod
-    def of(cls, config: SweepConfig, outcomes: Mapping[SweepStep, Outcome]) -> Frontier:
+    def of(cls, config: SweepConfig, outcomes: Mapping[SweepRun, Outcome]) -> Frontier:
         """Gather the runs that are complete; a budget without any is left out.
 
         Where they take different numbers of time steps, the cost is per sample.
@@ -72,8 +72,8 @@ class Frontier:
         points = []
         for settings in combinations(config.axes):
             for budget in (None, *config.budgets):
-                steps = [SweepStep(seed, budget, settings) for seed in config.all_seeds]
-                models = tuple(_model(config, step, outcomes) for step in steps if step in outcomes)
+                runs = [SweepRun(seed, budget, settings) for seed in config.all_seeds]
+                models = tuple(_model(config, run, outcomes) for run in runs if run in outcomes)
                 method = FREE if budget is None else BUDGET
                 if models:
                     points.append(FrontierPoint(budget, models, config.unit, settings, method))
@@ -218,16 +218,14 @@ def _equal_timesteps(points: Sequence[FrontierPoint]) -> bool:
     return not lengths or max(lengths) - min(lengths) <= _ROUNDING * max(lengths)
 
 
-def _model(
-    config: SweepConfig, step: SweepStep, outcomes: Mapping[SweepStep, Outcome]
-) -> SweptModel:
+def _model(config: SweepConfig, run: SweepRun, outcomes: Mapping[SweepRun, Outcome]) -> SweptModel:
     limit = None
-    if step.budget is not None:
-        free, *_ = config.before(step)
-        limit = limit_of(step.budget, config.unit, outcomes[free])
-    outcome = outcomes[step]
-    steps = [outcomes[each].steps for each in config.lineage(step)]
+    if run.budget is not None:
+        free, *_ = config.before(run)
+        limit = limit_of(run.budget, config.unit, outcomes[free])
+    outcome = outcomes[run]
+    steps = [outcomes[each].steps for each in config.lineage(run)]
     known = [each for each in steps if each is not None]
     in_all = sum(known) if len(known) == len(steps) else None
     spent, within = config.cost.of(outcome), config.training.within
-    return SweptModel(step.seed, limit, spent, outcome, step.name, in_all, within)
+    return SweptModel(run.seed, limit, spent, outcome, run.name, in_all, within)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, get_args
 
-from picojoule.training.measure import ACCURACY
+from picojoule.budget import ExitFigures
+from picojoule.training.record.measure import ACCURACY
 from picojoule.training.sweeping.cost import Cost, Unit
 from picojoule.training.sweeping.figures import (
     amount,
@@ -123,11 +124,20 @@ def outcome_in(figures: Figures) -> Outcome:
         faults=_sentences(figures.get("faults", [])),
         steps=or_none(count, figures.get("steps")),
         broken=_sentences(figures.get("broken", [])),
+        after_exit=or_none(_exit_figures, figures.get("after_exit")),
     )
     strangers = set(outcome.trainable) - outcome.synops_per_timestep.keys()
     if strangers:
         raise ValueError(f"the layer {min(strangers)!r} is trainable and has no SynOps")
     return outcome
+
+
+def _exit_figures(figures: Figures) -> ExitFigures:
+    return ExitFigures(
+        accuracy=share(figures["accuracy"]),
+        exit_step=bound(figures["exit_step"]),
+        synops_per_sample=amount(figures["synops_per_sample"]),
+    )
 
 
 def _sentences(value: Any) -> tuple[str, ...]:

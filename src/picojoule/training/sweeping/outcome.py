@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from picojoule.training.config import TrainConfig
-from picojoule.training.history import Progress
-from picojoule.training.measure import ACCURACY
+from picojoule.budget import ExitFigures
+from picojoule.training.record.history import Progress
+from picojoule.training.record.measure import ACCURACY
+from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.cost import Cost, Unit
 
 _LISTS = ("trainable", "faults", "broken")
@@ -31,6 +32,7 @@ class Outcome:
         faults: what makes the network useless, whatever it spends: sentences.
         steps: of training that the run took, without those of runs that it started from; None if unknown.
         broken: what of the budget it does not keep, a sentence each.
+        after_exit: the same network with early exit; None if none was asked for, or none keeps its budget.
     """
 
     accuracy: float
@@ -44,6 +46,7 @@ class Outcome:
     faults: tuple[str, ...] = ()
     steps: int | None = None
     broken: tuple[str, ...] = ()
+    after_exit: ExitFigures | None = None
 
     def spent(self, unit: Unit) -> float:
         """What a budget of that unit limits: SynOps per time step or sample, or joules per sample.
@@ -63,10 +66,13 @@ class Outcome:
     def from_dict(cls, figures: Mapping[str, Any]) -> Outcome:
         """What :meth:`to_dict` gave."""
         lists = {name: tuple(figures.get(name, ())) for name in _LISTS}
-        return cls(**{**figures, **lists})
+        exits = figures.get("after_exit")
+        return cls(
+            **{**figures, **lists, "after_exit": None if exits is None else ExitFigures(**exits)}
+        )
 
 
-Trainer = Callable[[TrainConfig, Path, Progress], Outcome]
+OneRun = Callable[[TrainConfig, Path, Progress], Outcome]
 """Trains one network in a folder, or goes on with the run there, or returns the result of a finished one."""
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from picojoule.training.sweeping.cost import Cost, Unit
 from picojoule.training.sweeping.outcome import Outcome
-from picojoule.training.sweeping.step import Setting
+from picojoule.training.sweeping.sweep_run import Setting
 
 TOLERANCE = 0.05
 BUDGET, FREE = "Budget", "no budget"
@@ -118,6 +118,18 @@ class FrontierPoint:
     def accuracy(self) -> Spread:
         """0 to 1; or another score."""
         return Spread.of([model.outcome.accuracy for model in self.models])
+
+    @property
+    def after_exit(self) -> tuple[Spread, Spread, Spread] | None:
+        """With early exit: accuracy, time steps of a sample, and its SynOps; None unless all models have one."""
+        exits = [x for model in self.models if (x := model.outcome.after_exit) is not None]
+        if len(exits) < len(self.models):
+            return None
+        return (
+            Spread.of([each.accuracy for each in exits]),
+            Spread.of([each.exit_step for each in exits]),
+            Spread.of([each.synops_per_sample for each in exits]),
+        )
 
     @property
     def silent_share(self) -> Spread:

@@ -1,52 +1,52 @@
-"""What is told of a run of a sweep, and as whose."""
+"""What a sweep shows of the progress of each of its runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from picojoule.training.history import Progress
+from picojoule.training.record.history import Progress
 
 
 class Named:
-    """Tells another progress, with the name of the run before each stretch.
+    """Passes everything on to another progress, under the name of the run.
 
     Args:
         name: of the run.
-        progress: who is told.
+        progress: what it is passed to.
     """
 
     def __init__(self, name: str, progress: Progress) -> None:
         self._name, self._progress = name, progress
 
     def start(self, what: str, total: int, done: int) -> None:
-        """A stretch of the run begins."""
+        """A part of the run begins."""
         self._progress.start(f"{self._name}: {what}", total, done)
 
     def advance(self, status: str) -> None:
-        """One step is done."""
+        """One of its steps is done."""
         self._progress.advance(status)
 
     def note(self, sentence: str) -> None:
-        """Something that the user should know at once."""
+        """Tell the user something at once."""
         self._progress.note(f"{self._name}: {sentence}")
 
 
 class NotesOnly:
-    """Tells what the user should know at once, and not how far the run is.
+    """Passes notes on, and not how far the run is.
 
     Args:
-        tell: is given the sentences.
+        tell: called with each note.
     """
 
     def __init__(self, tell: Callable[[str], object]) -> None:
         self._tell = tell
 
     def start(self, what: str, total: int, done: int) -> None:
-        """A stretch of the run begins."""
+        """A part of the run begins."""
 
     def advance(self, status: str) -> None:
-        """One step is done."""
+        """One of its steps is done."""
 
     def note(self, sentence: str) -> None:
-        """Something that the user should know at once."""
+        """Tell the user something at once."""
         self._tell(sentence)

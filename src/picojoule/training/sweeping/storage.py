@@ -52,7 +52,7 @@ def open_storage(url: URL, *, heartbeat: bool) -> RDBStorage:
 
 @contextmanager
 def kept_in_reach(url: URL) -> Iterator[None]:
-    """Turn what is said when a database is lost in the middle of a sweep into a sentence.
+    """Say in a sentence that a database was lost in the middle of a sweep.
 
     Raises:
         ConnectionError: it was lost.
@@ -85,7 +85,7 @@ def _connect(url: URL, *, heartbeat: bool) -> RDBStorage:
     literal = url.render_as_string(hide_password=False)
     storage = RDBStorage(
         literal.replace("{", "{{").replace("}", "}}"),  # which Optuna takes for a format
-        # runs last for hours, and what lies between may close a connection that is idle
+        # a run takes hours, and what lies between may close an idle connection
         engine_kwargs={"connect_args": waits, "pool_pre_ping": not sqlite},
         heartbeat_interval=HEARTBEAT_S if heartbeat else None,
         grace_period=GRACE_S if heartbeat else None,
@@ -115,7 +115,7 @@ def _one_writer_at_a_time(engine: Engine) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Optuna says nothing: of a run that fails we tell, and that heartbeats are experimental is known."""
+    """Keep Optuna quiet: the sweep itself reports runs that fail, and heartbeats may stay experimental."""
     with extra("train"):
         from optuna import logging
         from optuna.exceptions import ExperimentalWarning

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from picojoule.extras import extra
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.folder import DATABASE
-from picojoule.training.sweeping.ledger import Ledger
+from picojoule.training.sweeping.run_queue import RunQueue
 from picojoule.training.sweeping.storage import kept_in_reach, open_storage, quiet
 from picojoule.training.sweeping.storage_url import sqlite_url
 
@@ -21,9 +21,9 @@ _CONFIG, _FOLDER = "sweep", "folder"
 
 
 @contextmanager
-def open_ledger(
+def open_queue(
     config: SweepConfig, folder: Path, storage: URL | None, name: str
-) -> Iterator[Ledger]:
+) -> Iterator[RunQueue]:
     """Open the study of a sweep, or make it.
 
     Args:
@@ -55,7 +55,7 @@ def open_ledger(
             else:
                 study.set_user_attr(_FOLDER, str(folder.resolve()))
                 study.set_user_attr(_CONFIG, config.to_dict())
-            yield Ledger(study, database, config, alone=alone)
+            yield RunQueue(study, database, config, alone=alone)
         finally:
             database.remove_session()
             database.engine.dispose()

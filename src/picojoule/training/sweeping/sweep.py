@@ -6,15 +6,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from picojoule.extras import extra
-from picojoule.training.history import Progress
+from picojoule.training.record.history import Progress
 from picojoule.training.sweeping.config import SweepConfig
 from picojoule.training.sweeping.folder import FRONTIER, check_folder, sweep_folder
 from picojoule.training.sweeping.frontier import Frontier
-from picojoule.training.sweeping.outcome import Trainer
+from picojoule.training.sweeping.one_run import one_run
+from picojoule.training.sweeping.outcome import OneRun
 from picojoule.training.sweeping.runs import Runs, work_alone, work_in_parallel
 from picojoule.training.sweeping.storage_url import storage_url
-from picojoule.training.sweeping.study import open_ledger
-from picojoule.training.sweeping.train_step import train_step
+from picojoule.training.sweeping.study import open_queue
 
 
 class SweepError(Exception):
@@ -38,7 +38,7 @@ def sweep(
     jobs: int = 1,
     storage: str | None = None,
     study: str = "sweep",
-    trainer: Trainer = train_step,
+    trainer: OneRun = one_run,
 ) -> Frontier:
     """Train a network without a budget and then to each budget, for each seed and setting.
 
@@ -90,26 +90,26 @@ def sweep(
     shared = None if storage is None else storage_url(storage)
     check_folder(folder, config)
     with ExitStack() as stack:
-        # what can fail goes first: a folder claims a sweep, and so does a study in a database that is shared
-        opened = open_ledger(config, folder, shared, study)
+        # what can fail goes first, as a folder and a study in a shared database each claim the sweep
+        opened = open_queue(config, folder, shared, study)
         in_use = sweep_folder(folder, config, alone=shared is None)
         if shared is None:
             stack.enter_context(in_use)
-            ledger = stack.enter_context(opened)
+            queue = stack.enter_context(opened)
         else:
-            ledger = stack.enter_context(opened)
+            queue = stack.enter_context(opened)
             stack.enter_context(in_use)
-        runs = Runs(config, folder, ledger)
+        runs = Runs(config, folder, queue)
         jobs = min(jobs, config.most_at_once)
         if jobs == 1:
             work_alone(runs, trainer, progress)
         else:
             work_in_parallel(runs, trainer, progress, jobs)
-        frontier = Frontier.of(config, ledger.outcomes())
+        frontier = Frontier.of(config, queue.outcomes())
         frontier.save(folder / FRONTIER)
-        errors = ledger.errors()
+        errors = queue.errors()
     if errors:
-        reasons = "; ".join(f"{step.name}: {error}" for step, error in errors.items())
+        reasons = "; ".join(f"{run.name}: {error}" for run, error in errors.items())
         raise SweepError(
             f"{len(errors)} of the runs ended with an error, and what follows on them was left out. {reasons} The "
             "others are complete; the same command tries these again.",

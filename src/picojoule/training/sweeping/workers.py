@@ -1,4 +1,4 @@
-"""Training in processes of their own, which may be killed and leave none behind."""
+"""Training in processes of their own: one may be killed, and none is left behind."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from picojoule.training.config import TrainConfig
-from picojoule.training.history import Progress
-from picojoule.training.sweeping.ledger import StoppedError
-from picojoule.training.sweeping.outcome import Outcome, Trainer
+from picojoule.training.record.history import Progress
+from picojoule.training.settings.config import TrainConfig
+from picojoule.training.sweeping.outcome import OneRun, Outcome
 from picojoule.training.sweeping.progress import NotesOnly
+from picojoule.training.sweeping.run_queue import StoppedError
 
 _ATTEMPTS = 3
 _LOOK_S = 0.5
@@ -32,7 +32,7 @@ class Workers:
         jobs: how many share the machine's cores.
     """
 
-    def __init__(self, trainer: Trainer, jobs: int) -> None:
+    def __init__(self, trainer: OneRun, jobs: int) -> None:
         self._trainer, self._threads = trainer, max(1, (os.cpu_count() or 1) // jobs)
         self._spawn = multiprocessing.get_context("spawn")
         self._running: set[SpawnProcess] = set()
@@ -41,7 +41,7 @@ class Workers:
     def train(self, config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
         """Train in another process; if that is killed, another one goes on from the last checkpoint.
 
-        Of what the training tells, `progress` is told the notes.
+        `progress` gets the notes of the training, and nothing else.
 
         Raises:
             StoppedError: by :meth:`stop`.
@@ -86,7 +86,7 @@ class Workers:
 
 
 def _answer(answers: Connection, progress: Progress) -> Outcome | BaseException | None:
-    """What a process says at its end; None if it was killed. Notes before that are passed on."""
+    """The last that a process sends; None if it was killed. Notes before that are passed on."""
     with suppress(EOFError):
         while True:
             answer: Outcome | BaseException | str = answers.recv()
@@ -97,7 +97,7 @@ def _answer(answers: Connection, progress: Progress) -> Outcome | BaseException 
 
 
 def train_when_free(
-    trainer: Trainer, config: TrainConfig, folder: Path, progress: Progress
+    trainer: OneRun, config: TrainConfig, folder: Path, progress: Progress
 ) -> Outcome:
     """Train; if a process that was given up too early is still at it, wait for its end first."""
     while True:
@@ -108,7 +108,7 @@ def train_when_free(
 
 
 def _work(
-    answers: Connection, trainer: Trainer, config: TrainConfig, folder: Path, threads: int
+    answers: Connection, trainer: OneRun, config: TrainConfig, folder: Path, threads: int
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_die_with_the_parent, daemon=True).start()

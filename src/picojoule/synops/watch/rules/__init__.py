@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from picojoule.synops.watch.call import Call, Result, tensors
+from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import DENSE, Origin, joined
 from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rules
     arithmetic,
@@ -29,7 +29,7 @@ from picojoule.synops.watch.rules.registry import Rule, makes_anew, rule_of
 __all__ = ["Rule", "origin_of_result", "rule_of"]
 
 
-def origin_of_result(call: Call) -> Result:
+def origin_of_result(call: FunctionCall) -> Result:
     """The origin of what a function gave: one for all its outputs, or one an output."""
     found = rule_of(call.function)
     if found is None or not makes_anew(found):
@@ -39,7 +39,7 @@ def origin_of_result(call: Call) -> Result:
     return DENSE if found is None else found(call)
 
 
-def _constants(call: Call) -> list[Origin] | None:
+def _constants(call: FunctionCall) -> list[Origin] | None:
     """The origins of what is given, if all are constants."""
     if call.args and isinstance(call.args[0], Tensor) and not call.origins.constant(call.args[0]):
         return None  # as of most calls

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import torch
 
-from picojoule.synops.watch.call import Call, Result, tensors
+from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import has_map, together, uniform, unit_map
 
 
 @rule("cat concat concatenate _chunk_cat stack hstack vstack dstack row_stack column_stack")
-def assembled(call: Call) -> Result:
+def assembled(call: FunctionCall) -> Result:
     """Tensors side by side, each of whose spikes keep their unit."""
     pieces = tensors(call.values)
     parts = [call.origins.of(x) for x in pieces]
@@ -31,7 +31,7 @@ def assembled(call: Call) -> Result:
 
 
 @rule("block_diag cartesian_prod pad_sequence")
-def assembled_with_zeros(call: Call) -> Result:
+def assembled_with_zeros(call: FunctionCall) -> Result:
     """Tensors put together, with one number between them: all have to have one unit."""
     filling = call.given("sequences batch_first padding_value").get("padding_value", 0.0)
     number = 0.0 if isinstance(filling, torch.Tensor) else filling

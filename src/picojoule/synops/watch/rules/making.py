@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from picojoule.synops.watch.call import Call, Result, tensors
+from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import is_value, together, whole_units
@@ -16,14 +16,14 @@ _OF_NUMBERS = Origin("constant")
 
 @rule("""zeros zeros_like new_zeros zero empty empty_like new_empty empty_strided new_empty_strided empty_permuted
     _efficientzerotensor""", anew=True)  # fmt: skip
-def zeros(_: Call) -> Result:
+def zeros(_: FunctionCall) -> Result:
     """Nothing yet."""
     return ZEROS
 
 
 @rule("""ones ones_like new_ones eye one_hot bernoulli poisson binomial randint randint_like random geometric
     histc""", anew=True)  # fmt: skip
-def whole(_: Call) -> Result:
+def whole(_: FunctionCall) -> Result:
     """Whole numbers, whatever was given: spikes, or what may be added to spikes."""
     return SIGNED_SPIKES
 
@@ -32,32 +32,32 @@ def whole(_: Call) -> Result:
     """rand rand_like randn randn_like randperm normal uniform exponential log_normal cauchy""",
     anew=True,
 )
-def at_random(_: Call) -> Result:
+def at_random(_: FunctionCall) -> Result:
     """Noise."""
     return DENSE
 
 
 @rule("""arange range linspace logspace tril_indices triu_indices hann_window hamming_window bartlett_window
     blackman_window kaiser_window fftfreq rfftfreq""")  # fmt: skip
-def of_numbers(_: Call) -> Result:
+def of_numbers(_: FunctionCall) -> Result:
     """A table of numbers: positions, windows."""
     return _OF_NUMBERS
 
 
 @rule("tensor as_tensor asarray scalar_tensor")
-def of_data(call: Call) -> Result:
+def of_data(call: FunctionCall) -> Result:
     """A table of numbers, or a copy of a tensor."""
     return _of_data(call, call.values)
 
 
 @rule("new_tensor", anew=True)
-def of_data_like(call: Call) -> Result:
+def of_data_like(call: FunctionCall) -> Result:
     """The same, of the type of another tensor."""
     return _of_data(call, call.values[1:])
 
 
 @rule("full full_like new_full fill", anew=True)
-def full(call: Call) -> Result:
+def full(call: FunctionCall) -> Result:
     """One number everywhere: nothing, whole numbers as `ones` are, or a constant."""
     by_name = [call.kwargs[name] for name in ("fill_value", "value") if name in call.kwargs]
     value = by_name[0] if by_name else call.args[-1]
@@ -70,7 +70,7 @@ def full(call: Call) -> Result:
 
 @rule("""eq ne lt le gt ge not_equal less less_equal greater greater_equal
     __eq__ __ne__ __lt__ __le__ __gt__ __ge__""", anew=True)  # fmt: skip
-def compared(call: Call) -> Result:
+def compared(call: FunctionCall) -> Result:
     """True or false; where weights are compared it is a mask of them."""
     given = [call.origins.constant(x) for x in tensors(call.values)]
     constants = [origin for origin in given if origin is not None]
@@ -79,6 +79,6 @@ def compared(call: Call) -> Result:
     return SPIKES
 
 
-def _of_data(call: Call, values: list[Any]) -> Origin:
+def _of_data(call: FunctionCall, values: list[Any]) -> Origin:
     given = tensors(values)
     return together(call.origins, given) if given else _OF_NUMBERS

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from picojoule.synops.watch.call import Call, Result, tensors
+from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import DENSE
 from picojoule.synops.watch.rules.pooling import adaptively_pooled
 from picojoule.synops.watch.rules.registry import rule
@@ -17,7 +17,7 @@ from picojoule.synops.watch.rules.units import has_map, together, uniform, unit_
     pin_memory alias lift_fresh lift positive __pos__ real conj conj_physical _conj resolve_conj
     resolve_neg __deepcopy__ hardshrink _autocast_to_full_precision
     _autocast_to_reduced_precision""")  # fmt: skip
-def kept(call: Call) -> Result:
+def kept(call: FunctionCall) -> Result:
     """Each value stays where it is."""
     return call.origins.of(call.first)
 
@@ -29,7 +29,7 @@ def kept(call: Call) -> Result:
     masked_select flip fliplr flipud roll rot90 diagonal diag diag_embed diagflat tril triu unfold
     im2col fftshift ifftshift pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle _unsafe_view
     reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d""")  # fmt: skip
-def moved(call: Call) -> Result:
+def moved(call: FunctionCall) -> Result:
     """Values go elsewhere, some several times, some not at all; where none goes are zeros."""
     x = call.first
     origin = call.origins.of(x)
@@ -44,25 +44,25 @@ def moved(call: Call) -> Result:
 
 
 @rule("view")
-def viewed(call: Call) -> Result:
+def viewed(call: FunctionCall) -> Result:
     """`x.view(shape)` moves values; `x.view(dtype)` reads their bits as something else."""
     return moved(call) if call.result.dtype == call.first.dtype else DENSE
 
 
 @rule("as_strided _pack_padded_sequence combinations")
-def moved_from_anywhere(call: Call) -> Result:
+def moved_from_anywhere(call: FunctionCall) -> Result:
     """Values go elsewhere, in a way that units of each place cannot follow."""
     return uniform(call.origins.of(call.first))
 
 
 @rule("broadcast_tensors atleast_1d atleast_2d atleast_3d meshgrid")
-def each_moved(call: Call) -> Result:
+def each_moved(call: FunctionCall) -> Result:
     """Each of several tensors is moved for itself."""
     return [uniform(call.origins.of(x)) for x in tensors(call.values)]
 
 
 @rule("pad constant_pad_nd _pad_circular")
-def padded(call: Call) -> Result:
+def padded(call: FunctionCall) -> Result:
     """Borders are copies of what is inside, or filled with one number."""
     given = call.given("input pad mode value")
     mode, value = given.get("mode", "constant"), given.get("value")
@@ -74,14 +74,14 @@ def padded(call: Call) -> Result:
 
 
 @rule("_pad_packed_sequence")
-def unpacked(call: Call) -> Result:
+def unpacked(call: FunctionCall) -> Result:
     """A packed sequence becomes a padded one."""
     filling = call.given("data batch_sizes batch_first padding_value").get("padding_value", 0.0)
     return uniform(together(call.origins, [call.first, filling]))
 
 
 @rule("grid_sample grid_sampler grid_sampler_2d grid_sampler_3d")
-def sampled(call: Call) -> Result:
+def sampled(call: FunctionCall) -> Result:
     """The nearest value is moved; between values there are no spikes."""
     mode = call.given("input grid mode").get("mode", "bilinear")
     return uniform(call.origins.of(call.first)) if mode in ("nearest", 1) else DENSE
@@ -89,7 +89,7 @@ def sampled(call: Call) -> Result:
 
 @rule("""interpolate upsample upsample_nearest upsample_nearest1d upsample_nearest2d upsample_nearest3d
     _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d""")  # fmt: skip
-def resized(call: Call) -> Result:
+def resized(call: FunctionCall) -> Result:
     """The nearest value is moved; `mode="area"` is a pooling, other modes make values between."""
     given = call.given("input size scale_factor mode")
     mode = given.get("mode", "nearest")
@@ -100,7 +100,7 @@ def resized(call: Call) -> Result:
 
 
 @rule("native_dropout dropout dropout1d dropout2d dropout3d feature_dropout")
-def dropped(call: Call) -> Result:
+def dropped(call: FunctionCall) -> Result:
     """What is left of the spikes is scaled up."""
     given = call.given("input p training")
     origin = call.origins.of(call.first)
@@ -111,7 +111,7 @@ def dropped(call: Call) -> Result:
 
 
 @rule("alpha_dropout feature_alpha_dropout")
-def replaced_at_random(call: Call) -> Result:
+def replaced_at_random(call: FunctionCall) -> Result:
     """What is dropped has a negative value, in training."""
     given = call.given("input p training")
     training = given.get("training", given.get("train", False))

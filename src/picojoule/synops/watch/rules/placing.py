@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from picojoule.synops.watch.call import Call, Result
+from picojoule.synops.watch.function_call import FunctionCall, Result
 from picojoule.synops.watch.origin import DENSE, Origin
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.summing import of_unit_1
@@ -16,7 +16,7 @@ _KEPT = ("sum", "amax", "amin", "add", None)
 
 
 @rule("scatter scatter_add scatter_reduce")
-def scattered(call: Call) -> Result:
+def scattered(call: FunctionCall) -> Result:
     """Values written, added, or the larger of them; products of unit 1."""
     given = call.given("input dim index src reduce")
     written = given.get("src", given.get("value"))
@@ -24,14 +24,14 @@ def scattered(call: Call) -> Result:
 
 
 @rule("index_reduce")
-def reduced_by_index(call: Call) -> Result:
+def reduced_by_index(call: FunctionCall) -> Result:
     """The same along one axis."""
     given = call.given("input dim index source reduce")
     return _reduced(call, given["source"], given["reduce"], ("prod",))
 
 
 @rule("index_add")
-def added_by_index(call: Call) -> Result:
+def added_by_index(call: FunctionCall) -> Result:
     """Values added to places along an axis, a whole number of times."""
     alpha = call.kwargs.get("alpha", 1)
     if not is_whole(alpha):
@@ -41,66 +41,66 @@ def added_by_index(call: Call) -> Result:
 
 
 @rule("index_copy")
-def copied_by_index(call: Call) -> Result:
+def copied_by_index(call: FunctionCall) -> Result:
     """Values written along an axis."""
     return _written(call, call.given("input dim index source")["source"])
 
 
 @rule("index_put _unsafe_index_put _index_put_impl_ put masked_scatter")
-def put(call: Call) -> Result:
+def put(call: FunctionCall) -> Result:
     """Values written into or added to places: the third argument."""
     return _written(call, call.values[2])
 
 
 @rule("_unsafe_masked_index _unsafe_masked_index_put_accumulate")
-def put_by_mask(call: Call) -> Result:
+def put_by_mask(call: FunctionCall) -> Result:
     """Values read from places, or a number; values added to places: the fourth argument."""
     return _written(call, call.values[3])
 
 
 @rule("select_scatter slice_scatter diagonal_scatter as_strided_scatter")
-def put_into_view(call: Call) -> Result:
+def put_into_view(call: FunctionCall) -> Result:
     """Values written into what a view would show: the second argument."""
     return _written(call, call.values[1])
 
 
 @rule("masked_fill")
-def filled_by_mask(call: Call) -> Result:
+def filled_by_mask(call: FunctionCall) -> Result:
     """A number written where a mask is; it has to be a whole number of units."""
     return _written(call, call.given("input mask value")["value"])
 
 
 @rule("index_fill")
-def filled_by_index(call: Call) -> Result:
+def filled_by_index(call: FunctionCall) -> Result:
     """A number written along an axis."""
     return _written(call, call.given("input dim index value")["value"])
 
 
 @rule("fill_diagonal")
-def filled_diagonal(call: Call) -> Result:
+def filled_diagonal(call: FunctionCall) -> Result:
     """A number written into the diagonal."""
     return _written(call, call.given("input fill_value")["fill_value"])
 
 
 @rule("copy", anew=True)
-def copied(call: Call) -> Result:
+def copied(call: FunctionCall) -> Result:
     """What the source is."""
     return call.origins.of(call.values[1])
 
 
 @rule("__setitem__")
-def assigned(call: Call) -> Result:
+def assigned(call: FunctionCall) -> Result:
     """`x[places] = value`."""
     return _written(call, call.args[2])
 
 
-def _written(call: Call, value: Any) -> Origin:
+def _written(call: FunctionCall, value: Any) -> Origin:
     """Values that change places have to have one unit; a number does not move."""
     origin = together(call.origins, [call.first, value])
     return uniform(origin) if isinstance(value, Tensor) else origin
 
 
-def _reduced(call: Call, written: Any, reduce: Any, product: tuple[str, ...]) -> Origin:
+def _reduced(call: FunctionCall, written: Any, reduce: Any, product: tuple[str, ...]) -> Origin:
     origin = _written(call, written)
     if reduce in product:
         return of_unit_1(origin)

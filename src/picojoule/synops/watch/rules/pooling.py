@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from picojoule.synops.magnitudes import Unit
-from picojoule.synops.watch.call import Call, Result
+from picojoule.synops.watch.function_call import FunctionCall, Result
 from picojoule.synops.watch.origin import DENSE, Origin
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import uniform
 
 
 @rule("mean nanmean")
-def averaged(call: Call) -> Result:
+def averaged(call: FunctionCall) -> Result:
     """A spike is worth 1 / (values that are averaged)."""
     x = call.first
     values = x.numel() // max(call.result.numel(), 1)
@@ -28,7 +28,7 @@ def averaged(call: Call) -> Result:
 
 
 @rule("avg_pool1d avg_pool2d avg_pool3d")
-def pooled(call: Call) -> Result:
+def pooled(call: FunctionCall) -> Result:
     """A spike is worth 1 / (values of a window), less at borders that are not counted."""
     given = call.given(
         "input kernel_size stride padding ceil_mode count_include_pad divisor_override"
@@ -40,20 +40,20 @@ def pooled(call: Call) -> Result:
 @rule(
     """adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d"""
 )
-def adaptively_pooled(call: Call) -> Result:
+def adaptively_pooled(call: FunctionCall) -> Result:
     """The same with windows that differ by one value."""
     x = call.first
     return _shared(call, adaptive(x.shape, call.result.shape, x))
 
 
 @rule("lp_pool1d lp_pool2d lp_pool3d")
-def power_pooled(call: Call) -> Result:
+def power_pooled(call: FunctionCall) -> Result:
     """A norm of 1 sums whole windows; others give no spikes."""
     given = call.given("input norm_type kernel_size stride ceil_mode")
     return _shared(call, 1.0 if given["norm_type"] == 1 and not given.get("ceil_mode") else None)
 
 
-def _shared(call: Call, share: Unit | None) -> Origin:
+def _shared(call: FunctionCall, share: Unit | None) -> Origin:
     origin = uniform(call.origins.of(call.first))
     if origin.kind != "spikes":
         return origin

@@ -7,21 +7,21 @@ from typing import Any
 
 from torch import Tensor
 
-from picojoule.synops.watch.call import Call, Result
+from picojoule.synops.watch.function_call import FunctionCall, Result
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, ZEROS, Origin, Origins, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import all_whole, is_value, is_whole, with_sign
 
 
 @rule("mul multiply __mul__ __rmul__ __imul__")
-def multiplied(call: Call) -> Result:
-    """By a number or one value it scales the unit; of spikes the product has the product of their units."""
+def multiplied(call: FunctionCall) -> Result:
+    """A number, or a tensor of one value, scales the unit; a product of spikes has the product of their units."""
     a, b = call.operands
     return _product(call.origins, a, b) if is_value(a) and is_value(b) else DENSE
 
 
 @rule("outer ger kron cross")
-def multiplied_by_pairs(call: Call) -> Result:
+def multiplied_by_pairs(call: FunctionCall) -> Result:
     """Products of each value with each, or sums of such: of one unit each."""
     a, b = (x for x in call.values if isinstance(x, Tensor))
     if any(not call.origins.of(x).uniform() for x in (a, b)):
@@ -30,7 +30,7 @@ def multiplied_by_pairs(call: Call) -> Result:
 
 
 @rule("addcmul")
-def added_product(call: Call) -> Result:
+def added_product(call: FunctionCall) -> Result:
     """X + value * a * b."""
     x, a, b = (x for x in call.values if isinstance(x, Tensor))
     product, start = _product(call.origins, a, b), call.origins.of(x)
@@ -39,13 +39,13 @@ def added_product(call: Call) -> Result:
 
 
 @rule("square")
-def squared(call: Call) -> Result:
+def squared(call: FunctionCall) -> Result:
     """Whole numbers of u become whole numbers of u^2."""
     return _power(call.origins.of(call.first), 2)
 
 
 @rule("pow float_power __pow__ __ipow__")
-def raised(call: Call) -> Result:
+def raised(call: FunctionCall) -> Result:
     """Whole numbers of u, to a whole power: whole numbers of u^n."""
     base, exponent = call.values[:2]
     if not isinstance(base, Tensor) or not is_whole(exponent):

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch._ops import OpOverload, OpOverloadPacket
 from torch.nn import functional as F
 
-from picojoule.synops.watch.call import Call, Result
+from picojoule.synops.watch.function_call import FunctionCall, Result
 
-Rule = Callable[[Call], Result]
+Rule = Callable[[FunctionCall], Result]
 
 _SPACES = (
     torch,

@@ -6,20 +6,20 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from picojoule.synops.watch.call import Call, Result
+from picojoule.synops.watch.function_call import FunctionCall, Result
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import all_whole, is_value, together
 
 
 @rule("round floor ceil trunc fix sign sgn floor_divide __floordiv__ __rfloordiv__ __ifloordiv__")
-def rounded(call: Call) -> Result:
+def rounded(call: FunctionCall) -> Result:
     """Whole numbers, whatever was given; with decimals they are not."""
     return DENSE if (call.kwargs.get("decimals") or 0) > 0 else SIGNED_SPIKES
 
 
 @rule("heaviside")
-def step(call: Call) -> Result:
+def step(call: FunctionCall) -> Result:
     """0, 1, and at 0 the value that was given, which is looked at."""
     at_zero = call.values[1]
     whole = all_whole(at_zero) if isinstance(at_zero, Tensor) else None
@@ -27,12 +27,12 @@ def step(call: Call) -> Result:
 
 
 @rule("remainder fmod __mod__ __rmod__ __imod__")
-def remaindered(call: Call) -> Result:
+def remaindered(call: FunctionCall) -> Result:
     """What is left of whole numbers of units is whole numbers of units."""
     return together(call.origins, [x for x in call.values if is_value(x)])
 
 
 @rule("frac")
-def fraction(call: Call) -> Result:
+def fraction(call: FunctionCall) -> Result:
     """What is left of a division by 1."""
     return together(call.origins, [call.first, 1])

@@ -1,0 +1,235 @@
+"""How many samples and time steps a forward pass has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor, nn
+
+from picojoule.layers import FlattenTime, UnflattenTime
+from picojoule.synops.watch.nested import batch_shape
+from picojoule.synops.watch.pass_size import (
+    PassSize,
+    size_of_folded,
+    size_of_shape,
+    size_of_unfolded,
+)
+from picojoule.synops.watch.spiking import Spiking, TimeAxis
+
+
+class StepCount:
+    """Reads samples and time steps off the layers that know them, or off the model's input.
+
+    What the layers are seen to get goes before what the input looks like, and what is given before both.
+
+    Args:
+        time_axis: where the model's input has its time; None to ask the layers.
+        num_timesteps: time steps of a sample; None to find out.
+        samples: samples of a forward pass; None to find out.
+    """
+
+    def __init__(
+        self,
+        time_axis: TimeAxis | None,
+        num_timesteps: int | None = None,
+        samples: int | None = None,
+    ) -> None:
+        self._axis, self._num_timesteps, self._samples = time_axis, num_timesteps, samples
+        self._found: dict[str, PassSize] = {}
+        self._loop: Counter[str] = Counter()
+        self._supposed: set[str] = set()  # loops whose layers were only found by what they do
+        self._loop_shape: tuple[int, ...] = ()
+        self._shape: tuple[int, ...] | None = None
+        self._inner: set[tuple[int, ...]] = set()  # leading axes of what modules got
+        self.time_first = time_axis == "tb"
+        self.doubts: list[str] = []  # sentences, each with the option that settles it
+
+    # ---- what is seen
+
+    def see_input(self, values: Iterable[Any]) -> None:
+        """Note what the model was called with."""
+        self._shape = batch_shape(values)
+
+    def see_module(self, data: Tensor) -> None:
+        """Note the first tensor that some module got."""
+        if self._num_timesteps is not None:
+            self._inner.add(tuple(data.shape[:2]))
+
+    def see_spiking(self, name: str, module: nn.Module, kind: Spiking, data: Tensor) -> None:
+        """Note what a spiking module was called with."""
+        if data.ndim == 0:
+            return
+        if kind.time_axis == "folded":
+            self._take(name, size_of_folded(module, kind, len(data)))
+            self.time_first = self.time_first or kind.time_first
+        elif kind.time_axis in ("bt", "tb", "last"):
+            self.time_first = self.time_first or kind.time_axis == "tb"
+            self._take(name, size_of_shape(kind.time_axis, tuple(data.shape)))
+        else:
+            self._loop[name] += 1
+            self._loop_shape = tuple(data.shape)
+            if not kind.sure:
+                self._supposed.add(name)
+
+    def see_reshape(self, module: nn.Module, data: Tensor) -> None:
+        """Note a layer that folds or unfolds time."""
+        name = type(module).__name__
+        if isinstance(module, FlattenTime) and data.ndim > 1:
+            self._take(name, PassSize(*data.shape[:2]))
+        elif isinstance(module, UnflattenTime):
+            self._take(name, size_of_unfolded(module, len(data)))
+
+    def _take(self, name: str, size: PassSize) -> None:
+        self._found.setdefault(name, size)
+
+    # ---- what follows
+
+    @property
+    def told(self) -> bool:
+        """Whether a layer or an option says what the time steps are."""
+        return bool(self._found or self._loop or self._axis or self._num_timesteps is not None)
+
+    def result(self) -> PassSize:
+        """Samples and time steps of this forward pass.
+
+        Raises:
+            ValueError: they cannot be told.
+        """
+        found = self._of_layers()
+        size = found or self._by_calls_or_input()
+        if self._samples is not None and self._num_timesteps is not None:
+            return PassSize(self._samples, self._num_timesteps)
+        if self._num_timesteps is not None and size.num_timesteps != self._num_timesteps:
+            size = self._with_time(size, found)
+        if self._samples is not None:
+            size = self._with_samples(size)
+        elif self._shape is None and not self.told_samples:
+            self.doubts.append(
+                "the model was given no tensor with axes, so its samples are taken for 1. Pass samples=."
+            )
+        return size
+
+    @property
+    def told_samples(self) -> bool:
+        """Whether a layer was seen to get a batch."""
+        return bool(self._found or self._loop)
+
+    def _of_layers(self) -> PassSize | None:
+        if not self._found or self._axis == "outer":
+            return None
+        first = next(iter(self._found))
+        size = self._found[first]
+        for name, other in self._found.items():
+            if other.num_timesteps != size.num_timesteps and self._num_timesteps is None:
+                self.doubts.append(
+                    f"layer {first!r} has {size.num_timesteps} time steps and {name!r} has {other.num_timesteps}; those of "
+                    f"{first!r} are taken. Pass num_timesteps=."
+                )
+                break
+        return size
+
+    def _by_calls_or_input(self) -> PassSize:
+        shape = self._shape or (1,)
+        axis = self._axis
+        if axis in ("bt", "tb", "last"):
+            return size_of_shape(axis, shape)
+        if axis == "folded":
+            return self._folded(shape[0])
+        if axis == "outer":
+            return PassSize(shape[0], 1)
+        if self._loop:
+            calls = self._calls()
+            if calls == 1 and self._num_timesteps is None and self._supposed.issuperset(self._loop):
+                self._doubt_one_call()
+            return PassSize(self._loop_samples(), calls)
+        return PassSize(shape[0], 1)
+
+    def _doubt_one_call(self) -> None:
+        self.doubts.append(
+            f"spiking layers were called once ({', '.join(map(repr, self._loop))}), and nothing shows whether what they "
+            "got has time steps; 1 is taken. Pass time_axis= ('bt', 'tb' or 'last' where it has, 'outer' if you call the "
+            "model once a step, else 'loop'), or num_timesteps=."
+        )
+
+    def _folded(self, entries: int) -> PassSize:
+        if self._num_timesteps is not None:
+            return self._divided(entries)
+        if self._samples is None:
+            raise ValueError(
+                "Monitor: time_axis='folded', but no layer says how many time steps a sample has. "
+                "Pass num_timesteps or samples."
+            )
+        if entries % self._samples:
+            raise ValueError(
+                f"Monitor: samples is {self._samples}, but the forward pass had {entries} samples times time "
+                "steps, no multiple of it. Pass the samples of one forward pass."
+            )
+        return PassSize(self._samples, entries // self._samples)
+
+    def _with_time(self, size: PassSize, found: PassSize | None) -> PassSize:
+        """The same entries with the time steps that were given."""
+        assert self._num_timesteps is not None
+        if found is not None or self._axis in ("bt", "tb", "last"):
+            return self._divided(size.samples * size.num_timesteps)
+        if self._axis in ("loop", "outer") or self._loop or self._made_inside(size.samples):
+            return PassSize(size.samples, self._num_timesteps)
+        divided = self._divided(size.samples)
+        self.doubts.append(
+            f"no layer says where the {self._num_timesteps} time steps are; they are taken to be in the first axis of the "
+            f"input, with {divided.samples} samples. Pass time_axis= ('folded' if so, 'loop' if the model makes "
+            "the steps itself), or samples=."
+        )
+        return divided
+
+    def _made_inside(self, samples: int) -> bool:
+        """Whether some module got more than the model, by as many time steps as there are."""
+        steps = self._num_timesteps
+        assert steps is not None
+        repeated = {(steps, samples), (samples, steps)}
+        return any(lead in repeated or lead[:1] == (steps * samples,) for lead in self._inner)
+
+    def _with_samples(self, size: PassSize) -> PassSize:
+        assert self._samples is not None
+        if self._shape is not None and size.samples != self._samples and not self.told:
+            self.doubts.append(
+                f"the input begins with {size.samples} entries of {self._samples} samples, and no layer says "
+                f"how many time steps there are; {size.num_timesteps} is taken. Pass num_timesteps=."
+            )
+        return PassSize(self._samples, size.num_timesteps)
+
+    def _divided(self, entries: int) -> PassSize:
+        assert self._num_timesteps is not None
+        if entries % self._num_timesteps:
+            raise ValueError(
+                f"Monitor: num_timesteps is {self._num_timesteps}, but the forward pass had {entries} samples times time steps, "
+                "no multiple of it. Pass the time steps of one sample, and time_axis, where the input has them "
+                "('loop' if the model makes them itself)."
+            )
+        return PassSize(entries // self._num_timesteps, self._num_timesteps)
+
+    def _loop_samples(self) -> int:
+        """Samples of a neuron that was given one step; a vector that is no batch is one sample's."""
+        lead = (self._shape or ())[:2]
+        if len(self._loop_shape) == 1 and lead and self._loop_shape[0] not in lead:
+            return 1
+        return self._loop_shape[0]
+
+    def _calls(self) -> int:
+        if self._num_timesteps is not None:
+            return self._num_timesteps
+        certain = {n: c for n, c in self._loop.items() if n not in self._supposed} or self._loop
+        counts = sorted(set(certain.values()))
+        if len(counts) == 1:
+            return counts[0]
+        if self._supposed:
+            self.doubts.append(
+                f"modules that look like neurons were called different numbers of times, {dict(certain)}, so the "
+                "time steps are taken for 1. Pass num_timesteps=."
+            )
+            return 1
+        raise ValueError(
+            f"Monitor: the spiking layers were called different numbers of times in one forward pass, {dict(certain)}, "
+            "so its time steps are unknown. Pass num_timesteps."
+        )

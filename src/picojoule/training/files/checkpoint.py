@@ -1,0 +1,154 @@
+"""The state of a run on the disk: weights, optimiser, budget and what was measured so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from picojoule.budget.masks import give_masks, masks_of_saved, put_back_on_failure, refresh
+from picojoule.layers import stateful_layers
+from picojoule.training.files.checkpoint_files import Saved, read_checkpoint, write_checkpoint
+
+_ORIGINAL, _MASK = "_orig", "_mask"  # names by torch.nn.utils.prune
+_OPTIMIZER = "optimizer."
+
+
+def save_checkpoint(
+    path: str | Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    progress: Mapping[str, Any] | None = None,
+) -> None:
+    """Write weights, optimiser state and `progress`, so that the checkpoint before survives until this one is whole.
+
+    The file at `path` holds the weights under the model's own names and nothing else, so
+    `model.load_state_dict(safetensors.torch.load_file(path))` takes it. The other tensors lie in a file beside it,
+    `NAME.training-DIGEST.safetensors`. Neuron states are left out: they belong to the last batch, not to what was
+    learned.
+
+    Args:
+        path: the file.
+        model: whose weights.
+        optimizer: whose state; None leaves that out.
+        progress: anything else: mappings and lists of tensors and JSON values, such as the
+            `state_dict` of a :class:`picojoule.Budget`.
+
+    Raises:
+        OSError: it could not be written; an earlier checkpoint of that name survives.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "network.safetensors"
+        >>> save_checkpoint(file, nn.Linear(2, 3), progress={"epochs": 3, "average": torch.ones(2)})
+        >>> load_checkpoint(file, nn.Linear(2, 3))
+        {'epochs': 3, 'average': tensor([1., 1.])}
+    """
+    tensors: dict[str, Tensor] = {}
+    for index, state in optimizer.state_dict()["state"].items() if optimizer else ():
+        tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in state.items()}
+    write_checkpoint(Path(path), Saved(learned_tensors(model), tensors, dict(progress or {})))
+
+
+def load_checkpoint(
+    path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> dict[str, Any]:
+    """Load what :func:`save_checkpoint` wrote, and return its `progress`.
+
+    Args:
+        path: the file.
+        model: takes the weights.
+        optimizer: takes the optimiser state; None to leave that.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a file is damaged, missing beside the weights, or of another model; nothing is loaded then.
+
+    Example: see :func:`save_checkpoint`.
+    """
+    path = Path(path)
+    saved = read_checkpoint(path)
+    take_over(path, saved.weights, model)
+    if optimizer is not None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in saved.optimizer.items():
+            index, name = key.removeprefix(_OPTIMIZER).split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return saved.progress
+
+
+def take_over(path: Path, saved: Mapping[str, Tensor], model: nn.Module) -> None:
+    """Load a file's weights, without states of neurons; masks in it are given to a model that has none.
+
+    Raises:
+        ValueError: they are of another model, which is as it was.
+    """
+    parameters = masks_of_saved(model, saved)
+    with put_back_on_failure(parameters):
+        give_masks(parameters)
+        check_same_model(path, saved, learned_tensors(model))
+    model.load_state_dict(saved, strict=False)
+    for layer, of in parameters:
+        refresh(layer, of)
+
+
+def learned_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The state_dict without the states of neurons."""
+    states = {
+        f"{layer}.{state}" if layer else state
+        for layer, module in stateful_layers(model)
+        for state in module.states()
+    }
+    return {name: value for name, value in model.state_dict().items() if name not in states}
+
+
+def save_trained(path: str | Path, model: nn.Module) -> None:
+    """Write the weights of a network that is finished, with those that were taken away as zeros.
+
+    Any model of the same layers takes the file, whether it knows masks or not.
+
+    Args:
+        path: the file, `.safetensors`.
+        model: whose weights.
+
+    Raises:
+        OSError: it could not be written; an earlier file of that name survives.
+    """
+    found = {}
+    for name, value in learned_tensors(model).items():
+        if name.endswith(_ORIGINAL):
+            plain = name.removesuffix(_ORIGINAL)
+            found[plain] = value * model.get_buffer(plain + _MASK)
+        elif not name.endswith(_MASK):
+            found[name] = value
+    write_checkpoint(Path(path), Saved(found, {}, {}))
+
+
+def check_same_model(path: Path, saved: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    """Raise ValueError if a file's weights are not those of a model."""
+    faults = [f"{name} is only in the checkpoint" for name in saved.keys() - own.keys()]
+    faults += [f"{name} is only in the model" for name in own.keys() - saved.keys()]
+    pairs = ((name, saved[name], own[name]) for name in saved.keys() & own.keys())
+    faults += [f"{name} {fault}" for name, there, here in pairs if (fault := _fault(there, here))]
+    if faults:
+        raise ValueError(
+            f"{path}: the checkpoint is of another model; nothing was loaded. {'; '.join(sorted(faults)[:5])}."
+        )
+
+
+def _fault(there: Tensor, here: Tensor) -> str | None:
+    """Why a saved tensor cannot be taken over: `copy_` would refuse it, or drop its imaginary part."""
+    if there.is_meta and not here.is_meta:
+        return "has no values there"
+    if there.is_nested or there.is_quantized or there.layout != here.layout:
+        return f"is no plain tensor there ({there.dtype}, {there.layout})"
+    if there.is_complex() and not here.is_complex():
+        return f"is {there.dtype} there and {here.dtype} here"
+    if there.shape != here.shape:
+        return f"has shape {tuple(there.shape)} there and {tuple(here.shape)} here"
+    return None

@@ -1,0 +1,134 @@
+"""A checkpoint on the disk: the weights under the model's own names, and all else in a file beside them.
+
+The file of the weights names the other one, which has its content's digest in its name. It is written first and the
+one before is removed last, so the weights always name a file that is there and belongs to them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from picojoule.atomic_write import write_atomically
+from picojoule.extras import extra
+from picojoule.training.files.packing import packed, unpacked
+
+_HEADER, _PROGRESS = "picojoule", "state"
+_DIGEST = 12
+_ATTEMPTS = 10
+
+
+class Saved(NamedTuple):
+    """What the files of a checkpoint hold.
+
+    Args:
+        weights: by the model's own names.
+        optimizer: state of the optimiser, by names of ours.
+        progress: mappings and lists of tensors and JSON values.
+    """
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    progress: dict[str, Any]
+
+
+def write_checkpoint(path: Path, saved: Saved) -> None:
+    """Write the files of a checkpoint so that the one before is there until this one is.
+
+    Raises:
+        OSError: one could not be written; the checkpoint before is whole.
+    """
+    with extra("train"):
+        from safetensors.torch import save
+    training = dict(saved.optimizer)
+    progress = packed(saved.progress, _PROGRESS, training)
+    beside = None
+    if training:
+        content = save(_own(training))
+        beside = f"{_stem(path)}{hashlib.sha256(content).hexdigest()[:_DIGEST]}.safetensors"
+        write_atomically(path.with_name(beside), content)
+    header = json.dumps({"training": beside, "progress": progress})
+    write_atomically(path, save(_own(saved.weights), metadata={_HEADER: header}))
+    for name in files_beside(path):
+        if name.name != beside:
+            name.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path) -> Saved:
+    """Read what :func:`write_checkpoint` wrote; a run may write a newer one meanwhile.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a file is damaged, or the one beside it is missing.
+    """
+    with extra("train"):
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+    try:
+        content, beside = _contents(path)
+        training: dict[str, Tensor] = load(beside) if beside is not None else {}
+        progress = unpacked(_header(content)["progress"], training)
+        if not isinstance(progress, dict):
+            raise TypeError(
+                f"its progress is a {type(progress).__name__}, expected names with values"
+            )
+        optimizer = {n: x for n, x in training.items() if not n.startswith(f"{_PROGRESS}.")}
+        return Saved(load(content), optimizer, progress)
+    except (SafetensorError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: not a checkpoint of picojoule, or damaged ({error}).") from error
+
+
+def files_beside(path: Path) -> list[Path]:
+    """The files that hold what belongs to the weights at `path`, of this checkpoint and of those before."""
+    stem = _stem(path)
+    return [x for x in path.parent.glob("*.safetensors") if x.name.startswith(stem)]
+
+
+def _stem(path: Path) -> str:
+    return f"{path.stem}.training-"
+
+
+def _own(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # copies: safetensors refuses two names for one memory
+    return {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+
+
+def _contents(path: Path) -> tuple[bytes, bytes | None]:
+    """Both files, each read once, as a newer one may take its place at any time."""
+    for _ in range(_ATTEMPTS):
+        content = path.read_bytes()
+        name = _header(content)["training"]
+        if name is None:
+            return content, None
+        if not isinstance(name, str) or Path(name).name != name:
+            raise KeyError(f"the file beside it is {name!r}")
+        beside = path.with_name(name)
+        try:
+            return content, _checked(beside)
+        except FileNotFoundError:
+            if path.read_bytes() == content:
+                raise ValueError(
+                    f"{path} has only weights: {name}, which belongs beside it, is missing. To start from the weights "
+                    "alone, name the file as start_from."
+                ) from None
+    raise ValueError(f"{path}: other checkpoints are written there faster than one can be read.")
+
+
+def _checked(beside: Path) -> bytes:
+    content = beside.read_bytes()
+    if not beside.stem.endswith(f"-{hashlib.sha256(content).hexdigest()[:_DIGEST]}"):
+        raise ValueError(f"{beside} is damaged: its content does not fit its name.")
+    return content
+
+
+def _header(content: bytes) -> Any:
+    size = int.from_bytes(content[:8], "little")
+    try:
+        return json.loads(json.loads(content[8 : 8 + size])["__metadata__"][_HEADER])
+    except ValueError as error:  # no JSON, no UTF-8, or a number of too many digits
+        raise TypeError(f"its header is no JSON: {error}") from error

@@ -1,0 +1,1 @@
+"""The training itself: one network's steps, epochs, measurements and trim, on one process or many."""

@@ -1,0 +1,107 @@
+"""One process or many: how Lightning Fabric starts them, and what only the first one does."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch.nn.parallel import DistributedDataParallel
+
+from picojoule.extras import extra
+from picojoule.training.samples.batches import Process
+from picojoule.training.settings.config import TrainConfig
+
+_PARAMETERS = inspect.signature(DistributedDataParallel).parameters
+_OWN_BUFFERS = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in _PARAMETERS)
+
+
+_OF_COLLECTIVES = ("gloo", "NCCL", "Connection closed", "Connection reset")
+
+
+def launched(config: TrainConfig) -> Any:
+    """A Fabric whose processes run.
+
+    Those of `torchrun` are joined. Otherwise, for `config.devices` > 1, Fabric starts the others: each runs this
+    same command again, up to here.
+
+    Raises:
+        ImportError: Lightning Fabric is missing.
+    """
+    with extra("train"):
+        from lightning_fabric import Fabric
+        from lightning_fabric.strategies.ddp import DDPStrategy
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not how many processes joined
+    # the states of neurons are buffers, of each process's own samples
+    own_buffers: dict[str, Any] = {_OWN_BUFFERS: False}
+    devices, nodes = _torchrun() or (config.devices, 1)
+    many = devices * nodes > 1
+    fabric = Fabric(
+        accelerator="auto",
+        devices=devices,
+        num_nodes=nodes,
+        strategy=DDPStrategy(**own_buffers) if many else "auto",
+        precision=config.precision,
+    )
+    if many:
+        fabric.launch()
+    return fabric
+
+
+def process_of(fabric: Any) -> Process:
+    """This process among those of a Fabric."""
+    return Process(fabric.global_rank, fabric.world_size)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and prints, as far as its environment tells."""
+    environment = os.environ.get
+    if "RANK" in os.environ:
+        return environment("RANK") == "0"
+    return environment("LOCAL_RANK", "0") == "0" and environment("NODE_RANK", "0") == "0"
+
+
+def on_first(fabric: Any, action: Callable[[], object]) -> None:
+    """Let the first process do something; if it fails, all fail with its error."""
+    error: Exception | None = None
+    if fabric.is_global_zero:
+        try:
+            action()
+        except Exception as failed:
+            if fabric.world_size == 1:
+                raise
+            error = failed
+    if fabric.world_size > 1:
+        error = fabric.broadcast(error)
+        if error is not None:
+            raise error
+
+
+@contextmanager
+def losing_others_explained(fabric: Any) -> Iterator[None]:
+    """Turn what a collective says when another process has ended into a sentence.
+
+    Raises:
+        ConnectionError: another process of the run has ended.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        lost = any(word in str(error) for word in _OF_COLLECTIVES)
+        if fabric.world_size == 1 or not lost:
+            raise
+        raise ConnectionError(
+            "another process of this run has ended; what it said tells why. The last checkpoint is kept; go on with "
+            "--resume."
+        ) from error
+
+
+def _torchrun() -> tuple[int, int] | None:
+    """(processes on this machine, machines) that torchrun started."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return None
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    return here, int(os.environ["WORLD_SIZE"]) // here

@@ -1,0 +1,195 @@
+"""Models and data sets that a user names: a function in a module or a file."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import importlib.util
+import inspect
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from picojoule.convert import from_nir
+from picojoule.near_names import did_you_mean
+
+BUILT_IN = ("lenet", "recurrent")
+_INSTALLED = sysconfig.get_paths()
+_LIBRARIES = (_INSTALLED["stdlib"], _INSTALLED["purelib"], Path(__file__).parents[2])
+
+
+def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
+    """The model of that name.
+
+    Args:
+        name: `module:factory` of a module on Python's path; `path/to/file.py:factory`, which is run
+            with its folder on the path; or a `.nir` file. No other code is imported.
+        num_timesteps: of a `.nir` file whose layers are to take batch and time in one axis.
+
+    Raises:
+        ValueError: the name has no such form, there is no such module or factory, or it gives no model.
+        ImportError: the module cannot be imported.
+
+    Example:
+        >>> load_model("picojoule.training.networks.lenet:lenet", 10).__class__.__name__
+        Traceback (most recent call last):
+        ValueError: 'picojoule.training.networks.lenet:lenet' could not be called without arguments: it needs batch_size. Name a function that takes none; it can call this one with the arguments it needs.
+    """
+    if name.endswith(".nir"):
+        if not Path(name).is_file():
+            raise ValueError(f"There is no file {name}.")
+        return from_nir(name, num_timesteps=num_timesteps)
+    model = called(name, f", nor a .nir file, nor {' or '.join(BUILT_IN)}")
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            f"{name!r} gave a value of type {type(model).__name__}, expected a torch.nn.Module."
+        )
+    return model
+
+
+def load_datasets(name: str) -> tuple[Any, Any]:
+    """The training and the test set that a function gives, of the same forms of name.
+
+    Raises:
+        ValueError: as of :func:`load_model`, or it gives no pair of data sets.
+        ImportError: the module cannot be imported.
+
+    Example:
+        >>> train, test = load_datasets("picojoule.data:load_data")
+        >>> len(train), len(test)
+        (6000, 2000)
+    """
+    pair: Any = called(name)
+    sized = isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_map_style, pair))
+    if not sized:
+        raise ValueError(
+            f"{name!r} gave a value of type {type(pair).__name__}, expected two data sets, (train, test), "
+            "each with len(d) and d[i] -> (frames, label)."
+        )
+    train, test = pair
+    return train, test
+
+
+def called(name: str, otherwise: str = "") -> Any:
+    """What `module:factory` or `file.py:factory` gives when it is called without arguments.
+
+    Args:
+        name: the function; a module (`nn.Module`) in its place is copied.
+        otherwise: what else the name could have been, for the message.
+    """
+    place, colon, factory = name.rpartition(":")
+    if not (colon and place and factory):
+        either, other = ("neither", " nor") if otherwise else ("not", " or")
+        raise ValueError(
+            f"{name!r} is {either} module:factory,{other} file.py:factory{otherwise}. "
+            "Example: ./mynet.py:build"
+        )
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_path(place, factory)
+    return _built(name, _attribute(module, place, factory))
+
+
+def _is_map_style(value: Any) -> bool:
+    return hasattr(value, "__len__") and hasattr(value, "__getitem__")
+
+
+def _from_path(place: str, factory: str) -> ModuleType:
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+            raise ImportError(f"{place} could not be imported: {error}.") from error
+        file = Path(*place.split(".")).with_suffix(".py")
+        hint = f" Did you mean ./{file}:{factory}?" if file.is_file() else ""
+        raise ValueError(
+            f"There is no module {error.name!r} on Python's path.{hint} A file is named by its path, "
+            f"as in ./mynet.py:{factory}."
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise _not_imported(place, error) from error
+
+
+def _from_file(file: Path) -> ModuleType:
+    if not file.is_file():
+        raise ValueError(f"There is no file {file}.")
+    spec = importlib.util.spec_from_file_location(file.stem, file.resolve())
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.resolve().parent))
+    sys.modules[file.stem] = module  # as if imported: classes look up their module by name
+    try:
+        spec.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{file} could not be imported: {error}.") from error
+    except SyntaxError as error:
+        raise ValueError(f"{file}, line {error.lineno}: {error.msg}.") from error
+    except (Exception, SystemExit) as error:
+        raise _not_imported(str(file), error) from error
+    return module
+
+
+def _not_imported(place: str, error: BaseException) -> ImportError:
+    return ImportError(f"{place} could not be imported: {reason(error)}.")
+
+
+def reason(error: BaseException) -> str:
+    """An error of a user's code in one sentence: what, and the last line of theirs that it went through.
+
+    Example:
+        >>> try:
+        ...     {}["depth"]
+        ... except KeyError as error:
+        ...     reason(error).split(" (")[0]
+        "KeyError: 'depth'"
+    """
+    kind, text = type(error).__name__, str(error)
+    plain = isinstance(error, ValueError | RuntimeError) and text
+    words = text if plain else f"{kind}: {text}" if text else kind
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [(Path(frame.filename), frame.lineno) for frame in frames]
+    theirs = [(f, n) for f, n in lines if not any(f.is_relative_to(each) for each in _LIBRARIES)]
+    place = f" ({theirs[-1][0].name}, line {theirs[-1][1]})" if theirs else ""
+    return f"{words}{place}"
+
+
+def _attribute(module: ModuleType, place: str, factory: str) -> Any:
+    found: Any = module
+    for part in factory.split("."):
+        if not hasattr(found, part):
+            raise ValueError(f"{place} has no {factory!r}.{did_you_mean(part, dir(found))}")
+        found = getattr(found, part)
+    return found
+
+
+def _built(name: str, factory: Any) -> Any:
+    if isinstance(factory, nn.Module):
+        return copy.deepcopy(factory)
+    if not callable(factory):
+        raise ValueError(
+            f"{name!r} is of type {type(factory).__name__}, neither a model nor a function."
+        )
+    missing = _arguments_without_default(factory)
+    if missing:
+        raise ValueError(
+            f"{name!r} could not be called without arguments: it needs {', '.join(missing)}. "
+            "Name a function that takes none; it can call this one with the arguments it needs."
+        )
+    try:
+        return factory()
+    except Exception as error:
+        raise ValueError(f"{name!r} could not be called: {reason(error)}.") from error
+
+
+def _arguments_without_default(factory: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except ValueError:  # built in, and says nothing
+        return []
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in variadic]

@@ -1,0 +1,152 @@
+"""The samples of a run: training, validation and test, checked against one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from picojoule.data import load_data
+from picojoule.training.networks.factories import load_datasets
+from picojoule.training.randomness import Stream, generator
+from picojoule.training.samples.batches import Stacked
+from picojoule.training.samples.labels import class_numbers
+from picojoule.training.samples.targets import stacked_targets
+from picojoule.training.settings.config import TrainConfig
+
+_SACCADE = "saccade"
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Data sets and which of their samples are for what.
+
+    Args:
+        train: the training data set, `d[i] -> (frames, target)`; the validation samples are among these.
+        test: the test data set.
+        train_indices: of the samples to train on.
+        validation_indices: of those kept aside.
+        shape: of a sample, `t *f`.
+        num_classes: None if the data set does not say.
+        stacked: makes one tensor of the targets of a batch.
+    """
+
+    train: Any
+    test: Any
+    train_indices: Tensor
+    validation_indices: Tensor
+    shape: tuple[int, ...]
+    num_classes: int | None
+    stacked: Stacked
+
+
+def load_run_data(config: TrainConfig) -> RunData:
+    """The data that a run asks for.
+
+    Raises:
+        FileNotFoundError, ValueError: they are missing, damaged, or of no use to a run.
+
+    Example:
+        >>> data = load_run_data(TrainConfig(validation_share=0.1))
+        >>> data.shape, data.num_classes, len(data.train_indices), len(data.validation_indices)
+        ((5, 1, 28, 28), 10, 5400, 600)
+    """
+    train, test = _datasets(config)
+    stacked = class_numbers if config.task is None else stacked_targets
+    shape = _checked_shape("train", train, stacked)
+    others = _checked_shape("test", test, stacked)
+    if shape[1:] != others[1:]:
+        raise ValueError(
+            f"the training samples have shape {_shown(shape)}, those of the test set {_shown(others)}; "
+            "expected the same, but for the time steps."
+        )
+    order = torch.randperm(len(train), generator=generator(config.seed, Stream.SPLIT))
+    held = _held(config.validation_share, len(train))
+    return RunData(
+        train,
+        test,
+        train_indices=order[held:].sort().values,
+        validation_indices=order[:held].sort().values,
+        shape=shape,
+        num_classes=_num_classes(train, test),
+        stacked=stacked,
+    )
+
+
+def set_epoch(dataset: Any, epoch: int) -> None:
+    """Draw a data set's noise for an epoch, if it draws any."""
+    if hasattr(dataset, "set_epoch"):
+        dataset.set_epoch(epoch)
+
+
+def _datasets(config: TrainConfig) -> Sequence[Any]:
+    source = config.data
+    if source and ":" in source and not source.startswith(_SACCADE) and not Path(source).exists():
+        return load_datasets(source)
+    return load_data(
+        source,
+        num_timesteps=config.num_timesteps,
+        max_rate=config.pixel_rate,
+        seed=config.seed,
+    )
+
+
+def _checked_shape(name: str, dataset: Any, stacked: Stacked) -> tuple[int, ...]:
+    if len(dataset) == 0:
+        raise ValueError(f"the {name} data set is empty.")
+    sample = dataset[0]
+    if not (isinstance(sample, tuple) and len(sample) == 2):
+        raise ValueError(
+            f"the {name} data set gives a {type(sample).__name__} as its first sample, expected (frames, label)."
+        )
+    try:
+        stacked([sample[1]])
+    except ValueError as error:
+        own = (
+            ""
+            if stacked is stacked_targets
+            else " To learn something else than classes, name a --task."
+        )
+        raise ValueError(f"the first sample of the {name} data set: {error}{own}") from None
+    shape = tuple(torch.as_tensor(sample[0]).shape)
+    if len(shape) < 2:
+        raise ValueError(
+            f"the {name} data set's first sample has frames of shape {shape}, expected t *f: time, then features."
+        )
+    return shape
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _held(share: float, samples: int) -> int:
+    held = round(share * samples)
+    if share > 0 and not 0 < held < samples:
+        raise ValueError(
+            f"training: a validation_share of {share} of {samples} training samples is {held}; expected at least "
+            "one to validate with and one to train on."
+        )
+    return held
+
+
+def _num_classes(*datasets: Any) -> int | None:
+    known = [_classes_of(dataset) for dataset in datasets]
+    return max((n for n in known if n is not None), default=None)
+
+
+def _classes_of(dataset: Any) -> int | None:
+    if hasattr(dataset, "num_classes"):
+        return int(dataset.num_classes)
+    for name in ("labels", "targets"):
+        try:
+            labels = torch.as_tensor(getattr(dataset, name, ()))
+        except (TypeError, ValueError, RuntimeError):  # such as the names of the classes
+            continue
+        if labels.ndim == 1 and len(labels) and not labels.is_floating_point():
+            return int(labels.max()) + 1
+    return None

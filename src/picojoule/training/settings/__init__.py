@@ -1,0 +1,1 @@
+"""What decides a training run: its settings, what each may be, and how a user states them."""
