@@ -106,7 +106,7 @@ def run_work(
     """
     rows = work.rows(implementations)
     cases = [case for case in work.cases if case.quick or not plan.quick]
-    if not cases:
+    if not cases or not rows:
         return
     seconds = work.seconds / 4 if plan.quick else work.seconds
     times: dict[int, dict[str, list[Timing]]] = {}

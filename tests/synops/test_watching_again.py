@@ -87,9 +87,11 @@ def differences(seed: int) -> list[str]:
         again = watched(Loop(model), passes, **options)
     wrong = []
     for number, (one, other) in enumerate(zip(first, again, strict=True)):
-        for name in one[0].keys() | other[0].keys():
-            if not same(one[0].get(name), other[0].get(name)):
-                wrong.append(f"pass {number}, {name}: {one[0].get(name)}, {other[0].get(name)}")
+        wrong += [
+            f"pass {number}, {name}: {one[0].get(name)}, {other[0].get(name)}"
+            for name in one[0].keys() | other[0].keys()
+            if not same(one[0].get(name), other[0].get(name))
+        ]
         if not same(one[1], other[1]):
             wrong.append(f"pass {number}: the outputs differ")
         if not same(one[2], other[2]):
@@ -139,3 +141,88 @@ def test_calls_are_remembered_and_counted_together(monkeypatch: pytest.MonkeyPat
         watched(Loop(model), [steps_of(draft.inputs, number) for number in range(PASSES)])
     assert seen["effects"] > 100
     assert seen["calls"] > 10
+
+
+class LoopOverTime(nn.Module):
+    """One layer of weights, called once a step with what `change` makes of its weight or input."""
+
+    def __init__(self, change: Any) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 2, bias=False)
+        self.register_buffer("masks", torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]))
+        self.change = change
+
+    def forward(self, steps: Tensor) -> list[Tensor]:
+        return [self.change(self, number, x) for number, x in enumerate(steps)]
+
+
+def synops_of(change: Any, steps: Tensor, **options: Any) -> float:
+    """SynOps of the second pass of a loop, whose first pass was another one's."""
+    model = LoopOverTime(change)
+    nn.init.ones_(model.fc.weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MonitorWarning)
+        monitor = Monitor(model, num_timesteps=len(steps), samples=1, **options)
+        for given in (steps.flip(0), steps):
+            with monitor:
+                model(given)
+    counts = monitor.synops
+    return counts.total.item() * counts.sample_steps
+
+
+EIGHT_STEPS = (
+    torch.arange(24.0).reshape(8, 1, 3) % 4
+)  # graded spikes; a power of two, so that means are exact
+
+
+def test_pruned_weights_that_differ_from_step_to_step() -> None:
+    """Both masks have the same shape and come from the same weight; a spike reaches 2 neurons through each synapse."""
+
+    def masked(model: Any, step: int, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, model.fc.weight * model.masks[step % 2])
+
+    expected = sum(
+        2 * x[0, :1].sum() if step % 2 == 0 else 2 * x[0, :2].sum()
+        for step, x in enumerate(EIGHT_STEPS)
+    )
+    assert synops_of(masked, EIGHT_STEPS, weights="nonzero") == float(expected)
+
+
+def test_values_that_are_whole_at_some_steps_only() -> None:
+    """What a step is given is judged for itself: of the halves, none is a spike."""
+
+    def halved(model: Any, step: int, x: Tensor) -> Tensor:
+        return model.fc(torch.from_numpy((x * (0.5 if step % 2 else 1)).numpy()))
+
+    whole = [x for step, x in enumerate(EIGHT_STEPS) if step % 2 == 0 or not (x % 2).any()]
+    assert synops_of(halved, EIGHT_STEPS) == 2 * float(torch.stack(whole).sum())
+
+
+def test_spikes_that_are_changed_in_place_after_they_were_counted() -> None:
+    def emptied(model: Any, _: int, x: Tensor) -> Tensor:
+        spikes = x.clone()
+        with torch.no_grad():
+            y = model.fc(spikes)
+            spikes.zero_()
+        return y
+
+    assert synops_of(emptied, EIGHT_STEPS) == 2 * float(EIGHT_STEPS.sum())
+
+
+def test_many_steps_are_added_up_without_a_loss() -> None:
+    steps = torch.ones(101, 1, 3)
+    assert synops_of(lambda model, _, x: model.fc(x), steps) == 101 * 3 * 2
+
+
+def test_a_model_with_other_parameters_is_looked_at_anew() -> None:
+    """A parameter in place of another may have its id, but is no weight of the same calls."""
+    model = nn.Sequential(nn.Linear(3, 2, bias=False), nn.Linear(2, 2, bias=False))
+    monitor, x = Monitor(model, num_timesteps=1), torch.ones(1, 3)
+    found = []
+    for outputs in (2, 5, 2):
+        model[0] = nn.Linear(3, outputs, bias=False)
+        model[1] = nn.Linear(outputs, 2, bias=False)
+        with monitor:
+            model(x)
+        found.append(monitor.synops["0"].item())
+    assert found == [6.0, 15.0, 6.0]

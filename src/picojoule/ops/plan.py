@@ -193,8 +193,9 @@ def constants_of(neuron: NeuronSpec) -> list[float]:
 
 
 def values_of(neuron: NeuronSpec) -> dict[str, Tensor | float | None]:
-    """The parameters by name: numbers, or tensors that broadcast over `*n`; not those of a part that is not there.
+    """The parameters by name: numbers, or tensors that broadcast over `*n`.
 
+    A parameter of a part that the neuron lacks is None or missing.
     A threshold learns through what a spike takes off. Where that is something else, it is detached: it then has
     no gradient, as with the reference, and not zeros.
     """

@@ -126,7 +126,7 @@ def _count(spike: str, limited: bool, steady: bool) -> Any:
             return u
         if is_single:
             return ONE if u >= threshold else ZERO
-        # the compiler makes a loop without divisions of it, for a threshold of 1
+        # a division by 1 changes nothing and takes time; the usual threshold is 1
         is_one = steady and threshold == ONE
         spikes = np.floor(u if is_one else u / threshold)
         spikes = ZERO if spikes < ZERO else spikes

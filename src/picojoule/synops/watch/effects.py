@@ -49,7 +49,8 @@ class Effect(NamedTuple):
         """The origin of the result, for a call that was given these."""
         if self.judged_as is None or self.origin is None:
             return self.origin
-        return replace(self.origin, whole=given[self.judged_as].whole)
+        made, whole = self.origin, given[self.judged_as].whole
+        return Origin(made.kind, made.unit, made.signed, whole, made.parameters, made.source)
 
 
 COUNTED = Effect(None, None, frozenset())  # it has synapses
@@ -77,15 +78,17 @@ class Effects:
         """The effect of such a call, if it was seen."""
         return self._known.get(key)
 
-    def add_counted(self, asked: Asked) -> None:
-        """Remember that a call has synapses."""
-        self._known[asked.key] = COUNTED
-
     def add(self, asked: Asked, made: Result | None, harmless: frozenset[int]) -> None:
         """Remember what a call has made, if no value had a say in it."""
         effect = _effect(asked.given, made, harmless)
-        if effect is None:
-            return
+        if effect is not None:
+            self._put(asked, effect)
+
+    def add_counted(self, asked: Asked) -> None:
+        """Remember that a call has synapses."""
+        self._put(asked, COUNTED)
+
+    def _put(self, asked: Asked, effect: Effect) -> None:
         if len(self._known) >= _MOST:
             self._known.clear()
         self._known[asked.key] = effect

@@ -13,6 +13,7 @@ from picojoule.synops.watch.conditional import conditional_synapses, is_conditio
 from picojoule.synops.watch.effects import COUNTED, Asked, Effect, asked
 from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.known import KnownCalls
+from picojoule.synops.watch.ledger import Line
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.neurons import Neurons
@@ -64,6 +65,7 @@ class FunctionWatch(TorchFunctionMode):
         self._witness, self._known, self._neurons = witness, known, neurons
         self._effects, self._remembers = known.effects, settings.learned.complete
         self._repeats: dict[Any, Repeat] = {}  # by module, call, and place in the code
+        self._once: set[Any] = set()  # such sites, as long as there was one call
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -75,9 +77,10 @@ class FunctionWatch(TorchFunctionMode):
         if is_transformed():  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
-        self._neurons.see_function(func, args, kwargs)
         call = None
-        if self._remembers and not self._witness.at_work:
+        if not self._remembers:
+            self._neurons.see_function(func, args, kwargs)
+        elif not self._witness.at_work:
             call = asked(self._origins, func, args, kwargs)
             effect = None if call is None else self._effects.get(call.key)
             if call is not None and effect is not None:
@@ -86,6 +89,10 @@ class FunctionWatch(TorchFunctionMode):
                 repeat = self._repeat(call, args)
                 if repeat is not None:
                     return self._count_again(repeat, func, args, kwargs)
+        return self._look_at(func, args, kwargs, call)
+
+    def _look_at(self, func: Any, args: Any, kwargs: Any, call: Asked | None) -> Any:
+        """Run a function of which it is not known what it does to what it is given here."""
         users = self._settings.formula_of_function(func)
         if users is not None:
             return self._run_counted(func, users(*args, **kwargs), args, kwargs)
@@ -99,9 +106,10 @@ class FunctionWatch(TorchFunctionMode):
         return self._follow(func, args, kwargs, call)
 
     def _run_again(self, call: Asked, effect: Effect, func: Any, args: Any, kwargs: Any) -> Any:
+        """Run a function that was seen to have no synapses when it was given the like."""
         result = func(*args, **kwargs)
         origin = effect.origin if effect.judged_as is None else effect.result(call.given)
-        if type(result) is Tensor and origin is not None and not _is_one_of(result, args):
+        if type(result) is Tensor and origin is not None:
             self._origins.put(result, origin)
         elif isinstance(result, Tensor | list | tuple):
             self._note(func, args, kwargs, result)
@@ -110,6 +118,7 @@ class FunctionWatch(TorchFunctionMode):
         return result
 
     def _repeat(self, call: Asked, args: Any) -> Repeat | None:
+        """What counts this call together with others of its place in the model, if there is such."""
         frame = self._stack.top
         if frame.ignored or self._tally.lost_gradients.may_come:
             return None
@@ -164,17 +173,33 @@ class FunctionWatch(TorchFunctionMode):
                 before = line.biases
                 self._tally.add_biases(line, synapses, arguments, result)
                 if call is not None and self._stack.has(frame.module):
-                    repeat = self._tally.repeat(line, synapses, args, line.biases - before)
-                    if repeat is not None:
-                        site = id(frame.module), call.key
-                        self._repeats[site if module is not None else (*site, place())] = repeat
-                        self._effects.add_counted(call)
+                    site: Any = id(frame.module), call.key
+                    site = site if module is not None else (*site, place())
+                    self._prepare(site, call, line, synapses, args, line.biases - before)
                 self._tally.publish(line, CountedCall(synapses, op_name(func), module, result))
             given = [self._origins.constant(x) for x in arguments]
             origin = DENSE if has_data else joined(o for o in given if o is not None)
             for x in tensors([result]):
                 self._origins.put(x, origin)
         return result
+
+    def _prepare(
+        self,
+        site: Any,
+        call: Asked,
+        line: Line,
+        synapses: list[Synapses],
+        args: Any,
+        biases: int,
+    ) -> None:
+        """Have the third call of a site, and those that follow, counted together."""
+        if site not in self._once:
+            self._once.add(site)
+            return
+        repeat = self._tally.repeat(line, synapses, args, biases)
+        if repeat is not None:
+            self._repeats[site] = repeat
+            self._effects.add_counted(call)
 
     def _count_if_any(self, func: Any, args: Any, kwargs: Any, call: Asked | None) -> Any:
         with self._stack.aside():
@@ -227,7 +252,7 @@ class FunctionWatch(TorchFunctionMode):
         if op_name(func) in HARMLESS:
             harmless |= self._tally.parameters(tensors((*args, *kwargs.values())))
             self._tally.harmless |= harmless
-        if call is not None and type(result) is Tensor and not _is_one_of(result, args):
+        if call is not None and _is_new(result, args):
             self._effects.add(call, origin, harmless)
 
     def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -241,8 +266,7 @@ class FunctionWatch(TorchFunctionMode):
         return result
 
 
-def _is_one_of(x: Any, others: tuple[Any, ...]) -> bool:
-    for other in others:
-        if x is other:
-            return True
-    return False
+def _is_new(result: Any, args: tuple[Any, ...]) -> bool:
+    """Whether it is a plain tensor that the function has made; the scale of a quantised one tells of values."""
+    plain = type(result) is Tensor and not result.is_quantized
+    return plain and not any(result is x for x in args)

@@ -158,7 +158,9 @@ class Origins:
         `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
         if x.is_floating_point() or x.is_quantized or origin.kind == "constant":
-            self._records[x] = _Record(version(x) if at is None else at, origin)
+            if at is None:
+                at = None if x.is_inference() else x._version
+            self._records[x] = _Record(at, origin)
 
     def known(self, x: Tensor) -> Origin | None:
         """The origin that was noted, unless the tensor was changed in place since."""
