@@ -1,5 +1,7 @@
 """Sees the functions that a forward pass calls: counts those with synapses, follows spikes through the others."""
 
+# More than 250 lines: one mode of PyTorch's, which counts and follows every function of a forward pass.
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -28,11 +30,25 @@ from picojoule.synops.watch.witness import Witness
 
 # functions in which a parameter is an offset or a scale, whose values no spike has to reach
 HARMLESS = frozenset(
-    (
-        "add radd iadd sub rsub cat stack "
-        "layer_norm group_norm batch_norm rms_norm instance_norm prelu where "
-        "native_layer_norm native_group_norm native_batch_norm"
-    ).split()
+    [
+        "add",
+        "radd",
+        "iadd",
+        "sub",
+        "rsub",
+        "cat",
+        "stack",
+        "layer_norm",
+        "group_norm",
+        "batch_norm",
+        "rms_norm",
+        "instance_norm",
+        "prelu",
+        "where",
+        "native_layer_norm",
+        "native_group_norm",
+        "native_batch_norm",
+    ]
 )
 
 
