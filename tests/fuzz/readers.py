@@ -162,8 +162,8 @@ def write_frontier(folder: Path) -> None:
 
     config = SweepConfig(budgets=(0.5,), seeds=2, axes={"num_timesteps": (3, 5)})
     outcomes = {
-        step: Outcome(0.5, {"1": 10.0, "4": 20.0 + step.seed}, ("4",), 0.1, 3.0, steps=7)
-        for step in config.all_steps()
+        run: Outcome(0.5, {"1": 10.0, "4": 20.0 + run.seed}, ("4",), 0.1, 3.0, steps=7)
+        for run in config.all_runs()
     }
     Frontier.of(config, outcomes).save(folder / "frontier.json")
 
