@@ -120,7 +120,8 @@ def test_a_work_is_complete(name):
     assert len(set(labels)) == len(labels) > 0
     rows = [row.name for row in registered.rows(INSTALLED)]
     assert len(set(rows)) == len(rows) > 1
-    assert "picojoule auto" in rows
+    ours = {"picojoule auto"} | {row for row in rows if row.endswith(", Monitor")}
+    assert ours & set(rows)
 
 
 @pytest.mark.parametrize("row", WORKS["watching"].rows(INSTALLED), ids=lambda row: row.name)

@@ -142,7 +142,7 @@ def _weight_norm() -> nn.Sequential:
             "output_layers names '0.rellu', which is not there. Did you mean '0.relu'",
         ),
         ({"param_layers": ["conv", "1", "4"]}, ValueError, "Did you mean '0.conv'"),
-        ({"param_layers": ["0.conv", "1", "zzz"]}, ValueError, "'zzz', which is not there; there are"),
+        ({"param_layers": ["0.conv", "1", "zzz"]}, ValueError, "'zzz', which is not there. There are"),
         ({"param_layers": ["0.conv", "1", "1"]}, ValueError, "names a layer twice"),
         ({"param_layers": ["1", "0.conv", "4"]}, ValueError, "List the layers in the order they run"),
         (

@@ -248,7 +248,7 @@ def test_what_is_kept_of_a_chunk_is_its_states() -> None:
     plain = kept_elements(whole, copy.deepcopy(model), x)
     came = kept_elements(chunked(steps), model, x)
     states = 3 * B * N
-    assert plain >= 4 * num_timesteps * B * N
+    assert plain >= 3 * num_timesteps * B * N
     assert came <= num_timesteps // steps * (states + 10)
 
 

@@ -88,7 +88,7 @@ def test_gradients_are_those_of_finite_differences(alpha_syn: float | None, norm
         state = ALIFState(v, b, None if alpha_syn is None else torch.zeros_like(v))
         out = alif(
             current, state, alpha_mem=mem, alpha_adapt=adapt, alpha_syn=alpha_syn,
-            adapt_scale=scale, threshold=threshold, norm_input=norm, spike=SmoothSpike,
+            adapt_scale=scale, threshold=threshold, norm_input=norm, spike=SmoothSpike, impl="reference",
         )  # fmt: skip
         return out.spikes, out.state.v_mem, out.state.b
 
