@@ -59,6 +59,7 @@ def test_equals_a_loop_over_plain_numbers(
         min_v_mem=low,
         spike=MultiSpike() if multi else SingleSpike(),
         reset=reset,
+        impl="reference",
     )
     for sample in range(2):
         for neuron in range(3):

@@ -97,7 +97,13 @@ def test_exp_is_right_within_two_units_in_the_last_place(dtype: Any) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(
-    "configuration", [*FEW[:3], (0.9, None, True, None, None, *FEW[0][5:])], ids=str
+    "configuration",
+    [
+        FEW[0],
+        (0.9, None, True, None, None, *FEW[0][5:]),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in FEW[1:6]),
+    ],
+    ids=str,
 )
 def test_other_formats_equal_the_reference(
     configuration: tuple[Any, ...], dtype: torch.dtype
@@ -106,7 +112,11 @@ def test_other_formats_equal_the_reference(
     check_equal("cpu", x, arguments(configuration))
 
 
-@pytest.mark.parametrize("configuration", FEW[:6], ids=str)
+@pytest.mark.parametrize(
+    "configuration",
+    [*FEW[:3], *(pytest.param(each, marks=pytest.mark.slow) for each in FEW[3:6])],
+    ids=str,
+)
 def test_numbers_for_parameters(configuration: tuple[Any, ...]) -> None:
     given, x = arguments(configuration), sequence(2, 9, 5)
     ends = [lif(x, impl=impl, **given) for impl in ("reference", "cpu")]
