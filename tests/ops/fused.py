@@ -4,6 +4,7 @@ import itertools
 import random
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -37,6 +38,14 @@ EVERY = list(
 )
 MANY = random.Random(0).sample(EVERY, 160)  # each costs a second to compile
 FEW = MANY[:16]
+
+
+def others_slow(configurations: list[Any], fast: int) -> list[Any]:
+    """All of them as a test's parameters; those from `fast` on are slow cases, as they are compiled for it."""
+    slow = (pytest.param(each, marks=pytest.mark.slow) for each in configurations[fast:])
+    return [*configurations[:fast], *slow]
+
+
 TRAINED = ("alpha_mem", "alpha_syn", "threshold", "min_v_mem", "adapt_scale", "alpha_adapt")
 
 

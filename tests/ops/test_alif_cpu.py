@@ -15,11 +15,12 @@ from tests.ops.fused import (
     SHAPES,
     arguments,
     check_equal,
+    others_slow,
     sequence,
 )
 
 
-@pytest.mark.parametrize("configuration", FEW_ALIF, ids=str)
+@pytest.mark.parametrize("configuration", others_slow(FEW_ALIF, 8), ids=str)
 def test_the_reference_is_equalled(configuration: tuple[Any, ...]) -> None:
     check_equal("cpu", sequence(3, 9, 70), {**arguments(configuration), **ADAPTS})
 

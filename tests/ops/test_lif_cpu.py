@@ -25,11 +25,12 @@ from tests.ops.fused import (
     arguments,
     check_equal,
     in_other_orders,
+    others_slow,
     sequence,
 )
 
 
-@pytest.mark.parametrize("configuration", FEW, ids=str)
+@pytest.mark.parametrize("configuration", others_slow(FEW, 10), ids=str)
 def test_the_reference_is_equalled(configuration: tuple[Any, ...]) -> None:
     check_equal("cpu", sequence(3, 9, 70), arguments(configuration))
 
@@ -101,7 +102,7 @@ def test_exp_is_right_within_two_units_in_the_last_place(dtype: Any) -> None:
     [
         FEW[0],
         (0.9, None, True, None, None, *FEW[0][5:]),
-        *(pytest.param(each, marks=pytest.mark.slow) for each in FEW[1:6]),
+        *others_slow(FEW[1:6], 0),
     ],
     ids=str,
 )
@@ -112,11 +113,7 @@ def test_other_formats_equal_the_reference(
     check_equal("cpu", x, arguments(configuration))
 
 
-@pytest.mark.parametrize(
-    "configuration",
-    [*FEW[:3], *(pytest.param(each, marks=pytest.mark.slow) for each in FEW[3:6])],
-    ids=str,
-)
+@pytest.mark.parametrize("configuration", others_slow(FEW[:6], 3), ids=str)
 def test_numbers_for_parameters(configuration: tuple[Any, ...]) -> None:
     given, x = arguments(configuration), sequence(2, 9, 5)
     ends = [lif(x, impl=impl, **given) for impl in ("reference", "cpu")]

@@ -20,7 +20,16 @@ from picojoule.ops.checks import CheckedCurrent
 from picojoule.ops.lif import LIFState
 from picojoule.ops.plan import constants_of, values_of
 from picojoule.ops.spec import NeuronSpec
-from tests.ops.fused import ADAPTS, FEW, FEW_ALIF, LIF, arguments, check_equal, sequence
+from tests.ops.fused import (
+    ADAPTS,
+    FEW,
+    FEW_ALIF,
+    LIF,
+    arguments,
+    check_equal,
+    others_slow,
+    sequence,
+)
 
 
 def linear(neurons: int, bias: bool = True) -> nn.Linear:
@@ -28,12 +37,12 @@ def linear(neurons: int, bias: bool = True) -> nn.Linear:
     return nn.Linear(neurons, neurons, bias=bias)
 
 
-@pytest.mark.parametrize("configuration", FEW, ids=str)
+@pytest.mark.parametrize("configuration", others_slow(FEW, 10), ids=str)
 def test_the_reference_is_equalled(configuration: tuple[Any, ...]) -> None:
     check_equal("cpu", sequence(3, 9, 70), {**arguments(configuration), "connect": linear(70)})
 
 
-@pytest.mark.parametrize("configuration", FEW_ALIF[:6], ids=str)
+@pytest.mark.parametrize("configuration", others_slow(FEW_ALIF[:6], 4), ids=str)
 def test_the_reference_is_equalled_by_adaptive_neurons(configuration: tuple[Any, ...]) -> None:
     given = {**arguments(configuration), **ADAPTS, "connect": linear(70)}
     check_equal("cpu", sequence(3, 9, 70), given)
