@@ -1,7 +1,7 @@
 """A tenth of the SynOps, and less, at no loss of accuracy: a spiking LeNet on the bundled images.
 
 Trains the network free, and under limits on what training can change: layers 4, 7 and 10 together. Prints what came of it and
-draws accuracy over SynOps. About seven minutes on two cores:
+draws accuracy over SynOps. About ten minutes on two cores:
 
     python examples/a_tenth_of_the_synops.py --out runs/a_tenth
 
