@@ -12,11 +12,16 @@ from picojoule.convert.nir.scale import Scale
 from picojoule.convert.nir.simplify import bridged
 from picojoule.convert.nir.targets import Target, node_for
 from picojoule.convert.nir.time_step import TimeStep
-from picojoule.convert.nir.trace import INPUT, OUTPUT, Trace, TracedCall, trace
 from picojoule.convert.nir.write_layer import layer_node
 from picojoule.convert.nir.write_neuron import neuron_node
+from picojoule.convert.trace import INPUT, OUTPUT, Asker, Trace, TracedCall, trace
 from picojoule.layers import LIF, SqueezeMixin, StatefulLayer, SumPool2d
 
+ASKER = Asker(
+    "to_nir",
+    "NIR has layers",
+    "which has no NIR node. Use a layer that has one (see picojoule.to_nir) in its place.",
+)
 NEURON_AXES = {
     nn.Linear: 1,
     nn.Conv1d: 2,
@@ -35,7 +40,8 @@ def graph_of(
     target: Target | None = None,
 ) -> nir.NIRGraph:
     """The NIR graph; `picojoule.to_nir` says the rest."""
-    traced = trace(module, sample_data, model_name)
+    traced = trace(ASKER, module, sample_data, model_name)
+    _raise_if_twice(traced)
     _raise_if_shared(traced)
     leading = _leading_axes(traced)
     shifts = _feedback_biases(traced)
@@ -93,6 +99,15 @@ def _feedback_biases(traced: Trace) -> dict[str, Tensor]:
         if type(connect) is nn.Linear and connect.bias is None and traced.source_of(targets[0]):
             found[name] = call.module.shift
     return found
+
+
+def _raise_if_twice(traced: Trace) -> None:
+    for source, target in traced.edges:
+        if traced.edges.count((source, target)) > 1:
+            raise NotImplementedError(
+                f"to_nir: {target!r} gets {source!r} more than once, and NIR allows one edge between "
+                "two nodes. Multiply by a number in the weights instead."
+            )
 
 
 def _raise_if_shared(traced: Trace) -> None:

@@ -13,7 +13,7 @@ from picojoule.convert.nir.metadata import packed
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.refusal import not_carried
 from picojoule.convert.nir.scale import Scale
-from picojoule.convert.nir.trace import TracedCall
+from picojoule.convert.trace import TracedCall
 from picojoule.layers import SumPool2d
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
@@ -17,6 +17,20 @@ from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime, reset_st
 
 INPUT, OUTPUT = "input", "output"
 PASSED_THROUGH = (FlattenTime, UnflattenTime, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+
+
+class Asker(NamedTuple):
+    """Who follows a network.
+
+    Attributes:
+        name: the public function.
+        has: what it has layers for, and can do with them.
+        advice: what to use in place of a call that it does not know.
+    """
+
+    name: str
+    has: str
+    advice: str
 
 
 @dataclass(frozen=True)
@@ -31,20 +45,11 @@ class TracedCall:
 
 @dataclass
 class Trace:
-    """The calls by their name in the NIR graph, and the edges between those names."""
+    """The calls by name, and the edges between those names; what arrives at a call is added up."""
 
     calls: dict[str, TracedCall] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
-
-    def connect(self, sources: tuple[str, ...], target: str) -> None:
-        """An edge from each source to the target; NIR adds up what arrives at a node."""
-        twice = [source for source in sources if sources.count(source) > 1]
-        if twice:
-            raise NotImplementedError(
-                f"to_nir: {target!r} gets {twice[0]!r} more than once, and NIR allows one edge between "
-                "two nodes. Multiply by a number in the weights instead."
-            )
-        self.edges += [(source, target) for source in sources]
+    result_shape: tuple[int, ...] = ()
 
     def source_of(self, name: str) -> str:
         """The one node that a node hears; "" if there are several."""
@@ -52,8 +57,8 @@ class Trace:
         return sources[0] if len(sources) == 1 else ""
 
 
-class _NirTracer(fx.Tracer):
-    """Stops at layers that NIR could know; time folding and what does nothing leave no trace."""
+class _LayerTracer(fx.Tracer):
+    """Stops at layers; time folding and what does nothing leave no trace."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         ours = isinstance(m, Scale | PaddedSumPool2d) or type(m).__module__.startswith(
@@ -73,55 +78,61 @@ class _NirTracer(fx.Tracer):
         return super().call_module(m, forward, args, kwargs)
 
 
-def trace(module: nn.Module, sample_data: Tensor, model_name: str) -> Trace:
+def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str = "model") -> Trace:
     """Follow `sample_data` through a copy of the module; the module itself stays untouched.
+
+    Args:
+        asker: who asks, and what it cannot do, for messages.
+        module: any module of layers and sums.
+        sample_data: an input for it, which gives the shapes.
+        model_name: name of the call if the module is a single layer.
 
     Raises:
         NotImplementedError: the module computes with something other than layers and sums.
     """
     root = settled(module).eval()
-    if _NirTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
+    if _LayerTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
-    graph = _traced(root)
-    shapes = _observed_shapes(root, graph, sample_data)
-    result = Trace()
+    graph = _traced(asker, root)
+    shapes, result_shape = _observed_shapes(root, graph, sample_data)
+    result = Trace(result_shape=result_shape)
     sources: dict[fx.Node, tuple[str, ...]] = {}
     for node in graph.nodes:
         if node.op == "placeholder":
             sources[node] = (INPUT,)
         elif node.op == "output":
-            result.connect(_sources_of(node.args[0], sources), OUTPUT)
+            result.edges += [(a, OUTPUT) for a in _sources_of(asker, node.args[0], sources)]
         elif node.op == "call_module":
             path = str(node.target)
             name = _free_name(path, result)
             result.calls[name] = TracedCall(path, root.get_submodule(path), *shapes[path].pop(0))
             argument = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
-            result.connect(_sources_of(argument, sources), name)
+            result.edges += [(a, name) for a in _sources_of(asker, argument, sources)]
             sources[node] = (name,)
         else:
-            sources[node] = _summed(node, sources)
+            sources[node] = _summed(asker, node, sources)
     return result
 
 
-def _traced(root: nn.Module) -> fx.Graph:
+def _traced(asker: Asker, root: nn.Module) -> fx.Graph:
     try:
-        graph = _NirTracer().trace(root)
+        graph = _LayerTracer().trace(root)
     except (TypeError, fx.proxy.TraceError) as error:
         raise NotImplementedError(
-            f"to_nir: the forward of {type(root).__name__} cannot be followed, its path depends on "
+            f"{asker.name}: the forward of {type(root).__name__} cannot be followed, its path depends on "
             f"values or shapes ({error}). Write it as layers called one after the other."
         ) from error
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if len(inputs) != 1:
         raise NotImplementedError(
-            f"to_nir: {type(root).__name__} takes {len(inputs)} inputs, expected a module of one input."
+            f"{asker.name}: {type(root).__name__} takes {len(inputs)} inputs, expected a module of one input."
         )
     return graph
 
 
 def _observed_shapes(
     root: nn.Module, graph: fx.Graph, sample_data: Tensor
-) -> dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]]:
+) -> tuple[dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]], tuple[int, ...]]:
     shapes: dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
 
     def observe(path: str) -> None:
@@ -134,8 +145,8 @@ def _observed_shapes(
         observe(path)
     reset_states(root)
     with torch.no_grad():
-        root(sample_data)
-    return shapes
+        result = root(sample_data)
+    return shapes, _shape(result)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -145,23 +156,26 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(getattr(value, "shape", ()))
 
 
-def _sources_of(argument: Any, sources: dict[fx.Node, tuple[str, ...]]) -> tuple[str, ...]:
+def _sources_of(
+    asker: Asker, argument: Any, sources: dict[fx.Node, tuple[str, ...]]
+) -> tuple[str, ...]:
     if not isinstance(argument, fx.Node):
         raise NotImplementedError(
-            f"to_nir: {argument!r} goes where the output of a layer was expected; NIR has layers with "
+            f"{asker.name}: {argument!r} goes where the output of a layer was expected; {asker.has} with "
             "one input and one output, and sums."
         )
     return sources[argument]
 
 
-def _summed(node: fx.Node, sources: dict[fx.Node, tuple[str, ...]]) -> tuple[str, ...]:
+def _summed(
+    asker: Asker, node: fx.Node, sources: dict[fx.Node, tuple[str, ...]]
+) -> tuple[str, ...]:
     adds = node.target in (operator.add, operator.iadd, torch.add, "add", "add_")
     if not adds or len(node.args) != 2 or node.kwargs:
         raise NotImplementedError(
-            f"to_nir: the forward calls {getattr(node.target, '__name__', node.target)!r}, which has no "
-            "NIR node. Use a layer that has one (see picojoule.to_nir) in its place."
+            f"{asker.name}: the forward calls {getattr(node.target, '__name__', node.target)!r}, {asker.advice}"
         )
-    return _sources_of(node.args[0], sources) + _sources_of(node.args[1], sources)
+    return _sources_of(asker, node.args[0], sources) + _sources_of(asker, node.args[1], sources)
 
 
 def _free_name(path: str, trace: Trace) -> str:

@@ -1,0 +1,17 @@
+"""The kernels by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from picojoule.events.kernels.frames import events_of_frames, frames_of_events
+from picojoule.events.kernels.stage import passing, stepped, touched
+
+# those that take a plan are made for it
+SOURCES: dict[str, Any] = {
+    "touched": touched,
+    "stepped": stepped,
+    "passing": passing,
+    "events_of_frames": events_of_frames,
+    "frames_of_events": frames_of_events,
+}

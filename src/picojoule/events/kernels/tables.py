@@ -1,0 +1,187 @@
+"""What stands where in the tables that a kernel gets: one of a stage, and one of each bundle of synapses.
+
+All entries are int64: numbers, or addresses of arrays. A kernel reads them by name: `stage[STAGE.num_steps]`.
+
+Sizes: B samples, T steps, N neurons of the stage in R rows that are contiguous in memory, C channels.
+The events of a signal lie in `capacity` entries a sample: position and channel (int32) and value (float32);
+`offsets`, int32 `b t+1`, says where each step begins.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class StagePlaces(NamedTuple):
+    """A layer of neurons, with all that it hears. Arrays are float32 unless said otherwise.
+
+    Attributes:
+        num_edges: bundles of synapses that lead to it.
+        edges: address of the addresses of their tables.
+        num_steps: T.
+        num_neurons: N.
+        channels: C.
+        num_rows: R.
+        which: int64, the samples to run.
+        stopped: int64 `b`, the stage before which a sample stopped, or -1.
+        number: of this stage.
+        limit: SynOps of all steps from which on a sample stops before this stage; address of a float64.
+        potential: `b n`, and so are the next six.
+        synaptic: synaptic current.
+        trace: what raises the threshold.
+        feedback: what the neurons' own spikes add to the next step.
+        current: what arrives in a step.
+        output: what is given out in a step.
+        fired: what was given out in all steps.
+        lowest: int32 `b r`, where in a row the neurons begin that were touched.
+        highest: int32 `b r`, where they end.
+        latest: int32 `b r`, the steps that a row's leak has been carried through.
+        powers: `t+1`, what is left of a potential after so many steps.
+        parameters: `rows n`, or `rows` if shared; in the order of `ops/plan.py`.
+        constants: those of `ops/plan.py`.
+        bias: `n`, or 0 for none.
+        offsets: the events that the stage gives out, and so are the next four.
+        positions: where.
+        channel: where.
+        values: how many spikes, or a value.
+        capacity: entries a sample.
+        recurrent: the table of what it hears of itself, a step later, or 0.
+        recurrent_bias: `n`, or 0 for none.
+    """
+
+    num_edges: int
+    edges: int
+    num_steps: int
+    num_neurons: int
+    channels: int
+    num_rows: int
+    which: int
+    stopped: int
+    number: int
+    limit: int
+    potential: int
+    synaptic: int
+    trace: int
+    feedback: int
+    current: int
+    output: int
+    fired: int
+    lowest: int
+    highest: int
+    latest: int
+    powers: int
+    parameters: int
+    constants: int
+    bias: int
+    offsets: int
+    positions: int
+    channel: int
+    values: int
+    capacity: int
+    recurrent: int
+    recurrent_bias: int
+
+
+class EdgePlaces(NamedTuple):
+    """Synapses from the events of one signal to the neurons of one stage. Tables are int32 unless said otherwise.
+
+    Attributes:
+        offsets: the events that arrive, and so are the next four.
+        positions: where.
+        channel: where.
+        values: how many spikes, or a value.
+        capacity: entries a sample.
+        kind: one of the four below.
+        outer_of: of a position, its entry in the next four (its row of the input).
+        outer_first: where the entries of the next three begin: the taps, and the rows of neurons, that it reaches.
+        outer_weight: where a tap's weights begin.
+        outer_state: where a row of neurons begins.
+        outer_row: the number of that row.
+        inner_of: of a position, its entry in the next four (its place in the row).
+        inner_first: where the entries of the next three begin: contiguous runs of taps and neurons.
+        inner_weight: where a run's weights begin.
+        inner_state: where in the row a run's neurons begin.
+        inner_length: length of a run.
+        weight_of: of a channel, where its weights begin.
+        state_of: of a channel, where its neurons begin.
+        weights: float32, `channel outer inner neurons`; of synapses without weights the one factor.
+        entry_first: of compressed weights: where the entries of a tap begin.
+        entry_state: the neuron of an entry, within its tap.
+        width: neurons of a tap.
+        fan: float32, the synapses of an event, at the strides that follow.
+        fan_of_position: the first stride.
+        fan_of_channel: the second.
+        synops: float64 `b t`, or 0 where nothing is counted.
+    """
+
+    offsets: int
+    positions: int
+    channel: int
+    values: int
+    capacity: int
+    kind: int
+    outer_of: int
+    outer_first: int
+    outer_weight: int
+    outer_state: int
+    outer_row: int
+    inner_of: int
+    inner_first: int
+    inner_weight: int
+    inner_state: int
+    inner_length: int
+    weight_of: int
+    state_of: int
+    weights: int
+    entry_first: int
+    entry_state: int
+    width: int
+    fan: int
+    fan_of_position: int
+    fan_of_channel: int
+    synops: int
+
+
+class FramePlaces(NamedTuple):
+    """A dense sequence `b t *n` and the events of it.
+
+    Attributes:
+        num_steps: T.
+        positions_of: number of positions.
+        channels: number of channels.
+        channels_first: whether the sequence has the channels in front of the positions.
+        which: int64, the samples to run.
+        frames: float32, the sequence.
+        first_frame: int64 `b`, where a sample's first number is.
+        offsets: the events, and so are the next four.
+        positions: where.
+        channel: where.
+        values: how many spikes, or a value.
+        capacity: entries a sample.
+        fault: int64 `b`, where in a sample the first number is that is not finite, or -1.
+    """
+
+    num_steps: int
+    positions_of: int
+    channels: int
+    channels_first: int
+    which: int
+    frames: int
+    first_frame: int
+    offsets: int
+    positions: int
+    channel: int
+    values: int
+    capacity: int
+    fault: int
+
+
+STAGE = StagePlaces(*range(len(StagePlaces._fields)))
+EDGE = EdgePlaces(*range(len(EdgePlaces._fields)))
+FRAME = FramePlaces(*range(len(FramePlaces._fields)))
+
+# how synapses are kept
+DENSE = 0  # rows of weights without holes
+COMPRESSED = 1  # the weights that are not zero, one by one
+DIRECT = 2  # no weights: an event reaches the windows that it is in, in its own channel
+LARGEST = 3  # the same, and of a window the largest counts

@@ -1,0 +1,172 @@
+"""What a batch needs to run: memory for events, and the tables that tell the kernels where all is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from picojoule.events.graph import EventGraph
+from picojoule.events.kernels.compiled import compiled
+from picojoule.events.kernels.tables import EdgePlaces, FramePlaces, StagePlaces
+from picojoule.events.plan import Edge, StagePlan
+from picojoule.events.signals import Signal
+from picojoule.events.states import StageStates
+from picojoule.ops.cpu.threads import share_out
+
+Addresses = dict[str, int]
+
+
+class EventBuffer:
+    """The events of a signal, `b capacity`, and where each step begins, `b t+1`."""
+
+    def __init__(self, signal: Signal, batch: int, steps: int) -> None:
+        self.signal, self.capacity = signal, max(signal.neurons * steps, 1)
+        self.offsets = torch.zeros(batch, steps + 1, dtype=torch.int32)
+        # memory that is never touched costs nothing
+        self.positions = torch.empty(batch, self.capacity, dtype=torch.int32)
+        self.channel = torch.empty(batch, self.capacity, dtype=torch.int32)
+        self.values = torch.empty(batch, self.capacity)
+
+    def addresses(self) -> Addresses:
+        """For the tables."""
+        return {
+            "offsets": self.offsets.data_ptr(),
+            "positions": self.positions.data_ptr(),
+            "channel": self.channel.data_ptr(),
+            "values": self.values.data_ptr(),
+            "capacity": self.capacity,
+        }
+
+
+class Program:
+    """All tables for one size of batch and number of steps.
+
+    Args:
+        graph: the network.
+        plans: of each stage, its neurons and synapses.
+        states: of each stage, the states of `batch` samples.
+        batch: samples.
+        steps: time steps of a call.
+    """
+
+    def __init__(
+        self, graph: EventGraph, plans: list[StagePlan], states: list[StageStates], batch: int, steps: int
+    ) -> None:
+        self.graph, self.batch, self.steps = graph, batch, steps
+        signals = [graph.signal(k) for k in range(len(plans) + 1)]
+        self.events = [EventBuffer(signal, batch, steps) for signal in signals]
+        self.which = torch.arange(batch)
+        self.stopped = torch.full((batch,), -1)
+        self.limits = torch.full((len(plans),), torch.inf, dtype=torch.float64)
+        self.faults = torch.full((batch,), -1)
+        self.synops = [self._zeros_for(plan) for plan in plans]
+        self._kept: list[Tensor] = []
+        self._stages = [self._stage_table(k, plan, states[k]) for k, plan in enumerate(plans)]
+        self._kernels = [compiled(plan.neurons.kernel, plan.neurons.plan) for plan in plans]
+
+    def _stage_table(self, number: int, plan: StagePlan, states: StageStates) -> Tensor:
+        signal = self.graph.stages[number].signal
+        counts = self.synops[number]
+        edges = [self._edge_table(edge, counts[k]) for k, edge in enumerate(plan.edges)]
+        addresses = self._keep([edge.data_ptr() for edge in edges])
+        own = None if plan.recurrent is None else self._edge_table(plan.recurrent, counts[-1])
+        powers = torch.tensor(plan.neurons.keep if plan.neurons.plan else 1.0) ** torch.arange(self.steps + 1)
+        self._kept += [*edges, powers, *([] if own is None else [own])]
+        table = StagePlaces(
+            num_edges=len(edges),
+            edges=addresses.data_ptr(),
+            num_steps=self.steps,
+            num_neurons=signal.neurons,
+            channels=signal.channels,
+            num_rows=plan.num_rows,
+            which=self.which.data_ptr(),
+            stopped=self.stopped.data_ptr(),
+            number=number,
+            limit=self.limits[number:].data_ptr(),
+            powers=powers.data_ptr(),
+            parameters=plan.neurons.parameters.data_ptr(),
+            constants=plan.neurons.constants.data_ptr(),
+            bias=0 if plan.bias is None else plan.bias.data_ptr(),
+            recurrent=0 if own is None else own.data_ptr(),
+            recurrent_bias=0 if plan.recurrent_bias is None else plan.recurrent_bias.data_ptr(),
+            **states.addresses(),
+            **self.events[number + 1].addresses(),
+        )
+        return self._keep(table)
+
+    def _zeros_for(self, plan: StagePlan) -> list[Tensor]:
+        """SynOps of each sample and step, `b t`, of each bundle of synapses; the recurrent one last."""
+        number = len(plan.edges) + (plan.recurrent is not None)
+        return [torch.zeros(self.batch, self.steps, dtype=torch.float64) for _ in range(number)]
+
+    def _edge_table(self, edge: Edge, counts: Tensor) -> Tensor:
+        synapses, source = edge.synapses, edge.source
+        columns = "of", "first", "weight", "state"
+        tables = {
+            **{f"outer_{name}": array for name, array in zip((*columns, "row"), synapses.outer, strict=True)},
+            **{f"inner_{name}": array for name, array in zip((*columns, "length"), synapses.inner, strict=True)},
+            **{name: getattr(synapses, name) for name in ("weight_of", "state_of", "weights", "entry_first", "entry_state")},
+            "fan": synapses.fan,
+        }
+        table = EdgePlaces(
+            kind=synapses.kind,
+            width=synapses.width,
+            fan_of_position=synapses.fan.shape[1],
+            fan_of_channel=1,
+            synops=counts.data_ptr(),
+            **{name: array.ctypes.data for name, array in tables.items()},
+            **self.events[source].addresses(),
+        )
+        return self._keep(table)
+
+    def run(self, first: int, which: Tensor, last: int | None = None) -> None:
+        """The stages from `first` on, each sample until it stops."""
+        self.which[: len(which)] = which
+        for kernel, table in zip(self._kernels[first:last], self._stages[first:last], strict=True):
+            run_kernel(kernel, table, len(which))
+
+    def _keep(self, numbers: Any) -> Tensor:
+        kept = torch.tensor(list(numbers) or [0], dtype=torch.int64)
+        self._kept.append(kept)
+        return kept
+
+
+class Frames:
+    """A dense sequence `b t *n` and the events of a signal, either made of the other.
+
+    Args:
+        program: whose events.
+        index: of the signal.
+    """
+
+    def __init__(self, program: Program, index: int) -> None:
+        self._program, self._signal = program, program.graph.signal(index)
+        self._begins = torch.arange(program.batch) * (program.steps * self._signal.neurons)
+        self._places: dict[str, int] = {
+            "num_steps": program.steps,
+            "positions_of": self._signal.positions,
+            "channels": self._signal.channels,
+            "channels_first": int(self._signal.channels_first),
+            "first_frame": self._begins.data_ptr(),
+            "fault": program.faults.data_ptr(),
+            **program.events[index].addresses(),
+        }
+
+    def to_events(self, frames: Tensor, which: Tensor) -> None:
+        """Write the events of some samples of `frames`, `b t *n`."""
+        self._run("events_of_frames", frames, which)
+
+    def of_events(self, frames: Tensor, which: Tensor) -> None:
+        """Write some samples of `frames`, `b t *n`."""
+        self._run("frames_of_events", frames, which)
+
+    def _run(self, name: str, frames: Tensor, which: Tensor) -> None:
+        table = FramePlaces(frames=frames.data_ptr(), which=which.data_ptr(), **self._places)
+        run_kernel(compiled(name), torch.tensor(list(table)), len(which))
+
+
+def run_kernel(kernel: Any, table: Tensor, count: int) -> None:
+    """A kernel on `count` samples, shared out over PyTorch's threads."""
+    share_out(kernel, count, lambda _share: (table.data_ptr(),))

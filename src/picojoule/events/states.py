@@ -1,0 +1,65 @@
+"""The states of a stage's neurons between calls, `b n` in the engine's order."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from picojoule.events.plan import StagePlan
+from picojoule.events.signals import Signal
+
+NAMES = "potential", "synaptic", "trace", "feedback"
+_SCRATCH = "current", "output"
+
+
+class StageStates:
+    """States, and what the kernels work in beside them.
+
+    Args:
+        signal: what the stage gives out.
+        plan: its neurons and synapses.
+        batch: samples.
+    """
+
+    def __init__(self, signal: Signal, plan: StagePlan, batch: int) -> None:
+        self.signal, self.plan = signal, plan
+        used = {*plan.neurons.states.values()} | ({"current", "output"} if plan.neurons.kernel != "touched" else set())
+        self._arrays = {
+            name: torch.zeros(batch, signal.neurons if name in used else 0)
+            for name in (*NAMES, *_SCRATCH)
+        }
+        self.fired = torch.zeros(batch, signal.neurons)
+        self._lowest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
+        self._highest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
+        self._latest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
+        self.reset()
+
+    def reset(self) -> None:
+        """All at rest."""
+        for array in self._arrays.values():
+            array.zero_()
+        self.start_count()
+        self.look_at_all()
+
+    def start_count(self) -> None:
+        """What was given out so far is forgotten."""
+        self.fired.zero_()
+
+    def look_at_all(self) -> None:
+        """The next step looks at all neurons, touched or not: their potentials came from elsewhere."""
+        self._lowest.zero_()
+        self._highest.fill_(self.signal.neurons // max(self.plan.num_rows, 1))
+
+    def get(self, name: str) -> Tensor:
+        """A state of the layer by its name there, `b *n`."""
+        return self.signal.to_torch(self._arrays[self.plan.neurons.states[name]])
+
+    def put(self, name: str, value: Tensor, which: Tensor | slice = slice(None)) -> None:
+        """Set a state of some samples, `b *n`."""
+        self._arrays[self.plan.neurons.states[name]][which] = self.signal.to_engine(value)
+
+    def addresses(self) -> dict[str, int]:
+        """For the tables."""
+        arrays = {**self._arrays, "fired": self.fired}
+        arrays |= {"lowest": self._lowest, "highest": self._highest, "latest": self._latest}
+        return {name: array.data_ptr() for name, array in arrays.items()}
