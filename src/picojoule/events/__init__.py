@@ -1,1 +1,10 @@
-"""Event-driven inference."""
+"""Event-driven inference on the CPU: a trained network event by event, in time proportional to its SynOps.
+
+:func:`compile` makes an :class:`EventNetwork` of a model of Picojoule's layers. It gives the model's spikes, counts
+SynOps from the events that it delivers, and takes a dense product for a layer where that is quicker.
+"""
+
+from picojoule.events.compiling import compile  # noqa: A004
+from picojoule.events.network import EventNetwork
+
+__all__ = ["EventNetwork", "compile"]

@@ -41,6 +41,8 @@ def run_dense(stage: Stage, inputs: list[Tensor], batch: int, states: StageState
     for name in states.plan.neurons.states:
         setattr(stage.neuron, name, states.get(name)[which])
     spikes = _forward(stage.neuron, current)
+    sums = stage.neuron.output_sums
+    states.fired_densely += states.signal.to_engine((spikes.sum((0, 1)) if sums is None else sums)[None])[0]
     for name in states.plan.neurons.states:
         states.put(name, getattr(stage.neuron, name), which)
     states.look_at_all()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from picojoule.events.dense import arriving, run_dense
 from picojoule.events.graph import EventGraph
 from picojoule.events.plan import StagePlan
-from picojoule.events.program import Frames, Program
+from picojoule.events.program import Frames, Program, count_dense
 from picojoule.events.states import StageStates
 
 _DONE = -1
+_NONE = torch.zeros(0, dtype=torch.int64)
 
 
 class Engine:
@@ -21,23 +24,44 @@ class Engine:
         graph: the network.
         plans: of each stage, its neurons and synapses.
         states: of each stage.
-        program: the tables for this size.
+        steps: time steps of a call.
+
+    Attributes:
+        limits_of_frames: SynOps of a sample's steps from which on a stage whose input is dense stays with that.
     """
 
     def __init__(
-        self, graph: EventGraph, plans: list[StagePlan], states: list[StageStates], program: Program
+        self, graph: EventGraph, plans: list[StagePlan], states: list[StageStates], steps: int
     ) -> None:
-        self.graph, self.plans, self.states, self.program = graph, plans, states, program
+        batch = len(states[0].fired)
+        self.program = Program(graph, plans, states, batch, steps)
+        self.batch, self.steps = batch, steps
+        self.limits_of_frames = torch.full((len(plans),), torch.inf, dtype=torch.float64)
+        self.graph, self.plans, self.states = graph, plans, states
         signals = range(len(plans) + 1)
-        self._frames = [Frames(program, k) for k in signals]
+        self._frames = [Frames(self.program, k) for k in signals]
         self._dense: list[Tensor | None] = [None for _ in signals]
-        self._has_events = torch.zeros(len(signals), program.batch, dtype=torch.bool)
-        self._has_frames = torch.zeros(len(signals), program.batch, dtype=torch.bool)
-        self._all = torch.arange(program.batch)
-        self.ran_dense = torch.zeros(len(plans), dtype=torch.int64)
+        self._has_events = torch.zeros(len(signals), batch, dtype=torch.bool)
+        self._has_frames = torch.zeros(len(signals), batch, dtype=torch.bool)
+        self._all = torch.arange(batch)
+        self._counted: dict[int, tuple[Tensor, list[Tensor]]] = {}
+
+    @property
+    def synops(self) -> dict[str, Tensor]:
+        """SynOps of the last call by weighted layer, of each sample and step, float64 `b t`."""
+        found: dict[str, Tensor] = {}
+        for plan, counts in zip(self.plans, self.program.synops, strict=True):
+            for edge, count in zip(plan.all_edges, counts, strict=True):
+                if edge.path:
+                    found[edge.path] = found[edge.path] + count if edge.path in found else count.clone()
+        return found
 
     def run(self, frames: Tensor) -> Tensor:
-        """What the network gives out, `b t *m`, for `frames`, `b t *n`."""
+        """What the network gives out, `b t *m`, for `frames`, `b t *n`.
+
+        Raises:
+            ValueError: a number of the input is not finite.
+        """
         self._start(frames)
         for k in range(len(self.plans)):
             stopped = (self.program.stopped == k).nonzero().flatten()
@@ -48,37 +72,56 @@ class Engine:
     def _start(self, frames: Tensor) -> None:
         self._has_events.zero_()
         self._has_frames.zero_()
-        self._dense[0] = frames
-        self._has_frames[0] = True
-        self.program.stopped.fill_(_DONE)
+        self._dense = [None for _ in self._dense]
+        self._dense[0], self._has_frames[0] = frames, True
+        self.program.start()
         self._choose(0, self._all)
 
     def _choose(self, stage: int, which: Tensor) -> None:
         """Where what arrives at a stage is dense: event by event from here on, or a dense product."""
-        limit = float(self.program.limits[stage])
+        limit = float(self.limits_of_frames[stage])
         busy = torch.zeros(len(which), dtype=torch.bool)
         if limit < torch.inf and self._all_dense(stage, which):
-            busy = self._count_dense(stage, which) > limit
+            inputs = self._arriving(stage, which)
+            synops = self._count(stage, which, inputs)
+            busy = (synops > limit) & torch.isfinite(synops)  # what is not finite is found among the events
+            self._counted = {stage: (which, inputs)}
         self.program.stopped[which[busy]] = stage
         calm = which[~busy]
         if len(calm):
             self.program.stopped[calm] = _DONE
             for source in self._heard_from(stage):
                 self._need_events(source, calm)
+            self._check_input(calm)
             self.program.run(stage, calm)
             self._note_events(stage, calm)
 
     def _go_on_densely(self, stage: int, which: Tensor) -> None:
-        terms = self.graph.stages[stage].terms
-        inputs = [arriving(term, self._need_frames(term.source, which)) for term in terms]
+        counted, inputs = self._counted.pop(stage, (_NONE, []))
+        if not torch.equal(counted, which):
+            inputs = self._arriving(stage, which)
+            self._count(stage, which, inputs)
         out = run_dense(self.graph.stages[stage], inputs, len(which), self.states[stage], which)
-        self._count(stage, which, inputs, out)
-        self.states[stage].fired[which] += self.graph.stages[stage].signal.to_engine(out.sum(1))
-        self.ran_dense[stage] += len(which)
+        back = self.plans[stage].recurrent
+        if back is not None:
+            self.program.synops[stage][-1][which] = count_dense(out.flatten(0, 1), back.fan_before, len(which))[0]
         self._put_frames(stage + 1, which, out)
         self.program.stopped[which] = _DONE
         if stage + 1 < len(self.plans):
             self._choose(stage + 1, which)
+
+    @property
+    def limits(self) -> Tensor:
+        """SynOps of a sample's steps from which on a stage whose input came as events takes a dense product."""
+        return self.program.limits
+
+    def load_events(self, signal: int, frames: Tensor) -> None:
+        """Write the events of `frames`, `b t *n`, for a stage to run on by itself."""
+        self._frames[signal].to_events(frames, self._all)
+
+    def write_frames(self, signal: int, frames: Tensor) -> None:
+        """Write the events of a signal to `frames`, `b t *n`."""
+        self._frames[signal].of_events(frames, self._all)
 
     # ---- what is there in which form
 
@@ -87,7 +130,37 @@ class Engine:
         return {t.source for s in self.graph.stages[stage:] for t in s.terms if t.source <= stage}
 
     def _all_dense(self, stage: int, which: Tensor) -> bool:
-        return all(bool(self._has_frames[term.source, which].all()) for term in self.graph.stages[stage].terms)
+        terms = self.graph.stages[stage].terms
+        return all(bool(self._has_frames[term.source, which].all()) for term in terms)
+
+    def _arriving(self, stage: int, which: Tensor) -> list[Tensor]:
+        """What arrives at the weights of each term, `(b t) *n`."""
+        terms = self.graph.stages[stage].terms
+        return [arriving(term, self._need_frames(term.source, which)) for term in terms]
+
+    def _count(self, stage: int, which: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+        """Write down the SynOps of each sample and step; returns those of each sample."""
+        total = torch.zeros(len(which), dtype=torch.float64)
+        terms, plan = self.graph.stages[stage].terms, self.plans[stage]
+        for k, (term, edge) in enumerate(zip(terms, plan.edges, strict=True)):
+            synops, broken = count_dense(inputs[k], edge.fan_before, len(which))
+            if term.factor != 1:
+                synops /= term.factor
+            self.program.synops[stage][k][which] = synops
+            self.program.broken[term.source, which] |= broken
+            total += synops.sum(1)
+        return total
+
+    def _check_input(self, which: Tensor) -> None:
+        faults = self.program.faults[which]
+        if bool((faults >= 0).any()):
+            k = int((faults >= 0).nonzero()[0])
+            step, place = divmod(int(faults[k]), self.graph.input_signal.neurons)
+            at = tuple(int(i) for i in torch.unravel_index(torch.tensor(place), self.graph.input_signal.shape))
+            raise ValueError(
+                f"EventNetwork: the input of sample {int(which[k])}, step {step}, at {list(at)} is not finite; expected numbers of "
+                "spikes, or finite values. The states stay as they were."
+            )
 
     def _note_events(self, stage: int, which: Tensor) -> None:
         stopped = self.program.stopped[which]
@@ -97,9 +170,7 @@ class Engine:
     def _need_events(self, signal: int, which: Tensor) -> None:
         missing = which[~self._has_events[signal, which]]
         if len(missing):
-            frames = self._dense[signal]
-            assert frames is not None
-            self._frames[signal].to_events(frames, missing)
+            self._frames[signal].to_events(self._known(signal), missing)
             self._has_events[signal, missing] = True
 
     def _need_frames(self, signal: int, which: Tensor) -> Tensor:
@@ -107,57 +178,30 @@ class Engine:
         if len(missing):
             self._frames[signal].of_events(self._memory(signal), missing)
             self._has_frames[signal, missing] = True
-        frames = self._dense[signal]
-        assert frames is not None
-        return frames if len(which) == self.program.batch else frames[which]
+        frames = self._known(signal)
+        return frames if len(which) == self.batch else frames[which]
 
     def _put_frames(self, signal: int, which: Tensor, frames: Tensor) -> None:
-        if len(which) == self.program.batch:
+        if len(which) == self.batch:
             self._dense[signal] = frames.contiguous()
         else:
             self._memory(signal)[which] = frames
         self._has_frames[signal, which] = True
 
+    def _known(self, signal: int) -> Tensor:
+        frames = self._dense[signal]
+        assert frames is not None
+        return frames
+
     def _memory(self, signal: int) -> Tensor:
         kept = self._dense[signal]
         if kept is None:
             shape = self.graph.signal(signal).shape
-            kept = self._dense[signal] = torch.empty(self.program.batch, self.program.steps, *shape)
+            kept = self._dense[signal] = torch.empty(self.batch, self.steps, *shape)
         return kept
 
     def _given_out(self) -> Tensor:
-        output = self.graph.output
-        if output == 0 or bool(self._has_frames[output].all()):
-            frames = self._dense[output]
-            assert frames is not None
-            return frames
-        self._dense[output] = None
-        made = self._has_frames[output]
-        assert not bool(made.any()) or self._dense[output] is not None
-        return self._need_frames(output, self._all)
-
-    # ---- counting
-
-    def _count_dense(self, stage: int, which: Tensor) -> Tensor:
-        """SynOps of all steps of each sample, of what arrives densely."""
-        total = torch.zeros(len(which), dtype=torch.float64)
-        for term, edge in zip(self.graph.stages[stage].terms, self.plans[stage].edges, strict=True):
-            data = arriving(term, self._need_frames(term.source, which))
-            total += _synops(data, edge.fan_before, len(which)).sum(1) / term.factor
-        return total
-
-    def _count(self, stage: int, which: Tensor, inputs: list[Tensor], out: Tensor) -> None:
-        """Write down the SynOps of each sample and step."""
-        counts, plan = self.program.synops[stage], self.plans[stage]
-        for k, (term, edge) in enumerate(zip(self.graph.stages[stage].terms, plan.edges, strict=True)):
-            counts[k][which] = _synops(inputs[k], edge.fan_before, len(which)) / term.factor
-        if plan.recurrent is not None:
-            counts[-1][which] = _synops(out.flatten(0, 1), plan.recurrent.fan_before, len(which))
-
-
-def _synops(data: Tensor, fan: Tensor, batch: int) -> Tensor:
-    """SynOps of each sample and step, `b t`, for what arrives at weights, `(b t) *n`."""
-    if fan.numel() == 0:
-        return torch.zeros(batch, len(data) // max(batch, 1), dtype=torch.float64)
-    per_step = data.abs().flatten(1).double() @ fan.flatten().double()
-    return per_step.unflatten(0, (batch, -1))
+        """In memory that is the caller's own."""
+        frames = self._need_frames(self.graph.output, self._all)
+        self._dense[self.graph.output] = None
+        return frames.clone() if self.graph.output == 0 else frames

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from picojoule.events.graph import EventGraph
 from picojoule.events.kernels.compiled import compiled
-from picojoule.events.kernels.tables import EdgePlaces, FramePlaces, StagePlaces
+from picojoule.events.kernels.tables import CountPlaces, EdgePlaces, FramePlaces, StagePlaces
 from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.signals import Signal
 from picojoule.events.states import StageStates
@@ -61,6 +61,7 @@ class Program:
         self.stopped = torch.full((batch,), -1)
         self.limits = torch.full((len(plans),), torch.inf, dtype=torch.float64)
         self.faults = torch.full((batch,), -1)
+        self.broken = torch.zeros(len(signals), batch, dtype=torch.int64)
         self.synops = [self._zeros_for(plan) for plan in plans]
         self._kept: list[Tensor] = []
         self._stages = [self._stage_table(k, plan, states[k]) for k, plan in enumerate(plans)]
@@ -113,6 +114,8 @@ class Program:
         table = EdgePlaces(
             kind=synapses.kind,
             width=synapses.width,
+            rows_apart=synapses.apart[0],
+            weights_apart=synapses.apart[1],
             fan_of_position=synapses.fan.shape[1],
             fan_of_channel=1,
             synops=counts.data_ptr(),
@@ -120,6 +123,12 @@ class Program:
             **self.events[source].addresses(),
         )
         return self._keep(table)
+
+    def start(self) -> None:
+        """Before a call."""
+        self.stopped.fill_(-1)
+        self.faults.fill_(-1)
+        self.broken.zero_()
 
     def run(self, first: int, which: Tensor, last: int | None = None) -> None:
         """The stages from `first` on, each sample until it stops."""
@@ -151,6 +160,7 @@ class Frames:
             "channels_first": int(self._signal.channels_first),
             "first_frame": self._begins.data_ptr(),
             "fault": program.faults.data_ptr(),
+            "broken": program.broken[index].data_ptr(),
             **program.events[index].addresses(),
         }
 
@@ -165,6 +175,18 @@ class Frames:
     def _run(self, name: str, frames: Tensor, which: Tensor) -> None:
         table = FramePlaces(frames=frames.data_ptr(), which=which.data_ptr(), **self._places)
         run_kernel(compiled(name), torch.tensor(list(table)), len(which))
+
+
+def count_dense(data: Tensor, fan: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+    """SynOps of each sample and step, `b t`, for what arrives at weights, `(b t) *n`, and which samples are not whole."""
+    data, steps = data.contiguous(), len(data) // max(batch, 1)
+    synops, broken = torch.zeros(batch, steps, dtype=torch.float64), torch.zeros(batch, dtype=torch.int64)
+    if fan.numel():
+        places = CountPlaces(
+            steps, fan.numel(), data.data_ptr(), fan.data_ptr(), synops.data_ptr(), broken.data_ptr()
+        )
+        run_kernel(compiled("synops_of_frames"), torch.tensor(list(places)), batch)
+    return synops, broken
 
 
 def run_kernel(kernel: Any, table: Tensor, count: int) -> None:

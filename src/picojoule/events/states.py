@@ -23,12 +23,13 @@ class StageStates:
 
     def __init__(self, signal: Signal, plan: StagePlan, batch: int) -> None:
         self.signal, self.plan = signal, plan
-        used = {*plan.neurons.states.values()} | ({"current", "output"} if plan.neurons.kernel != "touched" else set())
+        used = {*plan.neurons.states.values()} | (set(_SCRATCH) if plan.neurons.kernel != "touched" else set())
         self._arrays = {
             name: torch.zeros(batch, signal.neurons if name in used else 0)
             for name in (*NAMES, *_SCRATCH)
         }
         self.fired = torch.zeros(batch, signal.neurons)
+        self.fired_densely = torch.zeros(signal.neurons)
         self._lowest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
         self._highest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
         self._latest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
@@ -41,14 +42,30 @@ class StageStates:
         self.start_count()
         self.look_at_all()
 
+    @property
+    def fired_by_neuron(self) -> Tensor:
+        """What each neuron gave out since the count began, of all samples, `*n`."""
+        total = self.fired.sum(0, dtype=torch.float64) + self.fired_densely
+        return self.signal.to_torch(total[None])[0]
+
     def start_count(self) -> None:
         """What was given out so far is forgotten."""
         self.fired.zero_()
+        self.fired_densely.zero_()
 
     def look_at_all(self) -> None:
         """The next step looks at all neurons, touched or not: their potentials came from elsewhere."""
         self._lowest.zero_()
         self._highest.fill_(self.signal.neurons // max(self.plan.num_rows, 1))
+
+    def copied(self) -> dict[str, Tensor]:
+        """All there is, to be put back."""
+        return {name: array.clone() for name, array in self._everything().items()}
+
+    def put_back(self, kept: dict[str, Tensor]) -> None:
+        """As it was."""
+        for name, array in self._everything().items():
+            array.copy_(kept[name])
 
     def get(self, name: str) -> Tensor:
         """A state of the layer by its name there, `b *n`."""
@@ -60,6 +77,8 @@ class StageStates:
 
     def addresses(self) -> dict[str, int]:
         """For the tables."""
-        arrays = {**self._arrays, "fired": self.fired}
-        arrays |= {"lowest": self._lowest, "highest": self._highest, "latest": self._latest}
-        return {name: array.data_ptr() for name, array in arrays.items()}
+        return {name: array.data_ptr() for name, array in self._everything().items() if name != "fired_densely"}
+
+    def _everything(self) -> dict[str, Tensor]:
+        looked_at = {"lowest": self._lowest, "highest": self._highest, "latest": self._latest}
+        return {**self._arrays, "fired": self.fired, "fired_densely": self.fired_densely, **looked_at}

@@ -35,6 +35,7 @@ class Synapses:
     entry_first: _Ints
     entry_state: _Ints
     width: int
+    apart: tuple[int, int]  # of rows that follow one another: neurons, weights; (0, 0) if that differs
     fan: _Reals  # positions, channels of the source
     fan_nonzero: _Reals
     num_rows: int
@@ -50,7 +51,7 @@ def synapses(
     weights, first, state = kernel.stored(kind)
     fans = kernel.fan(nonzero=False), kernel.fan(nonzero=True)
     return Synapses(
-        kind, outer, inner, kernel.weight_of(), kernel.state_of(), weights, first, state, kernel.width, *fans, rows
+        kind, outer, inner, kernel.weight_of(), kernel.state_of(), weights, first, state, kernel.width, _apart(outer), *fans, rows
     )
 
 
@@ -264,6 +265,15 @@ def _table(rows: list[list[Any]], entry: Any) -> tuple[_Ints, ...]:
     first = np.cumsum([0, *map(len, rows)])
     entries = np.array([entry(item) for row in rows for item in row] or [(0, 0, 0)], np.int64)
     return (_int32(first), *(_int32(np.ascontiguousarray(column)) for column in entries.T))
+
+
+def _apart(outer: tuple[_Ints, ...]) -> tuple[int, int]:
+    """How far apart the rows that an event reaches are: neurons and weights; (0, 0) if it differs, or there is but one."""
+    _, first, weight, state, _ = outer
+    inside = np.ones(max(len(state) - 1, 0), bool)
+    inside[first[1:-1][(first[1:-1] > 0) & (first[1:-1] < len(state))] - 1] = False
+    steps = {(int(s), int(w)) for s, w in zip(np.diff(state)[inside], np.diff(weight)[inside], strict=True)}
+    return steps.pop() if len(steps) == 1 else (0, 0)
 
 
 def _counted(rows: list[list[Tap]], size: int) -> np.ndarray[Any, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from picojoule.events.kernels.vectors import BLOCK, any_differs
 from picojoule.ops.cpu.inlined import inlined
 
-BLOCK = 64  # neurons that are looked at together
 ZERO = np.float32(0)
 
 
@@ -23,30 +23,14 @@ def write_event(
 
 
 @inlined
-def any_not_zero(values: Any, start: Any) -> Any:
-    """Whether one of a block is not zero."""
-    hot = np.int32(0)
-    for q in range(BLOCK):
-        hot |= np.int32(values[start + q] != ZERO)
-    return hot != 0
-
-
-@inlined
 def write_values(
-    output: Any,
-    N: Any,
-    channels: Any,
-    fired: Any,
-    at: Any,
-    positions: Any,
-    channel: Any,
-    values: Any,
+    output: Any, size: Any, channels: Any, fired: Any, at: Any, positions: Any, channel: Any, values: Any
 ) -> Any:
     """An event for every value of a step that is not zero; returns how many there are now."""
-    whole = N // BLOCK * BLOCK
-    for start in range(0, N, BLOCK):
-        if start == whole or any_not_zero(output, start):
-            for j in range(start, min(start + BLOCK, N)):
+    whole = size // BLOCK * BLOCK
+    for start in range(0, size, BLOCK):
+        if start == whole or any_differs(output, start, ZERO) != 0:
+            for j in range(start, min(start + BLOCK, size)):
                 if output[j] != ZERO:
                     fired[j] += output[j]
                     write_event(j, output[j], channels, at, positions, channel, values)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from picojoule.events.kernels.emit import BLOCK, write_event
 from picojoule.events.kernels.pointers import integers
 from picojoule.events.kernels.tables import EDGE
+from picojoule.events.kernels.vectors import BLOCK, VECTOR, any_reaches, lowest_lane, reach
 from picojoule.ops.cpu.inlined import inlined
 from picojoule.ops.cpu.membrane import membrane
 from picojoule.ops.cpu.parameters import reader
@@ -23,8 +23,7 @@ from picojoule.ops.plan import LIMIT, MIN_V_MEM, RESET_VALUE, THRESHOLD, Plan
 @functools.cache
 def fire_touched(plan: Plan) -> Any:
     """A function that lets the touched neurons of a step fire, and says how many events there are now."""
-    pieces, bounded, parameter = membrane(plan), plan.bounded, reader(True)
-    count, cost_now, after_reset = pieces.count, pieces.cost_now, pieces.after_reset
+    fire_range, bounded, parameter = _fire_range(plan), plan.bounded, reader(True)
 
     @inlined
     def fire(
@@ -32,42 +31,89 @@ def fire_touched(plan: Plan) -> Any:
         at: Any, positions: Any, channel: Any, values: Any,
     ) -> Any:  # fmt: skip
         threshold = parameter(p, THRESHOLD, 0)
-        cost = cost_now(threshold, p, 0)
         for row in range(num_rows):
-            start, end = row * row_size + lowest[row], row * row_size + highest[row]
+            base, end = row * row_size, highest[row]
+            start = lowest[row] // BLOCK * BLOCK
             lowest[row], highest[row] = row_size, 0
             while start < end:
-                stop = min(start + BLOCK, end)
+                stop = start + BLOCK if start + BLOCK <= row_size else min(start + VECTOR, row_size)
                 if bounded:
-                    for j in range(start, stop):
-                        v[j] = max(v[j], parameter(p, MIN_V_MEM, 0)) if v[j] < threshold else v[j]
-                hot = np.int32(0)
-                if stop - start == BLOCK:
-                    for q in range(BLOCK):
-                        hot |= np.int32(v[start + q] >= threshold)
-                else:
-                    for j in range(start, stop):
-                        hot |= np.int32(v[j] >= threshold)
-                if hot != 0:
-                    for j in range(start, stop):
-                        if v[j] >= threshold:
-                            spikes = count(v[j], threshold, c[LIMIT])
-                            v[j] = after_reset(v[j], spikes, cost, c[RESET_VALUE])
-                            if bounded:
-                                v[j] = max(v[j], parameter(p, MIN_V_MEM, 0))
-                            if (
-                                v[j] >= threshold
-                            ):  # it will fire again: it is looked at in the next step
-                                place = j - row * row_size
-                                lowest[row] = min(lowest[row], place)
-                                highest[row] = max(highest[row], place + 1)
-                            fired[j] += spikes
-                            write_event(j, spikes, channels, at, positions, channel, values)
-                            at += 1
+                    _raise_to(parameter(p, MIN_V_MEM, 0), v, base + start, base + stop)
+                if _may_fire(v, base + start, stop - start, threshold):
+                    at, again = fire_range(
+                        v, base + start, base + stop, channels, p, c, fired, at, positions, channel, values
+                    )
+                    if again:  # it will fire again: it is looked at in the next step
+                        lowest[row], highest[row] = min(lowest[row], start), max(highest[row], stop)
                 start = stop
         return at
 
     return fire
+
+
+@functools.cache
+def _fire_range(plan: Plan) -> Any:
+    """A function that lets those neurons of a range fire that are at their threshold; whether one is still, too."""
+    pieces, bounded, parameter = membrane(plan), plan.bounded, reader(True)
+    count, cost_now, after_reset = pieces.count, pieces.cost_now, pieces.after_reset
+
+    @inlined
+    def fire_range(
+        v: Any, first: Any, last: Any, channels: Any, p: Any, c: Any, fired: Any,
+        at: Any, positions: Any, channel: Any, values: Any,
+    ) -> Any:  # fmt: skip
+        threshold = parameter(p, THRESHOLD, 0)
+        cost, again = cost_now(threshold, p, 0), False
+        for start in range(first, last, VECTOR):
+            bits = _at_threshold(v, start, min(VECTOR, last - start), threshold)
+            if bits == 0:
+                continue
+            position = np.int32(start) // np.int32(channels)
+            own = start - position * channels
+            while bits != 0:
+                lane = lowest_lane(bits)
+                bits &= bits - 1
+                j = start + lane
+                spikes = count(v[j], threshold, c[LIMIT])
+                v[j] = after_reset(v[j], spikes, cost, c[RESET_VALUE])
+                if bounded:
+                    v[j] = max(v[j], parameter(p, MIN_V_MEM, 0))
+                again |= v[j] >= threshold
+                fired[j] += spikes
+                above = own + lane
+                beyond = above // channels if above >= channels else 0
+                positions[at], channel[at], values[at] = position + beyond, above - beyond * channels, spikes
+                at += 1
+        return at, again
+
+    return fire_range
+
+
+@inlined
+def _at_threshold(v: Any, start: Any, size: Any, threshold: Any) -> Any:
+    """Which of a vector, or of fewer, are at the threshold, as bits."""
+    if size == VECTOR:
+        return reach(v, start, threshold)
+    bits = 0
+    for lane in range(size):
+        if v[start + lane] >= threshold:
+            bits |= 1 << lane
+    return bits
+
+
+@inlined
+def _may_fire(v: Any, start: Any, size: Any, threshold: Any) -> Any:
+    """Whether one of a block, of a vector, or of fewer may be at the threshold."""
+    if size == BLOCK:
+        return any_reaches(v, start, threshold) != 0
+    return size < VECTOR or reach(v, start, threshold) != 0
+
+
+@inlined
+def _raise_to(low: Any, v: Any, first: Any, last: Any) -> None:
+    """The lower bound, which a reset keeps; a neuron that fires is above it."""
+    for j in range(first, last):
+        v[j] = max(v[j], low)
 
 
 @inlined

@@ -15,15 +15,55 @@ from numba import njit, types
 
 from picojoule.events.kernels.pointers import integers, reals
 from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT, EDGE, LARGEST
-from picojoule.ops.cpu.inlined import inlined
+from picojoule.events.kernels.vectors import VECTOR, add_vector
+from picojoule.ops.cpu.inlined import contracted, inlined
 from picojoule.ops.cpu.pipeline import DistinctArguments
-
-VECTOR = 8  # reals that are added at once
 
 _I32, _F32, _INT = types.CPointer(types.int32), types.CPointer(types.float32), types.int64
 _EVENTS, _TAPS, _WEIGHTS, _TARGET = (
-    (_INT, _INT, _I32, _I32, _F32), (_I32,) * 11, (_F32, _I32, _I32, _I32, _INT), (_F32, _I32, _I32),
+    (_INT, _INT, _I32, _I32, _F32), (_I32,) * 11, (_F32, _I32, _I32, _I32, _INT, _INT, _INT), (_F32, _I32, _I32),
 )  # fmt: skip
+
+
+def _rows_at_once(rows: int) -> Any:
+    """Adds as many rows of weights side by side: a loop that ends costs more than the vectors of a row."""
+
+    @contracted
+    def add(
+        target: Any, a: Any, apart: Any, weights: Any, b: Any, weights_apart: Any, length: Any, value: Any
+    ) -> None:  # fmt: skip
+        whole = length // VECTOR * VECTOR
+        for j in range(0, whole, VECTOR):
+            for k in range(rows):
+                add_vector(target, a + k * apart + j, weights, b + k * weights_apart + j, value)
+        for j in range(whole, length):
+            for k in range(rows):
+                target[a + k * apart + j] += value * weights[b + k * weights_apart + j]
+
+    return add
+
+
+_one, _two, _three, _four, _five = map(_rows_at_once, range(1, 6))
+
+
+@contracted
+def _add_rows(
+    target: Any, a: Any, apart: Any, weights: Any, b: Any, weights_apart: Any, length: Any, value: Any, rows: Any
+) -> None:  # fmt: skip
+    """`rows` rows of weights onto as many rows of neurons, which lie `apart`."""
+    while rows > 5:
+        _five(target, a, apart, weights, b, weights_apart, length, value)
+        rows, a, b = rows - 5, a + 5 * apart, b + 5 * weights_apart
+    if rows == 5:
+        _five(target, a, apart, weights, b, weights_apart, length, value)
+    elif rows == 4:
+        _four(target, a, apart, weights, b, weights_apart, length, value)
+    elif rows == 3:
+        _three(target, a, apart, weights, b, weights_apart, length, value)
+    elif rows == 2:
+        _two(target, a, apart, weights, b, weights_apart, length, value)
+    elif rows == 1:
+        _one(target, a, apart, weights, b, weights_apart, length, value)
 
 
 def _adder(kind: int) -> Any:
@@ -34,34 +74,33 @@ def _adder(kind: int) -> Any:
         first: Any, last: Any, position: Any, channel: Any, values: Any,
         outer_of: Any, outer_first: Any, outer_weight: Any, outer_state: Any, outer_row: Any,
         inner_of: Any, inner_first: Any, inner_weight: Any, inner_state: Any, inner_length: Any, state_of: Any,
-        weights: Any, weight_of: Any, entry_first: Any, entry_state: Any, width: Any,
+        weights: Any, weight_of: Any, entry_first: Any, entry_state: Any, width: Any, apart: Any, weights_apart: Any,
         target: Any, lowest: Any, highest: Any,
     ) -> None:  # fmt: skip
         for e in range(first, last):
             value, c, p = values[e], channel[e], position[e]
             outer, inner = outer_of[p], inner_of[p]
-            for k in range(outer_first[outer], outer_first[outer + 1]):
-                row = outer_row[k]
-                for m in range(inner_first[inner], inner_first[inner + 1]):
-                    start, length = inner_state[m] + state_of[c], inner_length[m]
+            begin, end = outer_first[outer], outer_first[outer + 1]
+            for m in range(inner_first[inner], inner_first[inner + 1]):
+                start, length, taps = inner_state[m] + state_of[c], inner_length[m], weight_of[c] + inner_weight[m]
+                for k in range(begin, end):
+                    row = outer_row[k]
                     lowest[row] = min(lowest[row], start)
                     highest[row] = max(highest[row], start + length)
-                    a, b = outer_state[k] + start, weight_of[c] + outer_weight[k] + inner_weight[m]
-                    if is_dense:
-                        whole = length // VECTOR * VECTOR
-                        for j in range(0, whole, VECTOR):
-                            for q in range(VECTOR):
-                                target[a + j + q] += value * weights[b + j + q]
-                        for j in range(whole, length):
-                            target[a + j] += value * weights[b + j]
+                    a, b = outer_state[k] + start, taps + outer_weight[k]
+                    if is_dense and apart == 0:
+                        _one(target, a, 0, weights, b, 0, length, value)
                     elif is_compressed:
                         tap = b // width
                         for j in range(entry_first[tap], entry_first[tap + 1]):
                             target[a + entry_state[j]] += value * weights[j]
                     elif is_largest:
                         target[a] = max(target[a], value)
-                    else:
+                    elif not is_dense:
                         target[a] += value * weights[0]
+                if is_dense and apart != 0 and begin < end:
+                    a, b = outer_state[begin] + start, taps + outer_weight[begin]
+                    _add_rows(target, a, apart, weights, b, weights_apart, length, value, end - begin)
 
     return njit(
         types.void(*_EVENTS, *_TAPS, *_WEIGHTS, *_TARGET),
@@ -70,7 +109,7 @@ def _adder(kind: int) -> Any:
     )(add)  # fmt: skip
 
 
-_add_rows, _add_entries, _add_values, _add_largest = map(
+_add_dense, _add_entries, _add_values, _add_largest = map(
     _adder, (DENSE, COMPRESSED, DIRECT, LARGEST)
 )
 
@@ -91,32 +130,32 @@ def deliver(
     inner_length, state_of = integers(edge[EDGE.inner_length]), integers(edge[EDGE.state_of])
     weights, weight_of = reals(edge[EDGE.weights]), integers(edge[EDGE.weight_of])
     entry_first, entry_state = integers(edge[EDGE.entry_first]), integers(edge[EDGE.entry_state])
-    width = edge[EDGE.width]
+    width, apart, weights_apart = edge[EDGE.width], edge[EDGE.rows_apart], edge[EDGE.weights_apart]
     if kind == DENSE:
-        _add_rows(
+        _add_dense(
             first, last, position, channel, values,
             outer_of, outer_first, outer_weight, outer_state, outer_row,
             inner_of, inner_first, inner_weight, inner_state, inner_length, state_of,
-            weights, weight_of, entry_first, entry_state, width, target, lowest, highest,
+            weights, weight_of, entry_first, entry_state, width, apart, weights_apart, target, lowest, highest,
         )  # fmt: skip
     elif kind == COMPRESSED:
         _add_entries(
             first, last, position, channel, values,
             outer_of, outer_first, outer_weight, outer_state, outer_row,
             inner_of, inner_first, inner_weight, inner_state, inner_length, state_of,
-            weights, weight_of, entry_first, entry_state, width, target, lowest, highest,
+            weights, weight_of, entry_first, entry_state, width, apart, weights_apart, target, lowest, highest,
         )  # fmt: skip
     elif kind == DIRECT:
         _add_values(
             first, last, position, channel, values,
             outer_of, outer_first, outer_weight, outer_state, outer_row,
             inner_of, inner_first, inner_weight, inner_state, inner_length, state_of,
-            weights, weight_of, entry_first, entry_state, width, target, lowest, highest,
+            weights, weight_of, entry_first, entry_state, width, apart, weights_apart, target, lowest, highest,
         )  # fmt: skip
     else:
         _add_largest(
             first, last, position, channel, values,
             outer_of, outer_first, outer_weight, outer_state, outer_row,
             inner_of, inner_first, inner_weight, inner_state, inner_length, state_of,
-            weights, weight_of, entry_first, entry_state, width, target, lowest, highest,
+            weights, weight_of, entry_first, entry_state, width, apart, weights_apart, target, lowest, highest,
         )  # fmt: skip

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from picojoule.events.kernels.frames import events_of_frames, frames_of_events
+from picojoule.events.kernels.frames import (
+    events_of_frames,
+    frames_of_events,
+    synops_of_frames,
+)
 from picojoule.events.kernels.stage import passing, stepped, touched
 
 # those that take a plan are made for it
@@ -14,4 +18,5 @@ SOURCES: dict[str, Any] = {
     "passing": passing,
     "events_of_frames": events_of_frames,
     "frames_of_events": frames_of_events,
+    "synops_of_frames": synops_of_frames,
 }

@@ -108,6 +108,8 @@ class EdgePlaces(NamedTuple):
         entry_first: of compressed weights: where the entries of a tap begin.
         entry_state: the neuron of an entry, within its tap.
         width: neurons of a tap.
+        rows_apart: how far apart the rows are that follow one another in the tables of outer places; 0 if that differs.
+        weights_apart: how far apart the weights of these rows are.
         fan: float32, the synapses of an event, at the strides that follow.
         fan_of_position: the first stride.
         fan_of_channel: the second.
@@ -136,6 +138,8 @@ class EdgePlaces(NamedTuple):
     entry_first: int
     entry_state: int
     width: int
+    rows_apart: int
+    weights_apart: int
     fan: int
     fan_of_position: int
     fan_of_channel: int
@@ -159,6 +163,7 @@ class FramePlaces(NamedTuple):
         values: how many spikes, or a value.
         capacity: entries a sample.
         fault: int64 `b`, where in a sample the first number is that is not finite, or -1.
+        broken: int64 `b`, whether a sample has a number that is not whole.
     """
 
     num_steps: int
@@ -174,11 +179,33 @@ class FramePlaces(NamedTuple):
     values: int
     capacity: int
     fault: int
+    broken: int
+
+
+class CountPlaces(NamedTuple):
+    """A dense sequence `b t n` that arrives at weights.
+
+    Attributes:
+        num_steps: T.
+        size: numbers of a step.
+        values: float32, the sequence.
+        fan: float32 `n`, the synapses of each number.
+        synops: float64 `b t`, written.
+        broken: int64 `b`, whether a sample has a number that is not whole; set, never cleared.
+    """
+
+    num_steps: int
+    size: int
+    values: int
+    fan: int
+    synops: int
+    broken: int
 
 
 STAGE = StagePlaces(*range(len(StagePlaces._fields)))
 EDGE = EdgePlaces(*range(len(EdgePlaces._fields)))
 FRAME = FramePlaces(*range(len(FramePlaces._fields)))
+COUNT = CountPlaces(*range(len(CountPlaces._fields)))
 
 # how synapses are kept
 DENSE = 0  # rows of weights without holes

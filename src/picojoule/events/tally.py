@@ -1,0 +1,124 @@
+"""What a network has spent so far, and the report of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from picojoule.events.graph import EventGraph, Stage
+from picojoule.events.plan import Edge, StagePlan
+from picojoule.events.states import StageStates
+from picojoule.report import Report
+from picojoule.report.row import Row
+from picojoule.synops.rates import silent_share
+
+
+@dataclass
+class Tally:
+    """Sums over all calls since the count began.
+
+    Args:
+        synops: SynOps by weighted layer.
+        whole: whether the input held whole numbers only, so spikes.
+        samples: samples times calls.
+        sample_steps: samples times time steps.
+    """
+
+    synops: dict[str, float] = field(default_factory=dict)
+    whole: bool = True
+    samples: int = 0
+    sample_steps: int = 0
+
+    def add(self, synops: Mapping[str, Tensor], batch: int, steps: int, *, whole: bool) -> None:
+        """One call more."""
+        for path, count in synops.items():
+            self.synops[path] = self.synops.get(path, 0.0) + float(count.sum())
+        self.whole &= whole
+        self.samples += batch
+        self.sample_steps += batch * steps
+
+
+def report_of(
+    graph: EventGraph, plans: list[StagePlan], states: list[StageStates], tally: Tally
+) -> Report:
+    """The same report as a Monitor's, of events that were delivered."""
+    rows: dict[str, Row] = {}
+    steps = tally.sample_steps / max(tally.samples, 1)
+    for stage, plan, own in zip(graph.stages, plans, states, strict=True):
+        for row in _of_stage(graph, stage, plan, own, tally, steps):
+            rows[row.name] = _again(rows[row.name], row) if row.name in rows else row
+    updates = sum(row.neuron_updates_per_sample or 0.0 for row in rows.values())
+    return Report(
+        model=graph.model,
+        rows=tuple(rows.values()),
+        samples=tally.samples,
+        num_timesteps=steps,
+        neuron_updates_per_sample=updates,
+        biases_per_sample=sum(_biases(stage) for stage in graph.stages) * steps,
+    )
+
+
+def _of_stage(
+    graph: EventGraph, stage: Stage, plan: StagePlan, own: StageStates, tally: Tally, steps: float
+) -> list[Row]:
+    found: dict[str, Row] = {}
+    for term, edge in zip(stage.terms, plan.edges, strict=True):
+        if term.layer is not None:
+            spikes = graph.signal(term.source).is_spikes or (term.source == 0 and tally.whole)
+            found[term.path] = _weighted(edge, term.layer, tally, steps, is_spikes=spikes)
+    if plan.recurrent is not None and stage.neuron is not None:
+        connect = stage.neuron._modules["rec_connect"]
+        found[plan.recurrent.path] = _weighted(plan.recurrent, connect, tally, steps, is_spikes=True)
+    if stage.neuron is not None:
+        found[stage.name] = _neurons(stage, own, tally, steps)
+    return list(found.values())
+
+
+def _weighted(edge: Edge, layer: Any, tally: Tally, steps: float, *, is_spikes: bool) -> Row:
+    one_pass = float(edge.fan_before.sum(dtype=torch.float64))
+    per_step = tally.synops.get(edge.path, 0.0) / max(tally.sample_steps, 1)
+    return Row(
+        name=edge.path,
+        kind=type(layer).__name__,
+        synops_per_timestep=per_step if is_spikes else 0.0,
+        synops_per_sample=per_step * steps if is_spikes else 0.0,
+        macs_per_sample=0.0 if is_spikes else one_pass * steps,
+        macs_one_pass=one_pass,
+        spikes_per_synapse=per_step / one_pass if is_spikes and one_pass else None,
+    )
+
+
+def _neurons(stage: Stage, own: StageStates, tally: Tally, steps: float) -> Row:
+    rates = own.fired_by_neuron / max(tally.sample_steps, 1)
+    spikes = stage.signal.is_spikes
+    return Row(
+        name=stage.name,
+        kind=type(stage.neuron).__name__,
+        neurons=stage.signal.neurons if spikes else None,
+        firing_rate=rates.mean().item() if spikes else None,
+        silent_share=silent_share(rates) if spikes else None,
+        neuron_updates_per_sample=stage.signal.neurons * steps,
+    )
+
+
+def _again(first: Row, second: Row) -> Row:
+    """A layer that is called twice: its SynOps are in both already, its synapses are met anew."""
+    one_pass = (first.macs_one_pass or 0.0) + (second.macs_one_pass or 0.0)
+    return replace(
+        first,
+        macs_per_sample=(first.macs_per_sample or 0.0) + (second.macs_per_sample or 0.0),
+        macs_one_pass=one_pass,
+        spikes_per_synapse=None if first.spikes_per_synapse is None else (first.synops_per_timestep or 0.0) / one_pass,
+    )
+
+
+def _biases(stage: Stage) -> float:
+    """Additions of the weighted layers' biases in a step."""
+    layers = {id(term.layer): term.layer for term in stage.terms if term.layer is not None}
+    own = sum(stage.signal.neurons for layer in layers.values() if getattr(layer, "bias", None) is not None)
+    connect = None if stage.neuron is None else stage.neuron._modules.get("rec_connect")
+    return float(own + (stage.signal.neurons if getattr(connect, "bias", None) is not None else 0))
