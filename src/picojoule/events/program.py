@@ -110,6 +110,8 @@ class Program:
             **{f"inner_{name}": array for name, array in zip((*columns, "length"), synapses.inner, strict=True)},
             **{name: getattr(synapses, name) for name in ("weight_of", "state_of", "weights", "entry_first", "entry_state")},
             "fan": synapses.fan,
+            "first_row": synapses.first_row,
+            "row_flags": synapses.row_flags,
         }
         table = EdgePlaces(
             kind=synapses.kind,

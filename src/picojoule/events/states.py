@@ -30,8 +30,8 @@ class StageStates:
         }
         self.fired = torch.zeros(batch, signal.neurons)
         self.fired_densely = torch.zeros(signal.neurons)
-        self._lowest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
-        self._highest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
+        self._touched = torch.zeros(batch, plan.num_rows + 8, dtype=torch.uint8)
+        self._reached = torch.zeros(batch, 2, dtype=torch.int32)
         self._latest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
         self.reset()
 
@@ -55,8 +55,9 @@ class StageStates:
 
     def look_at_all(self) -> None:
         """The next step looks at all neurons, touched or not: their potentials came from elsewhere."""
-        self._lowest.zero_()
-        self._highest.fill_(self.signal.neurons // max(self.plan.num_rows, 1))
+        self._touched[:, : self.plan.num_rows] = 1
+        self._reached[:, 0] = 0
+        self._reached[:, 1] = self.signal.neurons // max(self.plan.num_rows, 1)
 
     def copied(self) -> dict[str, Tensor]:
         """All there is, to be put back."""
@@ -80,5 +81,5 @@ class StageStates:
         return {name: array.data_ptr() for name, array in self._everything().items() if name != "fired_densely"}
 
     def _everything(self) -> dict[str, Tensor]:
-        looked_at = {"lowest": self._lowest, "highest": self._highest, "latest": self._latest}
+        looked_at = {"touched": self._touched, "reached": self._reached, "latest": self._latest}
         return {**self._arrays, "fired": self.fired, "fired_densely": self.fired_densely, **looked_at}

@@ -29,6 +29,8 @@ class Synapses:
     kind: int
     outer: tuple[_Ints, ...]  # of, first, weight, state, row
     inner: tuple[_Ints, ...]  # of, first, weight, state, length
+    first_row: _Ints
+    row_flags: np.ndarray[Any, np.dtype[np.int64]]
     weight_of: _Ints
     state_of: _Ints
     weights: _Reals
@@ -51,7 +53,7 @@ def synapses(
     weights, first, state = kernel.stored(kind)
     fans = kernel.fan(nonzero=False), kernel.fan(nonzero=True)
     return Synapses(
-        kind, outer, inner, kernel.weight_of(), kernel.state_of(), weights, first, state, kernel.width, _apart(outer), *fans, rows
+        kind, outer, inner, *_rows_of(outer), kernel.weight_of(), kernel.state_of(), weights, first, state, kernel.width, _apart(outer), *fans, rows
     )
 
 
@@ -265,6 +267,18 @@ def _table(rows: list[list[Any]], entry: Any) -> tuple[_Ints, ...]:
     first = np.cumsum([0, *map(len, rows)])
     entries = np.array([entry(item) for row in rows for item in row] or [(0, 0, 0)], np.int64)
     return (_int32(first), *(_int32(np.ascontiguousarray(column)) for column in entries.T))
+
+
+def _rows_of(outer: tuple[_Ints, ...]) -> tuple[_Ints, np.ndarray[Any, np.dtype[np.int64]]]:
+    """Of each outer place its lowest row, and a byte of 1 for each of its rows from there on; 0 for too many."""
+    _, first, _, _, row = outer
+    lowest, flags = np.zeros(len(first) - 1, np.int32), np.zeros(len(first) - 1, np.int64)
+    for at, (begin, end) in enumerate(itertools.pairwise(first)):
+        rows = row[begin:end]
+        if len(rows) and rows.max() - rows.min() < 8:
+            lowest[at] = rows.min()
+            flags[at] = sum(1 << (8 * int(k)) for k in set(rows - rows.min()) if k < 8)
+    return lowest, flags
 
 
 def _apart(outer: tuple[_Ints, ...]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from picojoule.events.kernels.pointers import integers
 from picojoule.events.kernels.tables import EDGE
-from picojoule.events.kernels.vectors import BLOCK, VECTOR, any_reaches, lowest_lane, reach
+from picojoule.events.kernels.vectors import BLOCK, VECTOR, lowest_lane, reach, reach_block
 from picojoule.ops.cpu.inlined import inlined
 from picojoule.ops.cpu.membrane import membrane
 from picojoule.ops.cpu.parameters import reader
@@ -22,91 +22,88 @@ from picojoule.ops.plan import LIMIT, MIN_V_MEM, RESET_VALUE, THRESHOLD, Plan
 
 @functools.cache
 def fire_touched(plan: Plan) -> Any:
-    """A function that lets the touched neurons of a step fire, and says how many events there are now."""
-    fire_range, bounded, parameter = _fire_range(plan), plan.bounded, reader(True)
+    """A function that lets the neurons fire that were reached, and says how many events there are now."""
+    fire_those, bounded, parameter = _fire_those(plan), plan.bounded, reader(True)
 
     @inlined
     def fire(
-        v: Any, num_rows: Any, row_size: Any, channels: Any, lowest: Any, highest: Any, p: Any, c: Any, fired: Any,
+        v: Any, num_rows: Any, row_size: Any, channels: Any, touched: Any, reached: Any, p: Any, c: Any, fired: Any,
         at: Any, positions: Any, channel: Any, values: Any,
     ) -> Any:  # fmt: skip
         threshold = parameter(p, THRESHOLD, 0)
+        lowest, highest = reached[0] // BLOCK * BLOCK, reached[1]
+        reached[0], reached[1] = row_size, 0
         for row in range(num_rows):
-            base, end = row * row_size, highest[row]
-            start = lowest[row] // BLOCK * BLOCK
-            lowest[row], highest[row] = row_size, 0
-            while start < end:
-                stop = start + BLOCK if start + BLOCK <= row_size else min(start + VECTOR, row_size)
+            if touched[row] == 0:
+                continue
+            touched[row] = 0
+            start = lowest
+            while start < highest:
+                size = min(BLOCK if start + BLOCK <= row_size else VECTOR, row_size - start)
+                first = row * row_size + start
                 if bounded:
-                    _raise_to(parameter(p, MIN_V_MEM, 0), v, base + start, base + stop)
-                if _may_fire(v, base + start, stop - start, threshold):
-                    at, again = fire_range(
-                        v, base + start, base + stop, channels, p, c, fired, at, positions, channel, values
+                    _raise_to(parameter(p, MIN_V_MEM, 0), v, first, first + size)
+                bits = _at_threshold(v, first, size, threshold)
+                if bits != 0:
+                    at, again = fire_those(
+                        v, first, bits, channels, p, c, fired, at, positions, channel, values
                     )
                     if again:  # it will fire again: it is looked at in the next step
-                        lowest[row], highest[row] = min(lowest[row], start), max(highest[row], stop)
-                start = stop
+                        touched[row] = 2
+                        reached[0], reached[1] = min(reached[0], start), max(reached[1], start + size)
+                start += size
         return at
 
     return fire
 
 
 @functools.cache
-def _fire_range(plan: Plan) -> Any:
-    """A function that lets those neurons of a range fire that are at their threshold; whether one is still, too."""
+def _fire_those(plan: Plan) -> Any:
+    """A function that lets neurons fire that are at their threshold; whether one is still, too."""
     pieces, bounded, parameter = membrane(plan), plan.bounded, reader(True)
     count, cost_now, after_reset = pieces.count, pieces.cost_now, pieces.after_reset
 
     @inlined
-    def fire_range(
-        v: Any, first: Any, last: Any, channels: Any, p: Any, c: Any, fired: Any,
+    def fire_those(
+        v: Any, first: Any, bits: Any, channels: Any, p: Any, c: Any, fired: Any,
         at: Any, positions: Any, channel: Any, values: Any,
     ) -> Any:  # fmt: skip
         threshold = parameter(p, THRESHOLD, 0)
         cost, again = cost_now(threshold, p, 0), False
-        for start in range(first, last, VECTOR):
-            bits = _at_threshold(v, start, min(VECTOR, last - start), threshold)
-            if bits == 0:
-                continue
-            position = np.int32(start) // np.int32(channels)
-            own = start - position * channels
-            while bits != 0:
-                lane = lowest_lane(bits)
-                bits &= bits - 1
-                j = start + lane
-                spikes = count(v[j], threshold, c[LIMIT])
-                v[j] = after_reset(v[j], spikes, cost, c[RESET_VALUE])
-                if bounded:
-                    v[j] = max(v[j], parameter(p, MIN_V_MEM, 0))
-                again |= v[j] >= threshold
-                fired[j] += spikes
-                above = own + lane
-                beyond = above // channels if above >= channels else 0
-                positions[at], channel[at], values[at] = position + beyond, above - beyond * channels, spikes
-                at += 1
+        position = np.int32(first) // np.int32(channels)
+        own = first - position * channels
+        while bits != 0:
+            lane = lowest_lane(bits)
+            bits &= bits - 1
+            j = first + lane
+            spikes = count(v[j], threshold, c[LIMIT])
+            v[j] = after_reset(v[j], spikes, cost, c[RESET_VALUE])
+            if bounded:
+                v[j] = max(v[j], parameter(p, MIN_V_MEM, 0))
+            again |= v[j] >= threshold
+            fired[j] += spikes
+            beyond = own + lane
+            while beyond >= channels:
+                beyond, position, own = beyond - channels, position + 1, own - channels
+            positions[at], channel[at], values[at] = position, beyond, spikes
+            at += 1
         return at, again
 
-    return fire_range
+    return fire_those
 
 
 @inlined
-def _at_threshold(v: Any, start: Any, size: Any, threshold: Any) -> Any:
-    """Which of a vector, or of fewer, are at the threshold, as bits."""
+def _at_threshold(v: Any, first: Any, size: Any, threshold: Any) -> Any:
+    """Which of a block, of a vector, or of fewer are at the threshold, as bits."""
+    if size == BLOCK:
+        return reach_block(v, first, threshold)
     if size == VECTOR:
-        return reach(v, start, threshold)
+        return reach(v, first, threshold)
     bits = 0
     for lane in range(size):
-        if v[start + lane] >= threshold:
+        if v[first + lane] >= threshold:
             bits |= 1 << lane
     return bits
-
-
-@inlined
-def _may_fire(v: Any, start: Any, size: Any, threshold: Any) -> Any:
-    """Whether one of a block, of a vector, or of fewer may be at the threshold."""
-    if size == BLOCK:
-        return any_reaches(v, start, threshold) != 0
-    return size < VECTOR or reach(v, start, threshold) != 0
 
 
 @inlined

@@ -10,7 +10,7 @@ import numpy as np
 from picojoule.events.kernels.advance import advance
 from picojoule.events.kernels.emit import write_values
 from picojoule.events.kernels.fire import fire_touched, leak_row, leak_where_events_arrive
-from picojoule.events.kernels.pointers import doubles, integers, reals, wide
+from picojoule.events.kernels.pointers import bytes_at, doubles, integers, reals, wide
 from picojoule.events.kernels.scatter import deliver
 from picojoule.events.kernels.tables import EDGE, STAGE
 from picojoule.ops.cpu.inlined import inlined
@@ -20,130 +20,38 @@ from picojoule.ops.plan import Plan
 ZERO = np.float32(0)
 
 
-@inlined
-def _count(stage: Any, sample: Any) -> Any:
-    """SynOps of each step, written down for each bundle of synapses; returns their sum."""
-    T, edges = stage[STAGE.num_steps], wide(stage[STAGE.edges])
-    total = 0.0
-    for k in range(stage[STAGE.num_edges]):
-        edge = wide(edges[k])
-        if edge[EDGE.synops] != 0:
-            total += _count_edge(edge, sample, T)
-    return total
-
-
-@inlined
-def _count_edge(edge: Any, sample: Any, T: Any) -> Any:
-    start = 4 * sample * edge[EDGE.capacity]
-    position, channel = integers(edge[EDGE.positions] + start), integers(edge[EDGE.channel] + start)
-    values, offsets = reals(edge[EDGE.values] + start), integers(edge[EDGE.offsets])
-    fan, synops = reals(edge[EDGE.fan]), doubles(edge[EDGE.synops])
-    by_position, by_channel = edge[EDGE.fan_of_position], edge[EDGE.fan_of_channel]
-    total = 0.0
-    for t in range(T):
-        of_step = 0.0
-        for e in range(offsets[sample * (T + 1) + t], offsets[sample * (T + 1) + t + 1]):
-            of_step += abs(values[e]) * fan[position[e] * by_position + channel[e] * by_channel]
-        synops[sample * T + t] = of_step
-        total += of_step
-    return total
-
-
-@inlined
-def _deliver_all(stage: Any, sample: Any, t: Any, target: Any, lowest: Any, highest: Any) -> None:
-    T, edges = stage[STAGE.num_steps], wide(stage[STAGE.edges])
-    for k in range(stage[STAGE.num_edges]):
-        edge = wide(edges[k])
-        offsets = integers(edge[EDGE.offsets])
-        first, last = offsets[sample * (T + 1) + t], offsets[sample * (T + 1) + t + 1]
-        deliver(edge, sample, first, last, target, lowest, highest)
-
-
-@inlined
-def _stops(stage: Any, sample: Any) -> Any:
-    """Whether a sample has stopped, or stops here since there is more to do than a dense product would take."""
-    stopped = wide(stage[STAGE.stopped])
-    if stopped[sample] < 0 and _count(stage, sample) > doubles(stage[STAGE.limit])[0]:
-        stopped[sample] = stage[STAGE.number]
-    return stopped[sample] >= 0
-
-
 def touched(plan: Plan) -> Callable[..., None]:
     """A stage of neurons whose potentials only events change, see `fire`."""
     fire, load, rows, leaks = fire_touched(plan), load_parameters(plan), rows_of(plan), plan.leaks
 
     def run(first: Any, last: Any, table: Any) -> None:
         stage = wide(table)
-        T, N, C, R = (
-            stage[STAGE.num_steps],
-            stage[STAGE.num_neurons],
-            stage[STAGE.channels],
-            stage[STAGE.num_rows],
-        )
-        which, edges, powers = (
-            wide(stage[STAGE.which]),
-            wide(stage[STAGE.edges]),
-            reals(stage[STAGE.powers]),
-        )
+        T, N, C, R = _sizes(stage)
+        row_size, which, powers = N // R, wide(stage[STAGE.which]), reals(stage[STAGE.powers])
         p, numbers = rows(), constants(reals(stage[STAGE.constants]))
         load(reals(stage[STAGE.parameters]), 0, N, 1, p)
         for k in range(first, last):
             sample = which[k]
             if _stops(stage, sample):
                 continue
-            v, fired = (
-                reals(stage[STAGE.potential] + 4 * sample * N),
-                reals(stage[STAGE.fired] + 4 * sample * N),
-            )
-            lowest, highest = (
-                integers(stage[STAGE.lowest] + 4 * sample * R),
-                integers(stage[STAGE.highest] + 4 * sample * R),
-            )
+            v, fired, touched, reached = _neurons(stage, stage[STAGE.potential], sample)
+            offsets, positions, channel, values = _events(stage, sample)
             latest = integers(stage[STAGE.latest] + 4 * sample * R)
-            out = 4 * sample * stage[STAGE.capacity]
-            positions, channel = (
-                integers(stage[STAGE.positions] + out),
-                integers(stage[STAGE.channel] + out),
-            )
-            values, offsets = (
-                reals(stage[STAGE.values] + out),
-                integers(stage[STAGE.offsets] + 4 * sample * (T + 1)),
-            )
+            _clear(latest, R)
             at = 0
-            for row in range(R):
-                latest[row] = 0
             for t in range(T):
                 offsets[t] = at
                 if leaks:
-                    for row in range(R):
-                        if highest[row] > 0:
-                            leak_row(v, row, N // R, t + 1, latest, powers)
-                    for m in range(stage[STAGE.num_edges]):
-                        edge = wide(edges[m])
-                        arrived = integers(edge[EDGE.offsets] + 4 * (sample * (T + 1) + t))
-                        leak_where_events_arrive(
-                            edge, sample, arrived[0], arrived[1], v, N // R, t + 1, latest, powers
-                        )
-                _deliver_all(stage, sample, t, v, lowest, highest)
+                    _leak(stage, sample, t, v, R, row_size, touched, latest, powers)
+                _deliver_all(stage, sample, t, v, touched, reached)
                 at = fire(
-                    v,
-                    R,
-                    N // R,
-                    C,
-                    lowest,
-                    highest,
-                    p,
-                    numbers,
-                    fired,
-                    at,
-                    positions,
-                    channel,
-                    values,
-                )
+                    v, R, row_size, C, touched, reached, p, numbers, fired,
+                    at, positions, channel, values,
+                )  # fmt: skip
             offsets[T] = at
             if leaks:
                 for row in range(R):
-                    leak_row(v, row, N // R, T, latest, powers)
+                    leak_row(v, row, row_size, T, latest, powers)
 
     return run
 
@@ -154,54 +62,27 @@ def stepped(plan: Plan) -> Callable[..., None]:
 
     def run(first: Any, last: Any, table: Any) -> None:
         stage = wide(table)
-        T, N, C, R = (
-            stage[STAGE.num_steps],
-            stage[STAGE.num_neurons],
-            stage[STAGE.channels],
-            stage[STAGE.num_rows],
-        )
-        which = wide(stage[STAGE.which])
-        p, c = reals(stage[STAGE.parameters]), reals(stage[STAGE.constants])
+        T, N, C, _ = _sizes(stage)
+        which, p, c = wide(stage[STAGE.which]), reals(stage[STAGE.parameters]), reals(stage[STAGE.constants])
         for k in range(first, last):
             sample = which[k]
             if _stops(stage, sample):
                 continue
-            own = 4 * sample * N
-            v, i, b = (
-                reals(stage[STAGE.potential] + own),
-                reals(stage[STAGE.synaptic] + own),
-                reals(stage[STAGE.trace] + own),
-            )
-            r, x, s = (
-                reals(stage[STAGE.feedback] + own),
-                reals(stage[STAGE.current] + own),
-                reals(stage[STAGE.output] + own),
-            )
-            fired = reals(stage[STAGE.fired] + own)
-            lowest, highest = (
-                integers(stage[STAGE.lowest] + 4 * sample * R),
-                integers(stage[STAGE.highest] + 4 * sample * R),
-            )
-            out = 4 * sample * stage[STAGE.capacity]
-            positions, channel = (
-                integers(stage[STAGE.positions] + out),
-                integers(stage[STAGE.channel] + out),
-            )
-            values, offsets = (
-                reals(stage[STAGE.values] + out),
-                integers(stage[STAGE.offsets] + 4 * sample * (T + 1)),
-            )
+            x, fired, touched, reached = _neurons(stage, stage[STAGE.current], sample)
+            v, i, b = _own(stage[STAGE.potential], sample, N), _own(stage[STAGE.synaptic], sample, N), _own(stage[STAGE.trace], sample, N)
+            r, s = _own(stage[STAGE.feedback], sample, N), _own(stage[STAGE.output], sample, N)
+            offsets, positions, channel, values = _events(stage, sample)
             at = 0
             for t in range(T):
                 offsets[t] = at
                 _set_to(x, N, stage[STAGE.bias])
-                _deliver_all(stage, sample, t, x, lowest, highest)
+                _deliver_all(stage, sample, t, x, touched, reached)
                 advance_all(N, x, r, v, i, b, p, c, s)
                 at = write_values(s, N, C, fired, at, positions, channel, values)
                 if is_recurrent:
                     _set_to(r, N, stage[STAGE.recurrent_bias])
-                    own_spikes = wide(stage[STAGE.recurrent])
-                    deliver(own_spikes, sample, offsets[t], at, r, lowest, highest)
+                    to_itself = wide(stage[STAGE.recurrent])
+                    deliver(to_itself, sample, offsets[t], at, r, touched, reached)
             offsets[T] = at
             if is_recurrent:
                 _count_edge(wide(stage[STAGE.recurrent]), sample, T)
@@ -214,51 +95,140 @@ def passing() -> Callable[..., None]:
 
     def run(first: Any, last: Any, table: Any) -> None:
         stage = wide(table)
-        T, N, C, R = (
-            stage[STAGE.num_steps],
-            stage[STAGE.num_neurons],
-            stage[STAGE.channels],
-            stage[STAGE.num_rows],
-        )
+        T, N, C, _ = _sizes(stage)
         which = wide(stage[STAGE.which])
         for k in range(first, last):
             sample = which[k]
             if _stops(stage, sample):
                 continue
-            x, fired = (
-                reals(stage[STAGE.current] + 4 * sample * N),
-                reals(stage[STAGE.fired] + 4 * sample * N),
-            )
-            lowest, highest = (
-                integers(stage[STAGE.lowest] + 4 * sample * R),
-                integers(stage[STAGE.highest] + 4 * sample * R),
-            )
-            out = 4 * sample * stage[STAGE.capacity]
-            positions, channel = (
-                integers(stage[STAGE.positions] + out),
-                integers(stage[STAGE.channel] + out),
-            )
-            values, offsets = (
-                reals(stage[STAGE.values] + out),
-                integers(stage[STAGE.offsets] + 4 * sample * (T + 1)),
-            )
+            x, fired, touched, reached = _neurons(stage, stage[STAGE.current], sample)
+            offsets, positions, channel, values = _events(stage, sample)
             at = 0
             for t in range(T):
                 offsets[t] = at
                 _set_to(x, N, stage[STAGE.bias])
-                _deliver_all(stage, sample, t, x, lowest, highest)
+                _deliver_all(stage, sample, t, x, touched, reached)
                 at = write_values(x, N, C, fired, at, positions, channel, values)
             offsets[T] = at
 
     return run
 
 
+# ---- memory
+
+
 @inlined
-def _set_to(x: Any, N: Any, bias: Any) -> None:
+def _sizes(stage: Any) -> Any:
+    return stage[STAGE.num_steps], stage[STAGE.num_neurons], stage[STAGE.channels], stage[STAGE.num_rows]
+
+
+@inlined
+def _own(array: Any, sample: Any, size: Any) -> Any:
+    """A sample's part of an array of reals."""
+    return reals(array + 4 * sample * size)
+
+
+@inlined
+def _neurons(stage: Any, target: Any, sample: Any) -> Any:
+    """What events are added to, what was given out, and the notes of what was reached."""
+    N, R = stage[STAGE.num_neurons], stage[STAGE.num_rows]
+    noted = bytes_at(stage[STAGE.touched] + sample * (R + 8)), integers(stage[STAGE.reached] + 8 * sample)
+    return _own(target, sample, N), _own(stage[STAGE.fired], sample, N), noted[0], noted[1]
+
+
+@inlined
+def _events(stage: Any, sample: Any) -> Any:
+    """Where the events go that a sample gives out."""
+    start = 4 * sample * stage[STAGE.capacity]
+    offsets = integers(stage[STAGE.offsets] + 4 * sample * (stage[STAGE.num_steps] + 1))
+    positions, channel = integers(stage[STAGE.positions] + start), integers(stage[STAGE.channel] + start)
+    return offsets, positions, channel, reals(stage[STAGE.values] + start)
+
+
+@inlined
+def _set_to(x: Any, size: Any, bias: Any) -> None:
     if bias == 0:
-        for j in range(N):
+        for j in range(size):
             x[j] = ZERO
     else:
         b = reals(bias)
-        for j in range(N):
+        for j in range(size):
             x[j] = b[j]
+
+
+@inlined
+def _clear(numbers: Any, size: Any) -> None:
+    for j in range(size):
+        numbers[j] = 0
+
+
+# ---- what arrives
+
+
+@inlined
+def _arrived(edge: Any, sample: Any, t: Any, steps: Any) -> Any:
+    """The first event of a step, and the first behind it."""
+    offsets = integers(edge[EDGE.offsets] + 4 * (sample * (steps + 1) + t))
+    return offsets[0], offsets[1]
+
+
+@inlined
+def _deliver_all(stage: Any, sample: Any, t: Any, target: Any, touched: Any, reached: Any) -> None:
+    edges = wide(stage[STAGE.edges])
+    for k in range(stage[STAGE.num_edges]):
+        edge = wide(edges[k])
+        first, last = _arrived(edge, sample, t, stage[STAGE.num_steps])
+        deliver(edge, sample, first, last, target, touched, reached)
+
+
+@inlined
+def _leak(
+    stage: Any, sample: Any, t: Any, v: Any, num_rows: Any, row_size: Any, touched: Any, latest: Any, powers: Any
+) -> None:  # fmt: skip
+    """Bring the rows up to this step that somebody will look at."""
+    for row in range(num_rows):
+        if touched[row] != 0:
+            leak_row(v, row, row_size, t + 1, latest, powers)
+    edges = wide(stage[STAGE.edges])
+    for k in range(stage[STAGE.num_edges]):
+        edge = wide(edges[k])
+        first, last = _arrived(edge, sample, t, stage[STAGE.num_steps])
+        leak_where_events_arrive(edge, sample, first, last, v, row_size, t + 1, latest, powers)
+
+
+# ---- counting
+
+
+@inlined
+def _stops(stage: Any, sample: Any) -> Any:
+    """Whether a sample has stopped, or stops here since there is more to do than a dense product would take."""
+    stopped = wide(stage[STAGE.stopped])
+    if stopped[sample] < 0 and _count(stage, sample) > doubles(stage[STAGE.limit])[0]:
+        stopped[sample] = stage[STAGE.number]
+    return stopped[sample] >= 0
+
+
+@inlined
+def _count(stage: Any, sample: Any) -> Any:
+    """SynOps of each step, written down for each bundle of synapses; returns their sum."""
+    edges, total = wide(stage[STAGE.edges]), 0.0
+    for k in range(stage[STAGE.num_edges]):
+        total += _count_edge(wide(edges[k]), sample, stage[STAGE.num_steps])
+    return total
+
+
+@inlined
+def _count_edge(edge: Any, sample: Any, steps: Any) -> Any:
+    start = 4 * sample * edge[EDGE.capacity]
+    position, channel = integers(edge[EDGE.positions] + start), integers(edge[EDGE.channel] + start)
+    values, fan, synops = reals(edge[EDGE.values] + start), reals(edge[EDGE.fan]), doubles(edge[EDGE.synops])
+    by_position, by_channel = edge[EDGE.fan_of_position], edge[EDGE.fan_of_channel]
+    total = 0.0
+    for t in range(steps):
+        first, last = _arrived(edge, sample, t, steps)
+        of_step = 0.0
+        for e in range(first, last):
+            of_step += abs(values[e]) * fan[position[e] * by_position + channel[e] * by_channel]
+        synops[sample * steps + t] = of_step
+        total += of_step
+    return total

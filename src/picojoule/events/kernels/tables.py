@@ -33,8 +33,8 @@ class StagePlaces(NamedTuple):
         current: what arrives in a step.
         output: what is given out in a step.
         fired: what was given out in all steps.
-        lowest: int32 `b r`, where in a row the neurons begin that were touched.
-        highest: int32 `b r`, where they end.
+        touched: uint8 `b r`, 1 where a row was reached; a few bytes more than R.
+        reached: int32 `b 2`, where in a row the neurons begin that were reached in any of them, and end.
         latest: int32 `b r`, the steps that a row's leak has been carried through.
         powers: `t+1`, what is left of a potential after so many steps.
         parameters: `rows n`, or `rows` if shared; in the order of `ops/plan.py`.
@@ -66,8 +66,8 @@ class StagePlaces(NamedTuple):
     current: int
     output: int
     fired: int
-    lowest: int
-    highest: int
+    touched: int
+    reached: int
     latest: int
     powers: int
     parameters: int
@@ -97,6 +97,8 @@ class EdgePlaces(NamedTuple):
         outer_weight: where a tap's weights begin.
         outer_state: where a row of neurons begins.
         outer_row: the number of that row.
+        first_row: int32, of an outer place the lowest of its rows.
+        row_flags: int64, a byte of 1 for each of its rows from there on; 0 if there are too many.
         inner_of: of a position, its entry in the next four (its place in the row).
         inner_first: where the entries of the next three begin: contiguous runs of taps and neurons.
         inner_weight: where a run's weights begin.
@@ -127,6 +129,8 @@ class EdgePlaces(NamedTuple):
     outer_weight: int
     outer_state: int
     outer_row: int
+    first_row: int
+    row_flags: int
     inner_of: int
     inner_first: int
     inner_weight: int

@@ -45,20 +45,23 @@ def add_vector(_typing: Any, target: Any, a: Any, weights: Any, b: Any, value: A
     return types.void(target, types.int64, weights, types.int64, types.float32), generate
 
 
-def _found(comparison: str, vectors: int) -> Any:
-    """A function (values, start, limit): bits of the lanes that compare so with the limit in one of the vectors."""
+def _found(comparison: str, lanes: int) -> Any:
+    """A function (values, start, limit): which of so many values compare so with the limit, as bits."""
 
     @intrinsic  # type: ignore[untyped-decorator]
     def found(_typing: Any, values: Any, start: Any, limit: Any) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             array, index, number = arguments
-            limits, lanes = _repeated(builder, number), None
-            for k in range(vectors):
-                place = builder.add(index, index.type(k * VECTOR))
-                value, _ = _load(builder, array, place)
-                bits = builder.fcmp_unordered(comparison, value, limits)
-                lanes = bits if lanes is None else builder.or_(lanes, bits)
-            return builder.zext(builder.bitcast(lanes, ir.IntType(VECTOR)), ir.IntType(64))
+            found_lanes = None
+            limits = _repeated(builder, number)
+            for k in range(0, lanes, VECTOR):
+                value, _ = _load(builder, array, builder.add(index, index.type(k)))
+                bits = builder.bitcast(
+                    builder.fcmp_unordered(comparison, value, limits), ir.IntType(VECTOR)
+                )
+                wide = builder.shl(builder.zext(bits, ir.IntType(64)), ir.IntType(64)(k))
+                found_lanes = wide if found_lanes is None else builder.or_(found_lanes, wide)
+            return found_lanes
 
         return types.int64(values, types.int64, types.float32), generate
 
@@ -66,10 +69,9 @@ def _found(comparison: str, vectors: int) -> Any:
 
 
 # NaN counts as found: who looks at it closely does not let it pass
-reach = _found(">=", 1)
-any_reaches = _found(">=", BLOCK // VECTOR)
-differ = _found("!=", 1)
-any_differs = _found("!=", BLOCK // VECTOR)
+reach = _found(">=", VECTOR)
+reach_block = _found(">=", BLOCK)
+any_differs = _found("!=", BLOCK)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -80,3 +82,16 @@ def lowest_lane(_typing: Any, bits: Any) -> Any:
         return builder.cttz(arguments[0], ir.IntType(1)(1))
 
     return types.int64(types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def mark_rows(_typing: Any, touched: Any, row: Any, flags: Any) -> Any:
+    """Eight bytes of `touched`, from `row` on, or those of `flags`."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        array, index, ones = arguments
+        place = builder.bitcast(builder.gep(array, [index]), ir.PointerType(ir.IntType(64)))
+        builder.store(builder.or_(builder.load(place, align=1), ones), place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(touched, types.int64, types.int64), generate
