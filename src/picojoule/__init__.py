@@ -16,7 +16,7 @@ from picojoule.ops.slow_path import SlowPathNote
 from picojoule.version import __version__
 
 if TYPE_CHECKING:  # the same names as in _HOMES
-    from picojoule import budget, convert, energy, hooks, synops
+    from picojoule import budget, convert, energy, events, hooks, synops
     from picojoule.budget.budget import Budget
     from picojoule.convert import Network, from_nir, to_nir
     from picojoule.convert.from_model import from_model
@@ -36,6 +36,7 @@ __all__ = [
     "checkpoint_time",
     "convert",
     "energy",
+    "events",
     "from_model",
     "from_nir",
     "hooks",
@@ -61,7 +62,7 @@ _HOMES = {
     "load": "picojoule.training",
     "to_nir": "picojoule.convert",
 }
-_PACKAGES = {"budget", "convert", "energy", "hooks", "plots", "report", "synops"}
+_PACKAGES = {"budget", "convert", "energy", "events", "hooks", "plots", "report", "synops"}
 
 
 def __getattr__(name: str) -> Any:

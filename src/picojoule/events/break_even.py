@@ -1,8 +1,8 @@
 """From how many SynOps on a dense product is quicker, by layer: measured once on this machine, and kept on disk.
 
-    time of a layer's events = fixed + each * SynOps
-    limit = (time of the dense product + of making events dense - fixed) / each      where events arrive
-    limit = (time of the dense product - of making events       - fixed) / each      where dense values arrive
+time of a layer's events = fixed + each * SynOps
+limit = (time of the dense product + of making events dense - fixed) / each      where events arrive
+limit = (time of the dense product - of making events       - fixed) / each      where dense values arrive
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def _limits(engine: Engine, stage: int) -> list[float]:
     return [max(left_s, 0.0) / each_s / engine.batch for left_s in spare]
 
 
-def _measured(engine: Engine, stage: int, rate: float, generator: torch.Generator) -> tuple[float, float]:
+def _measured(
+    engine: Engine, stage: int, rate: float, generator: torch.Generator
+) -> tuple[float, float]:
     """SynOps of the batch, and seconds, at an activity of the layer's inputs."""
     for source in {term.source for term in engine.graph.stages[stage].terms}:
         engine.load_events(source, _random(engine, source, rate, generator))
@@ -113,7 +115,14 @@ def _key(engine: Engine, stage: int) -> str:
     plan, signal = engine.plans[stage], engine.graph.stages[stage].signal
     digest = hashlib.sha256()
     threads = torch.get_num_threads()
-    for part in (signal.shape, plan.neurons.kernel, plan.neurons.plan, engine.batch, engine.steps, threads):
+    for part in (
+        signal.shape,
+        plan.neurons.kernel,
+        plan.neurons.plan,
+        engine.batch,
+        engine.steps,
+        threads,
+    ):
         digest.update(repr(part).encode())
     for part in (_FORMAT, torch.__version__, llvm.get_host_cpu_name()):
         digest.update(str(part).encode())
@@ -123,5 +132,7 @@ def _key(engine: Engine, stage: int) -> str:
             arrays = value if isinstance(value, tuple) else (value,)
             for array in arrays:
                 is_weights = field.name == "weights"
-                digest.update(repr(np.shape(array)).encode() if is_weights else np.asarray(array).tobytes())
+                digest.update(
+                    repr(np.shape(array)).encode() if is_weights else np.asarray(array).tobytes()
+                )
     return digest.hexdigest()[:32]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import get_args
 
 from torch import Tensor, nn
 
 from picojoule.events.following import follow
-from picojoule.events.network import EventNetwork
+from picojoule.events.network import Dense, EventNetwork
 
 
 def compile(  # noqa: A001
-    model: nn.Module, sample: Tensor, *, dense: Literal["where quicker", "never"] = "where quicker"
+    model: nn.Module, sample: Tensor, *, dense: Dense = "where quicker"
 ) -> EventNetwork:
     r"""The network of a model that runs event by event on the CPU, with the model's spikes.
 
@@ -37,14 +37,14 @@ def compile(  # noqa: A001
         model: a network of these; it and its states stay as they are. Its weights are copied.
         sample: an input for it, which gives the shapes; its batch and number of steps are not kept.
         dense: "where quicker" measures each layer once on this machine, keeps that on disk, and takes PyTorch's dense
-            product from so many events on; "never" runs everything event by event.
+            product from so many events on; "never" runs everything event by event, "always" nothing.
 
     Returns:
         The network, its states at zero.
 
     Raises:
         NotImplementedError: a layer has no kernel; the message names it and says what to do.
-        ValueError: a weight is not finite, or the model has no spiking layer.
+        ValueError: a weight is not finite, the model has no spiking layer, or `dense` is another word.
 
     Example:
         >>> import torch
@@ -57,4 +57,8 @@ def compile(  # noqa: A001
         >>> torch.allclose(network(x), model(x), atol=1e-5)
         True
     """
-    return EventNetwork(follow(model, sample), always=dense == "never")
+    if dense not in get_args(Dense):
+        raise ValueError(
+            f"events.compile: dense is {dense!r}, expected one of {', '.join(get_args(Dense))}."
+        )
+    return EventNetwork(follow(model, sample), dense)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from picojoule.events.graph import Stage, Term
@@ -20,7 +19,9 @@ def arriving(term: Term, frames: Tensor) -> Tensor:
     return data
 
 
-def run_dense(stage: Stage, inputs: list[Tensor], batch: int, states: StageStates, which: Tensor) -> Tensor:
+def run_dense(
+    stage: Stage, inputs: list[Tensor], batch: int, states: StageStates, which: Tensor
+) -> Tensor:
     """What a stage gives out, `b t *n`, and its states for the samples `which`.
 
     Args:
@@ -35,14 +36,16 @@ def run_dense(stage: Stage, inputs: list[Tensor], batch: int, states: StageState
     shift = _other_bias(stage)
     if shift is not None:
         total = total + shift
-    current = total.unflatten(0, (batch, -1))
+    current = total.reshape(batch, -1, *total.shape[1:])
     if stage.neuron is None:
         return current
     for name in states.plan.neurons.states:
         setattr(stage.neuron, name, states.get(name)[which])
     spikes = _forward(stage.neuron, current)
     sums = stage.neuron.output_sums
-    states.fired_densely += states.signal.to_engine((spikes.sum((0, 1)) if sums is None else sums)[None])[0]
+    states.fired_densely += states.signal.to_engine(
+        (spikes.sum((0, 1)) if sums is None else sums)[None]
+    )[0]
     for name in states.plan.neurons.states:
         states.put(name, getattr(stage.neuron, name), which)
     states.look_at_all()

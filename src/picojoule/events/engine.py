@@ -14,7 +14,8 @@ from picojoule.events.program import Frames, Program, count_dense
 from picojoule.events.states import StageStates
 
 _DONE = -1
-_NONE = torch.zeros(0, dtype=torch.int64)
+_NOWHERE = 2**31
+_EVERY = 8  # of the steps one is looked at to tell how busy they are
 
 
 class Engine:
@@ -44,7 +45,6 @@ class Engine:
         self._has_events = torch.zeros(len(signals), batch, dtype=torch.bool)
         self._has_frames = torch.zeros(len(signals), batch, dtype=torch.bool)
         self._all = torch.arange(batch)
-        self._counted: dict[int, tuple[Tensor, list[Tensor]]] = {}
 
     @property
     def synops(self) -> dict[str, Tensor]:
@@ -53,7 +53,9 @@ class Engine:
         for plan, counts in zip(self.plans, self.program.synops, strict=True):
             for edge, count in zip(plan.all_edges, counts, strict=True):
                 if edge.path:
-                    found[edge.path] = found[edge.path] + count if edge.path in found else count.clone()
+                    found[edge.path] = (
+                        found[edge.path] + count if edge.path in found else count.clone()
+                    )
         return found
 
     def run(self, frames: Tensor) -> Tensor:
@@ -63,11 +65,14 @@ class Engine:
             ValueError: a number of the input is not finite.
         """
         self._start(frames)
-        for k in range(len(self.plans)):
-            stopped = (self.program.stopped == k).nonzero().flatten()
-            if len(stopped):
-                self._go_on_densely(k, stopped)
+        while (stage := int(self._next_stopped())) != _NOWHERE:
+            self._go_on_densely(stage, (self.program.stopped == stage).nonzero().flatten())
         return self._given_out()
+
+    def _next_stopped(self) -> Tensor:
+        """The first stage before which a sample stopped."""
+        stopped = self.program.stopped
+        return torch.where(stopped == _DONE, _NOWHERE, stopped).min()
 
     def _start(self, frames: Tensor) -> None:
         self._has_events.zero_()
@@ -79,13 +84,7 @@ class Engine:
 
     def _choose(self, stage: int, which: Tensor) -> None:
         """Where what arrives at a stage is dense: event by event from here on, or a dense product."""
-        limit = float(self.limits_of_frames[stage])
-        busy = torch.zeros(len(which), dtype=torch.bool)
-        if limit < torch.inf and self._all_dense(stage, which):
-            inputs = self._arriving(stage, which)
-            synops = self._count(stage, which, inputs)
-            busy = (synops > limit) & torch.isfinite(synops)  # what is not finite is found among the events
-            self._counted = {stage: (which, inputs)}
+        busy = self._is_busy(stage, which)
         self.program.stopped[which[busy]] = stage
         calm = which[~busy]
         if len(calm):
@@ -96,15 +95,29 @@ class Engine:
             self.program.run(stage, calm)
             self._note_events(stage, calm)
 
+    def _is_busy(self, stage: int, which: Tensor) -> Tensor:
+        """Of each sample, whether a dense product is quicker, by some of its steps; no for one that has no dense values."""
+        limit = float(self.limits_of_frames[stage])
+        if limit == torch.inf or not self._all_dense(stage, which):
+            return torch.zeros(len(which), dtype=torch.bool)
+        total = torch.zeros(len(which), dtype=torch.float64)
+        for term, edge in zip(self.graph.stages[stage].terms, self.plans[stage].edges, strict=True):
+            some = self._need_frames(term.source, which)[:, ::_EVERY]
+            synops, _ = count_dense(arriving(term, some), edge.fan_before, len(which))
+            total += synops.sum(1) * (self.steps / some.shape[1] / term.factor)
+        return (total > limit) & torch.isfinite(
+            total
+        )  # what is not finite is found among the events
+
     def _go_on_densely(self, stage: int, which: Tensor) -> None:
-        counted, inputs = self._counted.pop(stage, (_NONE, []))
-        if not torch.equal(counted, which):
-            inputs = self._arriving(stage, which)
-            self._count(stage, which, inputs)
+        inputs = self._arriving(stage, which)
+        self._count(stage, which, inputs)
         out = run_dense(self.graph.stages[stage], inputs, len(which), self.states[stage], which)
         back = self.plans[stage].recurrent
         if back is not None:
-            self.program.synops[stage][-1][which] = count_dense(out.flatten(0, 1), back.fan_before, len(which))[0]
+            self.program.synops[stage][-1][which] = count_dense(
+                out.flatten(0, 1), back.fan_before, len(which)
+            )[0]
         self._put_frames(stage + 1, which, out)
         self.program.stopped[which] = _DONE
         if stage + 1 < len(self.plans):
@@ -138,9 +151,8 @@ class Engine:
         terms = self.graph.stages[stage].terms
         return [arriving(term, self._need_frames(term.source, which)) for term in terms]
 
-    def _count(self, stage: int, which: Tensor, inputs: Sequence[Tensor]) -> Tensor:
-        """Write down the SynOps of each sample and step; returns those of each sample."""
-        total = torch.zeros(len(which), dtype=torch.float64)
+    def _count(self, stage: int, which: Tensor, inputs: Sequence[Tensor]) -> None:
+        """Write down the SynOps of each sample and step."""
         terms, plan = self.graph.stages[stage].terms, self.plans[stage]
         for k, (term, edge) in enumerate(zip(terms, plan.edges, strict=True)):
             synops, broken = count_dense(inputs[k], edge.fan_before, len(which))
@@ -148,15 +160,16 @@ class Engine:
                 synops /= term.factor
             self.program.synops[stage][k][which] = synops
             self.program.broken[term.source, which] |= broken
-            total += synops.sum(1)
-        return total
 
     def _check_input(self, which: Tensor) -> None:
         faults = self.program.faults[which]
         if bool((faults >= 0).any()):
             k = int((faults >= 0).nonzero()[0])
             step, place = divmod(int(faults[k]), self.graph.input_signal.neurons)
-            at = tuple(int(i) for i in torch.unravel_index(torch.tensor(place), self.graph.input_signal.shape))
+            at = tuple(
+                int(i)
+                for i in torch.unravel_index(torch.tensor(place), self.graph.input_signal.shape)
+            )
             raise ValueError(
                 f"EventNetwork: the input of sample {int(which[k])}, step {step}, at {list(at)} is not finite; expected numbers of "
                 "spikes, or finite values. The states stay as they were."
@@ -164,6 +177,9 @@ class Engine:
 
     def _note_events(self, stage: int, which: Tensor) -> None:
         stopped = self.program.stopped[which]
+        if bool((stopped == _DONE).all()):
+            self._has_events[stage + 1 :, which] = True
+            return
         for k in range(stage, len(self.plans)):
             self._has_events[k + 1, which] = (stopped == _DONE) | (stopped > k)
 

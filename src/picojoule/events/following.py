@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from picojoule.convert.batch_norm import fold_batch_norm
@@ -82,7 +81,7 @@ class _Follower:
         """All stages."""
         for name, call in self._traced.calls.items():
             arriving = self._sum([a for a, b in self._traced.edges if b == name])
-            self._given[name] = self._called(name, call, arriving)
+            self._given[name] = self._called(call, arriving)
             if self._users(name) > 1 and self._given[name].has_weights():
                 self._given[name] = self._passed_on(call.path, self._given[name])
         result = self._sum([a for a, b in self._traced.edges if b == OUTPUT])
@@ -92,7 +91,7 @@ class _Follower:
         self._graph.folded_output = len(self._traced.result_shape) - len(result.shape) == 1
         return self._graph
 
-    def _called(self, name: str, call: TracedCall, arriving: Arriving) -> Arriving:
+    def _called(self, call: TracedCall, arriving: Arriving) -> Arriving:
         layer, path = call.module, call.path
         if isinstance(layer, StatefulLayer):
             return self._fired(path, layer, arriving)
@@ -106,9 +105,16 @@ class _Follower:
         if isinstance(layer, _MAX_POOLS):
             return self._largest(path, layer, arriving, output)
         terms = tuple(moved(path, layer, term, output) for term in arriving.terms)
-        return replace(arriving, terms=terms, shape=output, channels_first=arriving.channels_first and len(output) > 1)
+        return replace(
+            arriving,
+            terms=terms,
+            shape=output,
+            channels_first=arriving.channels_first and len(output) > 1,
+        )
 
-    def _weighted(self, path: str, layer: Any, arriving: Arriving, output: tuple[int, ...]) -> Arriving:
+    def _weighted(
+        self, path: str, layer: Any, arriving: Arriving, output: tuple[int, ...]
+    ) -> Arriving:
         terms = tuple(weighted(path, layer, term, output) for term in arriving.terms)
         first = not isinstance(layer, nn.Linear)
         bias = terms[0].own_bias()
@@ -116,11 +122,17 @@ class _Follower:
 
     def _scaled(self, path: str, layer: Scale, arriving: Arriving) -> Arriving:
         if not arriving.has_weights():
-            raise CannotRunError(path, layer, "scales spikes; put its factors into the weights behind it.")
+            raise CannotRunError(
+                path, layer, "scales spikes; put its factors into the weights behind it."
+            )
         axis = 0 if arriving.channels_first else -1
         gain = per_channel(path, layer, layer.scale, arriving.shape, axis)
         terms = tuple(
-            replace(term, gain=gain if term.gain is None else term.gain * gain, modules=(*term.modules, Scale(layer.scale)))
+            replace(
+                term,
+                gain=gain if term.gain is None else term.gain * gain,
+                modules=(*term.modules, Scale(layer.scale)),
+            )
             for term in arriving.terms
         )
         shift = layer.shift.detach().broadcast_to(arriving.shape)
@@ -131,7 +143,11 @@ class _Follower:
 
     def _fired(self, path: str, layer: StatefulLayer, arriving: Arriving) -> Arriving:
         if not isinstance(layer, LIF | ALIF):
-            raise CannotRunError(path, layer, "is no neuron of the engine's, which are IAF, LIF, ALIF and ExpLeak, recurrent ones too.")
+            raise CannotRunError(
+                path,
+                layer,
+                "is no neuron of the engine's, which are IAF, LIF, ALIF and ExpLeak, recurrent ones too.",
+            )
         signal = Signal(path, arriving.shape, arriving.channels_first, layer.does_spike)
         return self._given_out(Stage(path, signal, arriving.terms, arriving.bias, layer))
 
@@ -139,11 +155,15 @@ class _Follower:
         signal = Signal(path, arriving.shape, arriving.channels_first, is_spikes=False)
         return self._given_out(Stage(path, signal, arriving.terms, arriving.bias))
 
-    def _largest(self, path: str, layer: nn.Module, arriving: Arriving, output: tuple[int, ...]) -> Arriving:
+    def _largest(
+        self, path: str, layer: nn.Module, arriving: Arriving, output: tuple[int, ...]
+    ) -> Arriving:
         if not arriving.is_signal():
             arriving = self._passed_on(path, arriving)
         if not self._graph.signal(arriving.terms[0].source).is_spikes:
-            raise CannotRunError(path, layer, "pools values that may be negative; put it behind a layer that spikes.")
+            raise CannotRunError(
+                path, layer, "pools values that may be negative; put it behind a layer that spikes."
+            )
         signal = Signal(path, output, arriving.channels_first)
         terms = (largest(path, layer, arriving.terms[0], output),)
         return self._given_out(Stage(path, signal, terms, takes_largest=True))
@@ -151,7 +171,9 @@ class _Follower:
     def _given_out(self, stage: Stage) -> Arriving:
         self._graph.stages.append(stage)
         signal = stage.signal
-        return Arriving((Term.of(len(self._graph.stages), signal),), signal.shape, signal.channels_first)
+        return Arriving(
+            (Term.of(len(self._graph.stages), signal),), signal.shape, signal.channels_first
+        )
 
     def _sum(self, names: list[str]) -> Arriving:
         parts = [self._given[name] for name in names]

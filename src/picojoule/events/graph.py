@@ -56,12 +56,16 @@ class Term:
 
     def own_bias(self) -> Tensor | None:
         """What its weighted layer adds in every step, in a shape that broadcasts over `*n`; None for nothing."""
-        bias = getattr(self.layer, "bias", None)
+        bias: Tensor | None = getattr(self.layer, "bias", None)
         if bias is None:
             return None
         bias = bias.detach()
         own = bias if self.gain is None else bias * self.gain
-        return own if isinstance(self.layer, nn.Linear) else own.reshape(-1, *[1] * (len(self.shape) - 1))
+        return (
+            own
+            if isinstance(self.layer, nn.Linear)
+            else own.reshape(-1, *[1] * (len(self.shape) - 1))
+        )
 
     def then(self, module: nn.Module, **changes: Any) -> Term:
         """The term with one more module behind it."""

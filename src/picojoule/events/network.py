@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from picojoule.events.tally import Tally, report_of
 from picojoule.layers.squeeze import split_batch_and_time
 from picojoule.report import Report
 
+Dense = Literal["where quicker", "never", "always"]
 MOST_BYTES = 2**28  # of events that are kept at a time: longer inputs run in pieces of time
 _EVENT_BYTES = 12
 
@@ -42,10 +43,10 @@ class EventNetwork:
         (True, True)
     """
 
-    def __init__(self, graph: EventGraph, *, always: bool) -> None:
+    def __init__(self, graph: EventGraph, dense: Dense) -> None:
         self.graph = graph
         self._plans = [plan_stage(graph, k) for k in range(len(graph.stages))]
-        self._always = always
+        self._dense = dense
         self._states: list[StageStates] = []
         self._engines: dict[tuple[int, int], Engine] = {}
         self._tally = Tally()
@@ -68,10 +69,12 @@ class EventNetwork:
         batch, steps = frames.shape[:2]
         self._hold(batch)
         if batch == 0 or steps == 0:
-            return self._folded(frames.new_zeros(batch, steps, *self.graph.signal(self.graph.output).shape))
+            return self._folded(
+                frames.new_zeros(batch, steps, *self.graph.signal(self.graph.output).shape)
+            )
         outputs, counts = [], []
-        for piece in frames.split(self._steps_at_once(batch, steps), dim=1):
-            engine = self._engine(batch, piece.shape[1])
+        for piece in torch.split(frames, self._steps_at_once(batch, steps), dim=1):
+            engine = self._engine(piece.shape[1])
             outputs.append(engine.run(piece.contiguous()))
             counts.append(engine.synops)
             whole = not bool(engine.program.broken[0].any())
@@ -98,7 +101,9 @@ class EventNetwork:
 
     def report(self) -> Report:
         """What all calls since the last `reset_count` spent, a mean over their samples."""
-        states = self._states or [StageStates(s.signal, p, 0) for s, p in zip(self.graph.stages, self._plans, strict=True)]
+        states = self._states or [
+            StageStates(s.signal, p, 0) for s, p in zip(self.graph.stages, self._plans, strict=True)
+        ]
         return report_of(self.graph, self._plans, states, self._tally)
 
     def reset_count(self) -> None:
@@ -139,7 +144,10 @@ class EventNetwork:
     def _hold(self, batch: int) -> None:
         """States for as many samples: those that are there, or zeros."""
         if not self._states or len(self._states[0].fired) != batch:
-            fresh = [StageStates(s.signal, p, batch) for s, p in zip(self.graph.stages, self._plans, strict=True)]
+            fresh = [
+                StageStates(s.signal, p, batch)
+                for s, p in zip(self.graph.stages, self._plans, strict=True)
+            ]
             for old, new in zip(self._states, fresh, strict=False):
                 new.fired_densely += old.signal.to_engine(old.fired_by_neuron[None])[0]
             self._states, self._engines = fresh, {}
@@ -148,11 +156,14 @@ class EventNetwork:
         neurons = sum(self.graph.signal(k).neurons for k in range(len(self._plans) + 1))
         return min(steps, max(1, MOST_BYTES // (batch * neurons * _EVENT_BYTES)))
 
-    def _engine(self, batch: int, steps: int) -> Engine:
+    def _engine(self, steps: int) -> Engine:
         key = steps, torch.get_num_threads()
         if key not in self._engines:
             engine = Engine(self.graph, self._plans, self._states, steps)
-            if not self._always:
+            if self._dense == "where quicker":
                 set_limits(engine)
+            elif self._dense == "always":
+                engine.limits.fill_(-1)
+                engine.limits_of_frames.fill_(-1)
             self._engines[key] = engine
         return self._engines[key]

@@ -65,7 +65,7 @@ def neurons_of(stage: Stage) -> Neurons:
     gain = 1.0
     if _changes_by_events_alone(stage, plan, values):
         if plan.normed:
-            gain = float(torch.as_tensor(values["gain_mem"]))
+            gain = _number(values["gain_mem"])
             given = [values[name] for name in plan.parameters if name != "gain_mem"]
             plan = replace(plan, normed=False)
         return Neurons("touched", plan, _matrix(plan, given, stage.signal), constants, gain, states)
@@ -98,7 +98,9 @@ def recurrent_term(stage: Stage, own: int) -> Term | None:
     if connect is None:
         return None
     term = Term.of(own, stage.signal)
-    return term.then(connect, path=f"{stage.name}.rec_connect", layer=connect, shape=stage.signal.shape)
+    return term.then(
+        connect, path=f"{stage.name}.rec_connect", layer=connect, shape=stage.signal.shape
+    )
 
 
 def _check(stage: Stage, spec: NeuronSpec) -> None:
@@ -108,29 +110,40 @@ def _check(stage: Stage, spec: NeuronSpec) -> None:
     connect = spec.connect
     if connect is None:
         return
-    plain = type(connect) is nn.Linear and not connect._forward_hooks and not connect._forward_pre_hooks
+    plain = (
+        type(connect) is nn.Linear and not connect._forward_hooks and not connect._forward_pre_hooks
+    )
     if not plain or len(stage.signal.shape) != 1:
         raise CannotRunError(
-            stage.name, stage.neuron, "hears itself through something other than an nn.Linear from its neurons to its neurons."
+            stage.name,
+            stage.neuron,
+            "hears itself through something other than an nn.Linear from its neurons to its neurons.",
         )
 
 
 def _changes_by_events_alone(stage: Stage, plan: Plan, values: dict[str, Any]) -> bool:
     """Whether a neuron that gets nothing can be left alone: it stays, or decays, below its threshold."""
-    alone = not (plan.synaptic or plan.adaptive or plan.stepped) and plan.spike != NONE and plan.shared
+    alone = (
+        not (plan.synaptic or plan.adaptive or plan.stepped) and plan.spike != NONE and plan.shared
+    )
     if not alone or stage.bias is not None:
         return False
-    low, keep = values["min_v_mem"], float(torch.as_tensor(values["alpha_mem"]))
-    return (low is None or float(torch.as_tensor(low)) <= 0) and 0 <= keep <= 1
+    low, keep = values["min_v_mem"], _number(values["alpha_mem"])
+    return (low is None or _number(low) <= 0) and 0 <= keep <= 1
 
 
 def _matrix(plan: Plan, given: list[Any], signal: Signal) -> Tensor:
     """The parameters, `rows n` or `rows`."""
     if plan.shared:
-        return torch.tensor([float(torch.as_tensor(value)) for value in given] or [0.0])
+        return torch.tensor([_number(value) for value in given] or [0.0])
     return torch.stack([signal.per_neuron(value) for value in given])
 
 
 def states_of(layer: StatefulLayer | None) -> tuple[str, ...]:
     """Names of a layer's states."""
     return () if layer is None else tuple(layer.states())
+
+
+def _number(value: Tensor | float) -> float:
+    """A parameter that all neurons share."""
+    return value.detach().item() if isinstance(value, Tensor) else float(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from picojoule.events.graph import EventGraph
@@ -61,7 +60,13 @@ def plan_stage(graph: EventGraph, index: int) -> StagePlan:
     neurons = neurons_of(stage)
     edges = tuple(
         Edge(
-            synapses(term, graph.signal(term.source), stage.signal, neurons.gain, takes_largest=stage.takes_largest),
+            synapses(
+                term,
+                graph.signal(term.source),
+                stage.signal,
+                neurons.gain,
+                takes_largest=stage.takes_largest,
+            ),
             term.path,
             term.source,
             fan_before_weights(term, stage.signal),
@@ -73,6 +78,11 @@ def plan_stage(graph: EventGraph, index: int) -> StagePlan:
     if back is None:
         return StagePlan(neurons, edges, bias, edges[0].synapses.num_rows)
     layer: Any = back.layer
-    to_itself = Edge(synapses(back, stage.signal, stage.signal), back.path, own, fan_before_weights(back, stage.signal))
+    to_itself = Edge(
+        synapses(back, stage.signal, stage.signal),
+        back.path,
+        own,
+        fan_before_weights(back, stage.signal),
+    )
     own_bias = None if layer.bias is None else layer.bias.detach().clone()
     return StagePlan(neurons, edges, bias, edges[0].synapses.num_rows, to_itself, own_bias)

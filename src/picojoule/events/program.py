@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from picojoule.events.graph import EventGraph
-from picojoule.events.kernels.compiled import compiled
-from picojoule.events.kernels.tables import CountPlaces, EdgePlaces, FramePlaces, StagePlaces
+from picojoule.events.kernels.compiled import Kernel, compiled
+from picojoule.events.kernels.tables import FRAME, CountPlaces, EdgePlaces, FramePlaces, StagePlaces
 from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.signals import Signal
 from picojoule.events.states import StageStates
@@ -52,7 +52,12 @@ class Program:
     """
 
     def __init__(
-        self, graph: EventGraph, plans: list[StagePlan], states: list[StageStates], batch: int, steps: int
+        self,
+        graph: EventGraph,
+        plans: list[StagePlan],
+        states: list[StageStates],
+        batch: int,
+        steps: int,
     ) -> None:
         self.graph, self.batch, self.steps = graph, batch, steps
         signals = [graph.signal(k) for k in range(len(plans) + 1)]
@@ -73,7 +78,9 @@ class Program:
         edges = [self._edge_table(edge, counts[k]) for k, edge in enumerate(plan.edges)]
         addresses = self._keep([edge.data_ptr() for edge in edges])
         own = None if plan.recurrent is None else self._edge_table(plan.recurrent, counts[-1])
-        powers = torch.tensor(plan.neurons.keep if plan.neurons.plan else 1.0) ** torch.arange(self.steps + 1)
+        powers = torch.tensor(plan.neurons.keep if plan.neurons.plan else 1.0) ** torch.arange(
+            self.steps + 1
+        )
         self._kept += [*edges, powers, *([] if own is None else [own])]
         table = StagePlaces(
             num_edges=len(edges),
@@ -106,9 +113,18 @@ class Program:
         synapses, source = edge.synapses, edge.source
         columns = "of", "first", "weight", "state"
         tables = {
-            **{f"outer_{name}": array for name, array in zip((*columns, "row"), synapses.outer, strict=True)},
-            **{f"inner_{name}": array for name, array in zip((*columns, "length"), synapses.inner, strict=True)},
-            **{name: getattr(synapses, name) for name in ("weight_of", "state_of", "weights", "entry_first", "entry_state")},
+            **{
+                f"outer_{name}": array
+                for name, array in zip((*columns, "row"), synapses.outer, strict=True)
+            },
+            **{
+                f"inner_{name}": array
+                for name, array in zip((*columns, "length"), synapses.inner, strict=True)
+            },
+            **{
+                name: getattr(synapses, name)
+                for name in ("weight_of", "state_of", "weights", "entry_first", "entry_state")
+            },
             "fan": synapses.fan,
             "first_row": synapses.first_row,
             "row_flags": synapses.row_flags,
@@ -153,39 +169,54 @@ class Frames:
     """
 
     def __init__(self, program: Program, index: int) -> None:
-        self._program, self._signal = program, program.graph.signal(index)
+        self._signal = program.graph.signal(index)
         self._begins = torch.arange(program.batch) * (program.steps * self._signal.neurons)
-        self._places: dict[str, int] = {
-            "num_steps": program.steps,
-            "positions_of": self._signal.positions,
-            "channels": self._signal.channels,
-            "channels_first": int(self._signal.channels_first),
-            "first_frame": self._begins.data_ptr(),
-            "fault": program.faults.data_ptr(),
-            "broken": program.broken[index].data_ptr(),
+        places = FramePlaces(
+            num_steps=program.steps,
+            positions_of=self._signal.positions,
+            channels=self._signal.channels,
+            channels_first=int(self._signal.channels_first),
+            which=0,
+            frames=0,
+            first_frame=self._begins.data_ptr(),
+            fault=program.faults.data_ptr(),
+            broken=program.broken[index].data_ptr(),
             **program.events[index].addresses(),
-        }
+        )
+        self._table = torch.tensor(list(places))
+        self._to_events, self._of_events = (
+            compiled("events_of_frames"),
+            compiled("frames_of_events"),
+        )
 
     def to_events(self, frames: Tensor, which: Tensor) -> None:
         """Write the events of some samples of `frames`, `b t *n`."""
-        self._run("events_of_frames", frames, which)
+        self._run(self._to_events, frames, which)
 
     def of_events(self, frames: Tensor, which: Tensor) -> None:
         """Write some samples of `frames`, `b t *n`."""
-        self._run("frames_of_events", frames, which)
+        self._run(self._of_events, frames, which)
 
-    def _run(self, name: str, frames: Tensor, which: Tensor) -> None:
-        table = FramePlaces(frames=frames.data_ptr(), which=which.data_ptr(), **self._places)
-        run_kernel(compiled(name), torch.tensor(list(table)), len(which))
+    def _run(self, kernel: Kernel, frames: Tensor, which: Tensor) -> None:
+        self._table[FRAME.frames], self._table[FRAME.which] = frames.data_ptr(), which.data_ptr()
+        run_kernel(kernel, self._table, len(which))
 
 
 def count_dense(data: Tensor, fan: Tensor, batch: int) -> tuple[Tensor, Tensor]:
     """SynOps of each sample and step, `b t`, for what arrives at weights, `(b t) *n`, and which samples are not whole."""
     data, steps = data.contiguous(), len(data) // max(batch, 1)
-    synops, broken = torch.zeros(batch, steps, dtype=torch.float64), torch.zeros(batch, dtype=torch.int64)
+    synops, broken = (
+        torch.zeros(batch, steps, dtype=torch.float64),
+        torch.zeros(batch, dtype=torch.int64),
+    )
     if fan.numel():
         places = CountPlaces(
-            steps, fan.numel(), data.data_ptr(), fan.data_ptr(), synops.data_ptr(), broken.data_ptr()
+            steps,
+            fan.numel(),
+            data.data_ptr(),
+            fan.data_ptr(),
+            synops.data_ptr(),
+            broken.data_ptr(),
         )
         run_kernel(compiled("synops_of_frames"), torch.tensor(list(places)), batch)
     return synops, broken

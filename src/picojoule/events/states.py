@@ -23,7 +23,9 @@ class StageStates:
 
     def __init__(self, signal: Signal, plan: StagePlan, batch: int) -> None:
         self.signal, self.plan = signal, plan
-        used = {*plan.neurons.states.values()} | (set(_SCRATCH) if plan.neurons.kernel != "touched" else set())
+        used = {*plan.neurons.states.values()} | (
+            set(_SCRATCH) if plan.neurons.kernel != "touched" else set()
+        )
         self._arrays = {
             name: torch.zeros(batch, signal.neurons if name in used else 0)
             for name in (*NAMES, *_SCRATCH)
@@ -38,8 +40,8 @@ class StageStates:
     def reset(self) -> None:
         """All at rest."""
         for array in self._arrays.values():
-            array.zero_()
-        self.start_count()
+            if array.numel():
+                array.zero_()
         self.look_at_all()
 
     @property
@@ -78,8 +80,17 @@ class StageStates:
 
     def addresses(self) -> dict[str, int]:
         """For the tables."""
-        return {name: array.data_ptr() for name, array in self._everything().items() if name != "fired_densely"}
+        return {
+            name: array.data_ptr()
+            for name, array in self._everything().items()
+            if name != "fired_densely"
+        }
 
     def _everything(self) -> dict[str, Tensor]:
         looked_at = {"touched": self._touched, "reached": self._reached, "latest": self._latest}
-        return {**self._arrays, "fired": self.fired, "fired_densely": self.fired_densely, **looked_at}
+        return {
+            **self._arrays,
+            "fired": self.fired,
+            "fired_densely": self.fired_densely,
+            **looked_at,
+        }

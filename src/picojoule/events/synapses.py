@@ -19,7 +19,9 @@ from picojoule.events.terms import TRANSPOSED
 
 _Ints = np.ndarray[Any, np.dtype[np.int32]]
 _Reals = np.ndarray[Any, np.dtype[np.float32]]
-SPARSE_ENOUGH = 0.08  # of a weight's values that are not zero: a vector of eight costs as much as one entry
+SPARSE_ENOUGH = (
+    0.08  # of a weight's values that are not zero: a vector of eight costs as much as one entry
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Synapses:
     entry_first: _Ints
     entry_state: _Ints
     width: int
-    apart: tuple[int, int]  # of rows that follow one another: neurons, weights; (0, 0) if that differs
+    apart: tuple[
+        int, int
+    ]  # of rows that follow one another: neurons, weights; (0, 0) if that differs
     fan: _Reals  # positions, channels of the source
     fan_nonzero: _Reals
     num_rows: int
@@ -53,20 +57,33 @@ def synapses(
     weights, first, state = kernel.stored(kind)
     fans = kernel.fan(nonzero=False), kernel.fan(nonzero=True)
     return Synapses(
-        kind, outer, inner, *_rows_of(outer), kernel.weight_of(), kernel.state_of(), weights, first, state, kernel.width, _apart(outer), *fans, rows
+        kind,
+        outer,
+        inner,
+        *_rows_of(outer),
+        kernel.weight_of(),
+        kernel.state_of(),
+        weights,
+        first,
+        state,
+        kernel.width,
+        _apart(outer),
+        *fans,
+        rows,
     )
 
 
 def fan_before_weights(term: Term, target: Signal) -> torch.Tensor:
     """Synapses of each value that arrives at a term's weights, in PyTorch's order; nothing without weights."""
-    if term.layer is None:
+    layer: Any = term.layer
+    if layer is None:
         return torch.zeros(0)
     if term.is_flat:
-        return torch.full((term.layer.in_features,), float(term.layer.out_features))
-    channels = getattr(term.layer, "in_channels", None) or term.layer.in_features
+        return torch.full((layer.in_features,), float(layer.out_features))
+    channels: int = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
     shape = (channels, *term.grid) if term.channels_first else (*term.grid, channels)
     arrived = Signal("", shape, term.channels_first)
-    kernel = _Kernel(Term.of(0, arrived).then(term.layer, layer=term.layer), arrived, target, 1.0)
+    kernel = _Kernel(Term.of(0, arrived).then(layer, layer=layer), arrived, target, 1.0)
     fan = torch.from_numpy(kernel.fan(nonzero=False))
     return arrived.to_torch(fan.reshape(1, -1))[0].contiguous()
 
@@ -94,13 +111,23 @@ class _Kernel:
         if not isinstance(self.layer, _CONVOLUTIONS):
             # a Linear acts on each position by itself, and so does a term without weights: one tap
             sizes = self.target.sizes or (1,)
-            return _together(along[:-1], [1] * len(along[:-1]), sizes[:-1]), along[-1] if along else [[Tap(0, 0)]], [0]
+            return (
+                _together(along[:-1], [1] * len(along[:-1]), sizes[:-1]),
+                along[-1] if along else [[Tap(0, 0)]],
+                [0],
+            )
         sizes, kernel = self.target.sizes, self.layer.kernel_size
         order = order_of_taps(
-            kernel[-1], self.layer.stride[-1], self.layer.dilation[-1], isinstance(self.layer, TRANSPOSED)
+            kernel[-1],
+            self.layer.stride[-1],
+            self.layer.dilation[-1],
+            isinstance(self.layer, TRANSPOSED),
         )
         place = {tap: k for k, tap in enumerate(order)}
-        inner = [sorted((Tap(place[tap.tap], tap.output) for tap in row), key=lambda tap: tap.output) for row in along[-1]]
+        inner = [
+            sorted((Tap(place[tap.tap], tap.output) for tap in row), key=lambda tap: tap.output)
+            for row in along[-1]
+        ]
         return _together(along[:-1], list(kernel[:-1]), sizes[:-1]), inner, order
 
     def _taps(self, axis: int) -> list[list[Tap]]:
@@ -135,7 +162,10 @@ class _Kernel:
         assert outer_axis * (1 if flat else inner_axis) == self.source.positions
         row_size = self._row_size()
         spread = self._features_apart() if flat and self.layer is None else row_size
-        outer = _table(self.outer, lambda tap: (tap.tap * per_outer, tap.output * spread, 0 if flat else tap.output))
+        outer = _table(
+            self.outer,
+            lambda tap: (tap.tap * per_outer, tap.output * spread, 0 if flat else tap.output),
+        )
         inner = _table(self._runs(), lambda run: (run[0] * self.width, run[1] * channels, run[2]))
         rows = self.target.neurons // row_size
         return (_int32(outer_of), *outer), (_int32(inner_of), *inner), rows
@@ -156,7 +186,11 @@ class _Kernel:
                 last = own[-1] if own else None
                 length = 0 if last is None else last[2] // self.width
                 joins = self.groups == 1 and self.layer is not None
-                if joins and last is not None and (tap.tap, tap.output) == (last[0] + length, last[1] + length):
+                if (
+                    joins
+                    and last is not None
+                    and (tap.tap, tap.output) == (last[0] + length, last[1] + length)
+                ):
                     own[-1] = (last[0], last[1], last[2] + self.width)
                 else:
                     own.append((tap.tap, tap.output, self.width))
@@ -171,7 +205,9 @@ class _Kernel:
         """Where in a tap's neurons those of each channel begin."""
         channel = np.arange(self.sources, dtype=np.int64) + self.term.channel_shift
         if self.layer is None:
-            apart = math.prod(self.term.grid) if self.term.is_flat and self.source.channels_first else 1
+            apart = (
+                math.prod(self.term.grid) if self.term.is_flat and self.source.channels_first else 1
+            )
             return _int32(channel * apart)
         per_group = (self.term.channel_shift + self.sources) // self.groups
         return _int32(channel // per_group * self.width)
@@ -188,7 +224,12 @@ class _Kernel:
         else:
             made = self._convolution(weight)
         if self.term.gain is not None:
-            made = made * self.term.gain.reshape(self.groups, -1).repeat_interleave(made.shape[0] // self.groups, 0)[:, None, None, :]
+            made = (
+                made
+                * self.term.gain.reshape(self.groups, -1).repeat_interleave(
+                    made.shape[0] // self.groups, 0
+                )[:, None, None, :]
+            )
         return np.ascontiguousarray((made * (self.term.factor * self.gain)).numpy())
 
     def _linear(self, weight: torch.Tensor) -> torch.Tensor:
@@ -213,7 +254,11 @@ class _Kernel:
 
     def kind(self) -> int:
         """Compressed where few weights are left."""
-        return COMPRESSED if np.count_nonzero(self.weights) < SPARSE_ENOUGH * self.weights.size else DENSE
+        return (
+            COMPRESSED
+            if np.count_nonzero(self.weights) < SPARSE_ENOUGH * self.weights.size
+            else DENSE
+        )
 
     def stored(self, kind: int) -> tuple[_Reals, _Ints, _Ints]:
         """The weights as that kind keeps them, and of compressed ones the entries of each tap."""
@@ -225,7 +270,11 @@ class _Kernel:
         by_tap = self.weights.reshape(-1, self.width)
         tap, state = np.nonzero(by_tap)
         first = np.searchsorted(tap, np.arange(len(by_tap) + 1))
-        return np.append(by_tap[tap, state], np.float32(0)), _int32(first), _int32(np.append(state, 0))
+        return (
+            np.append(by_tap[tap, state], np.float32(0)),
+            _int32(first),
+            _int32(np.append(state, 0)),
+        )
 
     def fan(self, *, nonzero: bool) -> _Reals:
         """Synapses of each position and channel."""
@@ -247,16 +296,23 @@ def _padding(layer: Any) -> tuple[int, ...]:
     if layer.padding == "valid":
         return (0,) * len(layer.kernel_size)
     if layer.padding == "same":
-        return tuple(d * (k - 1) // 2 for d, k in zip(layer.dilation, layer.kernel_size, strict=True))
+        return tuple(
+            d * (k - 1) // 2 for d, k in zip(layer.dilation, layer.kernel_size, strict=True)
+        )
     return tuple(layer.padding)
 
 
-def _together(along: list[list[list[Tap]]], kernel: list[int], outputs: tuple[int, ...]) -> list[list[Tap]]:
+def _together(
+    along: list[list[list[Tap]]], kernel: list[int], outputs: tuple[int, ...]
+) -> list[list[Tap]]:
     """Several axes as one, the last running fastest."""
     together = [[Tap(0, 0)]]
     for axis, size, count in zip(along, kernel, outputs, strict=False):
         together = [
-            [Tap(a.tap * size + b.tap, a.output * count + b.output) for a, b in itertools.product(first, second)]
+            [
+                Tap(a.tap * size + b.tap, a.output * count + b.output)
+                for a, b in itertools.product(first, second)
+            ]
             for first, second in itertools.product(together, axis)
         ]
     return together
@@ -286,7 +342,10 @@ def _apart(outer: tuple[_Ints, ...]) -> tuple[int, int]:
     _, first, weight, state, _ = outer
     inside = np.ones(max(len(state) - 1, 0), bool)
     inside[first[1:-1][(first[1:-1] > 0) & (first[1:-1] < len(state))] - 1] = False
-    steps = {(int(s), int(w)) for s, w in zip(np.diff(state)[inside], np.diff(weight)[inside], strict=True)}
+    steps = {
+        (int(s), int(w))
+        for s, w in zip(np.diff(state)[inside], np.diff(weight)[inside], strict=True)
+    }
     return steps.pop() if len(steps) == 1 else (0, 0)
 
 

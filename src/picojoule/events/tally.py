@@ -72,7 +72,9 @@ def _of_stage(
             found[term.path] = _weighted(edge, term.layer, tally, steps, is_spikes=spikes)
     if plan.recurrent is not None and stage.neuron is not None:
         connect = stage.neuron._modules["rec_connect"]
-        found[plan.recurrent.path] = _weighted(plan.recurrent, connect, tally, steps, is_spikes=True)
+        found[plan.recurrent.path] = _weighted(
+            plan.recurrent, connect, tally, steps, is_spikes=True
+        )
     if stage.neuron is not None:
         found[stage.name] = _neurons(stage, own, tally, steps)
     return list(found.values())
@@ -112,13 +114,19 @@ def _again(first: Row, second: Row) -> Row:
         first,
         macs_per_sample=(first.macs_per_sample or 0.0) + (second.macs_per_sample or 0.0),
         macs_one_pass=one_pass,
-        spikes_per_synapse=None if first.spikes_per_synapse is None else (first.synops_per_timestep or 0.0) / one_pass,
+        spikes_per_synapse=None
+        if first.spikes_per_synapse is None
+        else (first.synops_per_timestep or 0.0) / one_pass,
     )
 
 
 def _biases(stage: Stage) -> float:
     """Additions of the weighted layers' biases in a step."""
     layers = {id(term.layer): term.layer for term in stage.terms if term.layer is not None}
-    own = sum(stage.signal.neurons for layer in layers.values() if getattr(layer, "bias", None) is not None)
+    own = sum(
+        stage.signal.neurons
+        for layer in layers.values()
+        if getattr(layer, "bias", None) is not None
+    )
     connect = None if stage.neuron is None else stage.neuron._modules.get("rec_connect")
     return float(own + (stage.signal.neurons if getattr(connect, "bias", None) is not None else 0))

@@ -46,7 +46,9 @@ def moved(path: str, layer: nn.Module, term: Term, output: tuple[int, ...]) -> T
         if isinstance(layer, kinds):
             if term.is_flat or not term.channels_first:
                 raise CannotRunError(
-                    path, layer, "comes behind a Flatten or a Linear; it goes with the axes of a convolution."
+                    path,
+                    layer,
+                    "comes behind a Flatten or a Linear; it goes with the axes of a convolution.",
                 )
             return move(path, layer, term, output)
     raise CannotRunError(
@@ -60,12 +62,16 @@ def moved(path: str, layer: nn.Module, term: Term, output: tuple[int, ...]) -> T
 def _flattened(path: str, layer: nn.Flatten, term: Term, output: tuple[int, ...]) -> Term:
     if len(output) != 1:
         raise CannotRunError(
-            path, layer, f"leaves steps of shape {output}; expected all axes of a step in one. Flatten all, or none."
+            path,
+            layer,
+            f"leaves steps of shape {output}; expected all axes of a step in one. Flatten all, or none.",
         )
     return term.then(nn.Flatten(1), shape=output, is_flat=True)
 
 
-def _moved_on(term: Term, moves: list[Places], module: nn.Module, shape: tuple[int, ...], **changes: Any) -> Term:
+def _moved_on(
+    term: Term, moves: list[Places], module: nn.Module, shape: tuple[int, ...], **changes: Any
+) -> Term:
     """The term with one more move along each of the last axes; axes in front of these stay."""
     still = len(term.places) - len(moves)
     places = (*term.places[:still], *map(through, term.places[still:], moves))
@@ -84,15 +90,25 @@ def _pooled(path: str, layer: Any, term: Term, output: tuple[int, ...]) -> Term:
         factor = factor / divisor
         if layer.ceil_mode or (any(padding) and not layer.count_include_pad):
             raise CannotRunError(
-                path, layer, "divides by a number that differs from window to window (ceil_mode, or count_include_pad=False)."
+                path,
+                layer,
+                "divides by a number that differs from window to window (ceil_mode, or count_include_pad=False).",
             )
-    return _moved_on(term, _windows_of(term, output, kernel, stride, padding), layer, output, factor=factor)
+    return _moved_on(
+        term, _windows_of(term, output, kernel, stride, padding), layer, output, factor=factor
+    )
 
 
 def _windows_of(
-    term: Term, output: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...]
+    term: Term,
+    output: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
 ) -> list[Places]:
-    given = zip(term.shape[-len(kernel) :], kernel, stride, padding, output[-len(kernel) :], strict=True)
+    given = zip(
+        term.shape[-len(kernel) :], kernel, stride, padding, output[-len(kernel) :], strict=True
+    )
     return [windows(*of_axis) for of_axis in given]
 
 
@@ -146,7 +162,9 @@ def weighted(path: str, layer: Any, term: Term, output: tuple[int, ...]) -> Term
         CannotRunError: the layer does something that no table of taps can say.
     """
     if getattr(layer, "padding_mode", "zeros") != "zeros":
-        raise CannotRunError(path, layer, f"has padding_mode={layer.padding_mode!r}; only 'zeros' adds no synapses.")
+        raise CannotRunError(
+            path, layer, f"has padding_mode={layer.padding_mode!r}; only 'zeros' adds no synapses."
+        )
     if not bool(torch.isfinite(layer.weight).all()):
         at = tuple((~torch.isfinite(layer.weight)).nonzero()[0].tolist())
         raise ValueError(
@@ -154,16 +172,24 @@ def weighted(path: str, layer: Any, term: Term, output: tuple[int, ...]) -> Term
             "weights."
         )
     if layer.weight.dtype != torch.float32:
-        raise CannotRunError(path, layer, f"has weights of {layer.weight.dtype}; the engine computes in float32: call model.float().")
+        raise CannotRunError(
+            path,
+            layer,
+            f"has weights of {layer.weight.dtype}; the engine computes in float32: call model.float().",
+        )
     has_features = term.is_flat or not term.channels_first
     if has_features != isinstance(layer, nn.Linear):
         raise CannotRunError(
-            path, layer, f"takes other channels than what arrives, of shape {term.shape} a step, gives out."
+            path,
+            layer,
+            f"takes other channels than what arrives, of shape {term.shape} a step, gives out.",
         )
     return term.then(layer, shape=output, path=path, layer=layer)
 
 
-def per_channel(path: str, layer: nn.Module, values: Tensor, shape: tuple[int, ...], axis: int) -> Tensor:
+def per_channel(
+    path: str, layer: nn.Module, values: Tensor, shape: tuple[int, ...], axis: int
+) -> Tensor:
     """Values that broadcast over `*n`, as one a channel.
 
     Raises:
@@ -171,7 +197,9 @@ def per_channel(path: str, layer: nn.Module, values: Tensor, shape: tuple[int, .
     """
     full = values.detach().broadcast_to(shape).movedim(axis, 0).reshape(shape[axis], -1)
     if bool((full != full[:, :1]).any()):
-        raise CannotRunError(path, layer, "has factors that differ within a channel; put them into the weights.")
+        raise CannotRunError(
+            path, layer, "has factors that differ within a channel; put them into the weights."
+        )
     return full[:, 0].contiguous()
 
 

@@ -24,7 +24,14 @@ def write_event(
 
 @inlined
 def write_values(
-    output: Any, size: Any, channels: Any, fired: Any, at: Any, positions: Any, channel: Any, values: Any
+    output: Any,
+    size: Any,
+    channels: Any,
+    fired: Any,
+    at: Any,
+    positions: Any,
+    channel: Any,
+    values: Any,
 ) -> Any:
     """An event for every value of a step that is not zero; returns how many there are now."""
     whole = size // BLOCK * BLOCK

@@ -50,7 +50,10 @@ def fire_touched(plan: Plan) -> Any:
                     )
                     if again:  # it will fire again: it is looked at in the next step
                         touched[row] = 2
-                        reached[0], reached[1] = min(reached[0], start), max(reached[1], start + size)
+                        reached[0], reached[1] = (
+                            min(reached[0], start),
+                            max(reached[1], start + size),
+                        )
                 start += size
         return at
 

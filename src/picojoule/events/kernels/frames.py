@@ -111,7 +111,11 @@ def synops_of_frames() -> Callable[..., None]:
     def run(first: Any, last: Any, table: Any) -> None:
         count = wide(table)
         T, N = count[COUNT.num_steps], count[COUNT.size]
-        fan, synops, broken = reals(count[COUNT.fan]), doubles(count[COUNT.synops]), wide(count[COUNT.broken])
+        fan, synops, broken = (
+            reals(count[COUNT.fan]),
+            doubles(count[COUNT.synops]),
+            wide(count[COUNT.broken]),
+        )
         for sample in range(first, last):
             for t in range(T):
                 x = reals(count[COUNT.values] + 4 * (sample * T + t) * N)

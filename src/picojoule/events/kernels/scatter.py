@@ -89,12 +89,18 @@ def _adder(kind: int) -> Any:
                 for k in range(begin, end):
                     touched[outer_row[k]] = 1
             for m in range(inner_first[inner], inner_first[inner + 1]):
-                start, length, taps = inner_state[m] + state_of[c], inner_length[m], weight_of[c] + inner_weight[m]
+                start, length, taps = (
+                    inner_state[m] + state_of[c],
+                    inner_length[m],
+                    weight_of[c] + inner_weight[m],
+                )
                 lowest, highest = min(lowest, start), max(highest, start + length)
                 if is_dense and apart != 0:
                     if begin < end:
                         a, b = outer_state[begin] + start, taps + outer_weight[begin]
-                        _add_rows(target, a, apart, weights, b, weights_apart, length, value, end - begin)
+                        _add_rows(
+                            target, a, apart, weights, b, weights_apart, length, value, end - begin
+                        )
                 else:
                     for k in range(begin, end):
                         a, b = outer_state[k] + start, taps + outer_weight[k]

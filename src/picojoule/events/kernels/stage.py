@@ -63,13 +63,21 @@ def stepped(plan: Plan) -> Callable[..., None]:
     def run(first: Any, last: Any, table: Any) -> None:
         stage = wide(table)
         T, N, C, _ = _sizes(stage)
-        which, p, c = wide(stage[STAGE.which]), reals(stage[STAGE.parameters]), reals(stage[STAGE.constants])
+        which, p, c = (
+            wide(stage[STAGE.which]),
+            reals(stage[STAGE.parameters]),
+            reals(stage[STAGE.constants]),
+        )
         for k in range(first, last):
             sample = which[k]
             if _stops(stage, sample):
                 continue
             x, fired, touched, reached = _neurons(stage, stage[STAGE.current], sample)
-            v, i, b = _own(stage[STAGE.potential], sample, N), _own(stage[STAGE.synaptic], sample, N), _own(stage[STAGE.trace], sample, N)
+            v, i, b = (
+                _own(stage[STAGE.potential], sample, N),
+                _own(stage[STAGE.synaptic], sample, N),
+                _own(stage[STAGE.trace], sample, N),
+            )
             r, s = _own(stage[STAGE.feedback], sample, N), _own(stage[STAGE.output], sample, N)
             offsets, positions, channel, values = _events(stage, sample)
             at = 0
@@ -119,7 +127,12 @@ def passing() -> Callable[..., None]:
 
 @inlined
 def _sizes(stage: Any) -> Any:
-    return stage[STAGE.num_steps], stage[STAGE.num_neurons], stage[STAGE.channels], stage[STAGE.num_rows]
+    return (
+        stage[STAGE.num_steps],
+        stage[STAGE.num_neurons],
+        stage[STAGE.channels],
+        stage[STAGE.num_rows],
+    )
 
 
 @inlined
@@ -132,7 +145,10 @@ def _own(array: Any, sample: Any, size: Any) -> Any:
 def _neurons(stage: Any, target: Any, sample: Any) -> Any:
     """What events are added to, what was given out, and the notes of what was reached."""
     N, R = stage[STAGE.num_neurons], stage[STAGE.num_rows]
-    noted = bytes_at(stage[STAGE.touched] + sample * (R + 8)), integers(stage[STAGE.reached] + 8 * sample)
+    noted = (
+        bytes_at(stage[STAGE.touched] + sample * (R + 8)),
+        integers(stage[STAGE.reached] + 8 * sample),
+    )
     return _own(target, sample, N), _own(stage[STAGE.fired], sample, N), noted[0], noted[1]
 
 
@@ -141,7 +157,10 @@ def _events(stage: Any, sample: Any) -> Any:
     """Where the events go that a sample gives out."""
     start = 4 * sample * stage[STAGE.capacity]
     offsets = integers(stage[STAGE.offsets] + 4 * sample * (stage[STAGE.num_steps] + 1))
-    positions, channel = integers(stage[STAGE.positions] + start), integers(stage[STAGE.channel] + start)
+    positions, channel = (
+        integers(stage[STAGE.positions] + start),
+        integers(stage[STAGE.channel] + start),
+    )
     return offsets, positions, channel, reals(stage[STAGE.values] + start)
 
 
@@ -221,7 +240,11 @@ def _count(stage: Any, sample: Any) -> Any:
 def _count_edge(edge: Any, sample: Any, steps: Any) -> Any:
     start = 4 * sample * edge[EDGE.capacity]
     position, channel = integers(edge[EDGE.positions] + start), integers(edge[EDGE.channel] + start)
-    values, fan, synops = reals(edge[EDGE.values] + start), reals(edge[EDGE.fan]), doubles(edge[EDGE.synops])
+    values, fan, synops = (
+        reals(edge[EDGE.values] + start),
+        reals(edge[EDGE.fan]),
+        doubles(edge[EDGE.synops]),
+    )
     by_position, by_channel = edge[EDGE.fan_of_position], edge[EDGE.fan_of_channel]
     total = 0.0
     for t in range(steps):

@@ -37,9 +37,7 @@ def add_vector(_typing: Any, target: Any, a: Any, weights: Any, b: Any, value: A
         sums, place = _load(builder, into, at)
         added, _ = _load(builder, source, start)
         product = builder.fmul(_repeated(builder, factor), added, flags=("contract",))
-        builder.store(
-            builder.fadd(product, sums, flags=("contract",)), place, align=_ALIGNMENT
-        )
+        builder.store(builder.fadd(product, sums, flags=("contract",)), place, align=_ALIGNMENT)
         return context.get_dummy_value()
 
     return types.void(target, types.int64, weights, types.int64, types.float32), generate
