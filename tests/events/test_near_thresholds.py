@@ -5,6 +5,8 @@ The margin is stated, and every difference is looked up: there is none elsewhere
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,7 @@ import picojoule
 from picojoule import events, layers
 from picojoule.data import load_images, rate_code
 
-ROUNDINGS = 4  # of float32, at the largest potential that the neuron had
+ROUNDINGS = 1  # of float32, relative to all that arrived so far, of either sign
 STEPS = 20
 
 
@@ -36,17 +38,19 @@ def differences_and_their_distances(
     pair: nn.Sequential, x: Tensor, batch: int
 ) -> tuple[int, list[float]]:
     """Spikes of a weighted layer and IAF neurons on the same input: how many differ, and of each neuron that does how far
-    its potential was from a threshold when it first did, in float64, in roundings of its largest potential.
+    its potential was from a threshold when it first did, in float64, in roundings of all that arrived.
     """
     picojoule.reset_states(pair)
     with torch.no_grad():
         expected = pair(x).unflatten(0, (batch, -1))
         found = events.compile(pair, x, dense="never")(x).unflatten(0, (batch, -1))
-        current = pair[0].double()(x.double()).unflatten(0, (batch, -1))
-        pair[0].float()
+        pair = copy.deepcopy(pair).double()
+        current = pair[0](x.double()).unflatten(0, (batch, -1))
+        pair[0].weight.abs_()
+        arrived = pair[0](x.double()).unflatten(0, (batch, -1)).cumsum(1)
     before = current.cumsum(1) - expected.double().cumsum(1) + expected.double()
     distance = (before - before.round().clamp(min=1)).abs()
-    rounding = torch.finfo(torch.float32).eps * before.abs().amax(1, keepdim=True).clamp(min=1)
+    rounding = torch.finfo(torch.float32).eps * arrived.clamp(min=1)
     differs = found != expected
     first = differs & (differs.cumsum(1) == 1)
     return int(differs.sum()), (distance / rounding)[first].tolist()
