@@ -1,5 +1,7 @@
 """One layer, all time steps, some samples: deliver what arrives in a step, let neurons fire, write down what they give out."""
 
+# More than 250 lines: the three kinds of stage share their memory, and are read side by side.
+
 from __future__ import annotations
 
 from collections.abc import Callable
