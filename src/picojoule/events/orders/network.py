@@ -48,12 +48,13 @@ class OrderedNetwork:
     first layer's first. Then come the input's events in index order: a whole number k is |k| events of value sign(k),
     any other number one event of that value. Time stamps beyond that play no part, but for `leak="exponential"`.
 
-    - Breadth first, a layer empties its queue of the step before the next layer begins (sinabs' specksim). Events of
-      several layers come in the order of their causes, then of the layers.
+    - Breadth first, a layer empties its queue of the step before the next layer begins (sinabs' specksim). The queue
+      has the events of one layer that it hears after those of another, and at its end what the layer hears of itself.
     - Depth first, an event is pushed through as far as it goes before the next (Speck). It goes to all layers that
-      hear it, then what the first of these gave out goes on, then the second's.
-    - What a recurrent layer gives out reaches it in the same time step: depth first when the present event is
-      through, breadth first after the other events of the same cause.
+      hear it, then what the first of these gave out goes on, then the second's. What a recurrent layer gives out
+      reaches the layer itself when the present event is through, before the next of the input.
+    - Along a chain of layers, without loops and branches, both give the same: each layer gets the same events in the
+      same order.
 
     Args:
         graph: the network.

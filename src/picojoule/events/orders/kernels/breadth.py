@@ -1,7 +1,7 @@
 """Breadth first: in each time step a layer empties its queue before the next layer begins.
 
-Of several signals that a layer hears, the event comes first that has the earlier cause; of the same cause, that of
-the earlier layer. What a layer hears of itself takes its place in the same order.
+The queue in front of a layer has the events of the layers that it hears, one layer after the other, each in the order
+in which it gave them out; those that it hears of itself are added at the end.
 """
 
 from __future__ import annotations
@@ -16,20 +16,10 @@ from picojoule.events.orders.kernels.arrive import arrive
 from picojoule.events.orders.kernels.called import called
 from picojoule.events.orders.kernels.ends import end_call, end_step, fail, start_call
 from picojoule.events.orders.kernels.leave import leave
-from picojoule.events.orders.kernels.tables import (
-    ENDLESS,
-    FINE,
-    FULL,
-    LAYER,
-    NETWORK,
-    SIGNAL,
-)
+from picojoule.events.orders.kernels.tables import ENDLESS, FINE, FULL, LAYER, NETWORK, SIGNAL
 from picojoule.events.orders.kernels.update import begin, fire_all, update
 from picojoule.events.orders.kernels.whole_events import events_of
 from picojoule.ops.cpu.inlined import inlined
-
-LATER = 2**31  # a cause that no event has
-CURSOR, LEFT, CAUSE, HEARD, FIELDS = 0, 1, 2, 3, 4  # of `heads`: entry, events left of it, its cause, signal
 
 
 def breadth() -> Callable[..., None]:
@@ -40,8 +30,7 @@ def breadth() -> Callable[..., None]:
         for sample in range(first, last):
             start_call(network)
             for t in range(network[NETWORK.num_steps]):
-                code = _step(network, sample, t)
-                if code != FINE:
+                if _step(network, sample, t) != FINE:
                     break
                 end_step(network, sample, t)
             end_call(network, sample)
@@ -57,75 +46,50 @@ def _step(network: Any, sample: Any, t: Any) -> Any:
         return fail(network, sample, t, 0, FULL)
     for number in range(network[NETWORK.num_layers]):
         layer, own = wide(layers[number]), wide(signals[number + 1])
-        wide(own[SIGNAL.length])[0] = 0
-        wide(own[SIGNAL.length])[1] = 0
+        _empty(own)
         begin(network, layer, sample, t)
         n = fire_all(network, layer, sample)
         code = _give(network, own, number, sample, t, n, 0)
-        if code == FINE:
-            code = _empty_queues(network, layer, own, number, sample, t, causes)
+        heard = wide(layer[LAYER.heard])
+        for k in range(layer[LAYER.num_signals]):
+            if code == FINE:
+                code = _hear(network, number, heard[k], sample, t, causes)
+        if code == FINE and layer[LAYER.own] != 0:
+            code = _hear(network, number, number + 1, sample, t, causes)
         if code != FINE:
             return fail(network, sample, t, number, code)
     return FINE
 
 
 @called
-def _empty_queues(
-    network: Any, layer: Any, own: Any, number: Any, sample: Any, t: Any, causes: Any
-) -> Any:
-    signals, heads = wide(network[NETWORK.signals]), wide(network[NETWORK.heads])
+def _hear(network: Any, number: Any, source: Any, sample: Any, t: Any, causes: Any) -> Any:
+    """All that a layer hears of a signal in this step, which grows meanwhile if the signal is its own."""
+    layer = wide(wide(network[NETWORK.layers])[number])
+    signals = wide(network[NETWORK.signals])
+    signal, own = wide(signals[source]), wide(signals[number + 1])
+    index, count = integers(signal[SIGNAL.index]), integers(signal[SIGNAL.count])
+    values, cause = reals(signal[SIGNAL.values]), integers(signal[SIGNAL.cause])
+    is_own = source == number + 1
     of_step = sample * network[NETWORK.num_steps] + t
-    num_heads = layer[LAYER.num_signals] + (layer[LAYER.own] != 0)
-    heard = wide(layer[LAYER.heard])
-    for h in range(num_heads):
-        heads[FIELDS * h + CURSOR], heads[FIELDS * h + LEFT] = 0, 0
-        heads[FIELDS * h + HEARD] = heard[h] if h < layer[LAYER.num_signals] else number + 1
-    heard_itself = 0
-    while True:
-        h = _earliest(heads, num_heads, signals)
-        if h < 0:
-            return FINE
-        is_own, from_number = h == layer[LAYER.num_signals], heads[FIELDS * h + HEARD]
-        signal, cause = wide(signals[from_number]), heads[FIELDS * h + CAUSE]
-        at = heads[FIELDS * h + CURSOR]
-        index, value = integers(signal[SIGNAL.index])[at], reals(signal[SIGNAL.values])[at]
-        source = -1 if is_own else from_number
-        heard_itself += is_own
-        if heard_itself > layer[LAYER.most_own]:
-            return ENDLESS
-        first_row, last_row = arrive(layer, signal, source, index, value, of_step)
-        part = np.float32(cause) / np.float32(max(causes, 1))
-        n = update(network, layer, sample, first_row, last_row, part)
-        code = _give(network, own, number, sample, t, n, cause)
-        if code != FINE:
-            return code
-        heads[FIELDS * h + LEFT] -= 1
-        if from_number == 0:
-            heads[FIELDS * h + CAUSE] += 1
-        if heads[FIELDS * h + LEFT] == 0:
-            heads[FIELDS * h + CURSOR] += 1
+    at, heard = 0, 0
+    while at < wide(signal[SIGNAL.length])[0]:
+        for k in range(count[at]):
+            heard += 1
+            if is_own and heard > layer[LAYER.most_own]:
+                return ENDLESS
+            caused_by = cause[at] + k if source == 0 else cause[at]
+            first, last = arrive(layer, signal, -1 if is_own else source, index[at], values[at], of_step)
+            part = np.float32(caused_by) / np.float32(max(causes, 1))
+            n = update(network, layer, sample, first, last, part)
+            if _give(network, own, number, sample, t, n, caused_by) != FINE:
+                return FULL
+        at += 1
+    return FINE
 
 
-@inlined
-def _earliest(heads: Any, num_heads: Any, signals: Any) -> Any:
-    """The queue whose event is next, or -1. What a layer hears of itself grows meanwhile."""
-    best, cause = -1, LATER
-    for h in range(num_heads):
-        at = heads[FIELDS * h + CURSOR]
-        signal = wide(signals[heads[FIELDS * h + HEARD]])
-        if heads[FIELDS * h + LEFT] == 0 and at < wide(signal[SIGNAL.length])[0]:
-            heads[FIELDS * h + LEFT] = integers(signal[SIGNAL.count])[at]
-            heads[FIELDS * h + CAUSE] = integers(signal[SIGNAL.cause])[at]
-        if heads[FIELDS * h + LEFT] > 0 and heads[FIELDS * h + CAUSE] < cause:
-            best, cause = h, heads[FIELDS * h + CAUSE]
-    return best
-
-
-@inlined
-def _give(
-    network: Any, own: Any, number: Any, sample: Any, t: Any, n: Any, cause: Any
-) -> Any:
-    """What an update made a layer give out, to the queue behind it."""
+@called
+def _give(network: Any, own: Any, number: Any, sample: Any, t: Any, n: Any, cause: Any) -> Any:
+    """What an update made a layer give out, to the queues behind it."""
     if n == 0:
         return FINE
     leave(network, number, sample, t, n)
@@ -162,13 +126,18 @@ def _append(
     return FINE
 
 
+@inlined
+def _empty(signal: Any) -> None:
+    wide(signal[SIGNAL.length])[0] = 0
+    wide(signal[SIGNAL.length])[1] = 0
+
+
 @called
 def _queue_input(network: Any, signal: Any, sample: Any, t: Any) -> Any:
     """The input events of a step; returns how many there were, or -1."""
     N, T = signal[SIGNAL.num_neurons], network[NETWORK.num_steps]
     x = reals(network[NETWORK.frames] + 4 * (sample * T + t) * N)
-    wide(signal[SIGNAL.length])[0] = 0
-    wide(signal[SIGNAL.length])[1] = 0
+    _empty(signal)
     causes = 0
     for j in range(N):
         if x[j] != np.float32(0):

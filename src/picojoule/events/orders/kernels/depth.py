@@ -23,7 +23,7 @@ from picojoule.events.orders.kernels.whole_events import events_of
 from picojoule.ops.cpu.inlined import inlined
 
 FROM, INDEX, COUNT, VALUE, FIELDS = 0, 1, 2, 3, 4  # of an event that waits: signal, neuron, how many, value
-TOP, NEXT, LAST, IN_QUEUE, HEARD = 0, 1, 2, 3, 4  # of `heads`: stack; the queue's entries and events; loops
+TOP, NEXT, LAST, IN_QUEUE, HEARD = 0, 1, 2, 3, 4  # of `lengths`: stack; the queue's entries and events; loops
 
 
 def depth() -> Callable[..., None]:
@@ -44,9 +44,9 @@ def depth() -> Callable[..., None]:
 
 @called
 def _step(network: Any, sample: Any, t: Any) -> Any:
-    layers, heads = wide(network[NETWORK.layers]), wide(network[NETWORK.heads])
+    layers, lengths = wide(network[NETWORK.layers]), wide(network[NETWORK.lengths])
     for k in range(5):
-        heads[k] = 0
+        lengths[k] = 0
     for number in range(network[NETWORK.num_layers]):
         begin(network, wide(layers[number]), sample, t)
     for number in range(network[NETWORK.num_layers]):
@@ -86,20 +86,20 @@ def _input(network: Any, sample: Any, t: Any) -> Any:
 @called
 def _push_through(network: Any, sample: Any, t: Any, part: Any) -> Any:
     """Until nothing waits any more."""
-    heads, stack = wide(network[NETWORK.heads]), integers(network[NETWORK.stack])
+    lengths, stack = wide(network[NETWORK.lengths]), integers(network[NETWORK.stack])
     values = reals(network[NETWORK.stack])
     while True:
-        if heads[TOP] > 0:
-            at = FIELDS * (heads[TOP] - 1)
+        if lengths[TOP] > 0:
+            at = FIELDS * (lengths[TOP] - 1)
             stack[at + COUNT] -= 1
             if stack[at + COUNT] == 0:
-                heads[TOP] -= 1
+                lengths[TOP] -= 1
             from_number, index, value = stack[at + FROM], stack[at + INDEX], values[at + VALUE]
             code = _to_listeners(network, from_number, index, value, sample, t, part)
-        elif heads[NEXT] < heads[LAST]:
+        elif lengths[NEXT] < lengths[LAST]:
             code = _to_itself(network, sample, t, part)
         else:
-            heads[NEXT], heads[LAST] = 0, 0
+            lengths[NEXT], lengths[LAST] = 0, 0
             return FINE
         if code != FINE:
             return code
@@ -126,17 +126,17 @@ def _to_listeners(
 @called
 def _to_itself(network: Any, sample: Any, t: Any, part: Any) -> Any:
     """The event that has waited longest, to the layer that gave it out."""
-    heads, waiting = wide(network[NETWORK.heads]), integers(network[NETWORK.waiting])
-    at = FIELDS * heads[NEXT]
+    lengths, waiting = wide(network[NETWORK.lengths]), integers(network[NETWORK.waiting])
+    at = FIELDS * lengths[NEXT]
     number, index = waiting[at + FROM] - 1, waiting[at + INDEX]
     value = reals(network[NETWORK.waiting])[at + VALUE]
     waiting[at + COUNT] -= 1
-    heads[IN_QUEUE] -= 1
-    heads[HEARD] += 1
+    lengths[IN_QUEUE] -= 1
+    lengths[HEARD] += 1
     if waiting[at + COUNT] == 0:
-        heads[NEXT] += 1
+        lengths[NEXT] += 1
     layer = wide(wide(network[NETWORK.layers])[number])
-    if heads[HEARD] > layer[LAYER.most_own]:
+    if lengths[HEARD] > layer[LAYER.most_own]:
         return fail(network, sample, t, number, ENDLESS)
     signal = wide(wide(network[NETWORK.signals])[number + 1])
     of_step = sample * network[NETWORK.num_steps] + t
@@ -178,38 +178,38 @@ def _drop(network: Any, signal: Any, sample: Any, n: Any) -> None:
 
 @inlined
 def _stack(network: Any, number: Any, n: Any) -> Any:
-    heads, stack = wide(network[NETWORK.heads]), integers(network[NETWORK.stack])
+    lengths, stack = wide(network[NETWORK.lengths]), integers(network[NETWORK.stack])
     count = integers(network[NETWORK.fired_count])
-    if heads[TOP] + n > network[NETWORK.stack_size]:
+    if lengths[TOP] + n > network[NETWORK.stack_size]:
         return FULL
     for e in range(n - 1, -1, -1):
         if count[e] > 0:
-            at = FIELDS * heads[TOP]
+            at = FIELDS * lengths[TOP]
             stack[at + FROM] = number + 1
             stack[at + INDEX] = integers(network[NETWORK.fired_index])[e]
             stack[at + COUNT] = count[e]
             reals(network[NETWORK.stack])[at + VALUE] = reals(network[NETWORK.fired_value])[e]
-            heads[TOP] += 1
+            lengths[TOP] += 1
     return FINE
 
 
 @inlined
 def _queue(network: Any, signal: Any, number: Any, sample: Any, n: Any) -> Any:
-    heads, waiting = wide(network[NETWORK.heads]), integers(network[NETWORK.waiting])
+    lengths, waiting = wide(network[NETWORK.lengths]), integers(network[NETWORK.waiting])
     count, most = integers(network[NETWORK.fired_count]), network[NETWORK.queue_length]
-    if heads[LAST] + n > network[NETWORK.waiting_size]:
+    if lengths[LAST] + n > network[NETWORK.waiting_size]:
         return FULL
     for e in range(n):
         kept = np.int64(count[e])
         if most > 0:
-            kept = max(min(kept, most - heads[IN_QUEUE]), 0)
+            kept = max(min(kept, most - lengths[IN_QUEUE]), 0)
             wide(signal[SIGNAL.dropped])[sample] += count[e] - kept
         if kept > 0:
-            at = FIELDS * heads[LAST]
+            at = FIELDS * lengths[LAST]
             waiting[at + FROM] = number + 1
             waiting[at + INDEX] = integers(network[NETWORK.fired_index])[e]
             waiting[at + COUNT] = kept
             reals(network[NETWORK.waiting])[at + VALUE] = reals(network[NETWORK.fired_value])[e]
-            heads[LAST] += 1
-            heads[IN_QUEUE] += kept
+            lengths[LAST] += 1
+            lengths[IN_QUEUE] += kept
     return FINE

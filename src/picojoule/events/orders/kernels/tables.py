@@ -25,7 +25,7 @@ class NetworkPlaces(NamedTuple):
         fired_index: int32 `most`, what the last update gave out, and so are the next two.
         fired_count: int32, so many events.
         fired_value: float32, each of this value.
-        heads: int64, where a layer is in the queues that it reads; in depth-first order how long stack and queue are.
+        lengths: int64 5, of stack and queue, see `depth`.
         stack: int32 `4 stack_size`, events that wait in depth-first order.
         stack_size: entries.
         waiting: int32 `4 waiting_size`, events of recurrent layers that wait for the present one to be through.
@@ -44,7 +44,7 @@ class NetworkPlaces(NamedTuple):
     fired_index: int
     fired_count: int
     fired_value: int
-    heads: int
+    lengths: int
     stack: int
     stack_size: int
     waiting: int
