@@ -33,7 +33,9 @@ class Layer:
         for parameter in ones.parameters():
             nn.init.ones_(parameter)
         self.fan = _matrix(ones, shape)[0].sum(0)
-        self.own = neuron.rec_connect.weight.detach().numpy() if hasattr(neuron, "rec_connect") else None
+        self.own = (
+            neuron.rec_connect.weight.detach().numpy() if hasattr(neuron, "rec_connect") else None
+        )
         self.v = np.zeros(len(self.weight), np.float32)
         alpha = neuron.alpha_mem_calculated
         self.alpha = np.float32(alpha.item() if isinstance(alpha, Tensor) else alpha)
@@ -62,7 +64,11 @@ class Layer:
             return 0
         spikes = int(self.v[j] // threshold) if self.neuron.spike_fn is MultiSpike else 1
         reset = self.neuron.reset_fn
-        left = reset.reset_value if isinstance(reset, MembraneReset) else self.v[j] - spikes * threshold
+        left = (
+            reset.reset_value
+            if isinstance(reset, MembraneReset)
+            else self.v[j] - spikes * threshold
+        )
         self.v[j] = left
         return spikes
 
@@ -129,7 +135,9 @@ class BruteForce:
             k, j, value = self.waiting.pop(0)
             self.go_on(k, self.heard(k, j, value, itself=True))
 
-    def heard(self, k: int, j: int, value: float, *, itself: bool = False) -> list[tuple[int, float]]:
+    def heard(
+        self, k: int, j: int, value: float, *, itself: bool = False
+    ) -> list[tuple[int, float]]:
         layer = self.layers[k]
         weight = layer.own if itself else layer.weight
         layer.synops[-1] += abs(value) * (len(layer.v) if itself else layer.fan[j])
@@ -144,7 +152,9 @@ class BruteForce:
 
 
 @torch.no_grad()
-def _matrix(front: nn.Sequential, shape: tuple[int, ...]) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
+def _matrix(
+    front: nn.Sequential, shape: tuple[int, ...]
+) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
     """What each input adds to each neuron, `out in`, without biases, and the neurons' shape."""
     inputs = torch.eye(int(np.prod(shape))).reshape(-1, *shape)
     at_zero = front(torch.zeros(1, *shape))

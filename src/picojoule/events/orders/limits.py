@@ -56,7 +56,9 @@ class ChipLimits:
                 "weights are. Give weight_bits too."
             )
         if self.queue_length is not None and self.queue_length < 1:
-            raise ValueError(f"ChipLimits: queue_length is {self.queue_length}, expected 1 or more.")
+            raise ValueError(
+                f"ChipLimits: queue_length is {self.queue_length}, expected 1 or more."
+            )
         every = self.decimate.values() if isinstance(self.decimate, Mapping) else [self.decimate]
         if any(n < 1 for n in every):
             raise ValueError(f"ChipLimits: decimate is {self.decimate}, expected 1 or more.")

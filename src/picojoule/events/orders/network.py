@@ -100,22 +100,26 @@ class OrderedNetwork:
         )
         self._capacity = first_capacity(graph)
 
-    def _numbers(
-        self, k: int, graph: EventGraph, plan: StagePlan, tick_steps: int
-    ) -> LayerNumbers:
+    def _numbers(self, k: int, graph: EventGraph, plan: StagePlan, tick_steps: int) -> LayerNumbers:
         stage, limits = graph.stages[k], self.limits
         numbers = numbers_of(stage, plan)
         if numbers.kind == tables.READS and k + 1 != graph.output:
             raise CannotRunError(
-                stage.name, stage.neuron, "gives out its potentials, which no event carries. Put it at the end, or use a neuron that spikes."
+                stage.name,
+                stage.neuron,
+                "gives out its potentials, which no event carries. Put it at the end, or use a neuron that spikes.",
             )
         if self.leak != "step" and numbers.keep_synaptic is not None:
             raise CannotRunError(
-                stage.name, stage.neuron, f"has a synaptic current, which decays by steps; leak={self.leak!r} has none. Use leak='step'."
+                stage.name,
+                stage.neuron,
+                f"has a synaptic current, which decays by steps; leak={self.leak!r} has none. Use leak='step'.",
             )
         if self.leak == "tick" and numbers.kind == tables.READS:
             raise CannotRunError(
-                stage.name, stage.neuron, "has no threshold from which the loss of a tick could be told. Use another leak."
+                stage.name,
+                stage.neuron,
+                "has no threshold from which the loss of a tick could be told. Use another leak.",
             )
         if limits.one_threshold_per_layer:
             numbers = one_threshold(numbers)
@@ -153,7 +157,7 @@ class OrderedNetwork:
             worst = int(call.status[:, 0].max()) if call.batch else tables.FINE
             if worst == tables.FINE:
                 break
-            states.put(before)
+            states.put_back(before)
             if worst == tables.ENDLESS:
                 raise RuntimeError(self._endless(call))
             self._capacity *= 4
@@ -211,9 +215,7 @@ class OrderedNetwork:
         return OrderedRun(outputs.contiguous(), call.spikes, call.synops, lost)
 
 
-def _decimations(
-    limits: ChipLimits, graph: EventGraph, numbers: list[LayerNumbers]
-) -> list[int]:
+def _decimations(limits: ChipLimits, graph: EventGraph, numbers: list[LayerNumbers]) -> list[int]:
     """Of each stage; only neurons have a decimator."""
     names = [stage.name for stage in graph.stages]
     if not isinstance(limits.decimate, int):
@@ -223,17 +225,24 @@ def _decimations(
                 f"ChipLimits: decimate names a layer {unknown!r}, which the network does not have.{did_you_mean(unknown, names)}"
             )
     spiking = [stage.kind == tables.SPIKES for stage in numbers]
-    return [limits.decimation_of(name) if fires else 1 for name, fires in zip(names, spiking, strict=True)]
+    return [
+        limits.decimation_of(name) if fires else 1
+        for name, fires in zip(names, spiking, strict=True)
+    ]
 
 
 def _check(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         choices = ", ".join(map(repr, known))
-        raise ValueError(f"events: {name} is {value!r}, expected one of {choices}.{did_you_mean(value, known)}")
+        raise ValueError(
+            f"events: {name} is {value!r}, expected one of {choices}.{did_you_mean(value, known)}"
+        )
 
 
 def _check_finite(frames: Tensor) -> None:
     finite = torch.isfinite(frames)
     if not bool(finite.all()):
         at = tuple((~finite).nonzero()[0].tolist())
-        raise ValueError(f"events: input{list(at)} is {frames[at].item()}, expected finite numbers.")
+        raise ValueError(
+            f"events: input{list(at)} is {frames[at].item()}, expected finite numbers."
+        )

@@ -81,7 +81,9 @@ def numbers_of(stage: Stage, plan: StagePlan) -> LayerNumbers:
     if own is not None:
         if own.adaptive:
             raise CannotRunError(
-                stage.name, stage.neuron, f"{_RARELY}its threshold follows its spikes of whole steps. Use order='step', or LIF."
+                stage.name,
+                stage.neuron,
+                f"{_RARELY}its threshold follows its spikes of whole steps. Use order='step', or LIF.",
             )
         rows = plan.neurons.parameters
         given = {name: rows[own.row(name)].expand(n).contiguous() for name in own.parameters}
@@ -176,10 +178,14 @@ def rounded(
     scale = min(limits)
     if scale == float("inf") or numbers.kind == tables.LARGEST:
         return numbers
-    back = 1.0 if is_neuron else 1 / scale  # what goes out of a layer without neurons keeps its units
+    back = (
+        1.0 if is_neuron else 1 / scale
+    )  # what goes out of a layer without neurons keeps its units
     whole = replace(
         numbers,
-        synapses=tuple(_whole_weights(s, scale * share, weight_bits, back) for s in numbers.synapses),
+        synapses=tuple(
+            _whole_weights(s, scale * share, weight_bits, back) for s in numbers.synapses
+        ),
         bias=_whole(numbers.bias, scale * share, bias_bits, back),
         own_bias=_whole(numbers.own_bias, scale * share, bias_bits, back),
         gain=torch.ones_like(numbers.gain),

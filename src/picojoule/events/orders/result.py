@@ -27,8 +27,13 @@ class OrderedRun:
 
     def synops_per_sample(self) -> Tensor:
         """All SynOps of each sample, `b`."""
-        return sum((x.sum(1) for edges in self.synops for x in edges), self.outputs.new_zeros(len(self.outputs)).double())
+        return sum(
+            (x.sum(1) for edges in self.synops for x in edges),
+            self.outputs.new_zeros(len(self.outputs)).double(),
+        )
 
     def spikes_per_sample(self) -> Tensor:
         """All spikes of each sample, `b`."""
-        return sum((x.sum(1) for x in self.spikes), self.outputs.new_zeros(len(self.outputs)).double())
+        return sum(
+            (x.sum(1) for x in self.spikes), self.outputs.new_zeros(len(self.outputs)).double()
+        )

@@ -41,18 +41,15 @@ class OrderedStates:
         self.steps.zero_()
         self.decimated.zero_()
 
-    def copied(self) -> OrderedStates:
-        """The same in memory of its own."""
-        stages = [StageStates(x.signal, x.plan, len(self.steps)) for x in self.stages]
-        double = OrderedStates(stages, self.steps.clone(), self.decimated.clone())
-        double.put(self)
-        return double
+    def copied(self) -> list[dict[str, Tensor]]:
+        """All there is, to be put back."""
+        own = {"steps": self.steps.clone(), "decimated": self.decimated.clone()}
+        return [own, *(stage.copied() for stage in self.stages)]
 
-    def put(self, other: OrderedStates) -> None:
-        """Take on what another has."""
-        for mine, theirs in zip(self.stages, other.stages, strict=True):
-            for name in mine.plan.neurons.states:
-                mine.put(name, theirs.get(name))
-            mine.fired.copy_(theirs.fired)
-        self.steps.copy_(other.steps)
-        self.decimated.copy_(other.decimated)
+    def put_back(self, kept: list[dict[str, Tensor]]) -> None:
+        """As it was."""
+        own, *of_stages = kept
+        self.steps.copy_(own["steps"])
+        self.decimated.copy_(own["decimated"])
+        for stage, values in zip(self.stages, of_stages, strict=True):
+            stage.put_back(values)

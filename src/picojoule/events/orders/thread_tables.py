@@ -55,15 +55,19 @@ class ThreadTables:
         capacity: entries of the queues that have no bound of their own.
     """
 
-    def __init__(self, network: Network, states: OrderedStates, call: CallMemory, capacity: int) -> None:
-        self._network, self._call, self._kept = network, call, []
-        self._capacity = capacity
+    def __init__(
+        self, network: Network, states: OrderedStates, call: CallMemory, capacity: int
+    ) -> None:
+        self._network, self._call, self._capacity = network, call, capacity
+        self._kept: list[Tensor] = []
         graph, signals = network.graph, range(len(network.plans) + 1)
         self._slots = [self._slot() for _ in signals]
         layers = [self._layer(k, states) for k in range(len(network.plans))]
         neurons = [graph.signal(k).neurons for k in signals]
         most = max(neurons)
-        stack = sum(len({*_sources(plan)}) * n for plan, n in zip(network.plans, neurons[1:], strict=True))
+        stack = sum(
+            len({*_sources(plan)}) * n for plan, n in zip(network.plans, neurons[1:], strict=True)
+        )
         waiting = capacity if any(plan.recurrent for plan in network.plans) else 0
         stack += most
         self._table = self._keep(
@@ -101,7 +105,9 @@ class ThreadTables:
         signal = network.graph.stages[number].signal
         edges = [
             self._edge(own, source, call.synops[number][k])
-            for k, (own, source) in enumerate(zip(numbers.synapses, _all_sources(plan), strict=True))
+            for k, (own, source) in enumerate(
+                zip(numbers.synapses, _all_sources(plan), strict=True)
+            )
         ]
         own = edges.pop() if plan.recurrent is not None else 0
         heard = sorted({*_sources(plan)})
@@ -109,7 +115,8 @@ class ThreadTables:
         seen = network.graph.signal(plan.edges[0].source).neurons if not plan.neurons.plan else 0
         stage = states.stages[number].addresses()
         potential = stage["potential"] if plan.neurons.plan else self._reals(call.batch * n)
-        lowest = torch.full((rows,), n // rows, dtype=torch.int32)
+        reached = torch.tensor([n // rows, 0], dtype=torch.int32)
+        touched = torch.zeros(rows + 8, dtype=torch.uint8)
         tops = torch.tensor([numbers.top, numbers.reset_value, numbers.loss])
         return self._keep(
             LayerPlaces(
@@ -144,8 +151,8 @@ class ThreadTables:
                 numbers=self._hold(tops).data_ptr(),
                 current=self._reals(n),
                 latest=self._reals(n),
-                lowest=self._hold(lowest).data_ptr(),
-                highest=self._integers(rows),
+                touched=self._hold(touched).data_ptr(),
+                reached=self._hold(reached).data_ptr(),
                 seen=self._reals(seen),
                 num_seen=seen,
                 decimate=network.decimations[number],
@@ -173,8 +180,8 @@ class ThreadTables:
                 position=slot["positions"],
                 channel=slot["channel"],
                 value=slot["values"],
-                index=self._integers(capacity),
-                count=self._integers(capacity),
+                indices=self._integers(capacity),
+                counts=self._integers(capacity),
                 values=self._reals(capacity),
                 cause=self._integers(capacity),
                 length=self._wide(2),
@@ -196,15 +203,32 @@ class ThreadTables:
     def _edge(self, synapses: Synapses, source: int, counts: Tensor) -> int:
         columns = "of", "first", "weight", "state"
         arrays = {
-            **{f"outer_{name}": array for name, array in zip((*columns, "row"), synapses.outer, strict=True)},
-            **{f"inner_{name}": array for name, array in zip((*columns, "length"), synapses.inner, strict=True)},
+            **{
+                f"outer_{name}": array
+                for name, array in zip((*columns, "row"), synapses.outer, strict=True)
+            },
+            **{
+                f"inner_{name}": array
+                for name, array in zip((*columns, "length"), synapses.inner, strict=True)
+            },
         }
-        names = "weight_of", "state_of", "weights", "entry_first", "entry_state", "fan"
+        names = (
+            "weight_of",
+            "state_of",
+            "weights",
+            "entry_first",
+            "entry_state",
+            "fan",
+            "first_row",
+            "row_flags",
+        )
         arrays |= {name: getattr(synapses, name) for name in names}
         return self._keep(
             EdgePlaces(
                 kind=synapses.kind,
                 width=synapses.width,
+                rows_apart=synapses.apart[0],
+                weights_apart=synapses.apart[1],
                 fan_of_position=synapses.fan.shape[1],
                 fan_of_channel=1,
                 synops=counts.data_ptr(),
@@ -250,4 +274,6 @@ def _address(array: Tensor | None) -> int:
 
 def first_capacity(graph: EventGraph) -> int:
     """Entries that queues have at first; they grow where that is too few."""
-    return int(np.clip(4 * max(graph.signal(k).neurons for k in range(len(graph.stages) + 1)), 1024, 2**20))
+    return int(
+        np.clip(4 * max(graph.signal(k).neurons for k in range(len(graph.stages) + 1)), 1024, 2**20)
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from picojoule.events.kernels.pointers import doubles, integers, reals, wide
+from picojoule.events.kernels.pointers import bytes_at, doubles, integers, reals, wide
 from picojoule.events.kernels.scatter import deliver
 from picojoule.events.kernels.tables import EDGE
 from picojoule.events.orders.kernels.called import called
@@ -51,8 +51,8 @@ def _over(
     layer: Any, edge: Any, position: Any, channel: Any, value: Any, of_step: Any, first: Any, last: Any
 ) -> Any:  # fmt: skip
     """Over the synapses of one table; the rows so far, widened by those that it reached."""
-    lowest, highest = integers(layer[LAYER.lowest]), integers(layer[LAYER.highest])
-    deliver(edge, 0, 0, 1, reals(layer[LAYER.current]), lowest, highest)
+    touched, reached = bytes_at(layer[LAYER.touched]), integers(layer[LAYER.reached])
+    deliver(edge, 0, 0, 1, reals(layer[LAYER.current]), touched, reached)
     fan = reals(edge[EDGE.fan])
     at = position * edge[EDGE.fan_of_position] + channel * edge[EDGE.fan_of_channel]
     doubles(edge[EDGE.synops])[of_step] += np.float64(abs(value)) * fan[at]

@@ -67,7 +67,7 @@ def _hear(network: Any, number: Any, source: Any, sample: Any, t: Any, causes: A
     layer = wide(wide(network[NETWORK.layers])[number])
     signals = wide(network[NETWORK.signals])
     signal, own = wide(signals[source]), wide(signals[number + 1])
-    index, count = integers(signal[SIGNAL.index]), integers(signal[SIGNAL.count])
+    index, count = integers(signal[SIGNAL.indices]), integers(signal[SIGNAL.counts])
     values, cause = reals(signal[SIGNAL.values]), integers(signal[SIGNAL.cause])
     is_own = source == number + 1
     of_step = sample * network[NETWORK.num_steps] + t
@@ -78,7 +78,9 @@ def _hear(network: Any, number: Any, source: Any, sample: Any, t: Any, causes: A
             if is_own and heard > layer[LAYER.most_own]:
                 return ENDLESS
             caused_by = cause[at] + k if source == 0 else cause[at]
-            first, last = arrive(layer, signal, -1 if is_own else source, index[at], values[at], of_step)
+            first, last = arrive(
+                layer, signal, -1 if is_own else source, index[at], values[at], of_step
+            )
             part = np.float32(caused_by) / np.float32(max(causes, 1))
             n = update(network, layer, sample, first, last, part)
             if _give(network, own, number, sample, t, n, caused_by) != FINE:
@@ -118,8 +120,8 @@ def _append(
     at = length[0]
     if at == signal[SIGNAL.capacity]:
         return FULL
-    integers(signal[SIGNAL.index])[at] = index
-    integers(signal[SIGNAL.count])[at] = kept
+    integers(signal[SIGNAL.indices])[at] = index
+    integers(signal[SIGNAL.counts])[at] = kept
     reals(signal[SIGNAL.values])[at] = value
     integers(signal[SIGNAL.cause])[at] = cause
     length[0], length[1] = at + 1, length[1] + kept

@@ -6,5 +6,7 @@ from typing import Any
 
 from numba import njit
 
-# a function of its own in the machine code: to copy all into every place makes it long, and compiling slow
-called: Any = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+def called(function: Any) -> Any:
+    """A function of its own in the machine code: to copy all into every place makes it long, and compiling slow."""
+    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)

@@ -22,8 +22,20 @@ from picojoule.events.orders.kernels.update import begin, fire_all, update
 from picojoule.events.orders.kernels.whole_events import events_of
 from picojoule.ops.cpu.inlined import inlined
 
-FROM, INDEX, COUNT, VALUE, FIELDS = 0, 1, 2, 3, 4  # of an event that waits: signal, neuron, how many, value
-TOP, NEXT, LAST, IN_QUEUE, HEARD = 0, 1, 2, 3, 4  # of `lengths`: stack; the queue's entries and events; loops
+FROM, INDEX, COUNT, VALUE, FIELDS = (
+    0,
+    1,
+    2,
+    3,
+    4,
+)  # of an event that waits: signal, neuron, how many, value
+TOP, NEXT, LAST, IN_QUEUE, HEARD = (
+    0,
+    1,
+    2,
+    3,
+    4,
+)  # of `lengths`: stack; the queue's entries and events; loops
 
 
 def depth() -> Callable[..., None]:
@@ -200,7 +212,7 @@ def _queue(network: Any, signal: Any, number: Any, sample: Any, n: Any) -> Any:
     if lengths[LAST] + n > network[NETWORK.waiting_size]:
         return FULL
     for e in range(n):
-        kept = np.int64(count[e])
+        kept: Any = np.int64(count[e])
         if most > 0:
             kept = max(min(kept, most - lengths[IN_QUEUE]), 0)
             wide(signal[SIGNAL.dropped])[sample] += count[e] - kept

@@ -64,7 +64,9 @@ def catch_up(layer: Any, v: Any, start: Any, end: Any, part: Any) -> None:
     for j in range(start, end):
         if x[j] != ZERO and latest[j] < part:
             if v[j] != ZERO:
-                if part - latest[j] != passed or keep[j] != base:  # a power takes time; often it is the one before
+                if (
+                    part - latest[j] != passed or keep[j] != base
+                ):  # a power takes time; often it is the one before
                     passed, base = part - latest[j], keep[j]
                     factor = _kept(base, passed)
                 v[j] *= factor

@@ -6,7 +6,7 @@ from typing import Any
 
 from picojoule.events.kernels.pointers import doubles, integers, reals, wide
 from picojoule.events.orders.kernels.called import called
-from picojoule.events.orders.kernels.tables import LARGEST, LAYER, NETWORK, SIGNAL, SPIKES
+from picojoule.events.orders.kernels.tables import LAYER, NETWORK, SIGNAL, SPIKES
 
 
 @called
@@ -18,7 +18,7 @@ def leave(network: Any, number: Any, sample: Any, t: Any, n: Any) -> None:
     index, count = integers(network[NETWORK.fired_index]), integers(network[NETWORK.fired_count])
     value, total = reals(network[NETWORK.fired_value]), reals(layer[LAYER.total] + 4 * sample * N)
     spikes, every = doubles(layer[LAYER.spikes]), layer[LAYER.decimate]
-    counted = layer[LAYER.kind] == SPIKES or layer[LAYER.kind] == LARGEST
+    counted = layer[LAYER.kind] == SPIKES
     so_far = wide(layer[LAYER.decimated])
     for e in range(n):
         total[index[e]] += count[e] * value[e]

@@ -86,8 +86,8 @@ class LayerPlaces(NamedTuple):
         numbers: three: highest potential, value that a reset sets, what a tick takes off.
         current: what an event has brought.
         latest: at which part of the step a neuron was brought up to date.
-        lowest: int32 `rows`, where in a row the neurons begin that were reached.
-        highest: int32 `rows`, where they end.
+        touched: uint8 `rows` and a few more, 1 where an event reached a row.
+        reached: int32 2, where in these rows the neurons begin that it reached, and where they end.
         seen: of the layer in front, what each neuron gave in this step; for `LARGEST`.
         num_seen: its length.
         decimate: one of so many events leaves; 1 for all.
@@ -125,8 +125,8 @@ class LayerPlaces(NamedTuple):
     numbers: int
     current: int
     latest: int
-    lowest: int
-    highest: int
+    touched: int
+    reached: int
     seen: int
     num_seen: int
     decimate: int
@@ -146,8 +146,8 @@ class SignalPlaces(NamedTuple):
         position: int32, of the event that is delivered.
         channel: int32, of it.
         value: float32, of it.
-        index: int32 `capacity`, the neuron of an event that waits, and so are the next three.
-        count: int32, so many events.
+        indices: int32 `capacity`, the neuron of an event that waits, and so are the next three.
+        counts: int32, so many events.
         values: float32, each of this value.
         cause: int32, number in the step of the input event that caused it; 0 is the beginning of the step.
         length: int64 2: entries, and events in them.
@@ -164,8 +164,8 @@ class SignalPlaces(NamedTuple):
     position: int
     channel: int
     value: int
-    index: int
-    count: int
+    indices: int
+    counts: int
     values: int
     cause: int
     length: int

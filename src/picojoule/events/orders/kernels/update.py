@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from picojoule.events.kernels.emit import BLOCK
-from picojoule.events.kernels.pointers import integers, reals, wide
+from picojoule.events.kernels.pointers import bytes_at, integers, reals, wide
+from picojoule.events.kernels.vectors import BLOCK
 from picojoule.events.orders.kernels.called import called
 from picojoule.events.orders.kernels.leaks import bring_to_end, catch_up, leak
 from picojoule.events.orders.kernels.tables import (
@@ -41,7 +41,8 @@ def begin(network: Any, layer: Any, sample: Any, t: Any) -> None:
     if kind == LARGEST:
         _clear(v, N)
         _clear(reals(layer[LAYER.seen]), layer[LAYER.num_seen])
-    if kind == LARGEST or kind == PASSES:
+        return
+    if kind == PASSES:
         return
     steps = wide(network[NETWORK.steps_before])[sample] + t
     leak(layer, v, steps, network[NETWORK.tick_steps])
@@ -98,14 +99,15 @@ def update(network: Any, layer: Any, sample: Any, first: Any, last: Any, part: A
     """
     N = layer[LAYER.num_neurons]
     row_size = N // layer[LAYER.num_rows]
-    lowest, highest = integers(layer[LAYER.lowest]), integers(layer[LAYER.highest])
+    touched, reached = bytes_at(layer[LAYER.touched]), integers(layer[LAYER.reached])
+    begins, ends = reached[0], reached[1]
+    reached[0], reached[1] = row_size, 0
     kind = layer[LAYER.kind]
     v = reals(layer[LAYER.potential] + 4 * sample * N)
     n = 0
     for row in range(first, last):
-        start, end = row * row_size + lowest[row], row * row_size + highest[row]
-        lowest[row], highest[row] = row_size, 0
-        if start < end:
+        start, end = row * row_size + begins, row * row_size + ends
+        if touched[row] != 0 and start < end:
             if kind == SPIKES:
                 n = _update_spiking(network, layer, sample, v, start, end, part, n)
             elif kind == READS:
@@ -113,6 +115,7 @@ def update(network: Any, layer: Any, sample: Any, first: Any, last: Any, part: A
                 _charge(v, reals(layer[LAYER.current]), reals(layer[LAYER.gain]), start, end)
             else:
                 n = _update_passing(network, layer, v, start, end, kind == LARGEST, n)
+        touched[row] = 0
     return n
 
 
@@ -180,7 +183,7 @@ def _update_passing(
 def _fire(network: Any, layer: Any, v: Any, j: Any, n: Any) -> Any:
     """Neuron `j`, which is at its threshold.
 
-        s = floor(v / threshold), or 1;   v = max(v - s cost, low), or the value of the reset
+    s = floor(v / threshold), or 1;   v = max(v - s cost, low), or the value of the reset
     """
     threshold, cost = reals(layer[LAYER.threshold])[j], reals(layer[LAYER.cost])[j]
     spikes = ONE
@@ -219,12 +222,12 @@ def finish(layer: Any, signal: Any, sample: Any, of_step: Any) -> None:
 
 
 @inlined
-def _clear(x: Any, N: Any) -> None:
-    for j in range(N):
+def _clear(x: Any, size: Any) -> None:
+    for j in range(size):
         x[j] = ZERO
 
 
 @inlined
-def _add(x: Any, N: Any, y: Any) -> None:
-    for j in range(N):
+def _add(x: Any, size: Any, y: Any) -> None:
+    for j in range(size):
         x[j] += y[j]

@@ -15,7 +15,7 @@ MOST = np.float32(2**24)  # from here on float32 has gaps between whole numbers
 def events_of(x: Any) -> Any:
     """How many events, and the value of each.
 
-        k of value sign(x) where |x| = k is whole;   one of value x otherwise
+    k of value sign(x) where |x| = k is whole;   one of value x otherwise
     """
     size = abs(x)
     if size == np.floor(size) and size < MOST:
