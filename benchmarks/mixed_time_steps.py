@@ -27,7 +27,7 @@ from picojoule.layers.retime import retimed
 from picojoule.training import LoadedRun, Quiet, TrainConfig, train
 from picojoule.training.samples.run_data import load_run_data
 
-OTHER_STEPS = (1, 2, 10, 20)
+OTHER_STEPS = (1, 2, 10, 20, 50)
 _ORDERS = (0, 1, 2)
 _AT_ONCE = 200
 
