@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = [
+    "aedat",
     "h5py",
     "lightning_fabric",
     "matplotlib",
@@ -21,7 +22,7 @@ HEAVY = [
     "triton",
 ]
 EXTRAS = [
-    *("h5py", "lightning_fabric", "matplotlib", "nir", "optuna", "psycopg"),
+    *("aedat", "h5py", "lightning_fabric", "matplotlib", "nir", "optuna", "psycopg"),
     *("safetensors", "sqlalchemy", "tensorboard", "yaml"),
 ]
 
@@ -46,7 +47,8 @@ def test_hooks_come_with_the_package() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["h5py", "lightning_fabric", "matplotlib", "nir", "optuna", "safetensors", "typer"]
+    "module",
+    ["aedat", "h5py", "lightning_fabric", "matplotlib", "nir", "optuna", "safetensors", "typer"],
 )
 def test_the_package_works_without_each_extra(module: str) -> None:
     code = "import torch, picojoule as p; print(p.layers.IAF()(torch.ones(1, 2, 1)).sum().item())"
@@ -69,6 +71,11 @@ def test_the_package_works_without_each_extra(module: str) -> None:
         (
             "h5py",
             "from pathlib import Path; from picojoule.data import load_shd; load_shd(Path('x'))",
+            "picojoule[events]",
+        ),
+        (
+            "aedat",
+            "from pathlib import Path; from picojoule.data.aedat4 import read_aedat4; read_aedat4(Path('x'))",
             "picojoule[events]",
         ),
         ("nir", "import picojoule as p; p.from_nir('x.nir')", "picojoule[nir]"),

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from tests.data.aedat4_file import aedat4, packet
+from tests.data.prophesee_files import dat, evt2, evt3, some_events
 from tests.data.test_cifar10 import NAMES, python_2_pickle, write_cifar10
 from tests.data.test_cifar10_dvs import write_cifar10_dvs
 from tests.data.test_dvs_gesture import write_gestures
@@ -84,6 +86,32 @@ def both_npy(folder: Path) -> None:
 def write_npy(folder: Path) -> None:
     np.save(folder / "tokens.npy", np.arange(40).reshape(2, 20))
     np.save(folder / "spikes.npy", np.asfortranarray(np.ones((3, 5), np.float16)))
+
+
+def write_prophesee(folder: Path) -> None:
+    for name, write in (("evt2.raw", evt2), ("evt3.raw", evt3), ("cd.dat", dat)):
+        (folder / name).write_bytes(write(some_events(0)))
+
+
+def write_aedat4(folder: Path) -> None:
+    packets = (packet(some_events(k, 50)) for k in range(3))
+    (folder / "camera.aedat4").write_bytes(aedat4(*packets))
+
+
+def write_npy_events(folder: Path) -> None:
+    fields = [("t", "<i8"), ("x", "<u2"), ("y", "<u2"), ("p", "i1")]
+    np.save(folder / "fields.npy", np.ones(40, fields))
+    np.save(folder / "matrix.npy", np.ones((40, 4), np.float32))
+
+
+def every_recording(folder: Path) -> None:
+    from picojoule.data import read_events
+
+    for path in sorted(folder.iterdir()):
+        if path.name == "matrix.npy":
+            read_events(path, time_unit="s", columns=("t", "x", "y", "p"))
+        else:
+            read_events(path)
 
 
 def write_nir(folder: Path) -> None:
@@ -294,6 +322,23 @@ READERS = (
         ("cat/cifar10_cat_0.aedat", "dog/cifar10_dog_1.aedat"),
         in_bytes,
         every_sample,
+    ),
+    Reader(
+        "Prophesee",
+        write_prophesee,
+        ("evt2.raw", "evt3.raw", "cd.dat"),
+        in_bytes,
+        every_recording,
+        (ValueError, NotImplementedError),
+    ),
+    Reader("AEDAT 4", write_aedat4, ("camera.aedat4",), in_bytes, every_recording),
+    Reader(
+        "events in .npy",
+        write_npy_events,
+        ("fields.npy", "matrix.npy"),
+        in_npy_header,
+        every_recording,
+        (ValueError, TypeError),
     ),
     Reader("SHD", write_shd, ("shd_train.h5", "shd_test.h5"), within_hdf5, every_sample),
     Reader(

@@ -21,7 +21,7 @@ if sys.platform != "linux":
     pytest.skip("limits of memory are those of Linux", allow_module_level=True)
 
 ROOT = Path(__file__).parents[2]
-EACH_FAST, EACH_SLOW = 20, 667  # of 17 readers: 340, and 11,339
+EACH_FAST, EACH_SLOW = 20, 667  # of 20 readers: 400, and 13,340
 _FIRST_SLOW = 1_000_000
 
 

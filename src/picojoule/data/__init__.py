@@ -4,6 +4,8 @@ from picojoule.data.cifar10 import load_cifar10
 from picojoule.data.cifar10_dvs import load_cifar10_dvs
 from picojoule.data.dvs_gesture import load_dvs_gesture
 from picojoule.data.encoding import rate_code
+from picojoule.data.event_columns import as_events
+from picojoule.data.event_files import read_events
 from picojoule.data.event_frames import EventFrames
 from picojoule.data.events import Events, events_to_frames
 from picojoule.data.idx import read_idx
@@ -24,6 +26,7 @@ __all__ = [
     "ImageData",
     "RateCoded",
     "Split",
+    "as_events",
     "events_to_frames",
     "from_tonic",
     "load_cifar10",
@@ -34,6 +37,7 @@ __all__ = [
     "load_n_mnist",
     "load_shd",
     "rate_code",
+    "read_events",
     "read_idx",
     "read_n_mnist_events",
     "saccade",

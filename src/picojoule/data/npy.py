@@ -46,20 +46,24 @@ def read_npy(path: Path) -> Tensor:
     Source: NumPy, "numpy.lib.format".
     """
     with path.open("rb") as file:
-        shape, is_fortran, dtype = _header(file, path)
-        announced = math.prod(shape) * dtype.itemsize
-        left = path.stat().st_size - file.tell()
-        if announced != left:
-            raise ValueError(
-                f"{path}: the header announces {' x '.join(map(str, shape))} numbers of {dtype}, which "
-                f"are {announced} bytes, but {left} follow. The file is damaged; save it again."
-            )
-        numbers = _numbers(np.frombuffer(file.read(left), dtype), path)
+        shape, is_fortran, dtype = npy_header(file, path)
+        numbers = _numbers(np.frombuffer(file.read(), dtype), path)
     return torch.from_numpy(numbers.reshape(shape, order="F" if is_fortran else "C"))
 
 
-def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """What is announced; the file is left where the values begin."""
+def npy_header(
+    file: BinaryIO, path: Path, kinds: str = "biuf"
+) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """What is announced: shape, whether in Fortran's order, dtype; the file is left where the values begin.
+
+    Args:
+        file: open, at its begin.
+        path: its name, for messages.
+        kinds: of dtypes that are expected, as NumPy abbreviates them; "V" is one with fields.
+
+    Raises:
+        ValueError: the header is damaged, or announces another kind, or more or fewer bytes than follow.
+    """
     start = io.BytesIO(
         file.read(_LONGEST_HEADER)
     )  # NumPy takes the memory that a length in it names
@@ -71,13 +75,20 @@ def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype
             f"{path}: no .npy file, or its header is damaged ({type(error).__name__}: {error})."
         ) from error
     file.seek(start.tell())
-    if dtype.kind not in "biuf" or dtype.itemsize == 0:
+    if dtype.kind not in kinds or dtype.hasobject or dtype.itemsize == 0:
         raise ValueError(f"{path}: holds {dtype}, expected numbers.")
     possible = len(shape) <= _MOST_AXES and all(side >= 0 for side in shape)
     if not possible or math.prod(side or 1 for side in shape) > _MOST_PLACES:
         raise ValueError(
             f"{path}: the header announces shape {shape}, expected at most {_MOST_AXES} sides, none "
             "negative."
+        )
+    announced = math.prod(shape) * dtype.itemsize
+    left = path.stat().st_size - file.tell()
+    if announced != left:
+        raise ValueError(
+            f"{path}: the header announces {' x '.join(map(str, shape))} numbers of {dtype}, which "
+            f"are {announced} bytes, but {left} follow. The file is damaged; save it again."
         )
     return shape, is_fortran, dtype
 
