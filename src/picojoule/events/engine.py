@@ -59,11 +59,7 @@ class Engine:
         return found
 
     def run(self, frames: Tensor) -> Tensor:
-        """What the network gives out, `b t *m`, for `frames`, `b t *n`.
-
-        Raises:
-            ValueError: a number of the input is not finite.
-        """
+        """What the network gives out, `b t *m`, for `frames`, `b t *n`, which are finite."""
         self._start(frames)
         while (stage := int(self._next_stopped())) != _NOWHERE:
             self._go_on_densely(stage, (self.program.stopped == stage).nonzero().flatten())
@@ -91,7 +87,6 @@ class Engine:
             self.program.stopped[calm] = _DONE
             for source in self._heard_from(stage):
                 self._need_events(source, calm)
-            self._check_input(calm)
             self.program.run(stage, calm)
             self._note_events(stage, calm)
 
@@ -132,9 +127,9 @@ class Engine:
         """Write the events of `frames`, `b t *n`, for a stage to run on by itself."""
         self._frames[signal].to_events(frames, self._all)
 
-    def write_frames(self, signal: int, frames: Tensor) -> None:
-        """Write the events of a signal to `frames`, `b t *n`."""
-        self._frames[signal].of_events(frames, self._all)
+    def write_frames(self, signal: int) -> None:
+        """Write the events of a signal as a dense sequence."""
+        self._frames[signal].of_events(self._memory(signal), self._all)
 
     # ---- what is there in which form
 
@@ -160,20 +155,6 @@ class Engine:
                 synops /= term.factor
             self.program.synops[stage][k][which] = synops
             self.program.broken[term.source, which] |= broken
-
-    def _check_input(self, which: Tensor) -> None:
-        faults = self.program.faults[which]
-        if bool((faults >= 0).any()):
-            k = int((faults >= 0).nonzero()[0])
-            step, place = divmod(int(faults[k]), self.graph.input_signal.neurons)
-            at = tuple(
-                int(i)
-                for i in torch.unravel_index(torch.tensor(place), self.graph.input_signal.shape)
-            )
-            raise ValueError(
-                f"EventNetwork: the input of sample {int(which[k])}, step {step}, at {list(at)} is not finite; expected numbers of "
-                "spikes, or finite values. The states stay as they were."
-            )
 
     def _note_events(self, stage: int, which: Tensor) -> None:
         stopped = self.program.stopped[which]

@@ -136,6 +136,7 @@ class EventNetwork:
             raise ValueError(
                 f"EventNetwork: the input has shape {tuple(x.shape)}, expected ({leading}, {', '.join(map(str, shape))})."
             )
+        _check_finite(given)
         return given
 
     def _folded(self, frames: Tensor) -> Tensor:
@@ -167,3 +168,15 @@ class EventNetwork:
                 engine.limits_of_frames.fill_(-1)
             self._engines[key] = engine
         return self._engines[key]
+
+
+def _check_finite(frames: Tensor) -> None:
+    if bool(torch.isfinite(frames.sum())):
+        return
+    bad = (~torch.isfinite(frames)).nonzero()
+    if len(bad):  # a sum of finite numbers may be too large as well
+        sample, step, *place = bad[0].tolist()
+        raise ValueError(
+            f"EventNetwork: the input of sample {sample}, step {step}, at {place} is not finite; expected numbers of "
+            "spikes, or finite values. The states stay as they were."
+        )

@@ -144,6 +144,7 @@ def states_of(layer: StatefulLayer | None) -> tuple[str, ...]:
     return () if layer is None else tuple(layer.states())
 
 
-def _number(value: Tensor | float) -> float:
-    """A parameter that all neurons share."""
+def _number(value: Tensor | float | None) -> float:
+    """A parameter that there is, and that all neurons share."""
+    assert value is not None
     return value.detach().item() if isinstance(value, Tensor) else float(value)

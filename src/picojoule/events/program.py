@@ -65,7 +65,6 @@ class Program:
         self.which = torch.arange(batch)
         self.stopped = torch.full((batch,), -1)
         self.limits = torch.full((len(plans),), torch.inf, dtype=torch.float64)
-        self.faults = torch.full((batch,), -1)
         self.broken = torch.zeros(len(signals), batch, dtype=torch.int64)
         self.synops = [self._zeros_for(plan) for plan in plans]
         self._kept: list[Tensor] = []
@@ -145,7 +144,6 @@ class Program:
     def start(self) -> None:
         """Before a call."""
         self.stopped.fill_(-1)
-        self.faults.fill_(-1)
         self.broken.zero_()
 
     def run(self, first: int, which: Tensor, last: int | None = None) -> None:
@@ -179,7 +177,6 @@ class Frames:
             which=0,
             frames=0,
             first_frame=self._begins.data_ptr(),
-            fault=program.faults.data_ptr(),
             broken=program.broken[index].data_ptr(),
             **program.events[index].addresses(),
         )

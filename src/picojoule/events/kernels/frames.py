@@ -32,7 +32,7 @@ def events_of_frames() -> Callable[..., None]:
         frame = wide(table)
         T, P, C = frame[FRAME.num_steps], frame[FRAME.positions_of], frame[FRAME.channels]
         N, which, begins = P * C, wide(frame[FRAME.which]), wide(frame[FRAME.first_frame])
-        fault, broken = wide(frame[FRAME.fault]), wide(frame[FRAME.broken])
+        broken = wide(frame[FRAME.broken])
         minor = P if frame[FRAME.channels_first] != 0 else C
         whole = N // BLOCK * BLOCK
         for k in range(first, last):
@@ -54,8 +54,6 @@ def events_of_frames() -> Callable[..., None]:
                     if start == whole or any_differs(x, start, ZERO) != 0:
                         for j in range(start, min(start + BLOCK, N)):
                             if x[j] != ZERO:
-                                if not np.isfinite(x[j]) and fault[sample] < 0:
-                                    fault[sample] = t * N + j
                                 if x[j] != np.floor(x[j]):
                                     broken[sample] = 1
                                 major, rest = j // minor, j % minor

@@ -166,7 +166,6 @@ class FramePlaces(NamedTuple):
         channel: where.
         values: how many spikes, or a value.
         capacity: entries a sample.
-        fault: int64 `b`, where in a sample the first number is that is not finite, or -1.
         broken: int64 `b`, whether a sample has a number that is not whole.
     """
 
@@ -182,7 +181,6 @@ class FramePlaces(NamedTuple):
     channel: int
     values: int
     capacity: int
-    fault: int
     broken: int
 
 

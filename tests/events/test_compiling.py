@@ -1,0 +1,189 @@
+"""What cannot be compiled, or run, is said by name, and leaves all as it was."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from picojoule import events, layers
+from tests.events.networks import BATCH, STEPS, iaf, network, spikes
+
+
+class Product(nn.Module):
+    """Multiplies two ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = layers.IAF()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) * x
+
+
+def hooked() -> nn.Linear:
+    layer = nn.Linear(3, 3)
+    layer.register_forward_hook(lambda *_: None)
+    return layer
+
+
+REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
+    "a layer without a kernel": (
+        lambda: nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3), layers.IAF()),
+        (BATCH, STEPS, 3), r"'1' \(LayerNorm\) has no event-driven kernel",
+    ),
+    "a product of activations": (Product, (BATCH, STEPS, 3), "the forward calls 'mul'"),
+    "no neurons": (lambda: nn.Sequential(nn.Linear(3, 3)), (BATCH, STEPS, 3), "no spiking layer"),
+    "a border that reflects": (
+        lambda: nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), iaf()),
+        (BATCH * STEPS, 1, 5, 5), "'0' .*padding_mode='reflect'",
+    ),
+    "double precision": (
+        lambda: nn.Sequential(nn.Linear(3, 3), layers.IAF()).double(), (BATCH, STEPS, 3), r"'0' .*call model.float\(\)",
+    ),
+    "a feedback that is no plain Linear": (
+        lambda: nn.Sequential(layers.LIFRecurrent(5.0, rec_connect=hooked())), (BATCH, STEPS, 3), "hears itself",
+    ),
+    "neurons of another kind": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3), iaf(), layers.SpikingMaxPooling2dLayer(2), nn.Flatten()),
+        (BATCH * STEPS, 1, 6, 6), "'2' .*no neuron of the engine's",
+    ),
+    "a max pooling of values": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), iaf()), (BATCH * STEPS, 1, 6, 6), "'1' .*may be negative",
+    ),
+    "half a Flatten": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3), iaf(), nn.Flatten(2)), (BATCH * STEPS, 1, 6, 6), "'2' .*all axes of a step",
+    ),
+    "a window that is divided by less": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3), iaf(), nn.AvgPool2d(2, padding=1, count_include_pad=False), nn.Conv2d(2, 1, 1), iaf()),
+        (BATCH * STEPS, 1, 6, 6), "'2' .*differs from window to window",
+    ),
+    "statistics of the batch": (
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False), iaf()),
+        (BATCH * STEPS, 1, 6, 6), "running statistics",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_has_no_kernel_is_named(what: str) -> None:
+    build, shape, message = REFUSED[what]
+    model = build()
+    dtype = next((p.dtype for p in model.parameters()), torch.float32)
+    with pytest.raises((NotImplementedError, ValueError), match=message):
+        events.compile(model, torch.zeros(shape, dtype=dtype))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_weight_that_is_not_finite_is_named_with_its_place(value: float) -> None:
+    model, x = network("leak")
+    with torch.no_grad():
+        model[2].weight[3, 7] = value
+    with pytest.raises(ValueError, match=r"weight\[3, 7\] of '2' \(Linear\) is (nan|inf)"):
+        events.compile(model, x)
+
+
+def test_compiling_changes_nothing_of_the_model_and_copies_its_weights() -> None:
+    model, x = network("batch norm, max pooling")
+    model.train()
+    before, random = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    made = events.compile(model, x)
+    expected = made(x)
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), random)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    made.reset()
+    assert torch.equal(made(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(BATCH, STEPS, 9), r"has shape \(2, 6, 9\), expected \(batch, time, 10\)"),
+        (torch.zeros(10), r"has shape \(10,\)"),
+        (
+            torch.zeros(BATCH, STEPS, 10, dtype=torch.float64),
+            "is torch.float64, expected a float32",
+        ),
+        (None, "is NoneType"),
+    ],
+)
+def test_an_input_that_does_not_fit_is_refused(x: Tensor | None, message: str) -> None:
+    model, sample = network("leak")
+    with pytest.raises((TypeError, ValueError), match=message):
+        events.compile(model, sample)(x)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dense", ["never", "always", "where quicker"])
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+def test_an_input_that_is_not_finite_is_named_and_leaves_the_states(
+    value: float, dense: events.Dense
+) -> None:
+    model, x = network("leak")
+    made = events.compile(model, x, dense=dense)
+    made(x)
+    states, bad = made.states(), x.clone()
+    bad[1, 4, 7] = value
+    with pytest.raises(ValueError, match=r"sample 1, step 4, at \[7\] is not finite"):
+        made(bad)
+    for layer, own in made.states().items():
+        for name, state in own.items():
+            assert torch.equal(state, states[layer][name])
+
+
+def test_another_word_for_dense_is_refused() -> None:
+    model, x = network("leak")
+    with pytest.raises(ValueError, match="dense is 'sometimes', expected one of where quicker"):
+        events.compile(model, x, dense="sometimes")  # type: ignore[arg-type]
+
+
+def test_nothing_in_gives_nothing() -> None:
+    model, x = network("lenet")
+    made = events.compile(model, x)
+    assert made(x[:0]).shape == (0, 10)
+    assert not made(torch.zeros_like(x)).any()
+    assert made.report().synops_per_sample == 0
+
+
+@pytest.mark.parametrize("steps", [1, 17])
+def test_any_number_of_steps_runs_and_pieces_of_time_give_the_whole(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x = network("recurrent")
+    x = spikes(BATCH, steps, 10)
+    with torch.no_grad():
+        expected = model(x)
+    monkeypatch.setattr("picojoule.events.network.MOST_BYTES", 4000)
+    made = events.compile(model, x)
+    assert torch.equal(made(x), expected)
+    assert made.synops["0"].shape == (BATCH, steps)
+
+
+def test_another_batch_starts_from_rest_and_what_was_counted_stays() -> None:
+    model, x = network("leak")
+    made = events.compile(model, x)
+    made(x)
+    one = made(x[:1])
+    made.reset()
+    assert torch.equal(made(x[:1]), one)
+    report = made.report()
+    assert report.samples == BATCH + 2
+    fired = [row.firing_rate for row in report.rows if row.firing_rate is not None]
+    assert fired[0] > 0
+
+
+def test_the_plan_shows_a_line_for_each_layer() -> None:
+    model, x = network("pruned")
+    made = events.compile(model, x)
+    made(x)
+    lines = made.plan.splitlines()
+    assert lines[0].split("  ")[0] == "layer"
+    assert "nonzero weights alone" in lines[2]
+    assert "looks at neurons that were reached" in lines[2]
