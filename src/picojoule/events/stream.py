@@ -10,7 +10,7 @@ from torch import Tensor
 from picojoule.data.event_columns import TimeUnit, check_time_unit
 from picojoule.data.events import Events
 from picojoule.events.inputs.arrivals import Arrivals
-from picojoule.events.inputs.clock import DAY_US, Clock, Order, whole_us
+from picojoule.events.inputs.clock import DAY_US, LARGEST, Clock, Order, whole_us
 from picojoule.events.inputs.columns import Columns
 from picojoule.events.inputs.sensor import Sensor, joined
 from picojoule.events.inputs.step_events import StepEvents
@@ -131,7 +131,8 @@ class EventStream:
         """
         columns = Columns(events, self._unit, self._arrivals.where)
         earliest_us = self._arrivals.clock.begins(self.steps)
-        self._arrivals.check(columns, max(self._newest_us, earliest_us), earliest_us)
+        newest_us = min(max(self._newest_us, earliest_us), LARGEST)
+        self._arrivals.check(columns, newest_us, earliest_us)
         for step, neuron, newest_us in self._arrivals.places(columns):
             self._waiting.add(step, neuron)
             self._newest_us = max(self._newest_us, newest_us)
@@ -245,7 +246,7 @@ class EventStream:
 def _output(signal: Signal, where: str) -> Sensor:
     if not signal.is_spikes:
         raise NotImplementedError(
-            f"{where}: the output layer {signal.name!r} gives out values, and a stream gives out spikes. Put a layer that "
+            f"{where}: the model gives out values, and a stream gives out spikes. Put a layer that "
             "spikes behind it, or call network.run_events, which gives a raster."
         )
     return Sensor.of(signal.shape, where, "output")

@@ -35,7 +35,7 @@ class StepEvents(NamedTuple):
 
     def before(self, step: int) -> int:
         """How many entries lie before a step."""
-        return int(np.searchsorted(self.step, min(step, 2**63 - 1)))
+        return len(self.step) if step >= 2**63 else int(np.searchsorted(self.step, step))
 
     def since(self, step: int) -> StepEvents:
         """The same, its steps counted from there."""
