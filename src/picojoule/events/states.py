@@ -31,7 +31,7 @@ class StageStates:
             for name in (*NAMES, *_SCRATCH)
         }
         self.fired = torch.zeros(batch, signal.neurons)
-        self.fired_densely = torch.zeros(signal.neurons)
+        self.fired_densely = torch.zeros(signal.neurons, dtype=torch.float64)
         self._touched = torch.zeros(batch, plan.num_rows + 8, dtype=torch.uint8)
         self._reached = torch.zeros(batch, 2, dtype=torch.int32)
         self._latest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
@@ -50,6 +50,11 @@ class StageStates:
         total = self.fired.sum(0, dtype=torch.float64) + self.fired_densely
         return self.signal.to_torch(total[None])[0]
 
+    def gather(self) -> None:
+        """Move what was counted in float32, which counts to 2^24, to where there is more room."""
+        self.fired_densely += self.fired.sum(0, dtype=torch.float64)
+        self.fired.zero_()
+
     def start_count(self) -> None:
         """What was given out so far is forgotten."""
         self.fired.zero_()
@@ -64,6 +69,11 @@ class StageStates:
     def copied(self) -> dict[str, Tensor]:
         """All there is, to be put back."""
         return {name: array.clone() for name, array in self._everything().items()}
+
+    def changed_by_steps(self) -> list[Tensor]:
+        """Copies of the states and of the counts of spikes; not of what the kernels note for themselves."""
+        counts = self.fired, self.fired_densely
+        return [array.clone() for array in (*(self._arrays[name] for name in NAMES), *counts)]
 
     def put_back(self, kept: dict[str, Tensor]) -> None:
         """As it was."""
