@@ -5,6 +5,7 @@ SynOps from the events that it delivers, and takes a dense product for a layer w
 asynchronous execution and the limits of a chip change.
 """
 
+from picojoule.events.asynchronous import AsynchronousNetwork
 from picojoule.events.compiling import compile  # noqa: A004
 from picojoule.events.gap import Gap, GapRow, gap
 from picojoule.events.network import EventNetwork
@@ -13,6 +14,7 @@ from picojoule.events.peaks import SynOpsPeaks
 from picojoule.events.stream import EventStream
 
 __all__ = [
+    "AsynchronousNetwork",
     "ChipLimits",
     "EventNetwork",
     "EventStream",
