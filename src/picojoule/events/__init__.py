@@ -5,6 +5,8 @@ SynOps from the events that it delivers, and takes a dense product for a layer w
 """
 
 from picojoule.events.compiling import compile  # noqa: A004
-from picojoule.events.network import EventNetwork
+from picojoule.events.network import Dense, EventNetwork
+from picojoule.events.peaks import SynOpsPeaks
+from picojoule.events.stream import EventStream
 
-__all__ = ["EventNetwork", "compile"]
+__all__ = ["Dense", "EventNetwork", "EventStream", "SynOpsPeaks", "compile"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from picojoule.events.dense import arriving, run_dense
 from picojoule.events.graph import EventGraph
+from picojoule.events.inputs.memory import read_events, write_events
+from picojoule.events.inputs.step_events import StepEvents
 from picojoule.events.plan import StagePlan
 from picojoule.events.program import Frames, Program, count_dense
 from picojoule.events.states import StageStates
@@ -60,23 +63,48 @@ class Engine:
 
     def run(self, frames: Tensor) -> Tensor:
         """What the network gives out, `b t *m`, for `frames`, `b t *n`, which are finite."""
-        self._start(frames)
+        self._start()
+        self._dense[0], self._has_frames[0] = frames, True
+        self._choose(0, self._all)
+        self._go_on()
+        return self._given_out()
+
+    def run_events(self, given: Sequence[StepEvents]) -> None:
+        """Run on events, a sample each; `frames_out` and `events_out` have what the network gives out."""
+        self._start()
+        for sample, events in enumerate(given):
+            write_events(self.program.events[0], sample, events)
+            self.program.broken[0, sample] = int((events.value != np.floor(events.value)).any())
+        self._has_events[0] = True
+        self.program.run(0, self._all)
+        self._note_events(0, self._all)
+        self._go_on()
+
+    def frames_out(self) -> Tensor:
+        """What the last call gave out, `b t *m`; once."""
+        return self._given_out()
+
+    def events_out(self) -> list[StepEvents]:
+        """What the last call gave out, of each sample."""
+        self._need_events(self.graph.output, self._all)
+        buffer = self.program.events[self.graph.output]
+        return [read_events(buffer, sample) for sample in range(self.batch)]
+
+    def _go_on(self) -> None:
+        """Samples that stopped before a stage go through it densely, until all are done."""
         while (stage := int(self._next_stopped())) != _NOWHERE:
             self._go_on_densely(stage, (self.program.stopped == stage).nonzero().flatten())
-        return self._given_out()
 
     def _next_stopped(self) -> Tensor:
         """The first stage before which a sample stopped."""
         stopped = self.program.stopped
         return torch.where(stopped == _DONE, _NOWHERE, stopped).min()
 
-    def _start(self, frames: Tensor) -> None:
+    def _start(self) -> None:
         self._has_events.zero_()
         self._has_frames.zero_()
         self._dense = [None for _ in self._dense]
-        self._dense[0], self._has_frames[0] = frames, True
         self.program.start()
-        self._choose(0, self._all)
 
     def _choose(self, stage: int, which: Tensor) -> None:
         """Where what arrives at a stage is dense: event by event from here on, or a dense product."""

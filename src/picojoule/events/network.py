@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from picojoule.data.event_columns import TimeUnit
 from picojoule.events.break_even import set_limits
 from picojoule.events.engine import Engine
 from picojoule.events.graph import EventGraph
+from picojoule.events.inputs.clock import DAY_US, Clock, whole_us
+from picojoule.events.inputs.rasters import DenseRaster, Raster, SparseRaster
+from picojoule.events.inputs.recordings import recorded_raster
+from picojoule.events.inputs.step_events import StepEvents
+from picojoule.events.peaks import By, SynOpsPeaks
 from picojoule.events.plan import plan_stage
 from picojoule.events.plan_table import plan_table
 from picojoule.events.states import StageStates
+from picojoule.events.stream import EventStream
 from picojoule.events.tally import Tally, report_of
 from picojoule.layers.squeeze import split_batch_and_time
 from picojoule.report import Report
@@ -59,30 +67,120 @@ class EventNetwork:
         """What the model gives out for `x`, from where the last call ended.
 
         Args:
-            x: input of the model, float32, with its axes of batch and time.
+            x: input of the model, float32, with its axes of batch and time; dense, or a sparse COO tensor, whose entries
+                at one place are added up and of which no dense one is made.
 
         Raises:
-            TypeError: the input is no float32 tensor.
+            TypeError: the input is no float32 tensor, or has another layout.
             ValueError: its shape does not fit, or a value is not finite; the states stay as they were.
         """
-        frames = self._frames(x)
-        batch, steps = frames.shape[:2]
+        batch, steps = self._sizes(x)
+        if x.layout == torch.sparse_coo:
+            return self._folded(self._run(SparseRaster(x, batch, steps), batch, steps))
+        frames = x.reshape(batch, steps, *self.graph.input_signal.shape)
+        _check_finite(frames)
+        return self._folded(self._run(DenseRaster(frames), batch, steps))
+
+    @torch.no_grad()
+    def run_events(
+        self,
+        events: Any,
+        *,
+        dt_us: int,
+        steps: int | None = None,
+        start_us: int = 0,
+        time_unit: TimeUnit | None = None,
+    ) -> Tensor:
+        """What the model gives out for the raster of some events, which is not made, from where the last call ended.
+
+            step = floor((t_us - start_us) / dt_us);   x[step, p, y, x] += 1 for each event
+
+        Args:
+            events: `Events`, a structured array, or a dict of columns, as `picojoule.data.as_events` takes them, in the
+                order of time; or a list of those, a sample each.
+            dt_us: length of a time step in microseconds.
+            steps: number of time steps; as many as the last event needs if omitted.
+            start_us: when step 0 begins.
+            time_unit: of the times, where neither the name of the field nor its type says it.
+
+        Returns:
+            `b t *m`, float32.
+
+        Raises:
+            TypeError: what came is no events, or a length is no integer.
+            ValueError: an event lies outside the sensor or the steps, or times fall; the message names the first such
+                event, and the states stay as they were.
+
+        Example:
+            >>> import picojoule.layers as layers
+            >>> from torch import nn
+            >>> from picojoule import events
+            >>> model = nn.Sequential(nn.Linear(2, 2, bias=False), layers.IAF())
+            >>> _ = nn.init.eye_(model[0].weight)
+            >>> network = events.compile(model, torch.zeros(1, 3, 2))
+            >>> network.run_events({"t": [0, 10, 2500], "x": [1, 1, 0], "y": [0, 0, 0], "p": [0, 0, 0]}, dt_us=1000)
+            tensor([[[0., 2.],
+                     [0., 0.],
+                     [1., 0.]]])
+        """
+        where = "EventNetwork.run_events"
+        clock = Clock(whole_us(dt_us, "dt_us", 1, where), whole_us(start_us, "start_us", 0, where))
+        if steps is not None:
+            steps = whole_us(steps, "steps", 0, where)
+        raster, *sizes = recorded_raster(
+            events, self.graph.input_signal, clock, steps, time_unit, where
+        )
+        return self._run(raster, *sizes)
+
+    def stream(
+        self,
+        *,
+        dt_us: int,
+        window_us: int = 0,
+        start_us: int = 0,
+        time_unit: TimeUnit | None = None,
+        longest_gap_us: int | None = DAY_US,
+        peak_window_us: int | None = None,
+        peak_by: By = "layer",
+    ) -> EventStream:
+        """The network at rest, to be fed events as they come: an :class:`EventStream` of it, which says what the arguments are."""
+        return EventStream(
+            self,
+            dt_us=dt_us,
+            window_us=window_us,
+            start_us=start_us,
+            time_unit=time_unit,
+            longest_gap_us=longest_gap_us,
+            peak_window_us=peak_window_us,
+            peak_by=peak_by,
+        )
+
+    def fresh(self) -> EventNetwork:
+        """The same network at rest, nothing counted; weights are shared."""
+        other = copy.copy(self)
+        other._states, other._engines, other._tally, other.synops = [], {}, Tally(), {}
+        return other
+
+    def _run(self, raster: Raster, batch: int, steps: int) -> Tensor:
+        """What is given out, `b t *m`."""
         self._hold(batch)
         if batch == 0 or steps == 0:
-            return self._folded(
-                frames.new_zeros(batch, steps, *self.graph.signal(self.graph.output).shape)
-            )
-        outputs, counts = [], []
-        for piece in torch.split(frames, self._steps_at_once(batch, steps), dim=1):
-            engine = self._engine(piece.shape[1])
-            outputs.append(engine.run(piece.contiguous()))
-            counts.append(engine.synops)
-            whole = not bool(engine.program.broken[0].any())
-            self._tally.add(counts[-1], 0, piece.shape[1], whole=whole)
+            return torch.zeros(batch, steps, *self.graph.signal(self.graph.output).shape)
+        at_once, outputs, counts = self.steps_at_once(batch, steps), [], []
+        for first in range(0, steps, at_once):
+            engine = self._engine(min(at_once, steps - first))
+            outputs.append(raster.run(engine, first))
+            counts.append(self._count(engine))
         self._tally.samples += batch
-        self._tally.sample_steps += batch * steps
         self.synops = {path: torch.cat([count[path] for count in counts], 1) for path in counts[0]}
-        return self._folded(torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0])
+        return torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
+
+    def _count(self, engine: Engine) -> dict[str, Tensor]:
+        """SynOps of an engine's last call, which are added to the tally."""
+        synops, whole = engine.synops, not bool(engine.program.broken[0].any())
+        self._tally.add(synops, 0, engine.steps, whole=whole)
+        self._tally.sample_steps += engine.batch * engine.steps
+        return synops
 
     def reset(self) -> None:
         """Set all states to zero; what was counted stays."""
@@ -97,7 +195,55 @@ class EventNetwork:
             if stage.neuron is not None
         }
 
+    # ---- steps of samples that go on, for streams
+
+    def run_steps(self, given: list[StepEvents], steps: int) -> list[StepEvents]:
+        """The events that are given out for those of the next steps, of each sample; all calls are the same samples."""
+        self._hold(len(given))
+        engine = self._engine(steps)
+        engine.run_events(given)
+        self.synops = self._count(engine)
+        self._tally.samples = len(given)
+        return engine.events_out()
+
+    def pass_steps(self, steps: int) -> None:
+        """So many steps in which nothing changes."""
+        self._tally.sample_steps += self._tally.samples * steps
+
+    def snapshot(self) -> list[Tensor]:
+        """Copies of all that a step may change: states, and how often each neuron fired."""
+        return [array for states in self._states for array in states.changed_by_steps()]
+
+    def steps_at_once(self, batch: int, steps: int) -> int:
+        """How many of so many steps fit into memory."""
+        neurons = sum(self.graph.signal(k).neurons for k in range(len(self._plans) + 1))
+        return min(steps, max(1, MOST_BYTES // (batch * neurons * _EVENT_BYTES)))
+
     # ---- what it spent
+
+    def peak_synops_per_second(
+        self, *, dt_s: float, window_s: float | None = None, by: By = "layer"
+    ) -> dict[str, float]:
+        """The most SynOps per second in any window of the last call, the highest of its samples: see :class:`SynOpsPeaks`.
+
+        Raises:
+            ValueError: nothing ran yet, a time does not fit, or a layer is not there or on two cores.
+
+        Example:
+            >>> import picojoule.layers as layers
+            >>> from torch import nn
+            >>> from picojoule import events
+            >>> model = nn.Sequential(nn.Linear(2, 4, bias=False), layers.IAF())
+            >>> network = events.compile(model, torch.zeros(1, 3, 2))
+            >>> _ = network(torch.tensor([[[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]]))
+            >>> network.peak_synops_per_second(dt_s=0.5), network.peak_synops_per_second(dt_s=0.5, window_s=1.5)
+            ({'0': 16.0}, {'0': 8.0})
+        """
+        if not self.synops:
+            raise ValueError("EventNetwork: nothing ran yet; call the network first.")
+        peaks = SynOpsPeaks(dt_s=dt_s, window_s=window_s, by=by)
+        peaks.add(self.synops)
+        return peaks.per_second()
 
     def report(self) -> Report:
         """What all calls since the last `reset_count` spent, a mean over their samples."""
@@ -122,22 +268,26 @@ class EventNetwork:
 
     # ---- sizes
 
-    def _frames(self, x: Any) -> Tensor:
-        """The input as `b t *n`."""
+    def _sizes(self, x: Any) -> tuple[int, int]:
+        """Samples and time steps of an input."""
         if not isinstance(x, Tensor) or x.dtype != torch.float32:
             found = x.dtype if isinstance(x, Tensor) else type(x).__name__
             raise TypeError(f"EventNetwork: the input is {found}, expected a float32 tensor.")
-        shape, given = self.graph.input_signal.shape, x
+        if x.layout not in (torch.strided, torch.sparse_coo):
+            raise TypeError(
+                f"EventNetwork: the input is a {x.layout} tensor, expected a dense one or torch.sparse_coo."
+            )
+        shape, leading = self.graph.input_signal.shape, tuple(x.shape[:2])
         if self.graph.folded_input and x.ndim > 0:
             sizes = self.graph.batch_size, self.graph.num_timesteps
-            given = x.reshape(*split_batch_and_time("EventNetwork", len(x), *sizes), *x.shape[1:])
-        if given.ndim < 2 or tuple(given.shape[2:]) != shape:
-            leading = "batch * time" if self.graph.folded_input else "batch, time"
+            leading = split_batch_and_time("EventNetwork", len(x), *sizes)
+        axes = 1 if self.graph.folded_input else 2
+        if x.ndim < axes or tuple(x.shape[axes:]) != shape:
+            names = "batch * time" if self.graph.folded_input else "batch, time"
             raise ValueError(
-                f"EventNetwork: the input has shape {tuple(x.shape)}, expected ({leading}, {', '.join(map(str, shape))})."
+                f"EventNetwork: the input has shape {tuple(x.shape)}, expected ({names}, {', '.join(map(str, shape))})."
             )
-        _check_finite(given)
-        return given
+        return leading  # type: ignore[return-value]
 
     def _folded(self, frames: Tensor) -> Tensor:
         return frames.flatten(0, 1) if self.graph.folded_output else frames
@@ -152,10 +302,6 @@ class EventNetwork:
             for old, new in zip(self._states, fresh, strict=False):
                 new.fired_densely += old.signal.to_engine(old.fired_by_neuron[None])[0]
             self._states, self._engines = fresh, {}
-
-    def _steps_at_once(self, batch: int, steps: int) -> int:
-        neurons = sum(self.graph.signal(k).neurons for k in range(len(self._plans) + 1))
-        return min(steps, max(1, MOST_BYTES // (batch * neurons * _EVENT_BYTES)))
 
     def _engine(self, steps: int) -> Engine:
         key = steps, torch.get_num_threads()

@@ -65,6 +65,11 @@ class StageStates:
         """All there is, to be put back."""
         return {name: array.clone() for name, array in self._everything().items()}
 
+    def changed_by_steps(self) -> list[Tensor]:
+        """Copies of the states and of the counts of spikes; not of what the kernels note for themselves."""
+        counts = self.fired, self.fired_densely
+        return [array.clone() for array in (*(self._arrays[name] for name in NAMES), *counts)]
+
     def put_back(self, kept: dict[str, Tensor]) -> None:
         """As it was."""
         for name, array in self._everything().items():

@@ -1,0 +1,117 @@
+"""The most SynOps per second in any window of time: what stalls a chip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+By = Literal["layer", "network"] | Mapping[str, Sequence[str]]
+
+
+class SynOpsPeaks:
+    """The most SynOps per second in any window of a given length, of layers, cores or the network.
+
+        peak = max over samples and steps t of  sum(SynOps[u] for t - w < u <= t) / window_s,    w = window_s / dt_s
+
+    Before the first step there are none. A chip handles a limited number of SynOps per second and core, and stalls or
+    drops events beyond; a mean over a recording does not show that.
+
+    Args:
+        dt_s: length of a time step in seconds.
+        window_s: length of the window in seconds, a whole number of steps; one step if omitted.
+        by: "layer" for each weighted layer, "network" for their sum, or the layers of each core: {core: [layers]}.
+
+    Raises:
+        ValueError: a time is not positive, the window is not whole steps, `by` is another word, or a layer is on two cores.
+
+    Example:
+        >>> peaks = SynOpsPeaks(dt_s=0.5, window_s=1.0)
+        >>> peaks.add({"conv": torch.tensor([[1.0, 0.0, 3.0]])})
+        >>> peaks.add({"conv": torch.tensor([[4.0, 0.0, 0.0]])})  # the next three steps
+        >>> peaks.per_second()
+        {'conv': 7.0}
+    """
+
+    def __init__(self, *, dt_s: float, window_s: float | None = None, by: By = "layer") -> None:
+        window_s = dt_s if window_s is None else window_s
+        if not (0 < dt_s < math.inf and 0 < window_s < math.inf):
+            raise ValueError(
+                f"peak SynOps per second: dt_s is {dt_s} and window_s {window_s}, expected numbers > 0."
+            )
+        steps = round(window_s / dt_s)
+        if steps < 1 or abs(window_s / dt_s - steps) > 1e-6 * steps:
+            raise ValueError(
+                f"peak SynOps per second: window_s is {window_s}, {window_s / dt_s:g} steps of {dt_s} s; expected whole ones."
+            )
+        _check_by(by)
+        self._by, self._steps, self._window_s = by, steps, window_s
+        self._latest: dict[str, Tensor] = {}
+        self._most: dict[str, float] = {}
+
+    def add(self, synops: Mapping[str, Tensor]) -> None:
+        """The steps that follow.
+
+        Args:
+            synops: by layer, of each sample and step, float64 `b t`.
+
+        Raises:
+            ValueError: a core has a layer that is not there.
+        """
+        for name, layers in self._groups(synops).items():
+            count = torch.stack([synops[layer] for layer in layers]).sum(0)
+            kept = self._latest.get(name, count.new_zeros(len(count), self._steps - 1))
+            joined = torch.cat([kept, count], 1)
+            total = torch.nn.functional.pad(joined.cumsum(1), (1, 0))
+            windows = total[:, self._steps :] - total[:, : -self._steps]
+            highest = windows.max().item() if windows.numel() else 0.0
+            self._most[name] = max(self._most.get(name, 0.0), highest)
+            self._latest[name] = joined[:, joined.shape[1] - self._steps + 1 :].clone()
+
+    def add_silence(self, steps: int) -> None:
+        """So many steps without any."""
+        for name, kept in self._latest.items():
+            zeros = kept.new_zeros(len(kept), min(steps, self._steps - 1))
+            self._latest[name] = torch.cat([kept, zeros], 1)[:, zeros.shape[1] :]
+
+    def per_second(self) -> dict[str, float]:
+        """The peaks so far, in SynOps per second."""
+        return {name: most / self._window_s for name, most in self._most.items()}
+
+    def _groups(self, synops: Mapping[str, Tensor]) -> Mapping[str, Sequence[str]]:
+        if isinstance(self._by, Mapping):
+            unknown = [
+                layer for layers in self._by.values() for layer in layers if layer not in synops
+            ]
+            if unknown:
+                raise ValueError(
+                    f"peak SynOps per second: there is no layer {unknown[0]!r}; expected some of {', '.join(synops)}."
+                )
+            return self._by
+        if self._by == "network":
+            return {"network": list(synops)} if synops else {}
+        return {layer: [layer] for layer in synops}
+
+
+def _check_by(by: By) -> None:
+    if not isinstance(by, Mapping):
+        if by not in ("layer", "network"):
+            raise ValueError(
+                f"peak SynOps per second: by is {by!r}, expected 'layer', 'network' or {{core: [layers]}}."
+            )
+        return
+    core_of: dict[str, str] = {}
+    for core, layers in by.items():
+        if isinstance(layers, str) or not layers:
+            raise ValueError(
+                f"peak SynOps per second: core {core!r} has {layers!r}, expected a list of layers."
+            )
+        for layer in layers:
+            if layer in core_of:
+                raise ValueError(
+                    f"peak SynOps per second: layer {layer!r} is on the cores {core_of[layer]!r} and {core!r}, expected one."
+                )
+            core_of[layer] = core
