@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -84,12 +83,9 @@ class Asked:
             return "by time steps"
         ticks = f" every {self.tick_steps} steps" if self.tick_steps > 1 else ""
         leaks = {"step": "step", "tick": f"tick{ticks}", "exponential": "elapsed time"}
-        limits = [
-            f"{value} {name.replace('_', ' ')}" if value is not True else name.replace("_", " ")
-            for name, value in asdict(self.chip).items()
-            if value not in (None, False, 1)
-        ]
-        return ", ".join([f"{self.order} first", f"leak by {leaks[self.leak]}", *limits])
+        return ", ".join(
+            [f"{self.order} first", f"leak by {leaks[self.leak]}", *_in_words(self.chip)]
+        )
 
     def settings(self) -> dict[str, Any]:
         """For JSON."""
@@ -109,7 +105,6 @@ def simulated(asked: Asked, progress: ProgressBar) -> tuple[Found, list[str]]:
         ValueError, TypeError, OSError, NotImplementedError, ImportError: the message says what to do.
     """
     shown, labelled, network, model, notes = _prepared(asked)
-    started = time.perf_counter()
     if asked.order == "step":
         run = run_by_steps(network, shown, progress)
     else:
@@ -117,7 +112,6 @@ def simulated(asked: Asked, progress: ProgressBar) -> tuple[Found, list[str]]:
         run = run_in_order(
             network, shown, progress, order=order, leak=leak, tick_steps=ticks, limits=asked.chip
         )
-    progress.note(f"ran in {time.perf_counter() - started:.2f} s.")
     notes += _notes(run, asked)
     steps = window_of(asked.window_ms, asked.dt_us) if asked.dt_us is not None else 1
     found = Found(
@@ -210,10 +204,24 @@ def _notes(run: Simulation, asked: Asked) -> list[str]:
         notes.append(
             f"{', '.join(map(repr, dense))} got values that are no spikes: MACs, which are in no SynOps per second."
         )
-    lost = sum(run.dropped.values())
-    if lost:
-        where = ", ".join(f"{n:,} of {name}" for name, n in run.dropped.items())
+    if run.dropped:
+        where = ", ".join(f"{n:,} of {name!r}" for name, n in run.dropped.items())
         notes.append(
-            f"{lost:,} events were lost in front of full queues ({where}); longer queues lose fewer: --queue-length."
+            f"events were lost in front of full queues ({where}); a longer --queue-length loses fewer."
         )
     return notes
+
+
+def _in_words(chip: ChipLimits) -> list[str]:
+    words = []
+    if chip.weight_bits is not None:
+        words.append(f"weights of {chip.weight_bits} bits")
+    if chip.state_bits is not None:
+        words.append(f"potentials of {chip.state_bits} bits")
+    if chip.one_threshold_per_layer:
+        words.append("one threshold a layer")
+    if chip.decimate != 1:
+        words.append("a decimator")
+    if chip.queue_length is not None:
+        words.append(f"queues of {chip.queue_length}")
+    return words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,7 +70,7 @@ class Found:
             self._lines(sample),
             path,
             dt_s=dt_s,
-            limits=self.limit,
+            limits=self._limits(),
             window_s=None if self.peaks is None else self.peaks.window_s,
             title=f"{self.run.report.model}, {self.how}"
             + (f", sample {sample} of {samples}" if samples > 1 else ""),
@@ -78,9 +79,10 @@ class Found:
     def _lines(self, sample: int) -> dict[str, Tensor]:
         """SynOps over time: of the layers that spend most, or of the network where it is what is limited."""
         synops = {name: counts[sample : sample + 1] for name, counts in counted(self.run).items()}
+        labels = {row.name: row.label for row in self.run.report.rows}
         total = sum(synops.values())
         most = sorted(synops, key=lambda name: -float(synops[name].sum()))[:_MOST_LINES]
-        lines = {name or "(model)": each for name, each in synops.items() if name in most}
+        lines = {labels[name]: each for name, each in synops.items() if name in most}
         of_network = self.peaks is not None and self.peaks.network.limit is not None
         if of_network or len(synops) > _MOST_LINES:
             lines = {"network": total, **({} if of_network else lines)}  # type: ignore[dict-item]
@@ -88,6 +90,16 @@ class Found:
             return {name: each[0] for name, each in lines.items()}
         dt_s = self.dt_us / 1e6
         return {name: per_second(each, self.window_steps, dt_s)[0] for name, each in lines.items()}
+
+    def _limits(self) -> Limit:
+        """By what the lines are called."""
+        if not isinstance(self.limit, Mapping):
+            return self.limit
+        return {
+            row.label: self.limit[row.name]
+            for row in self.run.report.rows
+            if row.name in self.limit
+        }
 
     def _document(self, profile: str | None) -> Document:
         report = self.run.report

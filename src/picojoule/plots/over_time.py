@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ def plot_over_time(
         title: of the input.
 
     Raises:
-        ValueError: there is nothing to draw.
+        ValueError: there are no lines of events.
         ImportError: matplotlib is missing.
 
     Example:
@@ -55,10 +56,8 @@ def plot_over_time(
         >>> [line.get_ydata().tolist() for line in figure.axes[0].lines]  # events per second
         [[6.0, 2.0], [0.0, 2.0]]
     """
-    if not events or not synops:
-        raise ValueError(
-            "plot_over_time: there are no events or no SynOps, expected a line or more of each."
-        )
+    if not events:
+        raise ValueError("plot_over_time: there are no events, expected a line or more.")
     figure = new_figure(10, 6)
     top, bottom = figure.subplots(2, 1, sharex=True)
     _draw_events(top, events, dt_s)
@@ -68,6 +67,8 @@ def plot_over_time(
     if window_s is not None:
         bottom.set_title(f"SynOps, mean over windows of {1e3 * window_s:g} ms")
     for axes in (top, bottom):
+        if not axes.lines:
+            continue
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     if path is not None:
         save(figure, path)
@@ -82,7 +83,7 @@ def _draw_events(axes: Axes, events: Mapping[str, Tensor], dt_s: float | None) -
         highest.append(values.max().item() if len(values) else 0.0)
     some = [value for value in highest if value > 0]
     if some and max(some) > _FAR_APART * min(some):
-        axes.set_yscale("symlog", linthresh=_unit(min(some)))
+        axes.set_yscale("symlog", linthresh=_decade(min(some)), linscale=0.5)
     axes.set_ylim(bottom=0)
     axes.set(title="Events in and out", ylabel=f"Events per {_per(dt_s)}")
     axes.yaxis.set_major_formatter(lambda value, _: with_prefix(round(value, 9)))
@@ -111,6 +112,8 @@ def _draw_synops(
         label = f"Limit, {with_prefix(limits)}"
         axes.axhline(limits, color="black", ls=(0, (6, 3)), lw=1.2, label=label)
         highest.append(float(limits))
+    if not synops:
+        axes.text(0.5, 0.5, "no SynOps", ha="center", transform=axes.transAxes)
     axes.set_ylim(0, _ROOM * max(highest, default=0.0) or 1)
     axes.set(
         title="SynOps",
@@ -121,9 +124,9 @@ def _draw_synops(
 
 
 def _points(values: Tensor, dt_s: float | None, *, highest: bool) -> tuple[Tensor, Tensor]:
-    """Where each point begins, and its value; the last value is there twice, for its step to have a length."""
+    """When each point begins, and its value."""
     together = -(-len(values) // _MOST_POINTS) or 1
-    parts = values.double().split(together)
+    parts: tuple[Tensor, ...] = torch.split(values.double(), together)
     shown = (
         torch.stack([part.max() if highest else part.mean() for part in parts])
         if len(values)
@@ -133,9 +136,9 @@ def _points(values: Tensor, dt_s: float | None, *, highest: bool) -> tuple[Tenso
     return begins, shown
 
 
-def _unit(value: float) -> float:
+def _decade(value: float) -> float:
     """The power of ten at or below a number."""
-    return float(10 ** torch.tensor(value).log10().floor())
+    return 10.0 ** math.floor(math.log10(value) + 1e-9)
 
 
 def _per(dt_s: float | None) -> str:
