@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from picojoule.ops.cpu.inlined import inlined
+from picojoule.ops.cpu.inlined import inlined, unrolled
 
 CACHE_LINE = 64
 
@@ -54,7 +54,7 @@ def row_prefetch(element: Any) -> Any:
     """A function that asks for source[start : start + n]: the processor's own prefetchers stop at the end of a page."""
     a_line = 8 * CACHE_LINE // element.bitwidth
 
-    @inlined
+    @unrolled
     def prefetch_row(source: Any, start: Any, n: Any) -> None:
         for j in range(0, n, a_line):
             _prefetch(source, start + j)
