@@ -13,6 +13,7 @@ MODULES = [
     "picojoule.convert",
     "picojoule.data",
     "picojoule.energy",
+    "picojoule.events",
     "picojoule.hooks",
     "picojoule.layers",
     "picojoule.ops",

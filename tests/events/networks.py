@@ -20,6 +20,19 @@ def iaf(**changes: Any) -> layers.IAFSqueeze:
     return layers.IAFSqueeze(batch_size=BATCH, **changes)
 
 
+class Functional(nn.Module):
+    """Calls a function where others have a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.first = nn.Conv2d(1, 3, 3, bias=False), iaf()
+        self.fc, self.last = nn.Linear(48, 5, bias=False), iaf()
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.last(self.fc(self.first(self.conv(x)).flatten(1)))
+        return output
+
+
 class Residual(nn.Module):
     """Two ways from the first layer to the last, one layer called twice."""
 
@@ -85,6 +98,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         ),
         (BATCH * STEPS, 2, 4, 6, 7),
     ),
+    "a function that flattens": (Functional, (BATCH * STEPS, 1, 6, 6)),
     "residual": (Residual, (BATCH * STEPS, 2, 8, 8)),
     "batch norm, max pooling": (
         lambda: nn.Sequential(

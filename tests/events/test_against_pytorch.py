@@ -9,6 +9,7 @@ from torch import nn
 import picojoule
 from picojoule import Monitor, Report, events
 from picojoule.events.engine import Engine
+from picojoule.events.network import Dense
 from picojoule.layers import stateful_layers
 from picojoule.report.row import Row
 from tests.events.networks import NETWORKS, network
@@ -17,7 +18,7 @@ FEW_SYNOPS = 300.0  # of a sample's steps: some layers of the networks have more
 
 
 @pytest.fixture(params=["never", "always", "from few SynOps on"])
-def dense(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> events.Dense:
+def dense(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Dense:
     """How the engine chooses between events and dense products."""
     if request.param != "from few SynOps on":
         return request.param
@@ -31,7 +32,7 @@ def dense(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ev
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_two_calls_give_the_models_spikes_and_states(name: str, dense: events.Dense) -> None:
+def test_two_calls_give_the_models_spikes_and_states(name: str, dense: Dense) -> None:
     model, x = network(name)
     made = events.compile(model, x, dense=dense)
     with torch.no_grad():
@@ -44,7 +45,7 @@ def test_two_calls_give_the_models_spikes_and_states(name: str, dense: events.De
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_report_is_the_monitors(name: str, dense: events.Dense) -> None:
+def test_the_report_is_the_monitors(name: str, dense: Dense) -> None:
     model, x = network(name)
     expected = monitored(model, x)
     made = events.compile(model, x, dense=dense)

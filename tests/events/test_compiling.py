@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule import events, layers
+from picojoule.events.network import Dense
 from tests.events.networks import BATCH, STEPS, iaf, network, spikes
 
 
@@ -124,7 +125,7 @@ def test_an_input_that_does_not_fit_is_refused(x: Tensor | None, message: str) -
 @pytest.mark.parametrize("dense", ["never", "always", "where quicker"])
 @pytest.mark.parametrize("value", [torch.nan, -torch.inf])
 def test_an_input_that_is_not_finite_is_named_and_leaves_the_states(
-    value: float, dense: events.Dense
+    value: float, dense: Dense
 ) -> None:
     model, x = network("leak")
     made = events.compile(model, x, dense=dense)

@@ -8,6 +8,7 @@ import typer
 
 from picojoule.cli.count import count
 from picojoule.cli.info import info
+from picojoule.cli.simulate import simulate
 from picojoule.cli.sweep import sweep
 from picojoule.cli.train import train
 from picojoule.version import __version__
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(info)
 app.command()(count)
+app.command()(simulate)
 app.command()(sweep)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,38 +12,19 @@ import typer
 from torch import Tensor
 
 from picojoule import energy
-from picojoule.atomic_write import write_atomically
 from picojoule.cli.counted_run import build, default_input, run
 from picojoule.cli.failure import explained
 from picojoule.cli.model_input import model_input
 from picojoule.cli.pictures import why_no_pictures
+from picojoule.cli.report_file import Format, chosen_format, print_or_write
 from picojoule.printable import printable
 from picojoule.report import Monitor, Report
 from picojoule.synops import MonitorWarning
 from picojoule.synops.watch.count import Weights
 from picojoule.training.files.weights import load_weights
 
-
-class Format(StrEnum):
-    """How the report is written."""
-
-    table = "table"
-    json = "json"
-    latex = "latex"
-    html = "html"
-    markdown = "markdown"
-
-
 # Monitor's, without "outer": the model is called once
 TimeAxis = Literal["bt", "tb", "last", "folded", "loop"]
-
-_SUFFIXES = {
-    ".json": Format.json,
-    ".tex": Format.latex,
-    ".html": Format.html,
-    ".htm": Format.html,
-    ".md": Format.markdown,
-}
 
 
 def _option(text: str) -> typer.models.OptionInfo:
@@ -131,9 +111,7 @@ def count(
     with explained("picojoule count"):
         if profile is not None:
             _check_profile(profile)
-        chosen = form or _by_ending(output)
-        if output is not None:
-            _check_writable(output)
+        chosen = chosen_format(form, output)
         if samples is not None and samples < 1:
             raise ValueError(f"--samples is {samples}, expected a whole number >= 1.")
         inputs = given or default_input(model, num_timesteps)
@@ -157,12 +135,7 @@ def count(
         for sentence in [*notes, *_checked(monitor), *filter(None, [no_pictures])]:
             typer.echo(f"Note: {printable(sentence)}", err=True)
         pictures = None if no_pictures else monitor.rates
-        written = _written(report, chosen, profile, pictures).rstrip("\n") + "\n"
-        if output is None:
-            typer.echo(written, nl=False)
-        else:
-            _write(output, written.encode())
-            typer.echo(f"Written to {output}.", err=True)
+        print_or_write(_written(report, chosen, profile, pictures), output)
         if explain and chosen != Format.json:
             typer.echo(f"\n{report.explain()}", err=output is None and chosen != Format.table)
 
@@ -176,35 +149,6 @@ def _checked(monitor: Monitor) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MonitorWarning)
         return monitor.check()
-
-
-def _by_ending(output: Path | None) -> Format:
-    if output is None or output.suffix.lower() in ("", ".txt"):
-        return Format.table
-    chosen = _SUFFIXES.get(output.suffix.lower())
-    if chosen is None:
-        raise ValueError(
-            f"--output is {str(output)!r}, whose ending names no format; give --format, or one of .txt, "
-            f"{', '.join(_SUFFIXES)}."
-        )
-    return chosen
-
-
-def _check_writable(output: Path) -> None:
-    if output.is_dir():
-        raise IsADirectoryError(f"--output is {str(output)!r}, a folder; name a file in it.")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(
-            f"--output is {str(output)!r}, but there is no folder {output.parent}."
-        )
-
-
-def _write(output: Path, content: bytes) -> None:
-    """Atomically; but a link, a device or a pipe, such as /dev/stdout, is written into and not replaced."""
-    if output.is_symlink() or (output.exists() and not output.is_file()):
-        output.write_bytes(content)
-    else:
-        write_atomically(output, content)
 
 
 def _written(

@@ -19,7 +19,7 @@ from picojoule.training.networks.models import build_model
 # what the built-in models take where no input is named: those of the bundled images, and of spoken digits
 _SHAPES = {"lenet": "1,{},1,28,28", "recurrent": "1,{},700"}
 _STEPS = {"lenet": 5, "recurrent": 100}
-_CLASSES = {"lenet": 10, "recurrent": 20}
+CLASSES = {"lenet": 10, "recurrent": 20}
 
 
 def default_input(model: str, num_timesteps: int | None) -> list[str]:
@@ -46,7 +46,7 @@ def build(model: str, shown: ModelInput, num_timesteps: int | None, seed: int) -
     if model not in BUILT_IN:
         return load_model(model, num_timesteps)
     batch, *sample = shown.first.shape
-    return build_model(model, tuple(sample), _CLASSES[model], batch)
+    return build_model(model, tuple(sample), CLASSES[model], batch)
 
 
 def run(

@@ -1,5 +1,7 @@
 """The settings of a training run as flags: a line for each, in groups as `--help` shows them."""
 
+# More than 250 lines: a table of the flags, a few lines each.
+
 from __future__ import annotations
 
 import inspect
@@ -91,6 +93,12 @@ FLAGS = (
         "loss_each_step",
         _TRAINING,
         "Loss on the answer (by --readout) after each time step, for early exit.",
+    ),
+    Flag(
+        "time_steps_per_stage",
+        _TRAINING,
+        "Time steps of the network's stages in a training step; a random number for each, for asynchronous, event-driven "
+        "execution.",
     ),
     Flag("seed", _TRAINING, "Of weights, order, spike trains and split."),
     Flag(

@@ -109,9 +109,26 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
             argument = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
             result.edges += [(a, name) for a in _sources_of(asker, argument, sources)]
             sources[node] = (name,)
+        elif node.target in (torch.flatten, "flatten"):
+            before = _sources_of(asker, node.args[0], sources)
+            name = _free_name("flatten", result)
+            result.calls[name] = _flatten_call(name, node, result, before, sample_data)
+            result.edges += [(a, name) for a in before]
+            sources[node] = (name,)
         else:
             sources[node] = _summed(asker, node, sources)
     return result
+
+
+def _flatten_call(
+    name: str, node: fx.Node, known: Trace, before: tuple[str, ...], sample_data: Tensor
+) -> TracedCall:
+    """A call of `torch.flatten`, as the layer that does the same."""
+    call = known.calls.get(before[0])
+    shape = tuple(sample_data.shape) if call is None else call.output_shape
+    options = dict(zip(("start_dim", "end_dim"), node.args[1:], strict=False)) | node.kwargs
+    layer = nn.Flatten(**{"start_dim": 0, **options})  # type: ignore[arg-type]
+    return TracedCall(name, layer, shape, tuple(layer(torch.empty(shape, device="meta")).shape))
 
 
 def _traced(asker: Asker, root: nn.Module) -> fx.Graph:

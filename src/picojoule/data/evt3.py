@@ -45,7 +45,9 @@ class Evt3:
         x: where a vector begins.
         p: polarity of a vector.
 
-    Source: Prophesee, "EVT 3.0 Format" (Metavision documentation); low after high: OpenEB's decoder.
+    Source: Prophesee, "EVT 3.0 Format" (Metavision documentation). It does not say what low is between a high part
+    and the next low part: OpenEB's sample takes 0 after every high part; faery, as here, only after another one, so
+    that time does not fall where a camera repeats itself.
     """
 
     high: int = 0

@@ -12,6 +12,7 @@ from picojoule.data.event_columns import TimeUnit
 from picojoule.events.break_even import set_limits
 from picojoule.events.engine import Engine
 from picojoule.events.graph import EventGraph
+from picojoule.events.input_sizes import sizes_of
 from picojoule.events.inputs.clock import DAY_US, Clock, whole_number
 from picojoule.events.inputs.rasters import DenseRaster, Raster, SparseRaster
 from picojoule.events.inputs.recordings import recorded_raster
@@ -22,7 +23,6 @@ from picojoule.events.plan_table import plan_table
 from picojoule.events.states import StageStates
 from picojoule.events.stream import EventStream
 from picojoule.events.tally import Tally, report_of
-from picojoule.layers.squeeze import split_batch_and_time
 from picojoule.report import Report
 
 Dense = Literal["where quicker", "never", "always"]
@@ -279,24 +279,7 @@ class EventNetwork:
 
     def _sizes(self, x: Any) -> tuple[int, int]:
         """Samples and time steps of an input."""
-        if not isinstance(x, Tensor) or x.dtype != torch.float32:
-            found = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(f"EventNetwork: the input is {found}, expected a float32 tensor.")
-        if x.layout not in (torch.strided, torch.sparse_coo):
-            raise TypeError(
-                f"EventNetwork: the input is a {x.layout} tensor, expected a dense one or torch.sparse_coo."
-            )
-        shape, leading = self.graph.input_signal.shape, tuple(x.shape[:2])
-        if self.graph.folded_input and x.ndim > 0:
-            sizes = self.graph.batch_size, self.graph.num_timesteps
-            leading = split_batch_and_time("EventNetwork", len(x), *sizes)
-        axes = 1 if self.graph.folded_input else 2
-        if x.ndim < axes or tuple(x.shape[axes:]) != shape:
-            names = "batch * time" if self.graph.folded_input else "batch, time"
-            raise ValueError(
-                f"EventNetwork: the input has shape {tuple(x.shape)}, expected ({names}, {', '.join(map(str, shape))})."
-            )
-        return leading  # type: ignore[return-value]
+        return sizes_of(self.graph, x)
 
     def _folded(self, frames: Tensor) -> Tensor:
         return frames.flatten(0, 1) if self.graph.folded_output else frames

@@ -1,8 +1,9 @@
 """The tables of a term: which weights an event adds to which neurons, and to how many."""
 
+# More than 250 lines: where a term's taps lead and the order in which its weights lie are one thing.
+
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,9 @@ from picojoule.events.axes import Tap, order_of_taps, reached, taps, transposed_
 from picojoule.events.graph import Term
 from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT, LARGEST
 from picojoule.events.signals import Signal
+from picojoule.events.tap_tables import Ints, apart, counted, int32, rows_of, table, together
 from picojoule.events.terms import TRANSPOSED
 
-_Ints = np.ndarray[Any, np.dtype[np.int32]]
 _Reals = np.ndarray[Any, np.dtype[np.float32]]
 SPARSE_ENOUGH = (
     0.08  # of a weight's values that are not zero: a vector of eight costs as much as one entry
@@ -29,15 +30,15 @@ class Synapses:
     """Tables of one term; `kernels.tables.EdgePlaces` says what each is."""
 
     kind: int
-    outer: tuple[_Ints, ...]  # of, first, weight, state, row
-    inner: tuple[_Ints, ...]  # of, first, weight, state, length
-    first_row: _Ints
+    outer: tuple[Ints, ...]  # of, first, weight, state, row
+    inner: tuple[Ints, ...]  # of, first, weight, state, length
+    first_row: Ints
     row_flags: np.ndarray[Any, np.dtype[np.int64]]
-    weight_of: _Ints
-    state_of: _Ints
+    weight_of: Ints
+    state_of: Ints
     weights: _Reals
-    entry_first: _Ints
-    entry_state: _Ints
+    entry_first: Ints
+    entry_state: Ints
     width: int
     apart: tuple[
         int, int
@@ -60,14 +61,14 @@ def synapses(
         kind,
         outer,
         inner,
-        *_rows_of(outer),
+        *rows_of(outer),
         kernel.weight_of(),
         kernel.state_of(),
         weights,
         first,
         state,
         kernel.width,
-        _apart(outer),
+        apart(outer),
         *fans,
         rows,
     )
@@ -112,7 +113,7 @@ class _Kernel:
             # a Linear acts on each position by itself, and so does a term without weights: one tap
             sizes = self.target.sizes or (1,)
             return (
-                _together(along[:-1], [1] * len(along[:-1]), sizes[:-1]),
+                together(along[:-1], [1] * len(along[:-1]), sizes[:-1]),
                 along[-1] if along else [[Tap(0, 0)]],
                 [0],
             )
@@ -128,7 +129,7 @@ class _Kernel:
             sorted((Tap(place[tap.tap], tap.output) for tap in row), key=lambda tap: tap.output)
             for row in along[-1]
         ]
-        return _together(along[:-1], list(kernel[:-1]), sizes[:-1]), inner, order
+        return together(along[:-1], list(kernel[:-1]), sizes[:-1]), inner, order
 
     def _taps(self, axis: int) -> list[list[Tap]]:
         """Along one axis, from where the coordinate is before the weights."""
@@ -144,14 +145,14 @@ class _Kernel:
     def _flat(self) -> list[list[Tap]]:
         """Each position is a tap of its own; a step's features are one row."""
         along = [[[Tap(0, p) for p in row] for row in places] for places in self.term.places]
-        together = _together(along, [1] * len(along), self.term.grid)
+        places = together(along, [1] * len(along), self.term.grid)
         if self.layer is None:  # the features themselves: `state` says where a position's begin
-            return together
-        return [[Tap(tap.output, 0) for tap in row] for row in together]
+            return places
+        return [[Tap(tap.output, 0) for tap in row] for row in places]
 
     # ---- tables
 
-    def places(self) -> tuple[tuple[_Ints, ...], tuple[_Ints, ...], int]:
+    def places(self) -> tuple[tuple[Ints, ...], tuple[Ints, ...], int]:
         """The tables of outer and inner places, and the number of rows of the target."""
         channels, per_outer = self.target.channels, len(self.inner_order) * self.width
         outer_axis, inner_axis = len(self.outer), max(len(self.inner), 1)
@@ -162,13 +163,13 @@ class _Kernel:
         assert outer_axis * (1 if flat else inner_axis) == self.source.positions
         row_size = self._row_size()
         spread = self._features_apart() if flat and self.layer is None else row_size
-        outer = _table(
+        outer = table(
             self.outer,
             lambda tap: (tap.tap * per_outer, tap.output * spread, 0 if flat else tap.output),
         )
-        inner = _table(self._runs(), lambda run: (run[0] * self.width, run[1] * channels, run[2]))
+        inner = table(self._runs(), lambda run: (run[0] * self.width, run[1] * channels, run[2]))
         rows = self.target.neurons // row_size
-        return (_int32(outer_of), *outer), (_int32(inner_of), *inner), rows
+        return (int32(outer_of), *outer), (int32(inner_of), *inner), rows
 
     def _row_size(self) -> int:
         return self.target.channels * (self.target.sizes[-1] if self.target.sizes else 1)
@@ -197,20 +198,20 @@ class _Kernel:
             runs.append(own)
         return runs
 
-    def weight_of(self) -> _Ints:
+    def weight_of(self) -> Ints:
         """Where the weights of each channel begin."""
-        return _int32(np.arange(self.sources, dtype=np.int64) * math.prod(self.weights.shape[1:]))
+        return int32(np.arange(self.sources, dtype=np.int64) * math.prod(self.weights.shape[1:]))
 
-    def state_of(self) -> _Ints:
+    def state_of(self) -> Ints:
         """Where in a tap's neurons those of each channel begin."""
         channel = np.arange(self.sources, dtype=np.int64) + self.term.channel_shift
         if self.layer is None:
             apart = (
                 math.prod(self.term.grid) if self.term.is_flat and self.source.channels_first else 1
             )
-            return _int32(channel * apart)
+            return int32(channel * apart)
         per_group = (self.term.channel_shift + self.sources) // self.groups
-        return _int32(channel // per_group * self.width)
+        return int32(channel // per_group * self.width)
 
     # ---- weights
 
@@ -260,7 +261,7 @@ class _Kernel:
             else DENSE
         )
 
-    def stored(self, kind: int) -> tuple[_Reals, _Ints, _Ints]:
+    def stored(self, kind: int) -> tuple[_Reals, Ints, Ints]:
         """The weights as that kind keeps them, and of compressed ones the entries of each tap."""
         none = np.zeros(1, np.int32)
         if kind in (DIRECT, LARGEST):
@@ -272,8 +273,8 @@ class _Kernel:
         first = np.searchsorted(tap, np.arange(len(by_tap) + 1))
         return (
             np.append(by_tap[tap, state], np.float32(0)),
-            _int32(first),
-            _int32(np.append(state, 0)),
+            int32(first),
+            int32(np.append(state, 0)),
         )
 
     def fan(self, *, nonzero: bool) -> _Reals:
@@ -282,8 +283,8 @@ class _Kernel:
             return np.zeros((self.source.positions, self.sources), np.float32)
         there = (self.weights != 0) if nonzero else np.ones_like(self.weights)
         of_tap = there.sum(-1, dtype=np.float64)  # channel outer inner
-        outer = _counted(self.outer, of_tap.shape[1])
-        inner = _counted(self.inner, of_tap.shape[2])
+        outer = counted(self.outer, of_tap.shape[1])
+        inner = counted(self.inner, of_tap.shape[2])
         full = np.einsum("ok,ckl,il->oic", outer, of_tap, inner, optimize=True)
         return np.ascontiguousarray(full.reshape(-1, self.sources), np.float32)
 
@@ -300,65 +301,3 @@ def _padding(layer: Any) -> tuple[int, ...]:
             d * (k - 1) // 2 for d, k in zip(layer.dilation, layer.kernel_size, strict=True)
         )
     return tuple(layer.padding)
-
-
-def _together(
-    along: list[list[list[Tap]]], kernel: list[int], outputs: tuple[int, ...]
-) -> list[list[Tap]]:
-    """Several axes as one, the last running fastest."""
-    together = [[Tap(0, 0)]]
-    for axis, size, count in zip(along, kernel, outputs, strict=False):
-        together = [
-            [
-                Tap(a.tap * size + b.tap, a.output * count + b.output)
-                for a, b in itertools.product(first, second)
-            ]
-            for first, second in itertools.product(together, axis)
-        ]
-    return together
-
-
-def _table(rows: list[list[Any]], entry: Any) -> tuple[_Ints, ...]:
-    """Where the entries of each row begin, and three columns of entries."""
-    first = np.cumsum([0, *map(len, rows)])
-    entries = np.array([entry(item) for row in rows for item in row] or [(0, 0, 0)], np.int64)
-    return (_int32(first), *(_int32(np.ascontiguousarray(column)) for column in entries.T))
-
-
-def _rows_of(outer: tuple[_Ints, ...]) -> tuple[_Ints, np.ndarray[Any, np.dtype[np.int64]]]:
-    """Of each outer place its lowest row, and a byte of 1 for each of its rows from there on; 0 for too many."""
-    _, first, _, _, row = outer
-    lowest, flags = np.zeros(len(first) - 1, np.int32), np.zeros(len(first) - 1, np.int64)
-    for at, (begin, end) in enumerate(itertools.pairwise(first)):
-        rows = row[begin:end]
-        if len(rows) and rows.max() - rows.min() < 8:
-            lowest[at] = rows.min()
-            flags[at] = sum(1 << (8 * int(k)) for k in set(rows - rows.min()) if k < 8)
-    return lowest, flags
-
-
-def _apart(outer: tuple[_Ints, ...]) -> tuple[int, int]:
-    """How far apart the rows that an event reaches are: neurons and weights; (0, 0) if it differs, or there is but one."""
-    _, first, weight, state, _ = outer
-    inside = np.ones(max(len(state) - 1, 0), bool)
-    inside[first[1:-1][(first[1:-1] > 0) & (first[1:-1] < len(state))] - 1] = False
-    steps = {
-        (int(s), int(w))
-        for s, w in zip(np.diff(state)[inside], np.diff(weight)[inside], strict=True)
-    }
-    return steps.pop() if len(steps) == 1 else (0, 0)
-
-
-def _counted(rows: list[list[Tap]], size: int) -> np.ndarray[Any, Any]:
-    """How often each place meets each tap."""
-    counts = np.zeros((len(rows), size))
-    for at, row in enumerate(rows):
-        for tap in row:
-            counts[at, tap.tap] += 1
-    return counts
-
-
-def _int32(values: np.ndarray[Any, Any]) -> _Ints:
-    if values.size and int(values.max()) >= 2**31:
-        raise NotImplementedError("events.compile: a layer has more than 2^31 weights or neurons.")
-    return values.astype(np.int32)

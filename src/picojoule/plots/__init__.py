@@ -6,6 +6,7 @@ from picojoule.plots.energy import plot_energy
 from picojoule.plots.firing_rates import plot_firing_rates
 from picojoule.plots.frontier import FrontierMark, plot_frontier
 from picojoule.plots.layers import draw_layers
+from picojoule.plots.over_time import plot_over_time
 from picojoule.plots.raster import plot_raster
 from picojoule.plots.rate_histogram import plot_rates
 from picojoule.plots.synops import plot_synops
@@ -19,6 +20,7 @@ __all__ = [
     "plot_energy",
     "plot_firing_rates",
     "plot_frontier",
+    "plot_over_time",
     "plot_raster",
     "plot_rates",
     "plot_synops",

@@ -23,6 +23,7 @@ from picojoule.synops.watch.detail import DETAIL_AXES, DetailAxis
 from picojoule.synops.watch.known import KnownCalls, WitnessMode
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES
+from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import TIME_AXES, TimeAxis
 
@@ -233,6 +234,19 @@ class CountingMonitor:
         finally:
             if attached:
                 self.attach()
+
+    @contextmanager
+    def counting_as(self, samples: int, num_timesteps: int) -> Iterator[None]:
+        """Count meanwhile per these samples and time steps, whatever each layer has: SynOps and firing rates.
+
+        For passes in which the same spikes are spread over other time steps in each part of the model. A change of
+        steps that is no :class:`picojoule.layers.retime.Retime` is judged by its values.
+        """
+        self._recorder.size = PassSize(samples, num_timesteps)
+        try:
+            yield
+        finally:
+            self._recorder.size = None
 
     def twin(self) -> CountingMonitor:
         """Another Monitor of the model, not attached, that counts in the same way and adds up over passes.

@@ -17,6 +17,7 @@ from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.uncompiled import Uncompiled
 
@@ -43,6 +44,7 @@ class Recorder:
         self._origins: Origins | None = None  # what the passes before have left, where they go on
         self._warned: set[str] = set()
         self.attached = False
+        self.size: PassSize | None = None  # of the passes meanwhile; None to find out
         self.ledger: Ledger | None = None
         self.changes = 0  # of the ledger
 
@@ -118,7 +120,7 @@ class Recorder:
         if failed:
             return
         check_counted(watched)
-        ledger = watched.finish()
+        ledger = watched.finish(self.size)
         if self._accumulate and self.ledger is not None:
             self.ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
         else:

@@ -16,6 +16,8 @@ class Stream(IntEnum):
     NOISE = 2
     SPLIT = 3
     WORKERS = 4
+    TIME_STEPS = 5
+    SPIKE_TIMES = 6
 
 
 def derived_seed(seed: int, stream: Stream, *place: int) -> int:

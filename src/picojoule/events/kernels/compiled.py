@@ -84,4 +84,5 @@ def _sources() -> tuple[Path, ...]:
         neurons / "plan.py",
         *sorted((neurons / "cpu").glob("*.py")),
         *sorted(here.glob("*.py")),
+        *sorted((here.parent / "orders" / "kernels").glob("*.py")),
     )

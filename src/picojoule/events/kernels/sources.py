@@ -10,6 +10,8 @@ from picojoule.events.kernels.frames import (
     synops_of_frames,
 )
 from picojoule.events.kernels.stage import passing, stepped, touched
+from picojoule.events.orders.kernels.breadth import breadth
+from picojoule.events.orders.kernels.depth import depth
 
 # those that take a plan are made for it
 SOURCES: dict[str, Any] = {
@@ -19,4 +21,6 @@ SOURCES: dict[str, Any] = {
     "events_of_frames": events_of_frames,
     "frames_of_events": frames_of_events,
     "synops_of_frames": synops_of_frames,
+    "breadth": breadth,
+    "depth": depth,
 }

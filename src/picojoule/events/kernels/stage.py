@@ -1,5 +1,7 @@
 """One layer, all time steps, some samples: deliver what arrives in a step, let neurons fire, write down what they give out."""
 
+# More than 250 lines: the three kinds of stage share their memory, and are read side by side.
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -28,8 +30,8 @@ def touched(plan: Plan) -> Callable[..., None]:
         stage = wide(table)
         T, N, C, R = _sizes(stage)
         row_size, which, powers = N // R, wide(stage[STAGE.which]), reals(stage[STAGE.powers])
-        p, numbers = rows(), constants(reals(stage[STAGE.constants]))
-        load(reals(stage[STAGE.parameters]), 0, N, 1, p)
+        numbers = constants(reals(stage[STAGE.constants]))
+        p = load(reals(stage[STAGE.parameters]), 0, N, 1, rows())
         for k in range(first, last):
             sample = which[k]
             if _stops(stage, sample):

@@ -18,6 +18,7 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import _get_current_function_mode
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
+from picojoule.layers.retime import Retime
 from picojoule.synops.watch.detail import RateDetails
 from picojoule.synops.watch.doubts import doubts
 from picojoule.synops.watch.function_call import tensors
@@ -28,6 +29,7 @@ from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.nested import nested_tensors
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, Origins
+from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules.units import uniform
 from picojoule.synops.watch.settings import Settings
@@ -131,16 +133,19 @@ class WatchedForward:
                     self._count_module(self.root, root, args, kwargs, output)
         self.stack.clear()
 
-    def finish(self) -> Ledger:
+    def finish(self, size: PassSize | None = None) -> Ledger:
         """The results, after the end.
+
+        Args:
+            size: samples and usual time steps, where the layers have others; None to find out.
 
         Raises:
             ValueError: samples and time steps cannot be told.
         """
-        self.neurons.finish()
+        self.neurons.finish(size)
         with self.stack.aside():
             self.tally.settle()
-        size = self.step_count.result()
+        size = size or self.step_count.result()
         self.ledger.passes.append(size)
         self.ledger.notes |= doubts(self.neurons, self.step_count, self.origins)
         self.ledger.notes |= self.tally.lost_gradients.notes()
@@ -233,7 +238,8 @@ class WatchedForward:
             self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)
             if output is None:  # it failed
                 return
-            if passes_on and outer in (Look.FUNCTIONS, Look.KERNELS):
+            retimes = isinstance(frame.module, Retime)  # in a hook, where else nothing is looked at
+            if passes_on and (retimes or outer in (Look.FUNCTIONS, Look.KERNELS)):
                 self.origins.put(output, uniform(self.origins.of(inputs[0])))
         if inputs and isinstance(frame.module, FlattenTime | UnflattenTime):
             self.step_count.see_reshape(frame.module, inputs[0])

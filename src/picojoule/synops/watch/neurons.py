@@ -18,6 +18,7 @@ from picojoule.synops.watch.gathered import Gathered
 from picojoule.synops.watch.judged import can_be_read, each_its_own, judged, spike_value
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
+from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.search import NeuronSearch
 from picojoule.synops.watch.spiking import Spiking, sums_of_own_layer
 from picojoule.synops.watch.step_count import StepCount
@@ -123,8 +124,12 @@ class Neurons:
             elif not self._origins.is_constant(x):
                 self._origins.put(x, by_values(x))
 
-    def finish(self) -> None:
-        """The pass is over: what was missed is made good, and what is doubtful is noted."""
+    def finish(self, size: PassSize | None = None) -> None:
+        """The pass is over: what was missed is made good, and what is doubtful is noted.
+
+        Args:
+            size: of the pass, whatever the layers have; None where each layer's rate is per its own steps.
+        """
         if self.search is not None:
             for call in self.search.missed_of_found_types():
                 kind = self.search.found[type(call.module).__name__]
@@ -132,7 +137,8 @@ class Neurons:
                 self.found[call.name] = type(call.module).__name__
                 self._made(call.name, call.module, kind, [call.input], call.output)
         for name, (spikes, entries) in self._fired.items():
-            self._ledger.add_rate(name, spikes.sum, entries)
+            steps = entries if size is None else size.samples * size.num_timesteps
+            self._ledger.add_rate(name, spikes.sum, steps)
 
     # ---- what a neuron made
 

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers import SpikingMaxPooling2dLayer, SqueezeMixin, StatefulLayer, SumPool2d
+from picojoule.layers.retime import Retime
 from picojoule.synops.magnitudes import Unit
 
 TimeAxis = Literal["bt", "tb", "last", "folded", "loop", "outer"]
 TIME_AXES: tuple[TimeAxis, ...] = ("bt", "tb", "last", "folded", "loop", "outer")
-_PASSING = (SumPool2d, SpikingMaxPooling2dLayer)
+_PASSING = (SumPool2d, SpikingMaxPooling2dLayer, Retime)
 
 
 class Spiking(NamedTuple):

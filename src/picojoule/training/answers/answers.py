@@ -39,11 +39,15 @@ class Answers:
         Raises:
             ValueError: the output has a shape, or the network a last layer, that the readout cannot read.
         """
-        self._begin(frames)
-        output = self._wrapped(frames)
+        output = self.output(frames)
         if self._readout is None:
             return output
         return self.read(summed_over_time(output, *frames.shape[:2]))
+
+    def output(self, frames: Tensor) -> Any:
+        """What the network gives for frames, `b t *f`, as it is."""
+        self._begin(frames)
+        return self._wrapped(frames)
 
     def by_step(self, frames: Tensor) -> Tensor:
         """The answers after each time step, `b t c`; the last is that of a call.

@@ -20,6 +20,7 @@ from picojoule.training.loop.evaluation import measure
 from picojoule.training.loop.exits import measure_exits
 from picojoule.training.loop.logs import Log
 from picojoule.training.loop.processes import on_first
+from picojoule.training.loop.recalibration import recalibrate
 from picojoule.training.loop.trainer import Trainer
 from picojoule.training.loop.trimming import trim
 from picojoule.training.networks.models import build_model
@@ -109,6 +110,7 @@ class _Epochs:
             warnings.simplefilter("ignore", BudgetWarning)  # they come as notes
             for epoch in range(done, self.config.epochs):
                 vitals = self.trainer.train_epoch(epoch, self._on_step)
+                recalibrate(self.trainer)
                 self.history.epochs = epoch + 1
                 self._look_at(vitals)
                 self._validate()

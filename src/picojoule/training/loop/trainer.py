@@ -1,11 +1,13 @@
 """One network in training: what a step does, and an epoch."""
 
+# More than 250 lines: one network in training; what a step does is read in one place.
+
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -20,6 +22,7 @@ from picojoule.training.files.checkpoint import learned_tensors
 from picojoule.training.health.first_batch import remarks
 from picojoule.training.health.not_finite import broken_weights, first_not_finite
 from picojoule.training.health.vitals import Vitals, Watch, over_processes
+from picojoule.training.loop.mixed_time_steps import MixedTimeSteps
 from picojoule.training.loop.processes import process_of
 from picojoule.training.optimization.optimizers import build_optimizer
 from picojoule.training.optimization.schedule import share_of_rate
@@ -65,6 +68,7 @@ class Trainer:
         if config.check_finite:
             self.handles.add(check_finite(model))
         self.monitor = CountingMonitor(model, weights=config.weights).attach()
+        self.mixed = MixedTimeSteps(self.answers, self.monitor, config.seed, fabric.device)
         self.budget: Budget | None = None  # from `begin` on
         self.trainable: tuple[str, ...] = ()
         self.remarks: list[str] = []
@@ -98,6 +102,9 @@ class Trainer:
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
         self.remarks = remarks(self.model, self.monitor.rates, frames)
         self._try_each_step(frames, targets)
+        if self.config.time_steps_per_stage == "random":
+            self.mixed.find(frames)
+            self.answers(frames)  # for what follows, with the usual steps
         steps = self.config.epochs * self.steps_per_epoch
         self.budget = self.config.budget(self.monitor, self.trainable, steps)
         if self.budget is not None:
@@ -169,6 +176,7 @@ class Trainer:
             self.config.workers,
             generator(seed, Stream.WORKERS, epoch),
         )
+        self.mixed.begin_epoch(epoch, process.rank)
         self._watch = Watch(sum(len(step.weights) for step in steps), len(steps))
         for number, step in enumerate(steps):
             where = f"epoch {epoch + 1}/{self.config.epochs}"
@@ -221,7 +229,10 @@ class Trainer:
         frames, targets = self.fabric.to_device((frames, targets))
         many = self.fabric.world_size > 1
         alone = many and not last  # gradients are averaged over processes once a step
-        with self.fabric.no_backward_sync(self._wrapped) if alone else nullcontext():
+        with ExitStack() as stack:
+            if alone:
+                stack.enter_context(self.fabric.no_backward_sync(self._wrapped))
+            stack.enter_context(self.mixed.drawn(frames))
             answers, task = self._answers_and_loss(frames, targets)
             # so that the average over the processes is the mean over all samples
             task = task * (len(frames) * self.fabric.world_size / step_size)

@@ -20,8 +20,9 @@ from picojoule.training.optimization.optimizers import BEST, RATES, OptimizerNam
 from picojoule.training.optimization.schedule import Schedule
 from picojoule.training.settings.bounds import BOUNDS, LIMITS, Bound, Per
 from picojoule.training.settings.ranges import check_ranges
-from picojoule.training.settings.saved import SPEED_ONLY, with_rate
+from picojoule.training.settings.saved import ADDED, SPEED_ONLY, with_rate
 
+TimeStepsPerStage = Literal["same", "random"]
 Precision = Literal["32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true"]
 _PATHS = ("model", "data", "task", "start_from", "teacher")
 
@@ -56,6 +57,9 @@ class TrainConfig:
         temperature: that both answers are divided by there.
         loss_each_step: the loss is the mean of those of the answers after each time step, which are better then if the
             network is stopped early. A teacher is asked for the last of them.
+        time_steps_per_stage: in a training step each stage of the network has the "same" time steps, or a "random" number
+            of its own, from 1 to twice the usual one, so that what is learned does not rest on which spikes share a
+            step: for event-driven, asynchronous execution. Measurements have the usual steps.
         seed: of the weights, the order of the samples, the spike trains and the split.
         synops_per_timestep: SynOps.
         synops_per_sample: the same over a sample's time steps.
@@ -107,6 +111,7 @@ class TrainConfig:
     teacher: str | None = None
     temperature: float = 2.0
     loss_each_step: bool = False
+    time_steps_per_stage: TimeStepsPerStage = "same"
     seed: int = 1
     synops_per_timestep: Bound | None = None
     synops_per_sample: Bound | None = None
@@ -211,7 +216,7 @@ class TrainConfig:
 
     def differences(self, saved: Mapping[str, Any]) -> list[str]:
         """The settings in which a saved run leads to other numbers, as text."""
-        here, there = with_rate(self.to_dict()), with_rate(saved)
+        here, there = with_rate(self.to_dict()), with_rate({**ADDED, **saved})
         return [
             f"{field.name} is {here[field.name]!r} here and {there.get(field.name)!r} there"
             for field in fields(self)

@@ -42,6 +42,9 @@ def check_ranges(settings: Mapping[str, Any], choices: Mapping[str, Sequence[str
     checked.expect("within", good, f"a share in (margin, 1), with a margin of {margin}")
     if settings["task"] is not None:
         _check_task(checked, settings)
+    if settings["time_steps_per_stage"] == "random":
+        usual = "as stages with time steps of their own have no answer after each of the usual ones"
+        checked.expect("loss_each_step", not settings["loss_each_step"], f"false, {usual}")
     _check_profile(checked, settings)
 
 

@@ -10,6 +10,9 @@ from picojoule.training.optimization.optimizers import RATES
 RENAMED = {"max_rate": "pixel_rate", "highest_rate": "max_rate"}
 """Settings by the names that they had until version 0.1."""
 
+ADDED = {"time_steps_per_stage": "same"}
+"""Settings that runs of earlier versions do not state, and what they had."""
+
 SPEED_ONLY = ("devices", "workers")
 """These change how fast a run is, and none of its numbers."""
 

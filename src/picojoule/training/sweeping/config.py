@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from picojoule.training.settings.bounds import LIMITS
 from picojoule.training.settings.config import TrainConfig
-from picojoule.training.settings.saved import renewed
+from picojoule.training.settings.saved import ADDED, renewed
 from picojoule.training.sweeping.axes import checked_axes, combinations
 from picojoule.training.sweeping.cost import Cost, Unit
 from picojoule.training.sweeping.sweep_run import SweepRun
@@ -160,4 +160,4 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(training, dict):  # damaged: shown as it is
         return settings
     own = {name: value for name, value in settings.items() if name != "training"}
-    return {**own, **renewed(training)}
+    return {**own, **ADDED, **renewed(training)}

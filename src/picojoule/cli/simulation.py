@@ -1,0 +1,227 @@
+"""A simulation from what a user asks for to what was found."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from picojoule.cli.peaks import Limit, Peaks, Per, peaks_of, window_of
+from picojoule.cli.progress import ProgressBar
+from picojoule.cli.simulated_gap import Labelled, measured_gap
+from picojoule.cli.simulated_input import Raster, Recording, read_input, recording
+from picojoule.cli.simulated_model import NamedModel, compiled, compiled_for
+from picojoule.cli.simulated_run import Simulation, run_by_steps, run_in_order
+from picojoule.cli.simulation_report import Found, counted
+from picojoule.data.event_columns import TimeUnit
+from picojoule.events import EventNetwork
+from picojoule.events.gap import Gap
+from picojoule.events.orders import ChipLimits, Leak
+from picojoule.training.networks.factories import BUILT_IN
+
+AnyOrder = Literal["step", "breadth", "depth"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the options say, each by itself within its range."""
+
+    model: str
+    input_file: Path
+    dt_us: int | None
+    size: str | None
+    time_unit: TimeUnit | None
+    columns: list[str] | None
+    checkpoint: Path | None
+    num_timesteps: int | None
+    seed: int
+    order: AnyOrder
+    leak: Leak
+    tick_steps: int
+    chip: ChipLimits
+    limit: Limit
+    per: Per
+    window_ms: float | None
+    data: str | None
+    samples: int | None
+
+    def check(self) -> None:
+        """Raise ValueError where options do not go together, before anything runs."""
+        asynchronous = {
+            "--leak": self.leak != "step",
+            "--weight-bits": self.chip.weight_bits is not None,
+            "--one-threshold": self.chip.one_threshold_per_layer,
+            "--decimate": self.chip.decimate != 1,
+            "--queue-length": self.chip.queue_length is not None,
+        }
+        first = next((option for option, is_stated in asynchronous.items() if is_stated), None)
+        if self.order == "step" and first is not None:
+            raise ValueError(
+                f"{first} is of chips without time steps, and --order is step, PyTorch's. Add --order depth, in which each event "
+                "goes through before the next, or --order breadth, a layer after the other."
+            )
+        if self.tick_steps != 1 and self.leak != "tick":
+            raise ValueError(
+                f"--tick-steps {self.tick_steps} is of the clock of --leak tick, and --leak is {self.leak}. Add --leak tick."
+            )
+        timed = {"--limit-synops-per-second": self.limit, "--window-ms": self.window_ms}
+        first = next((option for option, value in timed.items() if value is not None), None)
+        if self.dt_us is None and first is not None:
+            raise ValueError(
+                f"{first} is about time, and nothing says how long a step lasts. Give --dt-us, in microseconds, such as "
+                "--dt-us 1000."
+            )
+        if self.dt_us is not None:
+            window_of(self.window_ms, self.dt_us)
+
+    @property
+    def how(self) -> str:
+        """Order and leak in words."""
+        if self.order == "step":
+            return "by time steps"
+        ticks = f" every {self.tick_steps} steps" if self.tick_steps > 1 else ""
+        leaks = {"step": "step", "tick": f"tick{ticks}", "exponential": "elapsed time"}
+        return ", ".join(
+            [f"{self.order} first", f"leak by {leaks[self.leak]}", *_in_words(self.chip)]
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "events": str(self.input_file),
+            "order": self.order,
+            "leak": self.leak,
+            "tick_steps": self.tick_steps,
+            "limits": asdict(self.chip),
+        }
+
+
+def simulated(asked: Asked, progress: ProgressBar) -> tuple[Found, list[str]]:
+    """Run it; also sentences on what the user should know.
+
+    Raises:
+        ValueError, TypeError, OSError, NotImplementedError, ImportError: the message says what to do.
+    """
+    shown, labelled, network, model, notes = _prepared(asked)
+    if asked.order == "step":
+        run = run_by_steps(network, shown, progress)
+    else:
+        order, leak, ticks = asked.order, asked.leak, asked.tick_steps
+        run = run_in_order(
+            network, shown, progress, order=order, leak=leak, tick_steps=ticks, limits=asked.chip
+        )
+    notes += _notes(run, asked)
+    steps = window_of(asked.window_ms, asked.dt_us) if asked.dt_us is not None else 1
+    found = Found(
+        run,
+        asked.settings(),
+        asked.how,
+        asked.dt_us,
+        steps,
+        _peaks(run, asked, steps),
+        _gap(asked, model, labelled, progress, notes),
+        asked.limit,
+    )
+    return found, notes
+
+
+def _prepared(
+    asked: Asked,
+) -> tuple[Recording | Raster, Labelled | None, EventNetwork, nn.Module, list[str]]:
+    """Everything is read and checked before anything runs."""
+    named = NamedModel.of(asked.model, asked.size)
+    given = read_input(
+        asked.input_file, dt_us=asked.dt_us, time_unit=asked.time_unit, columns=asked.columns
+    )
+    shown: Recording | Raster
+    if isinstance(given, Raster):
+        shown = given
+    else:
+        assert asked.dt_us is not None  # read_input saw to it
+        shown = recording(given, asked.input_file, named.takes(), asked.dt_us)
+    labelled = None
+    if asked.samples is not None:
+        labelled = Labelled.of(asked.data, named.run, asked.num_timesteps, asked.samples)
+    raster = shown if isinstance(shown, Raster) else None
+    model = named.build(raster, asked.num_timesteps, asked.seed, asked.checkpoint)
+    if isinstance(shown, Raster):
+        network, notes = compiled_for(model, shown.values), []
+    else:
+        network, notes = compiled(model, shown.shape), [*shown.notes]
+    if named.name in BUILT_IN and asked.checkpoint is None:
+        notes.append(
+            f"{named.name} has random weights (seed {asked.seed}); give trained ones with --checkpoint, or name the folder of "
+            "a run of picojoule train in place of the model."
+        )
+    return shown, labelled, network, model, notes
+
+
+def _peaks(run: Simulation, asked: Asked, steps: int) -> Peaks | None:
+    synops = counted(run)
+    if asked.dt_us is None or not synops:
+        return None
+    return peaks_of(synops, steps, asked.dt_us, asked.limit, asked.per)
+
+
+def _gap(
+    asked: Asked,
+    model: nn.Module,
+    labelled: Labelled | None,
+    progress: ProgressBar,
+    notes: list[str],
+) -> Gap | None:
+    if labelled is None:
+        return None
+    found, more = measured_gap(
+        model,
+        labelled,
+        progress,
+        order=None if asked.order == "step" else asked.order,
+        leak=asked.leak,
+        tick_steps=asked.tick_steps,
+        limits=asked.chip,
+    )
+    notes += more
+    return found
+
+
+def _notes(run: Simulation, asked: Asked) -> list[str]:
+    notes = []
+    if asked.dt_us is None:
+        notes.append(
+            "nothing says how long a step lasts, so there are no SynOps per second; give --dt-us."
+        )
+    if run.events_out is None:
+        notes.append(
+            f"the network ends in {run.output or 'a layer'!r}, which gives out values in every step and no events."
+        )
+    if not run.events_in.any():
+        notes.append("no events came in: all values of the raster are 0.")
+    dense = [name for name in run.synops if name not in counted(run)]
+    if dense:
+        notes.append(
+            f"{', '.join(map(repr, dense))} got values that are no spikes: MACs, which are in no SynOps per second."
+        )
+    if run.dropped:
+        where = ", ".join(f"{n:,} of {name!r}" for name, n in run.dropped.items())
+        notes.append(
+            f"events were lost in front of full queues ({where}); a longer --queue-length loses fewer."
+        )
+    return notes
+
+
+def _in_words(chip: ChipLimits) -> list[str]:
+    words = []
+    if chip.weight_bits is not None:
+        words.append(f"weights of {chip.weight_bits} bits")
+    if chip.state_bits is not None:
+        words.append(f"potentials of {chip.state_bits} bits")
+    if chip.one_threshold_per_layer:
+        words.append("one threshold a layer")
+    if chip.decimate != 1:
+        words.append("a decimator")
+    if chip.queue_length is not None:
+        words.append(f"queues of {chip.queue_length}")
+    return words
