@@ -117,6 +117,13 @@ def run_in_order(
     )
 
 
+def weighted_layers(network: EventNetwork) -> list[str]:
+    """Names of the layers that spend SynOps."""
+    stages = range(len(network.graph.stages))
+    edges = [edge for k in stages for edge in plan_stage(network.graph, k).all_edges]
+    return list(dict.fromkeys(edge.path for edge in edges if edge.path))
+
+
 def frames_of(network: EventNetwork, raster: Raster) -> Tensor:
     """A raster as `b t *n`, whatever axes the model has in one.
 
@@ -170,8 +177,11 @@ def _by_layer(network: EventNetwork, runs: list[OrderedRun]) -> dict[str, Tensor
 
 
 def _output(network: EventNetwork) -> str:
+    """The last layer, with weights or of neurons."""
     graph = network.graph
-    return graph.stages[graph.output - 1].name if graph.output else "input"
+    last = graph.stages[graph.output - 1]
+    paths = [term.path for term in last.terms if term.path]
+    return paths[-1] if last.neuron is None and paths else last.name
 
 
 def _spikes_out(network: EventNetwork, outputs: Tensor) -> Tensor | None:
