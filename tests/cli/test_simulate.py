@@ -75,7 +75,7 @@ def odd():
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("networks.py").write_text(NETWORKS)
-    np.save("tap.npy", recording(120))
+    np.save("tap.npy", recording(600))
     np.save("pulses.npy", pulses([(0, 0), (0, 1), (1500, 2), (6200, 0)]))
 
 
@@ -140,20 +140,20 @@ def test_by_time_steps_it_counts_what_the_monitor_counts() -> None:
         drawn = torch.rand(weight.shape, generator=generator) * 1.5 - 0.5
         weight.data = (drawn * 256).round() / 256
     with torch.no_grad(), picojoule.Monitor(made) as monitor:
-        out = made(raster(recording(120)))
+        out = made(raster(recording(600)))
     report = json.loads(monitor.report().to_json())
     assert found["totals"] == pytest.approx(report["totals"])
     for own, counted in zip(found["layers"], report["layers"], strict=True):
         assert own["synops_per_sample"] == counted["synops_per_sample"]
         assert own["firing_rate"] == pytest.approx(counted["firing_rate"])
-    assert found["simulation"]["events_in_per_sample"] == 120
+    assert found["simulation"]["events_in_per_sample"] == 600
     assert found["simulation"]["events_out_per_sample"] == out.sum().item() > 0
 
 
 @pytest.mark.parametrize("order", ["step", "breadth", "depth"])
 @pytest.mark.parametrize("file", ["tap.npy", "tap.pt"])
 def test_a_recording_and_its_raster_are_the_same(order: str, file: str) -> None:
-    frames = raster(recording(120))
+    frames = raster(recording(600))
     np.save("raster.npy", frames.numpy())
     torch.save(frames.to(torch.uint8), "raster.pt")
     saved = "raster" + Path(file).suffix
@@ -168,7 +168,7 @@ def test_a_recording_and_its_raster_are_the_same(order: str, file: str) -> None:
 
 @pytest.mark.parametrize("order", ["step", "breadth"])
 def test_a_model_of_folded_layers(order: str) -> None:
-    torch.save(raster(recording(120))[0], "folded.pt")
+    torch.save(raster(recording(600))[0], "folded.pt")
     by_raster = values("./networks.py:folded", "folded.pt", "--order", order)
     by_events = values("./networks.py:folded", *CAMERA[1:], "--order", order)
     assert by_raster["layers"] == by_events["layers"]
