@@ -1,5 +1,6 @@
 """The neuron layers that every contract is checked on: a new neuron is one line in NEURONS."""
 
+import gc
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,12 @@ if (
 ):  # the tests share the cores; more threads would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
     torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays; looking through all of it for garbage would take half a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

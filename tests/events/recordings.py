@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -78,4 +79,4 @@ def raster(events: Events, steps: int, size: tuple[int, ...] = SIZE, start_us: i
 def cut(events: Events, *places: int) -> list[Events]:
     """Pieces between these places."""
     ends = [0, *sorted(places), len(events.t_us)]
-    return [Events(*(c[a:b] for c in events)) for a, b in zip(ends, ends[1:], strict=False)]
+    return [Events(*(c[a:b] for c in events)) for a, b in pairwise(ends)]

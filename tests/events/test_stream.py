@@ -212,7 +212,7 @@ def test_a_stream_says_what_it_cannot_be() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             network.stream(**options)
-    with pytest.raises(TypeError, match="dt_us is 0.5, expected a whole number"):
+    with pytest.raises(TypeError, match=r"dt_us is 0\.5, expected a whole number"):
         network.stream(dt_us=0.5)  # type: ignore[arg-type]
     analog = nn.Sequential(nn.Linear(3, 2, bias=False), layers.IAF(), nn.Linear(2, 2))
     with pytest.raises(NotImplementedError, match="the model gives out values"):
@@ -242,3 +242,12 @@ def test_a_structured_array_and_a_start() -> None:
     assert (out.t_us.tolist(), out.x.tolist()) == ([1000010, 1500000], [1, 2])
     assert stream.steps == 50001
     assert SIZE == (2, 5, 6)
+
+
+def test_more_spikes_than_float32_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("picojoule.events.network._MOST_UNGATHERED", 0)
+    network = tiny()
+    for value in (2.0**24, 1.0, 1.0):
+        network(torch.tensor([[[value, 0.0, 0.0]]]))
+    spikes = network.report().rows[1].firing_rate
+    assert spikes == (2**24 + 2) / 9  # a neuron and step

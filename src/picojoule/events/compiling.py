@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Literal, get_args, overload
 
 from torch import Tensor, nn
 
+from picojoule.events.asynchronous import AsynchronousNetwork
 from picojoule.events.following import follow
 from picojoule.events.network import Dense, EventNetwork
+from picojoule.events.orders import ChipLimits, Leak, Order
 
 
+@overload
 def compile(  # noqa: A001
-    model: nn.Module, sample: Tensor, *, dense: Dense = "where quicker"
-) -> EventNetwork:
+    model: nn.Module, sample: Tensor, *, dense: Dense = ..., order: Literal["step"] = ...
+) -> EventNetwork: ...
+@overload
+def compile(  # noqa: A001
+    model: nn.Module,
+    sample: Tensor,
+    *,
+    order: Order,
+    leak: Leak = ...,
+    limits: ChipLimits | None = ...,
+    tick_steps: int = ...,
+) -> AsynchronousNetwork: ...
+def compile(  # noqa: A001
+    model: nn.Module,
+    sample: Tensor,
+    *,
+    dense: Dense = "where quicker",
+    order: Literal["step"] | Order = "step",
+    leak: Leak = "step",
+    limits: ChipLimits | None = None,
+    tick_steps: int = 1,
+) -> EventNetwork | AsynchronousNetwork:
     r"""The network of a model that runs event by event on the CPU, with the model's spikes.
 
     Each event adds its weights to the potentials that it reaches, and only neurons that were reached are looked at.
@@ -38,13 +61,20 @@ def compile(  # noqa: A001
         sample: an input for it, which gives the shapes; its batch and number of steps are not kept.
         dense: "where quicker" measures each layer once on this machine, keeps that on disk, and takes PyTorch's dense
             product from so many events on; "never" runs everything event by event, "always" nothing.
+        order: "step" runs the model's time steps. "breadth" and "depth" run it as chips do: each event is delivered by itself and
+            neurons fire at once; a layer empties its queue before the next, as sinabs' specksim does it, or each event
+            goes through as far as it can before the next, as Speck does it.
+        leak: of an asynchronous order: "step", "tick" (of a slow clock, as Speck's) or "exponential" (by elapsed time).
+        limits: of a chip, for an asynchronous order.
+        tick_steps: time steps from one tick of the slow clock to the next.
 
     Returns:
-        The network, its states at zero.
+        The network, its states at zero: an :class:`EventNetwork`, or an :class:`AsynchronousNetwork` for another order.
 
     Raises:
         NotImplementedError: a layer has no kernel; the message names it and says what to do.
-        ValueError: a weight is not finite, the model has no spiking layer, or `dense` is another word.
+        ValueError: a weight is not finite, the model has no spiking layer, an argument is another word, or the leak or limits of a
+            chip come with the order "step".
 
     Example:
         >>> import torch
@@ -60,5 +90,12 @@ def compile(  # noqa: A001
     if dense not in get_args(Dense):
         raise ValueError(
             f"events.compile: dense is {dense!r}, expected one of {', '.join(get_args(Dense))}."
+        )
+    if order != "step":
+        return AsynchronousNetwork(follow(model, sample), order, leak, limits, tick_steps)
+    if leak != "step" or limits is not None or tick_steps != 1:
+        raise ValueError(
+            "events.compile: a leak other than 'step', tick_steps and limits of a chip go with order='breadth' or 'depth', but order "
+            "is 'step'."
         )
     return EventNetwork(follow(model, sample), dense)

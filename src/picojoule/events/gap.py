@@ -131,12 +131,12 @@ def gap(
         >>> samples = torch.eye(2)[:, None].expand(2, 4, 2)
         >>> print(gap(nn.Sequential(layer, IAF()), [(samples, torch.tensor([0, 1]))], limits=ChipLimits(weight_bits=8)))
         Sequential: from PyTorch to a chip, 2 samples
-        switched on                 accuracy  change  spikes/sample  SynOps/sample
-        --------------------------------------------------------------------------
-        nothing: PyTorch's steps      100.00                      4              8
-        depth first                   100.00   +0.00              4              8
-        leak by a tick every step     100.00   +0.00              4              8
-        weights of 8 bits             100.00   +0.00              4              8
+        switched on                accuracy  change  spikes/sample  SynOps/sample
+        -------------------------------------------------------------------------
+        nothing: PyTorch's steps     100.00                      4              8
+        depth first                  100.00   +0.00              4              8
+        leak by a tick every step    100.00   +0.00              4              8
+        weights of 8 bits            100.00   +0.00              4              8
         <BLANKLINE>
         Accuracy in percent, change in points to the row above; spikes and SynOps are means over samples.
     """

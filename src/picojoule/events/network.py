@@ -12,7 +12,8 @@ from picojoule.data.event_columns import TimeUnit
 from picojoule.events.break_even import set_limits
 from picojoule.events.engine import Engine
 from picojoule.events.graph import EventGraph
-from picojoule.events.inputs.clock import DAY_US, Clock, whole_us
+from picojoule.events.input_sizes import sizes_of
+from picojoule.events.inputs.clock import DAY_US, Clock, whole_number
 from picojoule.events.inputs.rasters import DenseRaster, Raster, SparseRaster
 from picojoule.events.inputs.recordings import recorded_raster
 from picojoule.events.inputs.step_events import StepEvents
@@ -22,12 +23,12 @@ from picojoule.events.plan_table import plan_table
 from picojoule.events.states import StageStates
 from picojoule.events.stream import EventStream
 from picojoule.events.tally import Tally, report_of
-from picojoule.layers.squeeze import split_batch_and_time
 from picojoule.report import Report
 
 Dense = Literal["where quicker", "never", "always"]
 MOST_BYTES = 2**28  # of events that are kept at a time: longer inputs run in pieces of time
 _EVENT_BYTES = 12
+_MOST_UNGATHERED = 2**16  # steps in which spikes are counted in float32
 
 
 class EventNetwork:
@@ -58,6 +59,7 @@ class EventNetwork:
         self._states: list[StageStates] = []
         self._engines: dict[tuple[int, int], Engine] = {}
         self._tally = Tally()
+        self._ungathered = 0
         self.synops: dict[str, Tensor] = {}
 
     # ---- running
@@ -124,9 +126,11 @@ class EventNetwork:
                      [1., 0.]]])
         """
         where = "EventNetwork.run_events"
-        clock = Clock(whole_us(dt_us, "dt_us", 1, where), whole_us(start_us, "start_us", 0, where))
+        clock = Clock(
+            whole_number(dt_us, "dt_us", 1, where), whole_number(start_us, "start_us", 0, where)
+        )
         if steps is not None:
-            steps = whole_us(steps, "steps", 0, where)
+            steps = whole_number(steps, "steps", 0, where)
         raster, *sizes = recorded_raster(
             events, self.graph.input_signal, clock, steps, time_unit, where
         )
@@ -180,6 +184,11 @@ class EventNetwork:
         synops, whole = engine.synops, not bool(engine.program.broken[0].any())
         self._tally.add(synops, 0, engine.steps, whole=whole)
         self._tally.sample_steps += engine.batch * engine.steps
+        self._ungathered += engine.steps
+        if self._ungathered > _MOST_UNGATHERED:
+            self._ungathered = 0
+            for states in self._states:
+                states.gather()
         return synops
 
     def reset(self) -> None:
@@ -270,24 +279,7 @@ class EventNetwork:
 
     def _sizes(self, x: Any) -> tuple[int, int]:
         """Samples and time steps of an input."""
-        if not isinstance(x, Tensor) or x.dtype != torch.float32:
-            found = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(f"EventNetwork: the input is {found}, expected a float32 tensor.")
-        if x.layout not in (torch.strided, torch.sparse_coo):
-            raise TypeError(
-                f"EventNetwork: the input is a {x.layout} tensor, expected a dense one or torch.sparse_coo."
-            )
-        shape, leading = self.graph.input_signal.shape, tuple(x.shape[:2])
-        if self.graph.folded_input and x.ndim > 0:
-            sizes = self.graph.batch_size, self.graph.num_timesteps
-            leading = split_batch_and_time("EventNetwork", len(x), *sizes)
-        axes = 1 if self.graph.folded_input else 2
-        if x.ndim < axes or tuple(x.shape[axes:]) != shape:
-            names = "batch * time" if self.graph.folded_input else "batch, time"
-            raise ValueError(
-                f"EventNetwork: the input has shape {tuple(x.shape)}, expected ({names}, {', '.join(map(str, shape))})."
-            )
-        return leading  # type: ignore[return-value]
+        return sizes_of(self.graph, x)
 
     def _folded(self, frames: Tensor) -> Tensor:
         return frames.flatten(0, 1) if self.graph.folded_output else frames

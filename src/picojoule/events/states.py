@@ -31,7 +31,7 @@ class StageStates:
             for name in (*NAMES, *_SCRATCH)
         }
         self.fired = torch.zeros(batch, signal.neurons)
-        self.fired_densely = torch.zeros(signal.neurons)
+        self.fired_densely = torch.zeros(signal.neurons, dtype=torch.float64)
         self._touched = torch.zeros(batch, plan.num_rows + 8, dtype=torch.uint8)
         self._reached = torch.zeros(batch, 2, dtype=torch.int32)
         self._latest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
@@ -49,6 +49,11 @@ class StageStates:
         """What each neuron gave out since the count began, of all samples, `*n`."""
         total = self.fired.sum(0, dtype=torch.float64) + self.fired_densely
         return self.signal.to_torch(total[None])[0]
+
+    def gather(self) -> None:
+        """Move what was counted in float32, which counts to 2^24, to where there is more room."""
+        self.fired_densely += self.fired.sum(0, dtype=torch.float64)
+        self.fired.zero_()
 
     def start_count(self) -> None:
         """What was given out so far is forgotten."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from picojoule.data.event_columns import TimeUnit, check_time_unit
 from picojoule.data.events import Events
 from picojoule.events.inputs.arrivals import Arrivals
-from picojoule.events.inputs.clock import DAY_US, LARGEST, Clock, Order, whole_us
+from picojoule.events.inputs.clock import DAY_US, LARGEST, Clock, Order, whole_number
 from picojoule.events.inputs.columns import Columns
 from picojoule.events.inputs.sensor import Sensor, joined
 from picojoule.events.inputs.step_events import StepEvents
@@ -30,7 +30,8 @@ class EventStream:
 
         step = floor((t_us - start_us) / dt_us);   a step runs once no event can come to it any more
 
-    It gives the spikes of one call on the raster of all events, wherever the pushes are cut. Events that wait for their
+    It gives the spikes of one call on the raster of all events, wherever the pushes are cut: equal ones where sums are
+    exact, and but for rounding where they are not, see :func:`picojoule.events.compile`. Events that wait for their
     step are counted by neuron, so that memory is bounded by the steps that wait. Silence costs a step now and then: once
     a step without input changes nothing, those that follow are passed over.
 
@@ -80,13 +81,17 @@ class EventStream:
     ) -> None:
         where = "EventStream"
         gap_us = (
-            None if longest_gap_us is None else whole_us(longest_gap_us, "longest_gap_us", 1, where)
+            None
+            if longest_gap_us is None
+            else whole_number(longest_gap_us, "longest_gap_us", 1, where)
         )
         graph = network.graph
         self._arrivals = Arrivals(
             Sensor.of(graph.input_signal.shape, where, "input"),
-            Clock(whole_us(dt_us, "dt_us", 1, where), whole_us(start_us, "start_us", 0, where)),
-            Order(whole_us(window_us, "window_us", 0, where), gap_us),
+            Clock(
+                whole_number(dt_us, "dt_us", 1, where), whole_number(start_us, "start_us", 0, where)
+            ),
+            Order(whole_number(window_us, "window_us", 0, where), gap_us),
             f"{where}.push",
         )
         self._output = _output(graph.signal(graph.output), where)
@@ -94,7 +99,7 @@ class EventStream:
         check_time_unit(time_unit, where)
         window_s = dt_us * 1e-6
         if peak_window_us is not None:
-            window_s = whole_us(peak_window_us, "peak_window_us", 1, where) * 1e-6
+            window_s = whole_number(peak_window_us, "peak_window_us", 1, where) * 1e-6
         self._peaks = SynOpsPeaks(dt_s=dt_us * 1e-6, window_s=window_s, by=peak_by)
         self._neurons = graph.input_signal.neurons
         self._piece = _power_of_two(network.steps_at_once(1, MOST_STEPS))
@@ -151,12 +156,14 @@ class EventStream:
             The output's spikes, as of `push`.
 
         Raises:
-            ValueError: `until_us` is more than `longest_gap_us` ahead.
+            TypeError: `until_us` is no integer.
+            ValueError: it is negative, or more than `longest_gap_us` ahead.
         """
         clock, gap_us = self._arrivals.clock, self._arrivals.order.longest_gap_us
         if until_us is None:
             self._run_until(self._waiting.last_step() + 1)
             return self._taken()
+        until_us = whole_number(until_us, "until_us", 0, "EventStream.flush")
         now_us = max(self._newest_us, clock.begins(self.steps))
         if gap_us is not None and until_us - now_us > gap_us:
             raise ValueError(

@@ -84,6 +84,7 @@ class Plan:
         stepped: for the CPU's kernels: a call of one is one step of a recurrent neuron: it adds the feedback to
             the input, in the input's memory, and its parameters' gradients to those of the later steps.
         shared: for the CPU's kernels: all neurons have the same parameters, one number each.
+        streamed: for the CPU's kernels: the sequence that they make is too large for the caches, and goes past them.
         dtype: for the CPU's kernels: the format of the sequences, "float32", "float64" or "bfloat16".
     """
 
@@ -99,6 +100,7 @@ class Plan:
     trained: bool = False
     stepped: bool = False
     shared: bool = False
+    streamed: bool = False
     dtype: str = "float32"
 
     @property
@@ -149,6 +151,12 @@ def trained(plan: Plan, is_trained: bool) -> Plan:
     return replace(plan, trained=is_trained)
 
 
+@functools.cache
+def streamed(plan: Plan, is_streamed: bool) -> Plan:
+    """The plan whose sequence goes past the caches, or does not."""
+    return replace(plan, streamed=is_streamed)
+
+
 def plan_of(
     neuron: NeuronSpec, *, stepped: bool = False, shared: bool = False, dtype: str = "float32"
 ) -> Plan:
@@ -168,6 +176,7 @@ def plan_of(
         False,
         stepped,
         shared,
+        False,
         dtype,
     )
 

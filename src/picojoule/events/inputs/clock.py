@@ -94,8 +94,8 @@ class Order:
         return [fault for fault in faults if fault.is_faulty.any()]
 
 
-def whole_us(value: Any, name: str, least: int, where: str) -> int:
-    """A number of microseconds.
+def whole_number(value: Any, name: str, least: int, where: str) -> int:
+    """A number of microseconds or steps.
 
     Raises:
         TypeError: it is no integer.
@@ -104,9 +104,7 @@ def whole_us(value: Any, name: str, least: int, where: str) -> int:
     try:
         whole = operator.index(value)
     except TypeError as error:
-        raise TypeError(
-            f"{where}: {name} is {value!r}, expected a whole number of microseconds."
-        ) from error
+        raise TypeError(f"{where}: {name} is {value!r}, expected a whole number.") from error
     if not least <= whole <= LARGEST:
         raise ValueError(f"{where}: {name} is {whole}, expected {least} to 2^63 - 1.")
     return whole

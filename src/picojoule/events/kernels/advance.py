@@ -26,10 +26,10 @@ def advance(plan: Plan) -> Any:
     synaptic, adaptive, stepped = plan.synaptic, plan.adaptive, plan.stepped
 
     def advance_all(N: Any, x: Any, r: Any, v: Any, i: Any, b: Any, p: Any, c: Any, s: Any) -> None:
-        parameters, numbers = rows(), constants(c)
+        memory, numbers = rows(), constants(c)
         for at in range(0, N, WIDEST):
             n = min(WIDEST, N - at)
-            load(p, at, N, n, parameters)
+            parameters = load(p, at, N, n, memory)
             for j in range(n):
                 k = at + j
                 arrived = x[k] + r[k] if stepped else x[k]

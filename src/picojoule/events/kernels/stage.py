@@ -30,8 +30,8 @@ def touched(plan: Plan) -> Callable[..., None]:
         stage = wide(table)
         T, N, C, R = _sizes(stage)
         row_size, which, powers = N // R, wide(stage[STAGE.which]), reals(stage[STAGE.powers])
-        p, numbers = rows(), constants(reals(stage[STAGE.constants]))
-        load(reals(stage[STAGE.parameters]), 0, N, 1, p)
+        numbers = constants(reals(stage[STAGE.constants]))
+        p = load(reals(stage[STAGE.parameters]), 0, N, 1, rows())
         for k in range(first, last):
             sample = which[k]
             if _stops(stage, sample):

@@ -20,9 +20,19 @@ from picojoule.ops.cpu.parameters import (
     start_sums,
     store_sums,
 )
-from picojoule.ops.cpu.rows import buffer_of, load_row, row_prefetch, store_row
+from picojoule.ops.cpu.rows import (
+    AHEAD,
+    LONG,
+    SHORT,
+    buffer_of,
+    finish_streaming,
+    load_row,
+    piece_prefetch,
+    piece_stream,
+    store_row,
+)
 from picojoule.ops.cpu.scratch import NAMES, WIDEST, kept
-from picojoule.ops.plan import Plan
+from picojoule.ops.plan import NONE, Plan
 
 
 def backward_sweep(plan: Plan) -> Callable[..., None]:
@@ -36,6 +46,7 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
     start, end = start_sums(plan), store_sums(plan)
     synaptic, adaptive = plan.synaptic, plan.adaptive
     row_buffer, parameter_rows = buffer_of(WIDEST, real_of(plan)), rows_of(plan)
+    piece_buffer, streamed = buffer_of(_piece_of(plan), sequence_of(plan).element), plan.streamed
 
     def sweep(
         first: Any, last: Any, T: Any, N: Any,
@@ -43,10 +54,10 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
         g: Any, gv1: Any, gi1: Any, gb1: Any, saved: Any,
         gx: Any, gv0: Any, gi0: Any, gb0: Any, gp: Any,
     ) -> None:  # fmt: skip
-        rows = (N + WIDEST - 1) // WIDEST
+        rows, piece = (N + WIDEST - 1) // WIDEST, piece_buffer()
         v, i, b = row_buffer(), row_buffer(), row_buffer()
         gv, gi, gb = row_buffer(), row_buffer(), row_buffer()
-        parameters, sums, numbers = parameter_rows(), parameter_rows(), constants(c)
+        memory, sums, numbers = parameter_rows(), parameter_rows(), constants(c)
         for k in range(first, last):
             sample = k // rows
             at = (k - sample * rows) * WIDEST
@@ -58,81 +69,125 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
             load_row(True, gv1, state, n, gv)
             load_row(synaptic, gi1, state, n, gi)
             load_row(adaptive, gb1, state, n, gb)
-            load(p, at, N, n, parameters)
-            rates(parameters, n, numbers)
+            parameters = rates(load(p, at, N, n, memory), n, numbers)
             start(gp, sample, at, N, n, sums)
             begin = sample * T * N + at
-            replay(x, begin, T, N, n, v, i, b, parameters, numbers, saved)
-            back(x, g, gx, begin, T, N, n, gv, gi, gb, sums, parameters, numbers, saved)
+            replay(x, begin, T, N, n, (v, i, b), parameters, numbers, saved)
+            back(
+                x, g, begin, T, N, n, (gv, gi, gb), sums, parameters, numbers, saved, gx, piece
+            )  # fmt: skip
             store_row(True, gv, n, gv0, state)
             store_row(synaptic, gi, n, gi0, state)
             store_row(adaptive, gb, n, gb0, state)
             end(sums, sample, at, N, n, gp)
+        if streamed:
+            finish_streaming()
 
     return sweep
 
 
 def _replay(plan: Plan) -> Any:
-    step = membrane(plan).step
-    synaptic, adaptive = plan.synaptic, plan.adaptive
-    num_kept, keep = len(kept(plan)), _keep(plan)
-    element, get, _ = sequence_of(plan)
-    prefetch_row = row_prefetch(element)
+    one, num_kept = _one_again(plan), len(kept(plan))
+    prefetch_piece = piece_prefetch(LONG, sequence_of(plan).element)
 
     @inlined
     def replay(
-        x: Any, begin: Any, T: Any, N: Any, n: Any,
-        v: Any, i: Any, b: Any, parameters: Any, numbers: Any, saved: Any,
+        x: Any, begin: Any, T: Any, N: Any, n: Any, states: Any, parameters: Any, numbers: Any, saved: Any
     ) -> None:  # fmt: skip
         """The steps of a row again, and into `saved` what the gradients need of each."""
+        whole = n // LONG * LONG
         for t in range(T):
             row, at = begin + t * N, t * num_kept * WIDEST
-            if t + 1 < T:
-                prefetch_row(x, row + N, n)
-            for j in range(n):
-                _, v_after, i_after, b_after, u, arrived = step(
-                    get(x, row + j), v[j], i[j], b[j], parameters, j, numbers
-                )
-                keep(saved, at + j, u, v[j], arrived, b[j])
-                v[j] = v_after
-                if synaptic:
-                    i[j] = i_after
-                if adaptive:
-                    b[j] = b_after
+            for first in range(0, whole, LONG):
+                prefetch_piece(x, row + AHEAD * N + first)
+                for j in range(first, first + LONG):
+                    one(x, row + j, j, states, parameters, numbers, saved, at + j)
+            for j in range(whole, n):
+                one(x, row + j, j, states, parameters, numbers, saved, at + j)
 
     return replay
 
 
-def _back(plan: Plan) -> Any:
-    step_back, found = gradient_step(plan), _found(plan)
+def _one_again(plan: Plan) -> Any:
+    step, keep, get = membrane(plan).step, _keep(plan), sequence_of(plan).get
     synaptic, adaptive = plan.synaptic, plan.adaptive
-    num_kept = len(kept(plan))
-    element, get, put = sequence_of(plan)
-    prefetch_row = row_prefetch(element)
+
+    @inlined
+    def one(
+        x: Any, place: Any, j: Any, states: Any, parameters: Any, numbers: Any, saved: Any, at: Any
+    ) -> None:  # fmt: skip
+        """A step of one neuron."""
+        v, i, b = states
+        _, v_after, i_after, b_after, u, arrived = step(
+            get(x, place), v[j], i[j], b[j], parameters, j, numbers
+        )
+        keep(saved, at, u, v[j], arrived, b[j])
+        v[j] = v_after
+        if synaptic:
+            i[j] = i_after
+        if adaptive:
+            b[j] = b_after
+
+    return one
+
+
+def _back(plan: Plan) -> Any:
+    one, num_kept, streamed = _one_back(plan), len(kept(plan)), plan.streamed
+    size, element = _piece_of(plan), sequence_of(plan).element
+    prefetch_piece, stream_piece = piece_prefetch(size, element), piece_stream(size, element)
 
     @inlined
     def back(
-        x: Any, g: Any, gx: Any, begin: Any, T: Any, N: Any, n: Any,
-        gv: Any, gi: Any, gb: Any, sums: Any, parameters: Any, numbers: Any, saved: Any,
+        x: Any, g: Any, begin: Any, T: Any, N: Any, n: Any, grads: Any,
+        sums: Any, parameters: Any, numbers: Any, saved: Any, gx: Any, piece: Any,
     ) -> None:  # fmt: skip
-        """The gradients of a row, step by step against the order of time."""
+        """The gradients of a row, step by step against the order of time; `piece` is a buffer."""
+        whole, given = n // size * size, (parameters, numbers, saved)
         for t in range(T - 1, -1, -1):
             row, at = begin + t * N, t * num_kept * WIDEST
-            if t > 0:
-                prefetch_row(g, row - N, n)
-            for j in range(n):
-                u, v, arrived, b = found(saved, at + j, x, row + j)
-                gx_now, gv[j], gi_before, gb_before = step_back(
-                    u, v, b, arrived, get(g, row + j), gv[j], gi[j], gb[j],
-                    sums, parameters, j, numbers,
-                )  # fmt: skip
-                put(gx, row + j, gx_now)
-                if synaptic:
-                    gi[j] = gi_before
-                if adaptive:
-                    gb[j] = gb_before
+            for first in range(0, whole, size):
+                prefetch_piece(g, row - AHEAD * N + first)
+                if streamed:
+                    for k in range(size):
+                        j = first + k
+                        one(x, g, row + j, j, grads, sums, given, at + j, piece, k)
+                    stream_piece(piece, gx, row + first)
+                else:
+                    for j in range(first, first + size):
+                        one(x, g, row + j, j, grads, sums, given, at + j, gx, row + j)
+            for j in range(whole, n):
+                one(x, g, row + j, j, grads, sums, given, at + j, gx, row + j)
 
     return back
+
+
+def _one_back(plan: Plan) -> Any:
+    step_back, found = gradient_step(plan), _found(plan)
+    synaptic, adaptive = plan.synaptic, plan.adaptive
+    _, get, put = sequence_of(plan)
+
+    @inlined
+    def one(
+        x: Any, g: Any, place: Any, j: Any, grads: Any, sums: Any, given: Any, at: Any, gx: Any, to: Any
+    ) -> None:  # fmt: skip
+        """A step of one neuron."""
+        (gv, gi, gb), (parameters, numbers, saved) = grads, given
+        u, v, arrived, b = found(saved, at, x, place)
+        gx_now, gv[j], gi_before, gb_before = step_back(
+            u, v, b, arrived, get(g, place), gv[j], gi[j], gb[j], sums, parameters, j, numbers
+        )
+        put(gx, to, gx_now)
+        if synaptic:
+            gi[j] = gi_before
+        if adaptive:
+            gb[j] = gb_before
+
+    return one
+
+
+def _piece_of(plan: Plan) -> int:
+    """An exponential makes a step long."""
+    return LONG if plan.surrogate in (NONE, "Heaviside") else SHORT
 
 
 def _places(plan: Plan) -> tuple[int, ...]:

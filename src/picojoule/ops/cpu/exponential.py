@@ -1,9 +1,8 @@
-"""exp() in float32 and float64, from operations that the compiler turns into vector instructions."""
+"""2**x in float32 and float64, from operations that the compiler turns into vector instructions."""
 
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +13,12 @@ from numba.extending import intrinsic
 
 from picojoule.ops.cpu.inlined import contracted
 
+LOG2_E = 1.4426950408889634
+
 
 @dataclass(frozen=True)
 class Format:
-    """A format of numbers, and what exp() takes in it.
+    """A format of numbers, and what 2**x takes in it.
 
     Args:
         real: numpy's name of it.
@@ -25,9 +26,7 @@ class Format:
         llvm: LLVM's.
         width: bits of it.
         mantissa: bits of those behind the point.
-        ln2_high: ln 2 in few bits, so that its product with a small whole number is exact.
-        lowest: where the result becomes 0.
-        highest: where it becomes infinity.
+        terms: 2**f = 1 + terms[0] * f + terms[1] * f**2 + ... for |f| <= 1/2, with the least relative error.
     """
 
     real: Any
@@ -35,119 +34,105 @@ class Format:
     llvm: ir.Type
     width: int
     mantissa: int
-    ln2_high: float
-    lowest: float
-    highest: float
+    terms: tuple[float, ...]
+
+    @property
+    def bias(self) -> int:
+        """What is added to an exponent to make its bits."""
+        return int(2 ** (self.width - self.mantissa - 2) - 1)
 
     @property
     def rounder(self) -> float:
-        """Adding and subtracting it rounds to whole numbers; no conversion to integer, which NaN would break."""
-        return 1.5 * 2.0**self.mantissa
+        """Adding it rounds to whole numbers n, and leaves the bits of 2**n's exponent in the last places.
 
-    @property
-    def ln2_low(self) -> float:
-        """The rest of ln 2. float64's is its own: the difference of two float64 would have too few bits."""
-        return 1.90821492927058770002e-10 if self.width == 64 else math.log(2) - self.ln2_high
+        No conversion to integer, which NaN would break.
+        """
+        return 1.5 * 2.0**self.mantissa + self.bias
 
 
 FLOAT32 = Format(
-    np.float32, types.float32, ir.FloatType(), 32, 23, 0.693359375, lowest=-87.6, highest=88.8
-)
+    np.float32, types.float32, ir.FloatType(), 32, 23,
+    (0.69314720282, 0.24022647918, 0.05550332548, 0.00961843705, 0.00133988422, 0.00015353388),
+)  # fmt: skip
 FLOAT64 = Format(
-    np.float64, types.float64, ir.DoubleType(), 64, 52, 6.93147180369123816490e-01,
-    lowest=-708.3, highest=709.8,
+    np.float64, types.float64, ir.DoubleType(), 64, 52,
+    (
+        0.69314718055994532576, 0.24022650695910131111, 0.055504108664820086961, 0.0096181291075941883865,
+        0.0013333558146773929276, 0.00015403530457016971701, 1.5252733493593457718e-05, 1.3215435333611512457e-06,
+        1.0178199458271411354e-07, 7.0737738398284658187e-09, 4.4347766998545901336e-10,
+    ),
 )  # fmt: skip
 
 
 def _power_of_2(form: Format) -> Any:
-    """2.0 ** n, made from its bits, of n + rounder, whose last bits are n."""
-    bias = 2 ** (form.width - form.mantissa - 2) - 1
-    shift, bits_of_rounder = form.mantissa, int(_bits(form, form.rounder))
+    """2.0 ** n, made from its bits, of n + rounder, whose last bits are those of its exponent."""
 
     @intrinsic  # type: ignore[untyped-decorator]
     def power_of_2(typing_context: Any, rounded: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             number = ir.IntType(form.width)
             bits = builder.bitcast(arguments[0], number)
-            biased = builder.add(bits, number(bias - bits_of_rounder))
-            return builder.bitcast(builder.shl(biased, number(shift)), form.llvm)
+            return builder.bitcast(builder.shl(bits, number(form.mantissa)), form.llvm)
 
         return form.number(form.number), generate
 
     return power_of_2
 
 
-def _bits(form: Format, value: float) -> Any:
-    return form.real(value).view(np.int64 if form.width == 64 else np.int32)
-
-
-def _no_higher(form: Format) -> Any:
-    """x, `highest` at most; NaN stays. A select: a branch would stop the vectoriser."""
+def _within(form: Format, lowest: float, highest: float) -> Any:
+    """x, `lowest` at least and `highest` at most; NaN stays. Selects: a branch would stop the vectoriser."""
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def no_higher(typing_context: Any, x: Any) -> Any:
+    def within(typing_context: Any, x: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             (x,) = arguments
-            highest = ir.Constant(form.llvm, float(form.real(form.highest)))
-            return builder.select(builder.fcmp_ordered(">", x, highest), highest, x)
+            for sign, bound in (("<", lowest), (">", highest)):
+                limit = ir.Constant(form.llvm, bound)
+                x = builder.select(builder.fcmp_ordered(sign, x, limit), limit, x)
+            return x
 
         return form.number(form.number), generate
 
-    return no_higher
+    return within
 
 
-def _zero_below(form: Format) -> Any:
-    """`power`, 0 where x is below `lowest`; NaN stays."""
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def zero_below(typing_context: Any, x: Any, power: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            x, power = arguments
-            lowest = ir.Constant(form.llvm, float(form.real(form.lowest)))
-            is_below = builder.fcmp_ordered("<", x, lowest)
-            return builder.select(is_below, ir.Constant(form.llvm, 0.0), power)
-
-        return form.number(form.number, form.number), generate
-
-    return zero_below
-
-
-def _tail(form: Format) -> Any:
-    """(exp(r) - 1 - r) / r**2 for |r| <= ln(2) / 2, by as many terms as the format has bits for."""
-    c = tuple(form.real(1 / math.factorial(k)) for k in range(14))
-    c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13 = c[2:]
+def _polynomial(form: Format) -> Any:
+    c = tuple(map(form.real, (1.0, *form.terms)))
+    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 = c + (form.real(0),) * (12 - len(c))
 
     @contracted
-    def short(r: Any) -> Any:
-        return c2 + r * (c3 + r * (c4 + r * (c5 + r * (c6 + r * c7))))
+    def short(f: Any) -> Any:
+        f2 = f * f
+        return (c0 + f * c1) + f2 * ((c2 + f * c3) + f2 * ((c4 + f * c5) + f2 * c6))
 
     @contracted
-    def long(r: Any) -> Any:
-        last = c8 + r * (c9 + r * (c10 + r * (c11 + r * (c12 + r * c13))))
-        return c2 + r * (c3 + r * (c4 + r * (c5 + r * (c6 + r * (c7 + r * last)))))
+    def long(f: Any) -> Any:
+        f2 = f * f
+        f4 = f2 * f2
+        first = (c0 + f * c1) + f2 * (c2 + f * c3)
+        middle = (c4 + f * c5) + f2 * (c6 + f * c7)
+        last = (c8 + f * c9) + f2 * (c10 + f * c11)
+        return first + f4 * (middle + f4 * last)
 
     return long if form.width == 64 else short
 
 
 @functools.cache
-def exponential(form: Format) -> Any:
-    """exp(x) = 2**n * exp(r), |r| <= ln(2) / 2, within 2 units in the last place; NaN stays NaN.
+def power_of_two(form: Format) -> Any:
+    """2**x = 2**n * 2**f, |f| <= 1/2, within 2 units in the last place; NaN stays NaN.
 
-    0 where x is below `lowest` and infinity where 2**n is: 2**n has to be a number of its own. In float32, 0 for
-    results below 9.2e-39, infinity for those above 2.4e38.
+    2**n has to be a number of its own: 0 and infinity stand for results below 2**-126.5 and from 2**127.5 on in
+    float32, 2**-1022.5 and 2**1023.5 in float64.
     """
-    power_of_2, no_higher, zero_below = _power_of_2(form), _no_higher(form), _zero_below(form)
-    tail = _tail(form)
-    log2_e, rounder, one = form.real(1 / math.log(2)), form.real(form.rounder), form.real(1)
-    ln2_high, ln2_low = form.real(form.ln2_high), form.real(form.ln2_low)
+    power_of_2, polynomial = _power_of_2(form), _polynomial(form)
+    within = _within(form, -form.bias, form.bias + 1)
+    rounder = form.real(form.rounder)
 
     @contracted
-    def exp(x: Any) -> Any:
-        x = no_higher(x)
-        rounded = x * log2_e + rounder
-        n = rounded - rounder
-        r = (x - n * ln2_high) - n * ln2_low
-        p = one + (r + r * r * tail(r))
-        return zero_below(x, p * power_of_2(rounded))
+    def exp2(x: Any) -> Any:
+        x = within(x)
+        rounded = x + rounder
+        f = x - (rounded - rounder)
+        return polynomial(f) * power_of_2(rounded)
 
-    return exp
+    return exp2

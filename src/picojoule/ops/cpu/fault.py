@@ -11,7 +11,11 @@ from picojoule.ops.plan import Plan, plan_from
 
 @functools.cache
 def kernel_fault(plan: str) -> str | None:
-    """Why the kernels of a plan cannot be made here; None if they can."""
+    """Why the kernels of a plan cannot be made here; None if they can.
+
+    The pass forward answers for both: the pass backward is made of the same pieces, and of one plan or another,
+    when a gradient is asked for.
+    """
     if find_spec("numba") is None or find_spec("llvmlite") is None:
         return "numba is not installed"
     with making:
@@ -27,7 +31,6 @@ def _tried(plan: Plan) -> str | None:
 
     try:
         compiled(plan, "forward")
-        compiled(plan, "backward")
         # here, where a fork waits for it; a call imports it otherwise
         from picojoule.ops.cpu import direct, recurrent  # noqa: F401
     except Exception as error:  # whatever is broken in numba, the reference runs

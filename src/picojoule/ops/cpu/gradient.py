@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from picojoule.ops.cpu.inlined import inlined
+from picojoule.ops.cpu.inlined import contracted
 from picojoule.ops.cpu.membrane import ONE, ZERO, membrane
 from picojoule.ops.cpu.parameters import RATE, add_to, reader
 from picojoule.ops.cpu.surrogates import surrogate_of
@@ -35,7 +35,7 @@ def gradient_step(plan: Plan) -> Any:
     slope_now = _slope_now(plan)
     bounded, adaptive, parameter = plan.bounded, plan.adaptive, reader(shared)
 
-    @inlined
+    @contracted
     def step_back(
         u: Any, v: Any, b: Any, arrived: Any, gs: Any, gv: Any, gi: Any, gb: Any,
         sums: Any, p: Any, j: Any, c: Any,
@@ -73,7 +73,7 @@ def _reset_back(cost_now: Any, reset: str, adaptive: bool, trained: bool, shared
     sets, subtracts, own_cost = reset == "to", reset != NONE, reset == "value"
     parameter = reader(shared)
 
-    @inlined
+    @contracted
     def reset_back(
         spikes: Any, threshold: Any, b: Any, gw: Any, gs: Any, gb: Any, sums: Any, p: Any, j: Any
     ) -> Any:
@@ -98,14 +98,14 @@ def _slope_now(plan: Plan) -> Any:
     rate_of, slope = surrogate_of(plan)
     adaptive, fires, parameter = plan.adaptive, plan.spike != NONE, reader(plan.shared)
 
-    @inlined
+    @contracted
     def slope_now(u: Any, threshold: Any, p: Any, j: Any, c: Any) -> Any:
         """Stands for d spikes / d u; 1 for a neuron that gives out its potential."""
         if adaptive:
             return slope(u, threshold, rate_of(threshold, c), c)
         return slope(u, threshold, parameter(p, RATE, j), c)
 
-    @inlined
+    @contracted
     def one(u: Any, threshold: Any, p: Any, j: Any, c: Any) -> Any:
         return ONE
 
@@ -116,7 +116,7 @@ def _slope_now(plan: Plan) -> Any:
 def _charge_back(synaptic: bool, normed: bool, leaks: bool, trained: bool, shared: bool) -> Any:
     parameter = reader(shared)
 
-    @inlined
+    @contracted
     def charge_back(v: Any, arrived: Any, gu: Any, gi: Any, sums: Any, p: Any, j: Any) -> Any:
         """Gradients of the input and of the potential and synaptic current before it."""
         gv = gu

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from picojoule.ops.cpu.compiled import Which, compiled
-from picojoule.ops.cpu.scratch import WIDEST, address
+from picojoule.ops.cpu.scratch import WIDEST, address, is_streamed
 from picojoule.ops.cpu.threads import share_out
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
-from picojoule.ops.plan import Plan, plan_from, trained
+from picojoule.ops.plan import Plan, plan_from, streamed, trained
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
 Five = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
@@ -32,7 +32,8 @@ def forward(
     constants = torch.tensor(c, dtype=v0.dtype)
     no_feedback = x  # any place: it is not read
     pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
-    _run(trained(plan_from(plan), False), "forward", x, lambda _: pointers)
+    kernel = streamed(trained(plan_from(plan), False), is_streamed(made[0]))
+    _run(kernel, "forward", x, lambda _: pointers)
     return tuple(made)  # type: ignore[return-value]
 
 
@@ -57,7 +58,7 @@ def backward(
     def pointers(share: int) -> list[int]:
         return [*before, address(kernel, x.shape[1], share), *after]
 
-    _run(kernel, "backward", x, pointers)
+    _run(streamed(kernel, is_streamed(made[0])), "backward", x, pointers)
     return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
 
 

@@ -29,17 +29,17 @@ def rows_of(plan: Plan) -> Any:
 
 @functools.cache
 def reader(shared: bool) -> Any:
-    """`parameter(rows, name, j)`: that of neuron `j` of the row. One that all share is no row, but its first value."""
+    """`parameter(parameters, name, j)`: that of neuron `j` of the row, or the number that all share."""
 
     @inlined
     def own(rows: Any, name: Any, j: Any) -> Any:
         return rows[name * WIDEST + j]
 
     @inlined
-    def first(rows: Any, name: Any, j: Any) -> Any:
-        return rows[name * WIDEST]
+    def common(numbers: Any, name: Any, j: Any) -> Any:
+        return numbers[name]
 
-    return first if shared else own
+    return common if shared else own
 
 
 @inlined
@@ -55,35 +55,50 @@ def constants(c: Any) -> Any:
 
 
 def load_parameters(plan: Plan) -> Any:
-    """What fills the rows of the parameters that a plan has, from the matrix `rows n`, or `rows` if they are shared."""
-    row_of, shared = tuple(map(plan.row, PARAMETERS)), plan.shared
+    """What reads the parameters of a row of neurons from the matrix `rows n`, or `rows` if they are shared.
+
+    It fills and gives the rows of those that a plan has; of shared ones it gives the numbers.
+    """
+    row_of = tuple(map(plan.row, PARAMETERS))
 
     @inlined
-    def load(p: Any, at: Any, N: Any, n: Any, rows: Any) -> None:
+    def load_rows(p: Any, at: Any, N: Any, n: Any, rows: Any) -> Any:
         for name in range(COUNT):
             row = row_of[name]
-            if row >= 0 and shared:
-                rows[name * WIDEST] = p[row]
-            elif row >= 0:
+            if row >= 0:
                 for j in range(n):
                     rows[name * WIDEST + j] = p[row * N + at + j]
+        return rows
 
-    return load
+    r0, r1, r2, r3, r4, r5, r6, r7, r8 = (
+        max(row, 0) for row in row_of
+    )  # one that is not read is any
+
+    @inlined
+    def load_numbers(p: Any, at: Any, N: Any, n: Any, rows: Any) -> Any:
+        return p[r0], p[r1], p[r2], p[r3], p[r4], p[r5], p[r6], p[r7], p[r8]
+
+    return load_numbers if plan.shared else load_rows
 
 
 def load_rates(plan: Plan) -> Any:
-    """What fills the row RATE, for a plan whose threshold stays."""
+    """What adds RATE to the parameters of a row, for a plan whose threshold stays."""
     rate_of, _ = surrogate_of(plan)
     stays = plan.spike != NONE and not plan.adaptive
-    parameter, shared = reader(plan.shared), plan.shared
+    parameter = reader(plan.shared)
 
     @inlined
-    def load(rows: Any, n: Any, c: Any) -> None:
+    def load_row(rows: Any, n: Any, c: Any) -> Any:
         if stays:
-            for j in range(1 if shared else n):
+            for j in range(n):
                 rows[RATE * WIDEST + j] = rate_of(parameter(rows, THRESHOLD, j), c)
+        return rows
 
-    return load
+    @inlined
+    def load_number(numbers: Any, n: Any, c: Any) -> Any:
+        return (*numbers, rate_of(parameter(numbers, THRESHOLD, 0), c))
+
+    return load_number if plan.shared else load_row
 
 
 def start_sums(plan: Plan) -> Any:

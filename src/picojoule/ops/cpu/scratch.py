@@ -11,6 +11,10 @@ from torch import Tensor
 from picojoule.ops.plan import Plan
 
 WIDEST = 1024  # neurons that a kernel works on at a time: 4 kB a buffer, in the first-level cache
+VECTOR = 32  # bytes that are written at once
+STREAMED = (
+    1 << 23
+)  # bytes of a sequence from which on it is written past the caches, which it would fill
 # of each step: potential before the reset; potential, what arrived at the synapse, spike trace before the step
 NAMES = ("u", "v_mem", "arrived", "b")
 
@@ -21,6 +25,13 @@ def kept(plan: Plan) -> tuple[str, ...]:
     """Those of NAMES that a plan's pass backward needs."""
     used = (True, plan.leaks and plan.trained, plan.synaptic and plan.trained, plan.adaptive)
     return tuple(itertools.compress(NAMES, used))
+
+
+def is_streamed(made: Tensor) -> bool:
+    """Whether a sequence `b t *n` is to be written past the caches; a vector begins at a multiple of its size."""
+    size = made.element_size()
+    fits = made.data_ptr() % VECTOR == 0 and made.shape[2:].numel() * size % VECTOR == 0
+    return fits and made.numel() * size >= STREAMED
 
 
 def address(plan: Plan, steps: int, share: int = 0) -> int:

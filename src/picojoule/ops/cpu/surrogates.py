@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from picojoule.ops.cpu.exponential import FLOAT32, FLOAT64, Format, exponential
+from picojoule.ops.cpu.exponential import FLOAT32, FLOAT64, LOG2_E, Format, power_of_two
 from picojoule.ops.cpu.inlined import contracted
 from picojoule.ops.plan import Plan
 
@@ -39,25 +39,25 @@ def _inverse_width(threshold: Any, c: Any) -> Any:
 
 @functools.cache
 def _single_exponential(form: Format) -> Any:
-    exp = exponential(form)
+    exp2, log2_e = power_of_two(form), form.real(LOG2_E)
 
     @contracted
     def slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
-        return c[3] * rate * exp(-abs(v - threshold) * rate)
+        return c[3] * rate * exp2(-abs(v - threshold) * (rate * log2_e))
 
     return slope
 
 
 @functools.cache
 def _periodic_exponential(form: Format) -> Any:
-    exp = exponential(form)
+    exp2, log2_e = power_of_two(form), form.real(LOG2_E)
 
     @contracted
     def slope(v: Any, threshold: Any, rate: Any, c: Any) -> Any:
         phase = v * rate - HALF
         to_multiple = abs(threshold * (TWO * (phase - np.floor(phase)) - ONE))
         distance = abs(v - threshold) if v < threshold else to_multiple
-        return c[3] * exp(-distance / c[2])
+        return c[3] * exp2(-distance * (log2_e / c[2]))
 
     return slope
 
@@ -73,12 +73,13 @@ def _heaviside(form: Format) -> Any:
 
 @functools.cache
 def _density(form: Format) -> Any:
-    exp, root_2_pi = exponential(form), form.real(math.sqrt(2 * math.pi))
+    exp2, root_2_pi = power_of_two(form), form.real(math.sqrt(2 * math.pi))
+    half_log2_e = form.real(LOG2_E / 2)
 
     @contracted
     def density(x: Any, mean: Any, deviation: Any) -> Any:
         z = (x - mean) / deviation
-        return exp(-HALF * (z * z)) / (deviation * root_2_pi)
+        return exp2(-half_log2_e * (z * z)) / (deviation * root_2_pi)
 
     return density
 
