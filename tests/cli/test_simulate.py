@@ -31,7 +31,7 @@ def whole(model):
     """Weights that are multiples of 2^-8: sums are exact in any order."""
     made = torch.Generator().manual_seed(0)
     for weight in model.parameters():
-        values = torch.rand(weight.shape, generator=made) * 1.5 - 0.5
+        values = torch.rand(weight.shape, generator=made) * 1.5 - 0.25
         weight.data = (values * 256).round() / 256
     return model
 
@@ -137,7 +137,7 @@ def test_by_time_steps_it_counts_what_the_monitor_counts() -> None:
     )  # fmt: skip
     generator = torch.Generator().manual_seed(0)
     for weight in made.parameters():
-        drawn = torch.rand(weight.shape, generator=generator) * 1.5 - 0.5
+        drawn = torch.rand(weight.shape, generator=generator) * 1.5 - 0.25
         weight.data = (drawn * 256).round() / 256
     with torch.no_grad(), picojoule.Monitor(made) as monitor:
         out = made(raster(recording(600)))

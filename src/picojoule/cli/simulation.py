@@ -21,8 +21,7 @@ from picojoule.cli.simulated_run import (
 )
 from picojoule.cli.simulation_report import Found, counted
 from picojoule.data.event_columns import TimeUnit
-from picojoule.events import EventNetwork
-from picojoule.events.gap import Gap
+from picojoule.events import EventNetwork, Gap
 from picojoule.events.orders import ChipLimits, Leak
 from picojoule.training.networks.factories import BUILT_IN
 
