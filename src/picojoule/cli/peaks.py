@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -152,6 +152,22 @@ def per_second(synops: Tensor, steps: int, dt_s: float) -> Tensor:
     return (total[:, steps:] - total[:, :-steps]) / (steps * dt_s)
 
 
+def check_names(limit: Limit, layers: Iterable[str]) -> None:
+    """Raise ValueError if a limit names none of these layers."""
+    known = list(layers)
+    unknown = (
+        next((name for name in limit if name not in known), None)
+        if isinstance(limit, Mapping)
+        else None
+    )
+    if unknown is not None:
+        there_are = f" There are {', '.join(known)}."
+        raise ValueError(
+            f"--limit-synops-per-second names a layer {unknown!r}, which spends no SynOps here."
+            f"{did_you_mean(unknown, known, otherwise=there_are)}"
+        )
+
+
 def peaks_of(synops: Mapping[str, Tensor], steps: int, dt_us: int, limit: Limit, per: Per) -> Peaks:
     """Of each layer and of the network.
 
@@ -159,14 +175,7 @@ def peaks_of(synops: Mapping[str, Tensor], steps: int, dt_us: int, limit: Limit,
         ValueError: a limit names a layer that is not there.
     """
     dt_s = dt_us / 1e6
-    if isinstance(limit, Mapping):
-        unknown = next((name for name in limit if name not in synops), None)
-        if unknown is not None:
-            known = ", ".join(synops)
-            raise ValueError(
-                f"--limit-synops-per-second names a layer {unknown!r}, which spends no SynOps here."
-                f"{did_you_mean(unknown, synops, otherwise=f' There are {known}.')}"
-            )
+    check_names(limit, synops)
     layers = {
         name: _peak(counts, steps, dt_s, _limit_of(name, limit, per))
         for name, counts in synops.items()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.cli.progress import ProgressBar
-from picojoule.events.gap import Gap, gap
+from picojoule.events import Gap, gap
 from picojoule.events.orders import ChipLimits, Leak, Order
 from picojoule.report.document import Table, count
 from picojoule.training import LoadedRun, TrainConfig

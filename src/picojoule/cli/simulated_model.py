@@ -140,11 +140,11 @@ def compiled_for(model: nn.Module, raster: Tensor) -> EventNetwork:
 def _compiled(model: nn.Module, sample: Tensor) -> EventNetwork:
     try:
         return events.compile(model, sample)
-    except (NotImplementedError, TypeError):
+    except NotImplementedError:
         raise
     except Exception as error:
         if str(error).startswith("events"):
-            raise ValueError(str(error)) from error
+            raise
         raise ValueError(
             f"The model does not take an input of shape {_shown(tuple(sample.shape))}: {reason(error)}"
         ) from error

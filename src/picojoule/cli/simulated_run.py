@@ -11,10 +11,10 @@ from torch import Tensor
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.simulated_input import Raster, Recording
 from picojoule.events import EventNetwork
+from picojoule.events.input_sizes import frames_of, sizes_of
 from picojoule.events.orders import ChipLimits, Leak, Order, OrderedNetwork, OrderedRun
 from picojoule.events.plan import plan_stage
 from picojoule.events.tally import Tally, report_of
-from picojoule.layers.squeeze import split_batch_and_time
 from picojoule.report import Report
 
 _MOST_VALUES = 2**24  # of frames that are there at a time
@@ -57,7 +57,7 @@ def run_by_steps(
         )
         events_in = shown.events_by_step()
     else:
-        outputs, events_in = network(shown.values), _count(frames_of(network, shown))
+        outputs, events_in = network(shown.values), _count(frames_of(network.graph, shown.values))
         outputs = outputs.reshape(
             *events_in.shape, *network.graph.signal(network.graph.output).shape
         )
@@ -117,24 +117,17 @@ def run_in_order(
     )
 
 
-def frames_of(network: EventNetwork, raster: Raster) -> Tensor:
-    """A raster as `b t *n`, whatever axes the model has in one.
-
-    Raises:
-        ValueError: it does not fit the model.
-    """
-    batch, steps = _sizes(network, raster)
-    return raster.values.reshape(batch, steps, *network.graph.input_signal.shape)
+def weighted_layers(network: EventNetwork) -> list[str]:
+    """Names of the layers that spend SynOps."""
+    stages = range(len(network.graph.stages))
+    edges = [edge for k in stages for edge in plan_stage(network.graph, k).all_edges]
+    return list(dict.fromkeys(edge.path for edge in edges if edge.path))
 
 
 def _sizes(network: EventNetwork, shown: Recording | Raster) -> tuple[int, int]:
     if isinstance(shown, Recording):
         return 1, shown.steps
-    graph, values = network.graph, shown.values
-    if graph.folded_input:
-        return split_batch_and_time("EVENTS", len(values), graph.batch_size, graph.num_timesteps)
-    batch, steps = values.shape[:2]
-    return batch, steps
+    return sizes_of(network.graph, shown.values)
 
 
 def _pieces(network: EventNetwork, shown: Recording | Raster) -> Iterator[tuple[int, int]]:
@@ -149,7 +142,7 @@ def _pieces(network: EventNetwork, shown: Recording | Raster) -> Iterator[tuple[
 def _frames(network: EventNetwork, shown: Recording | Raster, first: int, last: int) -> Tensor:
     if isinstance(shown, Recording):
         return shown.frames(first, last)
-    return frames_of(network, shown)[:, first:last]
+    return frames_of(network.graph, shown.values)[:, first:last]
 
 
 def _count(frames: Tensor) -> Tensor:
@@ -170,8 +163,11 @@ def _by_layer(network: EventNetwork, runs: list[OrderedRun]) -> dict[str, Tensor
 
 
 def _output(network: EventNetwork) -> str:
+    """The last layer, with weights or of neurons."""
     graph = network.graph
-    return graph.stages[graph.output - 1].name if graph.output else "input"
+    last = graph.stages[graph.output - 1]
+    paths = [term.path for term in last.terms if term.path]
+    return paths[-1] if last.neuron is None and paths else last.name
 
 
 def _spikes_out(network: EventNetwork, outputs: Tensor) -> Tensor | None:

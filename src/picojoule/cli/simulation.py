@@ -8,16 +8,20 @@ from typing import Any, Literal
 
 from torch import nn
 
-from picojoule.cli.peaks import Limit, Peaks, Per, peaks_of, window_of
+from picojoule.cli.peaks import Limit, Peaks, Per, check_names, peaks_of, window_of
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.simulated_gap import Labelled, measured_gap
 from picojoule.cli.simulated_input import Raster, Recording, read_input, recording
 from picojoule.cli.simulated_model import NamedModel, compiled, compiled_for
-from picojoule.cli.simulated_run import Simulation, run_by_steps, run_in_order
+from picojoule.cli.simulated_run import (
+    Simulation,
+    run_by_steps,
+    run_in_order,
+    weighted_layers,
+)
 from picojoule.cli.simulation_report import Found, counted
 from picojoule.data.event_columns import TimeUnit
-from picojoule.events import EventNetwork
-from picojoule.events.gap import Gap
+from picojoule.events import EventNetwork, Gap
 from picojoule.events.orders import ChipLimits, Leak
 from picojoule.training.networks.factories import BUILT_IN
 
@@ -150,6 +154,7 @@ def _prepared(
         network, notes = compiled_for(model, shown.values), []
     else:
         network, notes = compiled(model, shown.shape), [*shown.notes]
+    check_names(asked.limit, weighted_layers(network))
     if named.name in BUILT_IN and asked.checkpoint is None:
         notes.append(
             f"{named.name} has random weights (seed {asked.seed}); give trained ones with --checkpoint, or name the folder of "
@@ -195,7 +200,7 @@ def _notes(run: Simulation, asked: Asked) -> list[str]:
         )
     if run.events_out is None:
         notes.append(
-            f"the network ends in {run.output or 'a layer'!r}, which gives out values in every step and no events."
+            f"the network ends in layer {run.output!r}, which gives out values in every step and no events."
         )
     if not run.events_in.any():
         notes.append("no events came in: all values of the raster are 0.")

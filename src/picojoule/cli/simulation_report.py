@@ -12,7 +12,7 @@ from picojoule.cli.peaks import Limit, Peaks, per_second
 from picojoule.cli.report_file import Format
 from picojoule.cli.simulated_gap import GAP_NOTE, gap_table
 from picojoule.cli.simulated_run import Simulation
-from picojoule.events.gap import Gap
+from picojoule.events import Gap
 from picojoule.plots import as_png, plot_over_time
 from picojoule.report.document import Document, Table, count, document
 from picojoule.report.json_values import as_json
