@@ -19,15 +19,26 @@ from picojoule.layers import (
     SumPool2d,
     zero_grad,
 )
+from tests.conftest import NEURONS, Neuron
 
 # torch's own tracer makes one for every autograd function that it meets
 pytestmark = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 
-BATCH, STEPS, NEURONS = 3, 3, 5
+BATCH, STEPS, NUM_NEURONS = 3, 3, 5
+# squeezing layers run the very code that the others run, and fold their data: some stand for them
+FOLDED = ("LIFSqueeze(tau_mem=4.0, tau_syn=3.0, train_alphas=True)", "ExpLeakSqueeze(tau_mem=4.0)")
+
+
+def marks(neuron: Neuron) -> list[pytest.MarkDecorator]:
+    squeezes = issubclass(neuron.layer_class, SqueezeMixin)
+    return [pytest.mark.slow] if squeezes and str(neuron) not in FOLDED else []
+
+
+ALL = [pytest.param(neuron, id=str(neuron), marks=marks(neuron)) for neuron in NEURONS]
 
 
 def current(seed: int, batch: int = BATCH) -> Tensor:
-    return 4 * torch.randn(batch, STEPS, NEURONS, generator=torch.Generator().manual_seed(seed))
+    return 4 * torch.randn(batch, STEPS, NUM_NEURONS, generator=torch.Generator().manual_seed(seed))
 
 
 def used(neuron: Any, record: bool = False) -> StatefulLayer:
@@ -70,6 +81,7 @@ def compare(eager: StatefulLayer, backend: str, exact: bool) -> None:
         own.zero_grad()
 
 
+@pytest.mark.parametrize("neuron", ALL, indirect=True)
 def test_compiled_spikes_states_and_gradients_are_the_same(neuron: Any) -> None:
     compare(used(neuron, record=True), "aot_eager", exact=True)
 
@@ -81,6 +93,7 @@ def test_machine_code_gives_the_same(neuron: Any) -> None:
     compare(used(neuron), "inductor", exact=False)
 
 
+@pytest.mark.parametrize("neuron", ALL, indirect=True)
 def test_an_exported_program_gives_the_same_and_keeps_its_state(neuron: Any) -> None:
     layer = used(neuron)
     first, second = folded(layer, current(1)), folded(layer, current(2))
@@ -103,7 +116,9 @@ def test_an_exported_program_gives_the_same_and_keeps_its_state(neuron: Any) -> 
     ],
 )
 def test_a_connection_with_weights_and_buffers_is_compiled_and_exported(build: Any) -> None:
-    connect = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(NEURONS), nn.Linear(NEURONS, NEURONS))
+    connect = nn.Sequential(
+        nn.Flatten(), nn.BatchNorm1d(NUM_NEURONS), nn.Linear(NUM_NEURONS, NUM_NEURONS)
+    )
     layer = build(connect)
     layer(current(0))
     layer.zero_grad()
@@ -206,11 +221,11 @@ def test_a_compiled_layer_keeps_no_firing_rate() -> None:
 
 
 @pytest.mark.skipif(not hasattr(torch.compiler, "is_exporting"), reason="torch 2.6 cannot tell")
-@pytest.mark.parametrize("shape", [None, (2, NEURONS)])
+@pytest.mark.parametrize("shape", [None, (2, NUM_NEURONS)])
 def test_an_export_without_a_fitting_state_says_what_to_do(shape: tuple[int, ...] | None) -> None:
     layer = ALIF(5.0, 4.0, shape=shape)
     with pytest.raises(ValueError, match=r"init_state_with_shape\(\(3, 5\)\)"):
         torch.export.export(layer, (current(0),))
-    layer.init_state_with_shape((BATCH, NEURONS))
+    layer.init_state_with_shape((BATCH, NUM_NEURONS))
     program = torch.export.export(copy.deepcopy(layer), (current(0),)).module()
     assert torch.equal(program(current(0)), layer(current(0)))

@@ -5,9 +5,10 @@ Data is `b t *n` throughout; `neuron.run` folds it for the squeezing layers.
 
 import copy
 import io
+import itertools
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from picojoule.layers import StatefulLayer
+from tests.conftest import NEURONS
 
 # wide enough to make every neuron fire, also one whose input is normalised
 SPREAD = 4.0
@@ -135,7 +137,31 @@ def double_the_output(module: StatefulLayer, inputs: Any, output: Tensor) -> Ten
     return 2 * output
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
+# kernels are compiled anew for these: all of their kind in the fast cases would cost a minute
+OWN_KERNELS = (torch.float64, torch.bfloat16)
+USUAL = (
+    "IAF()",
+    "LIF(tau_mem=4.0, tau_syn=3.0, train_alphas=True)",
+    "ALIF(tau_mem=4.0, tau_adapt=5.0)",
+    "ExpLeak(tau_mem=4.0)",
+)
+
+
+def in_dtypes() -> Iterator[Any]:
+    """Every neuron in every dtype; those whose kernel another one stands for are slow cases."""
+    for neuron, dtype in itertools.product(NEURONS, (*OWN_KERNELS, torch.float16)):
+        is_fused = "rec_connect" not in neuron.arguments
+        is_usual = str(neuron).replace("Squeeze", "") in USUAL  # the kernels are the same
+        is_slow = is_fused and dtype in OWN_KERNELS and not is_usual
+        marks = [pytest.mark.slow] if is_slow else []
+        yield pytest.param(neuron, dtype, id=f"{neuron}-{dtype}", marks=marks)
+
+
+def test_the_usual_neurons_are_neurons() -> None:
+    assert set(USUAL) < set(map(str, NEURONS))
+
+
+@pytest.mark.parametrize(("neuron", "dtype"), list(in_dtypes()), indirect=["neuron"])
 @pytest.mark.parametrize("steps", [0, 3], ids=["before_forward", "after_forward"])
 def test_every_floating_dtype_goes_forward_and_backward(
     neuron: Any, dtype: torch.dtype, steps: int

@@ -84,11 +84,13 @@ class BruteForce:
             self.layers.append(Layer(front, model[end - 1], shape))
             shape = self.layers[-1].shape
         self.shape = shape
+        self.arrivals: list[list[int]] | None = None
 
     def run(self, frames: Tensor, order: str) -> Tensor:
         """Counts of the last layer, `t n`, for `frames`, `t *n`; spikes and SynOps by step are noted."""
         outputs = []
-        for frame in frames:
+        for t, frame in enumerate(frames):
+            values = in_order(frame).tolist()
             self.out = np.zeros(len(self.layers[-1].v))
             for layer in self.layers:
                 layer.spikes.append(0)
@@ -96,7 +98,8 @@ class BruteForce:
                 layer.leak()
             events = [
                 (j, float(np.sign(x)) if x == round(x) else x)
-                for j, x in enumerate(in_order(frame).tolist())
+                for j in (self.arrivals[t] if self.arrivals else range(len(values)))
+                for x in [values[j]]
                 for _ in range(int(abs(x)) if x == round(x) else int(x != 0))
             ]
             (self.breadth if order == "breadth" else self.depth)(events)

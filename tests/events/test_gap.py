@@ -66,7 +66,14 @@ def test_the_first_row_is_pytorch_and_the_second_the_order(squeezed_at_the_door:
     with Monitor(model) as monitor, torch.no_grad():
         outputs = model(given).reshape(7, 5, 4)
     reset_states(model)
-    table = gap(model, [(frames, labels)], order="breadth", readout="count", limits=ChipLimits())
+    table = gap(
+        model,
+        [(frames, labels)],
+        order="breadth",
+        arrival="index",
+        readout="count",
+        limits=ChipLimits(),
+    )
     first, second = table.rows[:2]
     assert first.accuracy == (outputs.sum(1).argmax(1) == labels).double().mean().item()
     assert first.synops_per_sample == pytest.approx(monitor.report().synops_per_sample)

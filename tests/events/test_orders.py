@@ -326,6 +326,23 @@ def test_nothing_in_nothing_out(order: str) -> None:
     assert network.run(torch.zeros(0, 3, 2, 12, 12)).outputs.shape == (0, 3, 3)
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_random_order_of_the_input_is_reproducible_and_goes_on_between_calls(order: str) -> None:
+    model = whole(linear_net(), seed=5)
+    x = spikes(2, 40, 6, rate=0.8)
+    network = ordered(model, x, order, arrival="random", seed=3)
+    got = network.run(x).outputs
+    states = network.at_rest(2)
+    halves = [network.run(part, states).outputs for part in (x[:, :7], x[:, 7:])]
+    assert torch.equal(torch.cat(halves, 1), got)
+    assert torch.equal(network.run(x[1:]).outputs, got[1:])
+    assert not torch.equal(run(model, x, order, arrival="random", seed=4).outputs, got)
+    assert not torch.equal(run(model, x, order).outputs, got)
+    brute = BruteForce(model, (6,))
+    brute.arrivals = [network._arrivals(network.at_rest(2), 40)[t].tolist() for t in range(40)]
+    assert torch.equal(brute.run(x[0], order), got[0])
+
+
 # ---- leaks
 
 

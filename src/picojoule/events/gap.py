@@ -13,7 +13,7 @@ from picojoule.convert.settled import copied
 from picojoule.events.engine import Engine
 from picojoule.events.following import follow
 from picojoule.events.graph import EventGraph
-from picojoule.events.orders import ChipLimits, Leak, Order, OrderedNetwork
+from picojoule.events.orders import Arrival, ChipLimits, Leak, Order, OrderedNetwork
 from picojoule.events.plan import StagePlan, plan_stage
 from picojoule.events.states import StageStates
 from picojoule.layers import FlattenTime, SqueezeMixin, reset_states, set_batch_size
@@ -96,6 +96,7 @@ def gap(
     leak: Leak = "tick",
     limits: ChipLimits = _ALL,
     tick_steps: int = 1,
+    arrival: Arrival = "random",
     readout: Readout = "auto",
     batch_size: int = 50,
 ) -> Gap:
@@ -113,6 +114,7 @@ def gap(
         leak: "step", "tick" or "exponential".
         limits: of the chip; `ChipLimits()` for none.
         tick_steps: time steps from one tick of the slow clock to the next, for `leak="tick"`.
+        arrival: in which order the input's events of a step come: "random", as nothing tells it, or "index".
         readout: what answers: "count", the output summed over time; "potential", that and what is left in the last
             neurons, in thresholds; "auto", the second where the network ends in neurons that spike.
         batch_size: samples that are run at a time, of data by number.
@@ -140,7 +142,8 @@ def gap(
         <BLANKLINE>
         Accuracy in percent, change in points to the row above; spikes and SynOps are means over samples.
     """
-    comparison = _Comparison(model, _causes(order, leak, limits, tick_steps), tick_steps, readout)
+    causes = _causes(order, leak, limits, tick_steps)
+    comparison = _Comparison(model, causes, tick_steps, arrival, readout)
     for frames, labels in _batches(data, batch_size):
         comparison.add(frames, labels)
     return comparison.result()
@@ -150,10 +153,16 @@ class _Comparison:
     """Runs each batch with each cause."""
 
     def __init__(
-        self, model: nn.Module, causes: list[_Cause], tick_steps: int, readout: Readout
+        self,
+        model: nn.Module,
+        causes: list[_Cause],
+        tick_steps: int,
+        arrival: Arrival,
+        readout: Readout,
     ) -> None:
         self._model, self._causes = copied(model).eval(), causes
-        self._name, self._tick_steps, self._readout = type(model).__name__, tick_steps, readout
+        self._name, self._readout = type(model).__name__, readout
+        self._options: tuple[int, Arrival] = tick_steps, arrival
         self._sums = [_Sums() for _ in range(len(causes) + 1)]
         self._networks: list[OrderedNetwork] = []
         self._samples = 0
@@ -194,7 +203,7 @@ class _Comparison:
         self._last = self._graph.output - 1
         self._reads_potential = _reads_potential(self._graph, self._readout)
         self._networks = [
-            OrderedNetwork(self._graph, self._plans, c.order, c.leak, c.limits, self._tick_steps)
+            OrderedNetwork(self._graph, self._plans, c.order, c.leak, c.limits, *self._options)
             for c in self._causes
         ]
 

@@ -49,7 +49,7 @@ class SynOpsPeaks:
             )
         _check_by(by)
         self._by, self._steps, self._window_s = by, steps, window_s
-        self._latest: dict[str, Tensor] = {}
+        self._latest: Tensor | None = None  # of each group and sample, the steps before
         self._most: dict[str, float] = {}
 
     def add(self, synops: Mapping[str, Tensor]) -> None:
@@ -59,23 +59,33 @@ class SynOpsPeaks:
             synops: by layer, of each sample and step, float64 `b t`.
 
         Raises:
-            ValueError: a core has a layer that is not there.
+            ValueError: a core has a layer that is not there, or the number of samples changed.
         """
-        for name, layers in self._groups(synops).items():
-            count = torch.stack([synops[layer] for layer in layers]).sum(0)
-            kept = self._latest.get(name, count.new_zeros(len(count), self._steps - 1))
-            joined = torch.cat([kept, count], 1)
-            total = torch.nn.functional.pad(joined.cumsum(1), (1, 0))
-            windows = total[:, self._steps :] - total[:, : -self._steps]
-            highest = windows.max().item() if windows.numel() else 0.0
-            self._most[name] = max(self._most.get(name, 0.0), highest)
-            self._latest[name] = joined[:, joined.shape[1] - self._steps + 1 :].clone()
+        groups = self._groups(synops)
+        if not groups:
+            return
+        count = torch.stack(
+            [sum((synops[x] for x in rest), synops[first]) for first, *rest in groups.values()]
+        )
+        if self._latest is None:
+            self._latest = count.new_zeros(*count.shape[:2], self._steps - 1)
+        if self._latest.shape[1] != count.shape[1]:
+            raise ValueError(
+                f"peak SynOps per second: there are {count.shape[1]} samples, expected {self._latest.shape[1]} as before."
+            )
+        joined = torch.cat([self._latest, count], 2)
+        if count.numel():
+            total = torch.nn.functional.pad(joined.cumsum(2), (1, 0))
+            windows = total[..., self._steps :] - total[..., : -self._steps]
+            for name, most in zip(groups, windows.amax((1, 2)).tolist(), strict=True):
+                self._most[name] = max(self._most.get(name, 0.0), most)
+        self._latest = joined[..., count.shape[2] :].clone()
 
     def add_silence(self, steps: int) -> None:
         """So many steps without any."""
-        for name, kept in self._latest.items():
-            zeros = kept.new_zeros(len(kept), min(steps, self._steps - 1))
-            self._latest[name] = torch.cat([kept, zeros], 1)[:, zeros.shape[1] :]
+        if self._latest is not None and steps > 0:
+            zeros = torch.zeros_like(self._latest)[..., : min(steps, self._steps - 1)]
+            self._latest = torch.cat([self._latest, zeros], 2)[..., zeros.shape[2] :]
 
     def per_second(self) -> dict[str, float]:
         """The peaks so far, in SynOps per second."""

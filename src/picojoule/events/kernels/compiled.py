@@ -51,6 +51,7 @@ def _compile(name: str, plan: Plan | None) -> bytes:
     from numba import njit, types
 
     from picojoule.events.kernels.sources import SOURCES
+    from picojoule.ops.cpu.pipeline import OptimisedPiece
 
     source = SOURCES[name]() if plan is None else SOURCES[name](plan)
     kernel = njit(
@@ -58,10 +59,11 @@ def _compile(name: str, plan: Plan | None) -> bytes:
         error_model="numpy",
         no_cpython_wrapper=True,
         no_cfunc_wrapper=True,
+        pipeline_class=OptimisedPiece,
     )(source)
     (overload,) = kernel.overloads.values()
     symbol: str = overload.fndesc.llvm_func_name
-    return symbol.encode() + b"\n" + object_file(next(iter(kernel.inspect_llvm().values())))
+    return symbol.encode() + b"\n" + object_file(overload.library.get_llvm_str())
 
 
 def _key(name: str, plan: Plan | None) -> str:

@@ -17,9 +17,17 @@ class CallMemory:
         graph: the network.
         numbers: of each stage.
         frames: the input, `b t *n`.
+        arrivals: of each step the order of the input's neurons, int32 `t n`; None for that of their indices.
     """
 
-    def __init__(self, graph: EventGraph, numbers: list[LayerNumbers], frames: Tensor) -> None:
+    def __init__(
+        self,
+        graph: EventGraph,
+        numbers: list[LayerNumbers],
+        frames: Tensor,
+        arrivals: Tensor | None = None,
+    ) -> None:
+        self.arrivals = arrivals
         self.batch, self.steps = frames.shape[:2]
         flat = graph.input_signal.to_engine(frames.flatten(0, 1).float())
         self.frames = flat.contiguous()

@@ -29,6 +29,7 @@ from picojoule.ops.cpu.threads import num_workers, share_out
 
 Order = Literal["breadth", "depth"]
 Leak = Literal["step", "tick", "exponential"]
+Arrival = Literal["index", "random"]
 _LEAKS = {"step": tables.STEP, "tick": tables.TICK, "exponential": tables.EXPONENTIAL}
 _MOST_ENTRIES = 2**26
 
@@ -45,7 +46,7 @@ class OrderedNetwork:
     brought; max pooling gives out by how much a window's largest count of the step has grown.
 
     A time step begins with the leak and the biases of all layers; neurons that are then at the threshold fire, the
-    first layer's first. Then come the input's events in index order: a whole number k is |k| events of value sign(k),
+    first layer's first. Then come the input's events, in index order unless `arrival` says otherwise: a whole number k is |k| events of value sign(k),
     any other number one event of that value. Time stamps beyond that play no part, but for `leak="exponential"`.
 
     - Breadth first, a layer empties its queue of the step before the next layer begins (sinabs' specksim). The queue
@@ -67,6 +68,10 @@ class OrderedNetwork:
             input events is at t + i / n, i = 1 ... n, as is all that it causes.
         limits: of the chip.
         tick_steps: time steps from one tick of the slow clock to the next.
+        arrival: in which order the input's events of a step come: "index", or "random", anew in each step, the same
+            for all samples, as `seed` has it. In a frame of a camera's events nothing tells their order; that of
+            indices makes the top of an image come before the bottom, which no sensor does.
+        seed: of that order.
 
     Raises:
         ValueError: an argument is none of these.
@@ -81,10 +86,13 @@ class OrderedNetwork:
         leak: Leak = "step",
         limits: ChipLimits | None = None,
         tick_steps: int = 1,
+        arrival: Arrival = "index",
+        seed: int = 0,
     ) -> None:
         limits = ChipLimits() if limits is None else limits
         _check("order", order, get_args(Order))
         _check("leak", leak, get_args(Leak))
+        _check("arrival", arrival, get_args(Arrival))
         if tick_steps < 1:
             raise ValueError(f"events: tick_steps is {tick_steps}, expected 1 or more.")
         self.order, self.leak, self.limits = order, leak, limits
@@ -99,6 +107,7 @@ class OrderedNetwork:
             queue_length=limits.queue_length or 0,
         )
         self._capacity = first_capacity(graph)
+        self._seed = seed if arrival == "random" else None
 
     def _numbers(self, k: int, graph: EventGraph, plan: StagePlan, tick_steps: int) -> LayerNumbers:
         stage, limits = graph.stages[k], self.limits
@@ -149,9 +158,10 @@ class OrderedNetwork:
         _check_finite(frames)
         states = self.at_rest(len(frames)) if states is None else states
         before = states.copied()
+        arrivals = self._arrivals(states, frames.shape[1])
         while True:
             self._to_chip(states)
-            call = CallMemory(self._network.graph, self._network.numbers, frames)
+            call = CallMemory(self._network.graph, self._network.numbers, frames, arrivals)
             if call.batch and call.steps:
                 self._run(states, call)
             worst = int(call.status[:, 0].max()) if call.batch else tables.FINE
@@ -177,6 +187,17 @@ class OrderedNetwork:
         ]
         kernel = compiled(self.order)
         share_out(kernel, call.batch, lambda share: (made[share].address,))
+
+    def _arrivals(self, states: OrderedStates, steps: int) -> Tensor | None:
+        """Of each step the order of the input's neurons; that of a step does not depend on where a call began."""
+        if self._seed is None or not len(states.steps):
+            return None
+        size, made = self._network.graph.input_signal.neurons, torch.Generator()
+        orders = [torch.zeros(0, size, dtype=torch.int32)]
+        for step in range(int(states.steps[0]), int(states.steps[0]) + steps):
+            made.manual_seed(self._seed * 2**31 + step)
+            orders.append(torch.randperm(size, generator=made, dtype=torch.int32)[None])
+        return torch.cat(orders)
 
     def _to_chip(self, states: OrderedStates) -> None:
         """Potentials from the model's units to those of the weights."""

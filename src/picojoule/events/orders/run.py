@@ -6,7 +6,7 @@ from torch import Tensor
 
 from picojoule.events.graph import EventGraph
 from picojoule.events.orders.limits import ChipLimits
-from picojoule.events.orders.network import Leak, Order, OrderedNetwork
+from picojoule.events.orders.network import Arrival, Leak, Order, OrderedNetwork
 from picojoule.events.orders.result import OrderedRun
 from picojoule.events.orders.states import OrderedStates
 from picojoule.events.plan import StagePlan
@@ -20,6 +20,8 @@ def run(
     leak: Leak = "step",
     limits: ChipLimits | None = None,
     tick_steps: int = 1,
+    arrival: Arrival = "index",
+    seed: int = 0,
     states: OrderedStates | None = None,
 ) -> OrderedRun:
     """What a network gives out for `frames`, `b t *n`, run asynchronously; see :class:`OrderedNetwork`.
@@ -35,4 +37,6 @@ def run(
         >>> run(graph, [plan_stage(graph, 0)], torch.ones(1, 1, 2)).outputs.item()  # PyTorch: 1 - 1 makes no spike
         1.0
     """
-    return OrderedNetwork(graph, plans, order, leak, limits, tick_steps).run(frames, states)
+    return OrderedNetwork(graph, plans, order, leak, limits, tick_steps, arrival, seed).run(
+        frames, states
+    )

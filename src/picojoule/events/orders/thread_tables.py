@@ -77,6 +77,7 @@ class ThreadTables:
                 layers=self._addresses(layers),
                 signals=self._addresses([self._signal(k) for k in signals]),
                 frames=call.frames.data_ptr(),
+                arrivals=_address(call.arrivals),
                 steps_before=states.steps.data_ptr(),
                 tick_steps=network.tick_steps,
                 queue_length=network.queue_length,

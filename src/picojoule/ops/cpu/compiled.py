@@ -76,7 +76,7 @@ def _compile(plan: Plan, which: Which) -> bytes:
     )(sweep)
     (overload,) = kernel.overloads.values()
     name: str = overload.fndesc.llvm_func_name
-    return name.encode() + b"\n" + object_file(next(iter(kernel.inspect_llvm().values())))
+    return name.encode() + b"\n" + object_file(overload.library.get_llvm_str())
 
 
 def _callable(address: int, which: Which) -> Callable[..., int]:

@@ -18,7 +18,7 @@ from picojoule.events.orders.kernels.ends import end_call, end_step, fail, start
 from picojoule.events.orders.kernels.leave import leave
 from picojoule.events.orders.kernels.tables import ENDLESS, FINE, FULL, LAYER, NETWORK, SIGNAL
 from picojoule.events.orders.kernels.update import begin, fire_all, update
-from picojoule.events.orders.kernels.whole_events import events_of
+from picojoule.events.orders.kernels.whole_events import arriving, events_of
 from picojoule.ops.cpu.inlined import inlined
 
 
@@ -141,7 +141,8 @@ def _queue_input(network: Any, signal: Any, sample: Any, t: Any) -> Any:
     x = reals(network[NETWORK.frames] + 4 * (sample * T + t) * N)
     _empty(signal)
     causes = 0
-    for j in range(N):
+    for place in range(N):
+        j = arriving(network, t, N, place)
         if x[j] != np.float32(0):
             count, value = events_of(x[j])
             if _append(network, signal, sample, j, count, value, causes + 1) != FINE:

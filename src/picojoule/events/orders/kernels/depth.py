@@ -19,7 +19,7 @@ from picojoule.events.orders.kernels.ends import end_call, end_step, fail, start
 from picojoule.events.orders.kernels.leave import leave
 from picojoule.events.orders.kernels.tables import ENDLESS, FINE, FULL, LAYER, NETWORK, SIGNAL
 from picojoule.events.orders.kernels.update import begin, fire_all, update
-from picojoule.events.orders.kernels.whole_events import events_of
+from picojoule.events.orders.kernels.whole_events import arriving, events_of
 from picojoule.ops.cpu.inlined import inlined
 
 FROM, INDEX, COUNT, VALUE, FIELDS = (
@@ -81,7 +81,8 @@ def _input(network: Any, sample: Any, t: Any) -> Any:
         if x[j] != np.float32(0):
             causes += events_of(x[j])[0]
     cause = 0
-    for j in range(N):
+    for place in range(N):
+        j = arriving(network, t, N, place)
         if x[j] != np.float32(0):
             count, value = events_of(x[j])
             for _ in range(count):

@@ -18,6 +18,8 @@ class NetworkPlaces(NamedTuple):
         layers: address of the addresses of the layers' tables.
         signals: address of the addresses of the signals' tables; signal 0 is the input, k + 1 what layer k gives out.
         frames: float32 `b t n`, the input in the engine's order.
+        arrivals: int32 `t n`, of each step the order in which the input's neurons give their events, or 0 for that
+            of their indices.
         steps_before: int64 `b`, steps since the states were zero.
         tick_steps: steps from one tick of the slow clock to the next.
         queue_length: events that a queue holds; 0 for any number.
@@ -37,6 +39,7 @@ class NetworkPlaces(NamedTuple):
     layers: int
     signals: int
     frames: int
+    arrivals: int
     steps_before: int
     tick_steps: int
     queue_length: int
