@@ -36,7 +36,7 @@ class ProgressBar:
     def start(self, what: str, total: int, done: int) -> None:
         """A part of the run begins: `total` steps, of which `done` are done already."""
         if not self._console.is_terminal:
-            self._console.print(printable(what), highlight=False, markup=False)
+            self._console.print(printable(what), highlight=False, markup=False, soft_wrap=True)
         self._task = self._bars.add_task(printable(what), total=total, completed=done, status="")
 
     def advance(self, status: str) -> None:

@@ -83,7 +83,7 @@ def _draw_events(axes: Axes, events: Mapping[str, Tensor], dt_s: float | None) -
         highest.append(values.max().item() if len(values) else 0.0)
     some = [value for value in highest if value > 0]
     if some and max(some) > _FAR_APART * min(some):
-        axes.set_yscale("symlog", linthresh=_decade(min(some)), linscale=0.5)
+        _show_both(axes, min(some), max(some))
     axes.set_ylim(bottom=0)
     axes.set(title="Events in and out", ylabel=f"Events per {_per(dt_s)}")
     axes.yaxis.set_major_formatter(lambda value, _: with_prefix(round(value, 9)))
@@ -136,9 +136,12 @@ def _points(values: Tensor, dt_s: float | None, *, highest: bool) -> tuple[Tenso
     return begins, shown
 
 
-def _decade(value: float) -> float:
-    """The power of ten at or below a number."""
-    return 10.0 ** math.floor(math.log10(value) + 1e-9)
+def _show_both(axes: Axes, least: float, most: float) -> None:
+    """Powers of ten, and zero below the first."""
+    first, last = (math.floor(math.log10(value) + 1e-9) for value in (least, most))
+    axes.set_yscale("symlog", linthresh=10.0**first, linscale=0.5)
+    axes.set_yticks([0, *(10.0**power for power in range(first, last + 1))])
+    axes.minorticks_off()
 
 
 def _per(dt_s: float | None) -> str:
