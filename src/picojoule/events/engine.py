@@ -64,10 +64,24 @@ class Engine:
     def run(self, frames: Tensor) -> Tensor:
         """What the network gives out, `b t *m`, for `frames`, `b t *n`, which are finite."""
         self._start()
+        busy = self._is_busy(0, self._all, [frames])
         self._dense[0], self._has_frames[0] = frames, True
-        self._choose(0, self._all)
+        if bool(busy.any()):
+            self._part(0, self._all, busy)
+        else:  # the usual way, in as few calls as there can be
+            self._frames[0].to_events(frames, self._all)
+            self._has_events[0] = True
+            self.program.run(0, self._all)
+            if int(self.program.stopped.max()) == _DONE and self.graph.output:
+                return self._frames_of_output()
+            self._note_events(0, self._all)
         self._go_on()
         return self._given_out()
+
+    def _frames_of_output(self) -> Tensor:
+        out = torch.empty(self.batch, self.steps, *self.graph.signal(self.graph.output).shape)
+        self._frames[self.graph.output].of_events(out, self._all)
+        return out
 
     def run_events(self, given: Sequence[StepEvents]) -> None:
         """Run on events, a sample each; `frames_out` and `events_out` have what the network gives out."""
@@ -108,7 +122,15 @@ class Engine:
 
     def _choose(self, stage: int, which: Tensor) -> None:
         """Where what arrives at a stage is dense: event by event from here on, or a dense product."""
-        busy = self._is_busy(stage, which)
+        terms = self.graph.stages[stage].terms
+        if self._all_dense(stage, which):
+            busy = self._is_busy(stage, which, [self._need_frames(t.source, which) for t in terms])
+        else:
+            busy = torch.zeros(len(which), dtype=torch.bool)
+        self._part(stage, which, busy)
+
+    def _part(self, stage: int, which: Tensor, busy: Tensor) -> None:
+        """Those that are busy stop before the stage; the others run on event by event."""
         self.program.stopped[which[busy]] = stage
         calm = which[~busy]
         if len(calm):
@@ -118,19 +140,20 @@ class Engine:
             self.program.run(stage, calm)
             self._note_events(stage, calm)
 
-    def _is_busy(self, stage: int, which: Tensor) -> Tensor:
-        """Of each sample, whether a dense product is quicker, by some of its steps; no for one that has no dense values."""
-        limit = float(self.limits_of_frames[stage])
-        if limit == torch.inf or not self._all_dense(stage, which):
-            return torch.zeros(len(which), dtype=torch.bool)
-        total = torch.zeros(len(which), dtype=torch.float64)
-        for term, edge in zip(self.graph.stages[stage].terms, self.plans[stage].edges, strict=True):
-            some = self._need_frames(term.source, which)[:, ::_EVERY]
+    def _is_busy(self, stage: int, which: Tensor, given: list[Tensor]) -> Tensor:
+        """Of each sample, whether a dense product is quicker, by some of the steps of what its terms are given."""
+        limit, total = (
+            float(self.limits_of_frames[stage]),
+            torch.zeros(len(which), dtype=torch.float64),
+        )
+        if limit == torch.inf:
+            return total > limit
+        terms, edges = self.graph.stages[stage].terms, self.plans[stage].edges
+        for term, edge, frames in zip(terms, edges, given, strict=True):
+            some = frames[:, ::_EVERY]
             synops, _ = count_dense(arriving(term, some), edge.fan_before, len(which))
             total += synops.sum(1) * (self.steps / some.shape[1] / term.factor)
-        return (total > limit) & torch.isfinite(
-            total
-        )  # what is not finite is found among the events
+        return total > limit
 
     def _go_on_densely(self, stage: int, which: Tensor) -> None:
         inputs = self._arriving(stage, which)

@@ -178,8 +178,11 @@ class EventNetwork:
             outputs.append(raster.run(engine, first))
             counts.append(self._count(engine))
         self._tally.samples += batch
+        if len(outputs) == 1:
+            self.synops = counts[0]
+            return outputs[0]
         self.synops = {path: torch.cat([count[path] for count in counts], 1) for path in counts[0]}
-        return torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0]
+        return torch.cat(outputs, 1)
 
     def _count(self, engine: Engine) -> dict[str, Tensor]:
         """SynOps of an engine's last call, which are added to the tally."""

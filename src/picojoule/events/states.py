@@ -34,6 +34,8 @@ class StageStates:
         self.fired_densely = torch.zeros(signal.neurons, dtype=torch.float64)
         self._touched = torch.zeros(batch, plan.num_rows + 8, dtype=torch.uint8)
         self._reached = torch.zeros(batch, 2, dtype=torch.int32)
+        row = signal.neurons // max(plan.num_rows, 1)
+        self._all_reached = torch.tensor([0, row], dtype=torch.int32).expand(batch, 2).contiguous()
         self._latest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
         self.reset()
 
@@ -62,9 +64,9 @@ class StageStates:
 
     def look_at_all(self) -> None:
         """The next step looks at all neurons, touched or not: their potentials came from elsewhere."""
-        self._touched[:, : self.plan.num_rows] = 1
-        self._reached[:, 0] = 0
-        self._reached[:, 1] = self.signal.neurons // max(self.plan.num_rows, 1)
+        if self.plan.neurons.kernel == "touched":
+            self._touched.fill_(1)
+            self._reached.copy_(self._all_reached)
 
     def copied(self) -> dict[str, Tensor]:
         """All there is, to be put back."""

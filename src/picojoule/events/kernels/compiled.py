@@ -14,6 +14,7 @@ from picojoule.ops.cpu.machine_code import load, object_file
 from picojoule.ops.plan import Plan
 
 Kernel = Callable[..., int]
+_known: dict[tuple[str, Plan | None], Kernel] = {}
 
 
 def compiled(name: str, plan: Plan | None = None) -> Kernel:
@@ -26,13 +27,14 @@ def compiled(name: str, plan: Plan | None = None) -> Kernel:
     Raises:
         ImportError: numba is not installed, and the kernel is not on disk.
     """
-    with making:
-        kernel = _compiled(name, plan)
-    say_faults()
+    kernel = _known.get((name, plan))
+    if kernel is None:
+        with making:
+            kernel = _known[name, plan] = _compiled(name, plan)
+        say_faults()
     return kernel
 
 
-@functools.cache
 def _compiled(name: str, plan: Plan | None) -> Kernel:
     file = f"{_key(name, plan)}.o"
     content = kept(file)
