@@ -1,5 +1,7 @@
 """What a chip does to a network's answers: the causes switched on one after another."""
 
+# More than 250 lines: the causes, the comparison that switches them on, and its table are one story.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

@@ -1,5 +1,7 @@
 """A network that runs event by event."""
 
+# More than 250 lines: it is the facade, most of it docstrings; each method hands over to a module of its own.
+
 from __future__ import annotations
 
 import copy

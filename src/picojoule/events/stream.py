@@ -1,8 +1,10 @@
 """A network that is fed events as they come."""
 
+# More than 250 lines: what a push takes, and what it may change when it fails, are read together.
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,11 +18,9 @@ from picojoule.events.inputs.sensor import Sensor, joined
 from picojoule.events.inputs.step_events import StepEvents
 from picojoule.events.inputs.waiting import Waiting
 from picojoule.events.peaks import By, SynOpsPeaks
+from picojoule.events.running import Running
 from picojoule.events.signals import Signal
 from picojoule.report import Report
-
-if TYPE_CHECKING:
-    from picojoule.events.network import EventNetwork
 
 MOST_STEPS = 256  # that run at a time
 
@@ -69,7 +69,7 @@ class EventStream:
 
     def __init__(
         self,
-        network: EventNetwork,
+        network: Running,
         *,
         dt_us: int,
         window_us: int = 0,

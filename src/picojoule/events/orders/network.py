@@ -1,5 +1,7 @@
 """A network that runs asynchronously: events wait for their turn, and neurons fire as soon as they may."""
 
+# More than 250 lines: the semantics of asynchronous execution are told once, where they are chosen.
+
 from __future__ import annotations
 
 from typing import Literal, get_args

@@ -1,5 +1,7 @@
 """A stage's weights and its neurons' numbers in the units of their potential, as asynchronous execution has them."""
 
+# More than 250 lines: all changes of a layer's numbers by a chip's limits stand side by side.
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

@@ -1,5 +1,7 @@
 """The tables that the kernels read, and the memory that a thread works in: a set for each thread."""
 
+# More than 250 lines: the tables of a thread are one list of addresses.
+
 from __future__ import annotations
 
 from dataclasses import dataclass
