@@ -408,3 +408,11 @@ def test_errors_say_what_to_do(arguments: list[str], message: str) -> None:
 def test_help_names_the_statuses() -> None:
     done = CliRunner().invoke(app, ["simulate", "--help"], env={"COLUMNS": "200"})
     assert "4, --limit-synops-per-second is exceeded" in done.output
+
+
+def test_the_order_of_the_events_of_a_step_is_chosen() -> None:
+    by_place = values(*CAMERA, "--order", "depth", "--arrival", "index")
+    at_random = values(*CAMERA, "--order", "depth")
+    assert at_random == values(*CAMERA, "--order", "depth", "--arrival", "random")
+    assert at_random["layers"] != by_place["layers"]
+    assert values(*CAMERA, "--order", "depth", "--seed", 3)["layers"] != at_random["layers"]

@@ -17,7 +17,7 @@ from picojoule.cli.report_file import Format, check_picture, chosen_format, prin
 from picojoule.cli.simulated_gap import checked_samples
 from picojoule.cli.simulation import AnyOrder, Asked, simulated
 from picojoule.data.event_columns import TimeUnit
-from picojoule.events.orders import Leak
+from picojoule.events.orders import Arrival, Leak
 from picojoule.printable import printable
 
 _NOT_KEPT = 4  # as of `picojoule train`
@@ -78,7 +78,7 @@ def simulate(
         int | None,
         _option("Time steps of a sample, if the layers or --data leave it open.", _INPUT, min=1),
     ] = None,
-    seed: Annotated[int, _option("Seed of random weights.", _INPUT)] = 0,
+    seed: Annotated[int, _option("Seed of random weights, and of --arrival random.", _INPUT)] = 0,
     order: Annotated[
         AnyOrder,
         _option(
@@ -97,6 +97,14 @@ def simulate(
     tick_steps: Annotated[
         int, _option("Time steps from one tick of the slow clock to the next.", _CHIP, min=1)
     ] = 1,
+    arrival: Annotated[
+        Arrival,
+        _option(
+            "How the input's events of a time step come one after the other: at random, or by their place on the sensor, "
+            "from the top.",
+            _CHIP,
+        ),
+    ] = "random",
     weight_bits: Annotated[
         int | None, _option("Bits of a weight, sign included.", _CHIP, min=2, max=24)
     ] = None,
@@ -193,6 +201,7 @@ def simulate(
             order=order,
             leak=leak,
             tick_steps=tick_steps,
+            arrival=arrival,
             chip=chip_limits(weight_bits, state_bits, one_threshold, decimate, queue_length),
             limit=parsed_limit(limit_synops_per_second, per),
             per=per,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from picojoule.cli.progress import ProgressBar
 from picojoule.events import Gap, gap
-from picojoule.events.orders import ChipLimits, Leak, Order
+from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
 from picojoule.report.document import Table, count
 from picojoule.training import LoadedRun, TrainConfig
 from picojoule.training.samples.run_data import load_run_data
@@ -84,6 +84,7 @@ def measured_gap(
     leak: Leak,
     tick_steps: int,
     limits: ChipLimits,
+    arrival: Arrival,
 ) -> tuple[Gap, list[str]]:
     """The causes one by one: those of the options, or, if there are none (`order` is None), those of a chip.
 
@@ -107,6 +108,7 @@ def measured_gap(
             leak=leak,
             limits=limits,
             tick_steps=tick_steps,
+            arrival=arrival,
             readout=labelled.readout,
         )
     except RuntimeError as error:

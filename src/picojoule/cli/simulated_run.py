@@ -12,7 +12,7 @@ from picojoule.cli.progress import ProgressBar
 from picojoule.cli.simulated_input import Raster, Recording
 from picojoule.events import EventNetwork
 from picojoule.events.input_sizes import frames_of, sizes_of
-from picojoule.events.orders import ChipLimits, Leak, Order, OrderedNetwork, OrderedRun
+from picojoule.events.orders import Arrival, ChipLimits, Leak, Order, OrderedNetwork, OrderedRun
 from picojoule.events.plan import plan_stage
 from picojoule.events.tally import Tally, report_of
 from picojoule.report import Report
@@ -76,6 +76,8 @@ def run_in_order(
     leak: Leak,
     tick_steps: int,
     limits: ChipLimits,
+    arrival: Arrival,
+    seed: int,
 ) -> Simulation:
     """Asynchronously, breadth or depth first, in pieces of time.
 
@@ -85,7 +87,7 @@ def run_in_order(
     """
     graph = network.graph
     plans = [plan_stage(graph, k) for k in range(len(graph.stages))]
-    ordered = OrderedNetwork(graph, plans, order, leak, limits, tick_steps)
+    ordered = OrderedNetwork(graph, plans, order, leak, limits, tick_steps, arrival, seed)
     pieces = list(_pieces(network, shown))
     states = ordered.at_rest(_sizes(network, shown)[0])
     progress.start(f"Running {shown.words}, {order} first", total=len(pieces), done=0)

@@ -22,7 +22,7 @@ from picojoule.cli.simulated_run import (
 from picojoule.cli.simulation_report import Found, counted
 from picojoule.data.event_columns import TimeUnit
 from picojoule.events import EventNetwork, Gap
-from picojoule.events.orders import ChipLimits, Leak
+from picojoule.events.orders import Arrival, ChipLimits, Leak
 from picojoule.training.networks.factories import BUILT_IN
 
 AnyOrder = Literal["step", "breadth", "depth"]
@@ -44,6 +44,7 @@ class Asked:
     order: AnyOrder
     leak: Leak
     tick_steps: int
+    arrival: Arrival
     chip: ChipLimits
     limit: Limit
     per: Per
@@ -98,6 +99,8 @@ class Asked:
             "order": self.order,
             "leak": self.leak,
             "tick_steps": self.tick_steps,
+            "arrival": self.arrival,
+            "seed": self.seed,
             "limits": asdict(self.chip),
         }
 
@@ -112,9 +115,16 @@ def simulated(asked: Asked, progress: ProgressBar) -> tuple[Found, list[str]]:
     if asked.order == "step":
         run = run_by_steps(network, shown, progress)
     else:
-        order, leak, ticks = asked.order, asked.leak, asked.tick_steps
         run = run_in_order(
-            network, shown, progress, order=order, leak=leak, tick_steps=ticks, limits=asked.chip
+            network,
+            shown,
+            progress,
+            order=asked.order,
+            leak=asked.leak,
+            tick_steps=asked.tick_steps,
+            limits=asked.chip,
+            arrival=asked.arrival,
+            seed=asked.seed,
         )
     notes += _notes(run, asked)
     steps = window_of(asked.window_ms, asked.dt_us) if asked.dt_us is not None else 1
@@ -187,6 +197,7 @@ def _gap(
         leak=asked.leak,
         tick_steps=asked.tick_steps,
         limits=asked.chip,
+        arrival=asked.arrival,
     )
     notes += more
     return found
