@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -26,7 +27,7 @@ from picojoule.ops.cpu.cache import keep, kept
 
 FEW, MANY = 0.01, 0.2  # activities at which a layer is measured
 _REPEATS = 3
-_FORMAT = 3
+_FORMAT = 4
 
 
 def set_limits(engine: Engine) -> None:
@@ -112,7 +113,7 @@ def _shortest(run: Callable[[], Any]) -> float:
 
 
 def _key(engine: Engine, stage: int) -> str:
-    """What the times depend on: the layer's geometry, the size of the call, the threads and the machine."""
+    """What the times depend on: the layer's geometry and strength, the size of the call, the threads and the machine."""
     import llvmlite.binding as llvm
 
     plan, signal = engine.plans[stage], engine.graph.stages[stage].signal
@@ -135,7 +136,11 @@ def _key(engine: Engine, stage: int) -> str:
             arrays = value if isinstance(value, tuple) else (value,)
             for array in arrays:
                 is_weights = field.name == "weights"
-                digest.update(
-                    repr(np.shape(array)).encode() if is_weights else np.asarray(array).tobytes()
-                )
+                digest.update(_strength(array) if is_weights else np.asarray(array).tobytes())
     return digest.hexdigest()[:32]
+
+
+def _strength(weights: np.ndarray[Any, Any]) -> bytes:
+    """The shape of weights, and how large they are, to a power of two: strong ones make more neurons fire."""
+    size = float(np.sqrt(np.mean(np.square(weights, dtype=np.float64)))) if weights.size else 0.0
+    return repr((weights.shape, round(math.log2(size)) if size > 0 else None)).encode()
