@@ -45,6 +45,16 @@ def test_output_is_not_trivial(neuron: Any) -> None:
     assert 0.05 < (output != 0).float().mean() <= 1.0
 
 
+def test_whatever_runs_a_layer_gives_what_the_reference_gives(neuron: Any) -> None:
+    results = []
+    for impl in ("auto", "reference"):
+        data, layer = current(3, 12, 5).requires_grad_(), neuron.build()
+        layer.impl = impl
+        output = neuron.run(layer, data)
+        results.append((output, *torch.autograd.grad(output.square().sum(), data)))
+    torch.testing.assert_close(*results)
+
+
 def test_two_halves_equal_the_whole(neuron: Any) -> None:
     data, whole, halves = current(3, 12, 5), neuron.build(), neuron.build()
     output = neuron.run(whole, data)

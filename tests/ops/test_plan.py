@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from picojoule.activation import MembraneSubtract, MultiSpike, SingleExponential
-from picojoule.ops import plan
-from picojoule.ops.plan import PARAMETERS, plan_from, plan_of, values_of
+from picojoule.ops import plan, spec
+from picojoule.ops.plan import PARAMETERS, plan_from, plan_of, unsupported_part, values_of
 from picojoule.ops.spec import NeuronSpec
 
 PLAIN = NeuronSpec(
@@ -42,3 +44,12 @@ def test_a_plan_is_its_text() -> None:
     for neuron in (PLAIN, EVERYTHING):
         made = plan_of(neuron, shared=True, dtype="bfloat16")
         assert plan_from(str(made)) == made
+
+
+def test_a_neuron_with_a_field_that_is_new_to_the_kernels_is_none_of_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert unsupported_part(EVERYTHING) is None
+    monkeypatch.setattr(spec, "_NOT_COMPUTED", (("min_v_mem", None), ("adapt_scale", 0.0)))
+    assert unsupported_part(PLAIN) is None
+    assert unsupported_part(EVERYTHING) == "the kernels do not compute min_v_mem"

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from picojoule import SlowPathNote
-from picojoule.activation import MembraneSubtract, MultiSpike, SingleExponential
+from picojoule.activation import MembraneSubtract
 from picojoule.ops import lif, slow_path
+from picojoule.ops.availability import LIF
 from picojoule.ops.checks import CheckedCurrent
 from picojoule.ops.dispatch import Implementation, chosen, nothing_prevents
 from picojoule.ops.lif import api
@@ -106,9 +107,8 @@ def test_a_traced_call_has_no_break_in_its_graph() -> None:
 
 
 def test_every_part_of_ones_own_is_a_custom_part() -> None:
-    parts = {"spike": MultiSpike, "reset": MembraneSubtract(), "surrogate": SingleExponential()}
-    for name in parts:
-        own = SimpleNamespace(**{**parts, name: object()})
+    for name in ("spike", "reset", "surrogate"):
+        own = replace(LIF, **{name: object()})
         assert isinstance(unsupported_part(own), CustomPart)
-    per_neuron = SimpleNamespace(**{**parts, "reset": MembraneSubtract(torch.ones(3))})
+    per_neuron = replace(LIF, reset=MembraneSubtract(torch.ones(3)))
     assert not isinstance(unsupported_part(per_neuron), CustomPart)

@@ -24,7 +24,7 @@ from picojoule.activation import (
     SingleSpike,
 )
 from picojoule.ops.slow_path import CustomPart
-from picojoule.ops.spec import NeuronSpec
+from picojoule.ops.spec import NeuronSpec, not_computed
 
 _BUILT_IN = (SingleExponential, PeriodicExponential, Heaviside, Gaussian, MultiGaussian)
 # the numbers that each has; torch.compile cannot look for them in every version of PyTorch
@@ -227,7 +227,9 @@ def values_of(neuron: NeuronSpec) -> dict[str, Tensor | float | None]:
 
 
 def unsupported_part(neuron: NeuronSpec) -> str | None:
-    """Which part is not one of the library's own, and so unknown to the kernels."""
+    """Which part the kernels do not know: it is not the library's own, or new."""
+    if (name := not_computed(neuron)) is not None:
+        return f"the kernels do not compute {name}"
     spike, reset, surrogate = neuron.spike, neuron.reset, neuron.surrogate
     if spike is None:
         return None

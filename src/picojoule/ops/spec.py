@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from torch import Tensor
@@ -74,3 +74,22 @@ class NeuronSpec:
     def adaptive(self) -> bool:
         """Whether the threshold rises with the neuron's own spikes."""
         return self.alpha_adapt is not None
+
+
+# what the kernels compute of a neuron; one that sets another field runs in plain PyTorch until they know it
+COMPUTED = (
+    "alpha_mem", "alpha_syn", "norm_input", "min_v_mem", "connect", "threshold",
+    "spike", "reset", "surrogate", "record", "alpha_adapt", "adapt_scale",
+)  # fmt: skip
+_NOT_COMPUTED = tuple(
+    (each.name, each.default) for each in fields(NeuronSpec) if each.name not in COMPUTED
+)
+
+
+def not_computed(neuron: NeuronSpec) -> str | None:
+    """The name of a field that a neuron sets and that the kernels do not compute; None if there is none."""
+    for name, default in _NOT_COMPUTED:
+        value = getattr(neuron, name)
+        if isinstance(value, Tensor) or value != default:
+            return name
+    return None
