@@ -1,5 +1,7 @@
 """One call: each sample goes on event by event, until a layer has so many events that a dense product is quicker."""
 
+# More than 250 lines: which samples are where, and in which form their signals are, is one state that all methods share.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
