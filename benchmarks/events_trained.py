@@ -60,7 +60,7 @@ def densely(model: nn.Module) -> Callable[[Tensor], Tensor]:
         picojoule.reset_states(model)
         with torch.inference_mode():
             output = model(frames)
-        return output.unflatten(0, (-1, STEPS)).sum(1) + last.v_mem
+        return output.sum(1) + last.v_mem
 
     return call
 
@@ -73,7 +73,7 @@ def by_events(model: nn.Module, sample: Tensor) -> Callable[[Tensor], Tensor]:
     def call(frames: Tensor) -> Tensor:
         network.reset()
         output = network(frames)
-        return output.unflatten(0, (-1, STEPS)).sum(1) + network.states()[last]["v_mem"]
+        return output.sum(1) + network.states()[last]["v_mem"]
 
     return call
 
@@ -86,7 +86,7 @@ def accuracy(call: Callable[[Tensor], Tensor], data: RateCoded, batch: int) -> f
     right = 0
     for start in range(0, len(data) - batch + 1, batch):
         frames, labels = zip(*data.__getitems__(list(range(start, start + batch))), strict=True)
-        scores = call(torch.stack(frames).flatten(0, 1))
+        scores = call(torch.stack(frames))
         right += int((scores.argmax(1) == torch.tensor(labels)).sum())
     return right / (len(data) // batch * batch)
 
@@ -109,7 +109,7 @@ def main(out: Path, result: Path) -> None:
     free, bound = (picojoule.load(folder) for folder in runs(out))
     images, labels = load_images().test
     data = RateCoded(images, labels, STEPS, free.config.pixel_rate, redrawn=False)
-    sample = torch.stack([data[k][0] for k in range(16)]).flatten(0, 1)
+    sample = torch.stack([data[k][0] for k in range(16)])
     for run in (free, bound):
         picojoule.set_batch_size(run.model, 16)
     calls = {FREE: densely(free.model), BOUND: by_events(bound.model, sample)}
@@ -128,12 +128,10 @@ def main(out: Path, result: Path) -> None:
                 picojoule.set_batch_size(run.model, batch)
             calls = {
                 FREE: densely(free.model),
-                BOUND: by_events(bound.model, sample[: batch * STEPS]),
+                BOUND: by_events(bound.model, sample[:batch]),
             }
             frames = [
-                torch.stack([data[(k * batch + i) % len(data)][0] for i in range(batch)]).flatten(
-                    0, 1
-                )
+                torch.stack([data[(k * batch + i) % len(data)][0] for i in range(batch)])
                 for k in range(ROUNDS)
             ]
             seconds = medians(calls, frames)

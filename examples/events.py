@@ -76,7 +76,7 @@ def main(folder: Path, samples: int, order: str) -> events.Gap:
     steps, rate = run.config.num_timesteps, run.config.pixel_rate
     data = RateCoded(images[:samples], labels[:samples], steps, rate, redrawn=False)
     picojoule.set_batch_size(run.model, BATCH)
-    frames = torch.stack([data[k][0] for k in range(BATCH)]).flatten(0, 1)
+    frames = torch.stack([data[k][0] for k in range(BATCH)])
     network = beside_pytorch(run.model, frames)
     print(network.report())
     found = events.gap(run.model, data, order=order)
