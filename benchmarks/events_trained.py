@@ -73,7 +73,7 @@ def by_events(model: nn.Module, sample: Tensor) -> Callable[[Tensor], Tensor]:
     def call(frames: Tensor) -> Tensor:
         network.reset()
         output = network(frames)
-        return output.sum(1) + network.states()[last]["v_mem"]
+        return output.sum(1) + network.states(last)[last]["v_mem"]
 
     return call
 

@@ -201,12 +201,12 @@ class EventNetwork:
         for states in self._states:
             states.reset()
 
-    def states(self) -> dict[str, dict[str, Tensor]]:
-        """Copies of the states by layer and name, `b *n`; those of the model after the same calls."""
+    def states(self, *layers: str) -> dict[str, dict[str, Tensor]]:
+        """Copies of the states by layer and name, `b *n`, of these layers, or of all: the model's after the same calls."""
         return {
             stage.name: {name: own.get(name).clone() for name in plan.neurons.states}
             for stage, plan, own in zip(self.graph.stages, self._plans, self._states, strict=False)
-            if stage.neuron is not None
+            if stage.neuron is not None and (not layers or stage.name in layers)
         }
 
     # ---- steps of samples that go on, for streams
