@@ -7,6 +7,7 @@ from torch import Tensor
 from picojoule.events.graph import EventGraph
 from picojoule.events.input_sizes import frames_of
 from picojoule.events.orders import (
+    Arrival,
     ChipLimits,
     Leak,
     Order,
@@ -48,10 +49,11 @@ class AsynchronousNetwork:
         leak: Leak,
         limits: ChipLimits | None,
         tick_steps: int,
+        arrival: Arrival,
     ) -> None:
         self.graph = graph
         self._plans = [plan_stage(graph, k) for k in range(len(graph.stages))]
-        self.ordered = OrderedNetwork(graph, self._plans, order, leak, limits, tick_steps)
+        self.ordered = OrderedNetwork(graph, self._plans, order, leak, limits, tick_steps, arrival)
         self._states: OrderedStates | None = None
         self.last: OrderedRun | None = None
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from picojoule.events.asynchronous import AsynchronousNetwork
 from picojoule.events.following import follow
 from picojoule.events.network import Dense, EventNetwork
-from picojoule.events.orders import ChipLimits, Leak, Order
+from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
 
 
 @overload
@@ -25,6 +25,7 @@ def compile(  # noqa: A001
     leak: Leak = ...,
     limits: ChipLimits | None = ...,
     tick_steps: int = ...,
+    arrival: Arrival = ...,
 ) -> AsynchronousNetwork: ...
 def compile(  # noqa: A001
     model: nn.Module,
@@ -35,6 +36,7 @@ def compile(  # noqa: A001
     leak: Leak = "step",
     limits: ChipLimits | None = None,
     tick_steps: int = 1,
+    arrival: Arrival = "index",
 ) -> EventNetwork | AsynchronousNetwork:
     r"""The network of a model that runs event by event on the CPU, with the model's spikes.
 
@@ -67,6 +69,8 @@ def compile(  # noqa: A001
         leak: of an asynchronous order: "step", "tick" (of a slow clock, as Speck's) or "exponential" (by elapsed time).
         limits: of a chip, for an asynchronous order.
         tick_steps: time steps from one tick of the slow clock to the next.
+        arrival: in which order the input's events of a step come, for an asynchronous order: "index", or "random", the same in
+            every run. Rows of a picture one after the other are nothing that a camera sends.
 
     Returns:
         The network, its states at zero: an :class:`EventNetwork`, or an :class:`AsynchronousNetwork` for another order.
@@ -92,10 +96,10 @@ def compile(  # noqa: A001
             f"events.compile: dense is {dense!r}, expected one of {', '.join(get_args(Dense))}."
         )
     if order != "step":
-        return AsynchronousNetwork(follow(model, sample), order, leak, limits, tick_steps)
-    if leak != "step" or limits is not None or tick_steps != 1:
+        return AsynchronousNetwork(follow(model, sample), order, leak, limits, tick_steps, arrival)
+    if (leak, limits, tick_steps, arrival) != ("step", None, 1, "index"):
         raise ValueError(
-            "events.compile: a leak other than 'step', tick_steps and limits of a chip go with order='breadth' or 'depth', but order "
+            "events.compile: a leak other than 'step', tick_steps, arrival and limits of a chip go with order='breadth' or 'depth', but order "
             "is 'step'."
         )
     return EventNetwork(follow(model, sample), dense)
