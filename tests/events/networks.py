@@ -33,6 +33,17 @@ class Functional(nn.Module):
         return output
 
 
+class FoldedByFunctions(nn.Module):
+    """Puts batch and time into one axis, and takes them apart, by functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.neurons = nn.Conv2d(1, 3, 3, bias=False), iaf()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.neurons(self.conv(x.flatten(0, 1))).unflatten(0, (BATCH, -1))
+
+
 class Residual(nn.Module):
     """Two ways from the first layer to the last, one layer called twice."""
 
@@ -99,6 +110,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         (BATCH * STEPS, 2, 4, 6, 7),
     ),
     "a function that flattens": (Functional, (BATCH * STEPS, 1, 6, 6)),
+    "functions that fold time": (FoldedByFunctions, (BATCH, STEPS, 1, 6, 6)),
     "residual": (Residual, (BATCH * STEPS, 2, 8, 8)),
     "batch norm, max pooling": (
         lambda: nn.Sequential(

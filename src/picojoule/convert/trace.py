@@ -109,6 +109,8 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
             argument = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
             result.edges += [(a, name) for a in _sources_of(asker, argument, sources)]
             sources[node] = (name,)
+        elif _folds_time(node):
+            sources[node] = _sources_of(asker, node.args[0], sources)
         elif node.target in (torch.flatten, "flatten"):
             before = _sources_of(asker, node.args[0], sources)
             name = _free_name("flatten", result)
@@ -118,6 +120,14 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
         else:
             sources[node] = _summed(asker, node, sources)
     return result
+
+
+def _folds_time(node: fx.Node) -> bool:
+    """Whether a function puts batch and time into one axis, or takes them apart, as FlattenTime and UnflattenTime do."""
+    given = node.args[1:] + tuple(node.kwargs.values())
+    if node.target in (torch.flatten, "flatten"):
+        return given == (0, 1)
+    return node.target in (torch.unflatten, "unflatten") and given[:1] == (0,)
 
 
 def _flatten_call(

@@ -75,4 +75,4 @@ def _dense_from(plan: StagePlan, number: int, engines: list[Engine]) -> str:
     if not engines or synapses == 0:
         return "-"
     limit = float(engines[-1].limits[number]) / engines[-1].steps / synapses
-    return "never" if math.isinf(limit) else f"{limit:.1%}"
+    return "never" if math.isinf(limit) or limit > 1 else f"{limit:.1%}"
