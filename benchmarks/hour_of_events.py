@@ -156,6 +156,9 @@ def replay(network: events.EventNetwork, seconds: int, every: int | None = None)
             digest.update(torch.stack(tuple(each)).T.contiguous().numpy().tobytes())
         if number * BLOCK_S >= min(SETTLED_S, seconds // 2):
             memory.append(rss_mib())
+        if (number + 1) * BLOCK_S % 60 == 0:
+            minutes = (number + 1) * BLOCK_S // 60
+            print(f"{minutes} min of events, {pushing_s:.0f} s, {rss_mib():.1f} MiB", flush=True)
     report = stream.report()
     found = (report.rows[0].synops_per_sample or 0.0) * report.samples
     return {
