@@ -1,5 +1,6 @@
 # make demo   the main job, from nothing: its tables and pictures land in runs/demo
 # make test   everything CI checks, installs included (make check is the same)
+# make docs   the site, its pages executed: build/docs/html/index.html
 # make bench  the benchmarks, twenty minutes alone on two cores; results land in benchmarks/results
 PYTHON ?= python3
 # One CPU build of PyTorch where there is no NVIDIA GPU; a plain "torch" may bring gigabytes of CUDA.
@@ -18,7 +19,7 @@ TRITON := $(if $(filter Linux,$(shell uname -s)),triton==3.9.0)
 # Most tests keep one core busy. Each process begins with a half of the files, in order, so that most fixtures are made once.
 TWO_AT_A_TIME := -n 2 --dist worksteal
 
-.PHONY: demo test check test-all bench bench-quick format clean
+.PHONY: demo test check test-all docs bench bench-quick format clean
 
 $(VENV)/base: pyproject.toml
 	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed. On Debian: apt-get install python3-venv"; exit 1; }
@@ -55,9 +56,14 @@ bench: $(VENV)/dev
 bench-quick: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py --quick
 
+# a warning, a broken link within the site, a public name without a page or a cell that fails: no site
+docs: $(VENV)/dev
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/docs/html
+	@echo "build/docs/html/index.html"
+
 format: $(VENV)/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist docs/pictured docs/reference/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis
