@@ -18,13 +18,14 @@ _ENTRY = re.compile(r"(?: {3}|\.\. py:data:: )(\w+)$")  # a line of an autosumma
 
 
 def listed(reference: Path) -> set[str]:
-    """The names in the tables of the reference's pages, with their modules."""
+    """The names in the tables of the reference's pages, and their modules."""
     names: set[str] = set()
     for page in reference.glob("*.md"):
         current = ""
         for line in page.read_text().splitlines():
-            if found := re.match(r"\.\. currentmodule:: (\S+)", line):
+            if found := re.match(r"\.\. (?:auto|current)module:: (\S+)", line):
                 current = found[1]
+                names |= {current} - {"picojoule"}
             elif current and (entry := _ENTRY.match(line)):
                 names.add(f"{current}.{entry[1]}")
     return names
