@@ -1,6 +1,7 @@
 # make demo   the main job, from nothing: its tables and pictures land in runs/demo
 # make test   everything CI checks, installs included (make check is the same)
 # make docs   the site, its pages executed: build/docs/html/index.html
+# make release-check   what is released, installed and tried in empty environments
 # make bench  the benchmarks, twenty minutes alone on two cores; results land in benchmarks/results
 PYTHON ?= python3
 # One CPU build of PyTorch where there is no NVIDIA GPU; a plain "torch" may bring gigabytes of CUDA.
@@ -19,7 +20,7 @@ TRITON := $(if $(filter Linux,$(shell uname -s)),triton==3.9.0)
 # Most tests keep one core busy. Each process begins with a half of the files, in order, so that most fixtures are made once.
 TWO_AT_A_TIME := -n 2 --dist worksteal
 
-.PHONY: demo test check test-all docs bench bench-quick format clean
+.PHONY: demo test check test-all docs release-check bench bench-quick format clean
 
 $(VENV)/base: pyproject.toml
 	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed. On Debian: apt-get install python3-venv"; exit 1; }
@@ -60,6 +61,10 @@ bench-quick: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/docs/html
 	@echo "build/docs/html/index.html"
+
+# wheel and sdist, in empty environments: each extra, each Python, the oldest and the newest releases; half an hour
+release-check: $(VENV)/dev docs
+	TORCH="$(TORCH)" $(BIN)/nox --no-error-on-missing-interpreters
 
 format: $(VENV)/dev
 	$(BIN)/ruff format .

@@ -28,7 +28,7 @@ def derived_seed(seed: int, stream: Stream, *place: int) -> int:
         False
     """
     key = (seed, int(stream), *place)
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 1
 
 
 def generator(seed: int, stream: Stream, *place: int) -> torch.Generator:

@@ -235,7 +235,8 @@ class Aside:
 
 
 _autograd = vars(torch._C._autograd)
-_followers = _autograd["_top_saved_tensors_default_hooks"]
+# PyTorch before 2.7 cannot be asked: then somebody may follow
+_followers = _autograd.get("_top_saved_tensors_default_hooks", bool)
 _saving_can_be_followed = _autograd["_saved_tensors_hooks_is_enabled"]  # not within torch.func.grad
 
 
