@@ -36,6 +36,12 @@ if (
     torch.set_num_threads(1)
 
 
+compiling = pytest.mark.skipif(
+    tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 11),
+    reason="torch.compile is for PyTorch 2.11 and later",
+)
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays; looking through all of it for garbage would take half a second each time."""
     gc.collect()

@@ -14,6 +14,7 @@ from picojoule.layers import (
     SpikingMaxPooling2dLayerSqueeze,
     reset_states,
 )
+from tests.conftest import compiling
 
 
 def spikes(*shape: int, seed: int = 0, rate: float = 0.4) -> Tensor:
@@ -115,6 +116,7 @@ def test_a_copy_goes_on_like_the_original(duplicate: object) -> None:
     assert torch.equal(loaded(more), want)
 
 
+@compiling
 def test_compiled_and_exported_layers_go_on_like_the_original() -> None:
     layer, first, second = (
         SpikingMaxPooling2dLayer(2),

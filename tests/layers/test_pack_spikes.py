@@ -18,6 +18,7 @@ from picojoule.activation import SingleSpike
 from picojoule.layers import IAF, LIF, IAFSqueeze
 from picojoule.layers.packed_spikes import BLOCK, PackedSpikes, pack
 from picojoule.training.networks.lenet import lenet
+from tests.conftest import compiling
 
 SPIKES = (torch.arange(4000) % 3 == 0).float().reshape(10, 400)
 
@@ -273,6 +274,7 @@ def test_a_second_derivative() -> None:
     assert torch.equal(weight.grad, 3.0 * SPIKES.sum(0))
 
 
+@compiling
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 def test_a_compiled_network_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     torch._dynamo.reset()
@@ -285,6 +287,7 @@ def test_a_compiled_network_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(torch.equal(one, other) for one, other in zip(plain, packed, strict=True))
 
 
+@compiling
 def test_compiled_itself_it_changes_nothing() -> None:
     torch._dynamo.reset()
     weight = torch.rand(400, requires_grad=True)
