@@ -94,13 +94,13 @@ def python(session: nox.Session) -> None:
 
 @nox.session
 def oldest(session: nox.Session) -> None:
-    """The oldest releases that pyproject.toml allows: the commands, and the tests of neurons, counts and budgets."""
+    """The oldest releases that pyproject.toml allows: the commands, and the tests of layers, budgets and joules."""
     session.install(*OLDEST.split(), "pytest", "hypothesis")
     session.install(f"{_wheel()}[train,plot,nir,events]")
     _smoke(session)
     session.chdir(ROOT)
     session.run(
-        *["pytest", "-q", "-m"], "not slow", *["tests/layers", "tests/synops", "tests/budget"]
+        *["pytest", "-q", "-m"], "not slow", *["tests/layers", "tests/budget", "tests/energy"]
     )
 
 

@@ -47,6 +47,7 @@ def plot_frontier(
     *,
     unit: str = "SynOps per time step",
     score: str = "accuracy",
+    label: str = "This sweep",
 ) -> Figure:
     """Accuracy over what was spent, with the Pareto front as steps: the best that each amount buys.
 
@@ -58,6 +59,7 @@ def plot_frontier(
         path: where the PNG goes; None to leave it undrawn.
         unit: of what was spent.
         score: name of what stands in place of accuracy, which is drawn in percent.
+        label: what the marks without a method are called beside others.
 
     Raises:
         ValueError: there are no marks.
@@ -77,7 +79,7 @@ def plot_frontier(
     own = [mark for mark in marks if not mark.method]
     others = list(dict.fromkeys(mark.method for mark in marks if mark.method))
     if own:
-        _draw_front(axes, own, ORANGE, "This sweep" if others else "Pareto front", "o")
+        _draw_front(axes, own, ORANGE, plain(label) if others else "Pareto front", "o")
     _draw_limits(axes, [(mark.limit, mark.accuracy) for mark in marks if mark.limit is not None])
     _draw_networks(axes, [mark for mark in own if len(mark.networks) > 1])
     for number, method in enumerate(others):
@@ -87,7 +89,7 @@ def plot_frontier(
         _draw_marks(axes, same, colour, shape)
     _draw_marks(axes, own, ORANGE, "o")
     if all(mark.spent > 0 for mark in marks):
-        axes.set_xscale("log")
+        _set_log_scale(axes)
     axes.margins(x=0.12, y=0.15)
     word = plain(score)
     axes.set(
@@ -97,6 +99,18 @@ def plot_frontier(
     if path is not None:
         save(figure, path)
     return figure
+
+
+def _set_log_scale(axes: Axes) -> None:
+    """Ticks at 1, 2 and 5 of each decade, as plain numbers: most sweeps span one or two decades."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: f"{x:,.0f}" if 1 <= x < 1e6 else f"{x:.0e}")
+    )
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _in_percent(mark: FrontierMark) -> FrontierMark:
