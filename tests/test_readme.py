@@ -2,7 +2,9 @@
 
 import json
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -10,47 +12,48 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import readme_figures
+
+    yield readme_figures
+    sys.modules.pop("readme_figures")
+
+
 def test_its_code_blocks_run_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
-    assert len(blocks) >= 2
-    assert "SynOps per step" in capsys.readouterr().out
+    assert blocks
+    assert "SynOps/step" in capsys.readouterr().out
 
 
-def test_its_table_is_that_of_the_committed_run() -> None:
-    report = json.loads((ROOT / "benchmarks/results/train.json").read_text())
-    stages = [report[k] for k in ("untrained", "trained_without_budget", "trained")]
-    for layer in ("1", "4", "7", "10"):
-        counts = [f"{stage['synops_per_timestep'][layer]:,.0f}" for stage in stages]
-        assert f"| SynOps per step, layer {layer} | {' | '.join(counts)} |" in README
-    for layer in ("8", "11"):
-        shares = [f"{stage['silent_share'][layer]:.1%}" for stage in stages]
-        assert f"| silent neurons, layer {layer} | {' | '.join(shares)} |" in README
-    accuracies = [f"{stage['accuracy']:.2%}" for stage in stages]
-    assert f"| test accuracy | {' | '.join(accuracies)} |" in README
-    two = json.loads((ROOT / "benchmarks/results/train_two_threads.json").read_text())
-    ends = [two[k]["accuracy"] for k in ("trained_without_budget", "trained")]
-    assert f"{ends[0]:.2%} and {ends[1]:.2%}" in README
+def test_its_tables_are_those_of_the_committed_results(figures: ModuleType) -> None:
+    assert figures.written(README) == README
+    assert README.count("| ---: |") == 3
 
 
-def test_its_table_of_limits_is_that_of_the_committed_runs() -> None:
-    runs = json.loads((ROOT / "benchmarks/results/tight_limits.json").read_text())["runs"].values()
-    for limit in (0, 16_000, 8_000, 4_650, 4_000, 2_000):
-        rows = [row for row in runs if row["limit"] == limit]
-        assert len(rows) == 3
-        spent = ", ".join(f"{row['synops_per_timestep']:,.0f}" for row in rows)
-        accuracy = 100 * sum(row["accuracy"] for row in rows) / len(rows)
-        assert f"| {f'{limit:,}' if limit else 'none'} | {spent} | {accuracy:.2f}% |" in README
-        assert all(-0.05 <= row["off"] <= 0.01 for row in rows if limit)
+def test_its_picture_was_drawn_from_the_committed_results(figures: ModuleType) -> None:
+    image = pytest.importorskip("PIL.Image").open(figures.PICTURE)
+    assert image.text["Source"] == figures.source_hash(), "python tools/readme_figures.py"
 
 
-def test_its_table_of_a_conversion_is_that_of_the_committed_run() -> None:
-    report = json.loads((ROOT / "benchmarks/results/convert_a_cnn.json").read_text())
-    for stage in report["stages"]:
-        figures = f"{stage['accuracy']:.2%} | {stage['synops_per_timestep']:,.0f}"
-        assert f"| {stage['name']} | {figures} |" in README
+def test_each_limit_is_kept_in_the_committed_runs(figures: ModuleType) -> None:
+    for limit in figures.LIMITS:
+        runs = figures.runs_of(limit)
+        assert len(runs) == 3
+        assert all(-0.05 <= run["off"] <= 0.01 for run in runs if limit)
+
+
+def test_its_sentence_on_a_trained_network_is_that_of_the_committed_run() -> None:
+    trained = json.loads((ROOT / "benchmarks/results/events_trained.json").read_text())
+    free, sparse = trained["accuracy"].values()
+    times = {row["batch"]: row["ratio"] for row in trained["rows"] if row["threads"] == 1}
+    text = " ".join(README.split())
+    assert f"({100 * sparse:.2f} %) runs {times[16]:.1f} times as fast" in text
+    assert f"({100 * free:.2f} %) in PyTorch, {times[1]:.1f} times one image" in text
 
 
 def test_its_links_within_the_tree_lead_somewhere() -> None:

@@ -32,11 +32,12 @@ MAKE_DENSE_VALUES = {
         gaussian_nll_loss hinge_embedding_loss huber_loss kl_div l1_loss linear_cross_entropy margin_ranking_loss
         mse_loss multi_margin_loss multilabel_margin_loss multilabel_soft_margin_loss nll_loss poisson_nll_loss
         smooth_l1_loss soft_margin_loss triplet_margin_loss triplet_margin_with_distance_loss""",
+    "named axes, which PyTorch gave up": "align_as align_to refine_names rename update_names",
     "linear algebra": """cholesky cholesky_inverse cholesky_solve det geqrf linalg_cholesky linalg_cholesky_ex
         linalg_cond linalg_det linalg_eig linalg_eigh linalg_eigvals linalg_eigvalsh linalg_householder_product
         linalg_inv linalg_inv_ex linalg_ldl_factor linalg_ldl_factor_ex linalg_ldl_solve linalg_lstsq linalg_lu
         linalg_lu_factor linalg_lu_factor_ex linalg_lu_solve linalg_matrix_exp linalg_matrix_power linalg_matrix_rank
-        linalg_pinv linalg_qr linalg_slogdet linalg_solve linalg_solve_ex linalg_solve_triangular linalg_svd
+        linalg_matrix_sqrth linalg_pinv linalg_polar linalg_qr linalg_slogdet linalg_solve linalg_solve_ex linalg_solve_triangular linalg_svd
         linalg_svdvals linalg_tensorinv linalg_tensorsolve linalg_vander lobpcg logdet lu lu_solve lu_unpack
         matrix_exp matrix_power orgqr ormqr pca_lowrank pinverse qr slogdet svd svd_lowrank triangular_solve inverse""",
     "spectra and complex numbers": """fft_fft fft_fft2 fft_fftn fft_hfft fft_hfft2 fft_hfftn fft_ifft fft_ifft2

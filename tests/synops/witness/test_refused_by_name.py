@@ -101,7 +101,7 @@ def test_models_in_threads_of_their_own_are_none_of_each_others_business() -> No
     assert found == [(3 * X.sum().item(), 0.0)] * 2
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")
 def test_a_script_as_the_model_is_told_how_to_go_on() -> None:
     script = torch.jit.script(nn.Linear(6, 3))
     with pytest.raises(TypeError, match=r"Wrap it, model = nn.Sequential\(script\)"):
