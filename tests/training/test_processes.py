@@ -136,3 +136,9 @@ def test_a_step_with_fewer_samples_than_processes_is_refused() -> None:
         steps_of_epoch(torch.arange(9), 1, 0, 4, 1, Process(0, 2))
     with pytest.raises(ValueError, match="1 samples are too few for 2 processes"):
         share_of(torch.arange(1), Process(0, 2), 4)
+
+
+def test_more_processes_than_cores_are_refused_before_any_starts(tmp_path: Path) -> None:
+    done = run(tmp_path / "many", "--devices", "9999")
+    assert done.returncode == 1
+    assert "devices is 9999, but this machine has no GPU and" in " ".join(done.stderr.split())

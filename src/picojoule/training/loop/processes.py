@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from picojoule.extras import extra
+from picojoule.training.config_error import ConfigError
 from picojoule.training.samples.batches import Process
 from picojoule.training.settings.config import TrainConfig
 
@@ -30,6 +32,7 @@ def launched(config: TrainConfig) -> Any:
 
     Raises:
         ImportError: Lightning Fabric is missing.
+        ConfigError: there are fewer devices.
     """
     with extra("train"):
         from lightning_fabric import Fabric
@@ -37,7 +40,10 @@ def launched(config: TrainConfig) -> Any:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not how many processes joined
     # the states of neurons are buffers, of each process's own samples
     own_buffers: dict[str, Any] = {_OWN_BUFFERS: False}
-    devices, nodes = _torchrun() or (config.devices, 1)
+    joined = _torchrun()
+    if joined is None:
+        _check_there_are(config.devices)
+    devices, nodes = joined or (config.devices, 1)
     many = devices * nodes > 1
     fabric = Fabric(
         accelerator="auto",
@@ -49,6 +55,18 @@ def launched(config: TrainConfig) -> Any:
     if many:
         fabric.launch()
     return fabric
+
+
+def _check_there_are(devices: int) -> None:
+    """Fabric says it of GPUs; on CPUs it would start any number of processes (two, to try it, on one core, too)."""
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = max(2, own or 1)
+    if devices > cores and not torch.accelerator.is_available():
+        raise ConfigError(
+            f"training: devices is {devices}, but this machine has no GPU and {cores} cores for processes. Take "
+            f"at most {cores}, or start processes on several machines with torchrun.",
+            "devices",
+        )
 
 
 def process_of(fabric: Any) -> Process:
