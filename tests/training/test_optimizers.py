@@ -90,7 +90,20 @@ def test_rates_where_none_is_stated(name: OptimizerName) -> None:
     groups = build_optimizer(name, network()).param_groups
     assert [group["lr"] for group in groups] == pytest.approx(rates[name])
     assert [group["initial_lr"] for group in groups] == [group["lr"] for group in groups]
-    assert TrainConfig(optimizer=name).rate == RATES[name] == groups[0]["lr"]
+    assert RATES[name] == groups[0]["lr"]
+
+
+@needs_muon
+def test_muons_weights_go_as_far_in_a_long_run_as_in_a_short_one() -> None:
+    rates = {}
+    for steps in (1, 720, 1440, 72_000):
+        groups = build_optimizer("muon", network(), steps=steps).param_groups
+        rates[steps] = [group["lr"] for group in groups]
+    assert rates[1] == rates[720] == pytest.approx([0.02, 2e-3])
+    assert rates[1440] == pytest.approx([0.01, 1e-3])
+    assert rates[72_000] == pytest.approx([2e-4, 2e-5])
+    stated = build_optimizer("muon", network(), learning_rate=0.02, steps=72_000)
+    assert stated.param_groups[0]["lr"] == 0.02
 
 
 @needs_muon
@@ -365,10 +378,10 @@ def test_another_rate_is_a_difference_and_the_same_by_another_name_is_none() -> 
     ]
     assert config.differences({**config.to_dict(), "optimizer": "muon"}) == [
         "optimizer is 'sgd' here and 'muon' there",
-        "learning_rate is 0.1 here and 0.02 there",
+        "learning_rate is 0.1 here and None there",
     ]
 
 
 def test_another_optimizer_takes_its_own_rate_along() -> None:
-    assert replace(TrainConfig(), optimizer="sgd").rate == 0.1
-    assert replace(TrainConfig(learning_rate=0.5), optimizer="sgd").rate == 0.5
+    assert replace(TrainConfig(), optimizer="sgd").learning_rate is None
+    assert replace(TrainConfig(learning_rate=0.5), optimizer="sgd").learning_rate == 0.5

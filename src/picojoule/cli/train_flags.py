@@ -64,7 +64,7 @@ FLAGS = (
         "learning_rate",
         _TRAINING,
         "At the start.",
-        "0.002; of sgd 0.1; of muon 0.02, of Adam beside it a tenth",
+        "0.002; of sgd 0.1; of muon 0.02, or 14.4 / steps in more than 720 steps, of Adam beside it a tenth",
     ),
     Flag(
         "schedule",

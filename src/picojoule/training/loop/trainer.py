@@ -113,7 +113,7 @@ class Trainer:
         self._begin_budget()
         last = list(counts)[-1] if counts else None
         optimizer = build_optimizer(
-            self.config.optimizer, self.model, self.config.learning_rate, last
+            self.config.optimizer, self.model, self.config.learning_rate, last, steps
         )
         self.optimizer = self.fabric.setup_optimizers(optimizer)
 

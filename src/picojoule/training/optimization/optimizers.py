@@ -14,10 +14,34 @@ OptimizerName = Literal["adam", "adamw", "sgd", "muon"]
 RATES: dict[str, float] = {"adam": 2e-3, "adamw": 2e-3, "sgd": 0.1, "muon": 0.02}
 BEST: OptimizerName = "muon" if hasattr(torch.optim, "Muon") else "adam"
 _MOMENTUM_OF_SGD = 0.9
+_STEPS_AT_FULL_RATE = 720  # of Muon; more would lead its weights farther
+
+
+def default_rate(name: str, steps: int = _STEPS_AT_FULL_RATE) -> float:
+    """The learning rate at the start of a run where none is stated.
+
+    A step of Muon is as long as the rate says, whatever the gradient is, so rate times steps is how far the weights go. Beyond
+    what suits they leave neurons silent that no gradient reaches (docs/adr/0031):
+
+        rate = RATES["muon"] * min(1, 720 / steps)
+
+    Args:
+        name: one of `RATES`.
+        steps: training steps of the run, >= 1.
+
+    Example:
+        >>> default_rate("muon"), default_rate("muon", 2880), default_rate("adam", 2880)
+        (0.02, 0.005, 0.002)
+    """
+    return RATES[name] * (min(1.0, _STEPS_AT_FULL_RATE / steps) if name == "muon" else 1.0)
 
 
 def build_optimizer(
-    name: str, model: nn.Module, learning_rate: float | None = None, last: str | None = None
+    name: str,
+    model: nn.Module,
+    learning_rate: float | None = None,
+    last: str | None = None,
+    steps: int = _STEPS_AT_FULL_RATE,
 ) -> torch.optim.Optimizer:
     """The optimiser of that name for all parameters of a model that are trained.
 
@@ -29,9 +53,10 @@ def build_optimizer(
     Args:
         name: one of `RATES`.
         model: on its device.
-        learning_rate: at the start; None for that of `RATES`. Of Muon it is the matrices' rate, and Adam's beside
+        learning_rate: at the start; None for `default_rate`. Of Muon it is the matrices' rate, and Adam's beside
             it goes along: a tenth, 2e-3 at 0.02.
         last: name of the layer that answers, which Muon leaves to Adam; None for that of the last matrix.
+        steps: training steps of the run.
 
     Raises:
         ConfigError: Muon, and this PyTorch has none.
@@ -41,7 +66,7 @@ def build_optimizer(
         >>> type(optimizer).__name__, optimizer.param_groups[0]["lr"]
         ('SGD', 0.1)
     """
-    rate = RATES[name] if learning_rate is None else learning_rate
+    rate = default_rate(name, steps) if learning_rate is None else learning_rate
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer: torch.optim.Optimizer
     if name == "muon":

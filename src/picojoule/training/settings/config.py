@@ -16,7 +16,7 @@ from picojoule.budget.budget import Synapses
 from picojoule.energy import profile as find_profile
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.training.answers.readout import Readout
-from picojoule.training.optimization.optimizers import BEST, RATES, OptimizerName
+from picojoule.training.optimization.optimizers import BEST, OptimizerName
 from picojoule.training.optimization.schedule import Schedule
 from picojoule.training.settings.bounds import BOUNDS, LIMITS, Bound, Per
 from picojoule.training.settings.ranges import check_ranges
@@ -43,8 +43,8 @@ class TrainConfig:
         pixel_rate: spikes per time step of a white pixel, where images become spikes; at most 1.
         optimizer: "adam", "adamw", "sgd", or "muon", which is Muon for matrices and kernels of convolutions and
             Adam for the rest. Omitted: Muon, where PyTorch has it (from 2.9 on), else Adam.
-        learning_rate: at the start; None for the optimizer's own: 2e-3, of sgd 0.1, of muon 0.02. Adam's beside
-            Muon is a tenth of Muon's.
+        learning_rate: at the start; None for the optimizer's own: 2e-3, of sgd 0.1, of muon 0.02, and less in a
+            run of more than 720 steps: 14.4 / steps. Adam's beside Muon is a tenth of Muon's.
         schedule: the learning rate falls to zero along a "cosine", is on "hold" for 70 % of the steps and then
             falls linearly to zero, or is "constant".
         task: what to learn, `module:function` or `file.py:function` that gives a
@@ -140,11 +140,6 @@ class TrainConfig:
             if isinstance(getattr(self, name), Path):
                 object.__setattr__(self, name, str(getattr(self, name)))
         check_ranges(vars(self), setting_choices())
-
-    @property
-    def rate(self) -> float:
-        """The learning rate at the start."""
-        return RATES[self.optimizer] if self.learning_rate is None else self.learning_rate
 
     @property
     def has_limit(self) -> bool:

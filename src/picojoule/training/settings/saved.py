@@ -34,8 +34,8 @@ def renewed(saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_rate(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with the learning rate that none stands for, as far as that is known."""
+    """The settings with the learning rate that none stands for, as far as that is known: Muon's depends on the steps."""
     rate, optimizer = settings.get("learning_rate"), settings.get("optimizer")
-    if rate is None and isinstance(optimizer, str):
+    if rate is None and isinstance(optimizer, str) and optimizer != "muon":
         rate = RATES.get(optimizer)
     return {**settings, "learning_rate": rate}
