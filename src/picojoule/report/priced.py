@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from picojoule.energy import EnergyProfile
+from picojoule.energy import EnergyProfile, energy_j
 from picojoule.energy import profile as find_profile
 from picojoule.energy.network import NetworkEnergy, network_energy
 from picojoule.report.record import Record
@@ -42,6 +42,20 @@ def chosen(profile: Profiles | None) -> tuple[EnergyProfile, ...]:
             "your own another name, with dataclasses.replace(profile, name=...)."
         )
     return found
+
+
+def priceable(profile: Profile) -> EnergyProfile:
+    """The profile, which has a price for something.
+
+    Raises:
+        ValueError: there is none of that name, or it publishes limits instead of joules.
+
+    Example:
+        >>> priceable("speck")
+        Traceback (most recent call last):
+        ValueError: energy_j: 'speck' has no energy per operation. What is published is a highest number of SynOps per second and core, above which the chip stalls: compare SynOps per second with core_load(), or choose a profile with joules.
+    """
+    return energy_j(profile, synops=0).profile
 
 
 def whole_energy(record: Record, profile: Profile) -> NetworkEnergy:

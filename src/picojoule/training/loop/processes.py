@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from picojoule.extras import extra
+from picojoule.training.config_error import ConfigError
 from picojoule.training.samples.batches import Process
 from picojoule.training.settings.config import TrainConfig
 
@@ -19,6 +21,7 @@ _PARAMETERS = inspect.signature(DistributedDataParallel).parameters
 _OWN_BUFFERS = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in _PARAMETERS)
 
 
+_MOST_PER_CORE = 4  # processes: each has its own PyTorch
 _OF_COLLECTIVES = ("gloo", "NCCL", "Connection closed", "Connection reset")
 
 
@@ -30,6 +33,7 @@ def launched(config: TrainConfig) -> Any:
 
     Raises:
         ImportError: Lightning Fabric is missing.
+        ConfigError: `config.devices` are more than there are.
     """
     with extra("train"):
         from lightning_fabric import Fabric
@@ -37,6 +41,7 @@ def launched(config: TrainConfig) -> Any:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not how many processes joined
     # the states of neurons are buffers, of each process's own samples
     own_buffers: dict[str, Any] = {_OWN_BUFFERS: False}
+    _check_devices(config.devices)
     devices, nodes = _torchrun() or (config.devices, 1)
     many = devices * nodes > 1
     fabric = Fabric(
@@ -49,6 +54,18 @@ def launched(config: TrainConfig) -> Any:
     if many:
         fabric.launch()
     return fabric
+
+
+def _check_devices(devices: int) -> None:
+    """Before others are started: too many would take all memory."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    most = gpus or _MOST_PER_CORE * max(os.cpu_count() or 1, 2)
+    if devices > most and _torchrun() is None:
+        there = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else f"{os.cpu_count()} CPU cores"
+        raise ConfigError(
+            f"training: devices is {devices}, expected at most {most}: this machine has {there}.",
+            "devices",
+        )
 
 
 def process_of(fabric: Any) -> Process:
