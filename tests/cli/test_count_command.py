@@ -238,7 +238,7 @@ def test_a_checkpoint_that_could_run_code_is_not_loaded() -> None:
         (["./networks.py:build", "--input", "5,3", "--profile", "speck"], "no energy per operation"),
         (["./networks.py:Two", "--input", "5,3"], "layer 'odd' (Distances) has weights but no form"),
         (["./networks.py:build", "--input", "5,3", "--ignore", "9"], "no such module"),
-        (["./networks.py:build", "--input", "5,3", "--num-timesteps", "0"], "num_timesteps is 0"),
+        (["./networks.py:build", "--input", "5,3", "--num-timesteps", "0"], "--num-timesteps is 0"),
         (["./networks.py:build", "--input", "5,10,3", "--time-axis", "folded", "--num-timesteps", "7"], "no multiple of it"),
         (["./networks.py:build", "--input", "5,3", "--output", "a.pdf"], "names no format; give --format"),
         (["./networks.py:build", "--input", "5,3", "--output", "."], "a folder; name a file in it"),

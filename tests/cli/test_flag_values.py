@@ -13,7 +13,7 @@ def test_a_flag_that_is_no_bound_is_named(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "tail", "tail=", "=4", "tail=4,,7", "tail=4,"])
 def test_a_flag_that_is_no_group_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="is no name with layers, such as tail=4,7"):
+    with pytest.raises(ValueError, match="is no name with layers, such as --group tail=4,7"):
         parsed_groups([text])
 
 

@@ -1,5 +1,7 @@
 """Reports that can be checked by hand."""
 
+from typing import Any
+
 from picojoule import Report
 from picojoule.report import Row
 
@@ -38,3 +40,11 @@ AWKWARD = Report(
         Row(name="out|50%", kind="ExpLeak"),
     ),
 )
+
+
+def written(report: Report, form: str, **options: Any) -> str:
+    """In that form; a page without its pictures, which take their time."""
+    if form == "to_html":
+        options = {"picture": False} | options
+    found: str = getattr(report, form)(**options)
+    return found

@@ -12,7 +12,7 @@ from picojoule import Monitor
 from picojoule.energy import ann_baseline_j, break_even_rate
 from picojoule.energy import profile as find_profile
 from picojoule.layers import IAF
-from tests.report.reports import AWKWARD
+from tests.report.reports import AWKWARD, written
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -60,16 +60,16 @@ def test_json_has_the_joules() -> None:
 def test_every_form_labels_the_joules_and_says_how_far_to_trust_them(
     form: str, profile: str
 ) -> None:
-    written = getattr(AWKWARD, form)(profile=profile)
-    assert form == "to_json" or f"Energy per sample on {profile}, modelled" in written
-    assert f"{profile}: {find_profile(profile).grade()}." in written
-    assert "Joules are modelled" in written
+    shown = written(AWKWARD, form, profile=profile)
+    assert form == "to_json" or f"Energy per sample on {profile}, modelled" in shown
+    assert f"{profile}: {find_profile(profile).grade()}." in shown
+    assert "Joules are modelled" in shown
 
 
 @pytest.mark.parametrize("form", ["to_text", "to_markdown", "to_html", "to_json"])
 def test_every_form_says_whether_zero_weights_were_counted(form: str) -> None:
-    counted = getattr(AWKWARD, form)(profile="odin")
-    left_out = getattr(replace(AWKWARD, weights="nonzero"), form)(profile="odin")
+    counted = written(AWKWARD, form, profile="odin")
+    left_out = written(replace(AWKWARD, weights="nonzero"), form, profile="odin")
     assert "Zero weights are counted as synapses, as odin spends on them" in counted
     assert "Zero weights are not counted, but odin spends on them" in left_out
     if form == "to_json":

@@ -16,8 +16,9 @@ from picojoule.version import __version__
 app = typer.Typer(
     name="picojoule",
     help="Spiking neural networks trained to an energy budget.",
+    epilog="picojoule COMMAND --help tells a command's options. After picojoule --install-completion and a new shell, TAB "
+    "completes commands, options and what stands behind them.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",  # for options in groups
     pretty_exceptions_enable=False,
 )

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from torch import Tensor
 
-from picojoule import energy
-from picojoule.cli.counted_run import build, default_input, run
+from picojoule.cli.completion import complete_model, complete_profile
+from picojoule.cli.counted_run import build, default_input, run, spiking_modules
 from picojoule.cli.failure import explained
-from picojoule.cli.model_input import model_input
+from picojoule.cli.flag_values import one_or_several
+from picojoule.cli.flag_words import COUNTING, in_flags
+from picojoule.cli.model_input import ModelInput, model_input
 from picojoule.cli.pictures import why_no_pictures
-from picojoule.cli.report_file import Format, chosen_format, print_or_write
+from picojoule.cli.report_file import Format, chosen_format, print_or_write, rendered
 from picojoule.printable import printable
 from picojoule.report import Monitor, Report
+from picojoule.report.document import Document, document
+from picojoule.report.energy_tables import with_energy
+from picojoule.report.pictures import page_pictures
+from picojoule.report.priced import chosen, priceable
 from picojoule.synops import MonitorWarning
 from picojoule.synops.watch.count import Weights
+from picojoule.synops.watch.spiking import TimeAxis
 from picojoule.training.files.weights import load_weights
 
-# Monitor's, without "outer": the model is called once
-TimeAxis = Literal["bt", "tb", "last", "folded", "loop"]
+InputKind = Literal["auto", "spikes", "dense"]
 
 
 def _option(text: str) -> typer.models.OptionInfo:
@@ -37,6 +41,7 @@ def count(
         str,
         typer.Argument(
             metavar="MODEL",
+            autocompletion=complete_model,
             help="lenet, recurrent, module:factory, path/to/file.py:factory, or a .nir file. The factory takes no arguments.",
         ),
     ],
@@ -54,7 +59,12 @@ def count(
         Path | None, _option("Weights: .safetensors, or a state_dict that torch.save wrote.")
     ] = None,
     profile: Annotated[
-        str | None, _option("Also joules on this chip or technology, such as loihi or 45nm-int8.")
+        list[str] | None,
+        typer.Option(
+            help="Also joules on this chip or technology, such as loihi or 45nm-int8+step, by layer and in all; repeat it "
+            "to have several side by side. picojoule info lists them.",
+            autocompletion=complete_profile,
+        ),
     ] = None,
     explain: Annotated[
         bool,
@@ -63,17 +73,45 @@ def count(
             help="Also what sinabs, NeuroBench, syops, SpikingJelly and FLOPs times the rate give, and why they differ.",
         ),
     ] = False,
+    methods: Annotated[
+        bool,
+        typer.Option(
+            "--methods",
+            help="Also a paragraph for the methods section of a paper: how this was counted.",
+        ),
+    ] = False,
+    spread: Annotated[
+        bool,
+        typer.Option(
+            "--spread", help="Also the standard deviation of SynOps over the samples of the input."
+        ),
+    ] = False,
     rate: Annotated[float, _option("Spikes per value of a random input, 0 to 1.")] = 0.1,
     dense: Annotated[
         bool, typer.Option("--dense", help="Draw values in 0..1, as of an image, not spikes.")
     ] = False,
+    input_kind: Annotated[
+        InputKind,
+        _option(
+            "What the input counts as: spikes, which cost SynOps, or dense values, which cost MACs; auto is spikes if all "
+            "values are whole numbers."
+        ),
+    ] = "auto",
+    spiking: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|TYPE",
+            help="Layer whose output is spikes, by its name or its type, where that is not seen; may be repeated.",
+        ),
+    ] = None,
     seed: Annotated[int, _option("Seed of the random input, and of random weights.")] = 0,
     weights: Annotated[Weights, _option("Whether pruned weights are synapses.")] = "all",
     time_axis: Annotated[
         TimeAxis | None,
         _option(
             "Where the input has its time, if the layers do not say: bt after the batch, tb before it, "
-            "last as the last axis, folded with it into one axis; loop, the model runs its layers once a step."
+            "last as the last axis, folded with it into one axis; loop, the model makes the steps itself, and its layers get "
+            "one at a time; outer, the model takes one step a call, and is called with each step of the input's second axis."
         ),
     ] = None,
     num_timesteps: Annotated[
@@ -108,41 +146,55 @@ def count(
 
     Example: picojoule count ./mynet.py:build --input 1,50,2,34,34 --profile loihi --output net.html
     """
-    with explained("picojoule count"):
-        if profile is not None:
-            _check_profile(profile)
-        chosen = chosen_format(form, output)
+    stated = {"--input": given, "--checkpoint": checkpoint}
+    with explained("picojoule count", stated=stated, flags=COUNTING):
+        profiles = [priceable(each).name for each in chosen(profile or [])]  # before anything runs
+        form = chosen_format(form, output)
         if samples is not None and samples < 1:
             raise ValueError(f"--samples is {samples}, expected a whole number >= 1.")
         inputs = given or default_input(model, num_timesteps)
         shown = model_input(inputs, rate, dense, seed)
+        if time_axis == "outer":
+            num_timesteps, samples = _outer(shown, num_timesteps, samples)
         network = build(model, shown, num_timesteps, seed)
         if checkpoint is not None:
             load_weights(network, checkpoint)
         monitor = Monitor(
             network,
             weights=weights,
+            spiking=spiking_modules(network, spiking or []),
             time_axis=time_axis,
-            num_timesteps=num_timesteps,
+            num_timesteps=None if time_axis == "outer" else num_timesteps,
             samples=samples,
+            inputs=input_kind,
             ignore=tuple(ignore or ()),
+            detail=["sample"] if spread else [],
             conventions=explain,
         )
         taken, notes = run(network, monitor, shown, samples)
         report = monitor.report()
+        report = replace(report, warnings=tuple(map(_as_typed, report.warnings)))
         typer.echo(f"Input: {printable(taken.words)}.", err=True)
-        no_pictures = why_no_pictures() if chosen == Format.html else None
+        no_pictures = why_no_pictures() if form == Format.html else None
         for sentence in [*notes, *_checked(monitor), *filter(None, [no_pictures])]:
             typer.echo(f"Note: {printable(sentence)}", err=True)
-        pictures = None if no_pictures else monitor.rates
-        print_or_write(_written(report, chosen, profile, pictures), output)
-        if explain and chosen != Format.json:
-            typer.echo(f"\n{report.explain()}", err=output is None and chosen != Format.table)
+        print_or_write(_written(report, form, profiles, pictures=no_pictures is None), output)
+        beside = output is None and form != Format.table
+        if explain and form != Format.json:
+            typer.echo(f"\n{report.explain()}", err=beside)
+        if methods:
+            typer.echo(f"\n{report.methods_text(profile=profiles)}", err=beside)
 
 
-def _check_profile(name: str) -> None:
-    """Before anything runs: a profile that cannot price is an error."""
-    energy.energy_j(name, synops=0)
+def _outer(shown: ModelInput, num_timesteps: int | None, samples: int | None) -> tuple[int, int]:
+    """Time steps and samples of an input that is cut into its steps."""
+    steps = shown.steps
+    if num_timesteps not in (None, steps):
+        raise ValueError(
+            f"--num-timesteps is {num_timesteps}, but with --time-axis outer the input's second axis is the time, and it "
+            f"has {steps} steps. Leave --num-timesteps out."
+        )
+    return steps, samples or len(shown.first)
 
 
 def _checked(monitor: Monitor) -> list[str]:
@@ -151,15 +203,19 @@ def _checked(monitor: Monitor) -> list[str]:
         return monitor.check()
 
 
-def _written(
-    report: Report, form: Format, profile: str | None, rates: Mapping[str, Tensor] | None
-) -> str:
-    """The report in that form; a page has pictures if there are rates to draw."""
-    write: dict[Format, Callable[..., str]] = {
-        Format.table: report.to_text,
-        Format.json: report.to_json,
-        Format.latex: report.to_latex,
-        Format.html: partial(report.to_html, picture=rates is not None, rates=rates),
-        Format.markdown: report.to_markdown,
-    }
-    return write[form](profile=profile)
+def _as_typed(sentence: str) -> str:
+    return in_flags(sentence, COUNTING)
+
+
+def _written(report: Report, form: Format, profiles: list[str], *, pictures: bool) -> str:
+    """The report in that form; a page has pictures if they can be drawn."""
+    if form == Format.json:
+        return report.to_json(profile=one_or_several(profiles) if profiles else None)
+    drawn = page_pictures(report, profiles) if form == Format.html and pictures else None
+    return rendered(_with_flags(with_energy(document(report), report, profiles)), form, drawn)
+
+
+def _with_flags(written: Document) -> Document:
+    """With options in notes as they are typed."""
+    tables = (replace(table, notes=tuple(map(_as_typed, table.notes))) for table in written.tables)
+    return replace(written, tables=tuple(tables))

@@ -10,10 +10,11 @@ from torch import nn
 from picojoule.cli.folded_batch import batch_of_input
 from picojoule.cli.model_input import ModelInput
 from picojoule.layers import reset_states
+from picojoule.near_names import did_you_mean
 from picojoule.report import Monitor
 from picojoule.synops import MonitorWarning
 from picojoule.synops.watch.checks import UncountedLayerError
-from picojoule.training.networks.factories import BUILT_IN, load_model, reason
+from picojoule.training.networks.factories import BUILT_IN, check_form, load_model, reason
 from picojoule.training.networks.models import build_model
 
 # what the built-in models take where no input is named: those of the bundled images, and of spoken digits
@@ -33,9 +34,11 @@ def default_input(model: str, num_timesteps: int | None) -> list[str]:
         ['1,8,1,28,28']
     """
     if model not in BUILT_IN:
+        if not model.endswith(".nir"):
+            check_form(model)
         raise ValueError(
-            "--input is missing: the shape as the model takes it, batch first, such as 1,50,2,34,34; or an .npy or "
-            ".pt file."
+            "--input is missing: the shape as the model takes it, batch first, such as --input 1,50,2,34,34; or an .npy "
+            "or .pt file."
         )
     return [_SHAPES[model].format(num_timesteps or _STEPS[model])]
 
@@ -46,13 +49,39 @@ def build(model: str, shown: ModelInput, num_timesteps: int | None, seed: int) -
     if model not in BUILT_IN:
         return load_model(model, num_timesteps)
     batch, *sample = shown.first.shape
-    return build_model(model, tuple(sample), CLASSES[model], batch)
+    try:
+        return build_model(model, tuple(sample), CLASSES[model], batch)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Give --input {default_input(model, None)[0]}, or the like."
+        ) from error
+
+
+def spiking_modules(network: nn.Module, names: list[str]) -> list[str | type[nn.Module]]:
+    """Modules by name, and types of modules by theirs.
+
+    Raises:
+        ValueError: the model has neither of that name.
+
+    Example:
+        >>> spiking_modules(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), ["1", "ReLU"])
+        ['1', <class 'torch.nn.modules.activation.ReLU'>]
+    """
+    modules = dict(network.named_modules())
+    types = {type(module).__name__: type(module) for module in modules.values()}
+    for name in names:
+        if name not in modules and name not in types:
+            hint = did_you_mean(name, [*modules, *types], however_far=True)
+            raise ValueError(
+                f"--spiking is {name!r}, but the model has no module and no type of module of that name.{hint}"
+            )
+    return [name if name in modules else types[name] for name in names]
 
 
 def run(
     network: nn.Module, monitor: Monitor, shown: ModelInput, samples: int | None
 ) -> tuple[ModelInput, list[str]]:
-    """Call the model once under its monitor, in evaluation mode.
+    """Call the model once under its monitor, or once a time step if that is its time axis, in evaluation mode.
 
     Integers stay integers, as of tokens, unless the model takes floats alone.
 
@@ -75,19 +104,22 @@ def run(
         except Exception as error:
             failed.append(error)
             reset_states(network)
+            monitor.reset()
         else:
             return attempt, notes
     first = failed[0]
     if str(first).startswith(("Monitor:", "--")):
         raise ValueError(str(first)) from first
     raise ValueError(
-        f"The model does not take an input of shape {shown.shapes}: {reason(first)}"
+        f"The model does not take an input of shape {shown.shapes}: {reason(first).rstrip('.')}. Give the shape that it takes with "
+        "--input, batch first; if it takes several, --input for each."
     ) from first
 
 
 def _call(
     network: nn.Module, monitor: Monitor, shown: ModelInput, samples: int | None
 ) -> list[str]:
+    is_outer = monitor.settings.time_axis == "outer"
     with (
         torch.no_grad(),
         warnings.catch_warnings(),
@@ -95,7 +127,8 @@ def _call(
         batch_of_input(network, shown.first, samples) as notes,
     ):
         warnings.simplefilter("ignore", MonitorWarning)  # the report has them
-        network(*shown.args, **shown.kwargs)
+        for each in [shown.at_step(t) for t in range(shown.steps)] if is_outer else [shown]:
+            network(*each.args, **each.kwargs)
     return notes
 
 

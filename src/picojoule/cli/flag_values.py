@@ -1,4 +1,4 @@
-"""What is written after a flag: bounds and groups of layers."""
+"""What is written after a flag: bounds and groups of layers, and what a repeated flag has."""
 
 from __future__ import annotations
 
@@ -44,8 +44,20 @@ def parsed_groups(texts: Sequence[str]) -> dict[str, list[str]]:
         name, _, listed = (part.strip() for part in text.partition("="))
         layers = [layer.strip() for layer in listed.split(",")]
         if not name or not all(layers):
-            raise ValueError(f"--group: {text!r} is no name with layers, such as tail=4,7.")
+            raise ValueError(f"--group: {text!r} is no name with layers, such as --group tail=4,7.")
         if name in groups or len(set(layers)) < len(layers):
-            raise ValueError(f"--group: {text!r} names a group or a layer for the second time.")
+            raise ValueError(
+                f"--group: {text!r} names a group or a layer for the second time. Name each once, as in --group tail=4,7."
+            )
         groups[name] = layers
     return groups
+
+
+def one_or_several(values: list[str]) -> str | list[str]:
+    """What a repeated flag states, as functions of the library take it: one by itself, several as a list.
+
+    Example:
+        >>> one_or_several(["loihi"]), one_or_several(["loihi", "odin"])
+        ('loihi', ['loihi', 'odin'])
+    """
+    return values[0] if len(values) == 1 else values

@@ -26,7 +26,7 @@ def info(
     compiled. The reason stands beside one that cannot run; the reference runs in its place. Below are the profiles
     for joules, and whether a spike costs anything at a weight of zero there.
     """
-    with explained("picojoule info"):
+    with explained("picojoule info", stated={}, flags={}):
         found = environment()
         if as_json:
             chips = {each.name: asdict(each) for each in profiles()}

@@ -36,6 +36,29 @@ class ModelInput:
         return "; ".join(_shown(tensor.shape) for tensor in self._tensors())
 
     @property
+    def steps(self) -> int:
+        """Time steps of an input that is cut into them along its second axis.
+
+        Raises:
+            ValueError: a tensor has no such axis, or the tensors differ.
+        """
+        lengths = {tensor.shape[1] if tensor.ndim > 1 else None for tensor in self._tensors()}
+        (steps,) = lengths if len(lengths) == 1 else (None,)
+        if steps is None:
+            raise ValueError(
+                f"--time-axis outer cuts each input into time steps along its second axis, and these are of shape "
+                f"{self.shapes}. Give the batch first, then the time, such as --input 1,50,2,34,34."
+            )
+        return steps
+
+    def at_step(self, step: int) -> ModelInput:
+        """One time step of it."""
+        args, kwargs = pytree.tree_map_only(
+            Tensor, lambda tensor: tensor[:, step], (self.args, self.kwargs)
+        )
+        return replace(self, args=args, kwargs=kwargs)
+
+    @property
     def has_whole_numbers(self) -> bool:
         """Whether any tensor is of integers or booleans."""
         return not all(tensor.is_floating_point() for tensor in self._tensors())
@@ -118,7 +141,11 @@ def _shape(given: str) -> tuple[int, ...]:
 
 
 def _read_npy(file: Path) -> tuple[list[Tensor], str]:
-    return _checked(file, [read_npy(file)])
+    try:
+        values = read_npy(file)
+    except ValueError as error:
+        raise ValueError(f"{error} numpy.save({str(file)!r}, array) writes one.") from error
+    return _checked(file, [values])
 
 
 def _read_pt(file: Path) -> tuple[Any, str]:

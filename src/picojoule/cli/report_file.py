@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
 import typer
 
 from picojoule.atomic_write import write_atomically
+from picojoule.report.document import Document
+from picojoule.report.rendering import html, latex, markdown, text
 
 
 class Format(StrEnum):
@@ -75,8 +78,27 @@ def _check_writable(output: Path, option: str) -> None:
         raise IsADirectoryError(f"{option} is {str(output)!r}, a folder; name a file in it.")
     if not output.parent.is_dir():
         raise FileNotFoundError(
-            f"{option} is {str(output)!r}, but there is no folder {output.parent}."
+            f"{option} is {str(output)!r}, but there is no folder {output.parent}. Make it first: mkdir -p {output.parent}"
         )
+
+
+def rendered(written: Document, form: Format, pictures: Mapping[str, bytes] | None = None) -> str:
+    r"""A document in a form; JSON is made of more.
+
+    Args:
+        written: the words.
+        form: which.
+        pictures: of a page; None for none.
+
+    Example:
+        >>> from picojoule.report.document import Table
+        >>> rows = (("spikes", "3"),)
+        >>> rendered(Document((Table("Events", ("what", "number"), 1, rows),)), Format.table)
+        'Events\nwhat    number\n--------------\nspikes       3'
+    """
+    if form == Format.html:
+        return html(written, pictures)
+    return {Format.table: text, Format.markdown: markdown, Format.latex: latex}[form](written)
 
 
 def print_or_write(written: str, output: Path | None) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from picojoule import energy
 from picojoule.cli.chip_flags import chip_limits
+from picojoule.cli.completion import complete_profile, complete_run
 from picojoule.cli.failure import explained
 from picojoule.cli.peaks import Per, parsed_limit
 from picojoule.cli.pictures import why_no_pictures
@@ -19,6 +19,7 @@ from picojoule.cli.simulation import AnyOrder, Asked, simulated
 from picojoule.data.event_columns import TimeUnit
 from picojoule.events.orders import Arrival, Leak
 from picojoule.printable import printable
+from picojoule.report.priced import priceable
 
 _NOT_KEPT = 4  # as of `picojoule train`
 _INPUT, _CHIP = "Model and input", "How the chip runs"
@@ -35,6 +36,7 @@ def simulate(
         str,
         typer.Argument(
             metavar="MODEL",
+            autocompletion=complete_run,
             help="Folder of a run of picojoule train, lenet, recurrent, module:factory, path/to/file.py:factory, or a .nir "
             "file. The factory takes no arguments.",
         ),
@@ -158,8 +160,13 @@ def simulate(
         _option("Test samples. [dim]Default: 200, if there is --data.[/]", _GAP, min=1),
     ] = None,
     profile: Annotated[
-        str | None,
-        _option("Also joules on this chip or technology, such as loihi or 45nm-int8.", _REPORT),
+        list[str] | None,
+        _option(
+            "Also joules on this chip or technology, such as loihi or 45nm-int8+step, by layer and in all; repeat it to have "
+            "several side by side.",
+            _REPORT,
+            autocompletion=complete_profile,
+        ),
     ] = None,
     picture: Annotated[
         Path | None,
@@ -187,7 +194,8 @@ def simulate(
 
     Example: picojoule simulate runs/train tap.aedat4 --dt-us 1000 --order depth --window-ms 10 --picture tap.png
     """
-    with explained("picojoule simulate"):
+    given = {"EVENTS": events, "--checkpoint": checkpoint, "--data": data}
+    with explained("picojoule simulate", stated=given, flags={}):
         asked = Asked(
             model=model,
             input_file=events,
@@ -210,21 +218,18 @@ def simulate(
             samples=checked_samples(samples, data),
         )
         asked.check()
-        if profile is not None:
-            energy.energy_j(
-                profile, synops=0
-            )  # one that cannot price is an error before anything runs
-        chosen = chosen_format(form, output)
+        profiles = [priceable(each).name for each in profile or []]  # before anything runs
+        form = chosen_format(form, output)
         if picture is not None:
             check_picture(picture)
-        no_pictures = why_no_pictures() if picture is not None or chosen == Format.html else None
+        no_pictures = why_no_pictures() if picture is not None or form == Format.html else None
         with ProgressBar() as progress:
             if no_pictures is not None:
                 progress.note(no_pictures)
             found, notes = simulated(asked, progress)
         for sentence in notes:
             typer.echo(f"Note: {printable(sentence)}", err=True)
-        print_or_write(found.written(chosen, profile, pictures=no_pictures is None), output)
+        print_or_write(found.written(form, profiles, pictures=no_pictures is None), output)
         if picture is not None and no_pictures is None:
             found.draw(picture)
             typer.echo(f"Drawn to {picture}.", err=True)

@@ -121,6 +121,11 @@ def measured_gap(
     return found, notes
 
 
+_NOTE = (
+    "Each row has what is switched on in the rows above it, too; changes are in points of accuracy."
+)
+
+
 def gap_table(found: Gap) -> Table:
     """A row a cause."""
     return Table(
@@ -137,12 +142,8 @@ def gap_table(found: Gap) -> Table:
             )
             for row in found.rows
         ),
+        notes=(_NOTE,),
     )
-
-
-GAP_NOTE = (
-    "Each row has what is switched on in the rows above it, too; changes are in points of accuracy."
-)
 
 
 def checked_samples(samples: int | None, data: str | None) -> int | None:

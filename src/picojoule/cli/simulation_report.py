@@ -8,17 +8,17 @@ from typing import Any
 
 from torch import Tensor
 
+from picojoule.cli.flag_values import one_or_several
 from picojoule.cli.peaks import Limit, Peaks, per_second
-from picojoule.cli.report_file import Format
-from picojoule.cli.simulated_gap import GAP_NOTE, gap_table
+from picojoule.cli.report_file import Format, rendered
+from picojoule.cli.simulated_gap import gap_table
 from picojoule.cli.simulated_run import Simulation
 from picojoule.events import Gap
 from picojoule.plots import as_png, plot_over_time
 from picojoule.report.document import Document, Table, count, document
-from picojoule.report.json_values import as_json
+from picojoule.report.energy_tables import with_energy
+from picojoule.report.json_values import as_json, energy_values
 from picojoule.report.pictures import page_pictures
-from picojoule.report.priced import as_dict, with_energy
-from picojoule.report.rendering import html, latex, markdown, text
 
 _MOST_LINES = 8  # of a panel
 
@@ -47,15 +47,12 @@ class Found:
     gap: Gap | None
     limit: Limit
 
-    def written(self, form: Format, profile: str | None, *, pictures: bool) -> str:
+    def written(self, form: Format, profiles: list[str], *, pictures: bool) -> str:
         """The report in that form."""
         if form == Format.json:
-            return self._json(profile)
-        written = self._document(profile)
-        if form == Format.html:
-            return html(written, self._page_pictures(profile) if pictures else None)
-        write = {Format.table: text, Format.markdown: markdown, Format.latex: latex}
-        return write[form](written)
+            return self._json(profiles)
+        drawn = self._page_pictures(profiles) if form == Format.html and pictures else None
+        return rendered(self._document(profiles), form, drawn)
 
     def draw(self, path: Any = None) -> Any:
         """Events in and out, and SynOps with the limit, over the time of the worst sample."""
@@ -101,19 +98,15 @@ class Found:
             if row.name in self.limit
         }
 
-    def _document(self, profile: str | None) -> Document:
+    def _document(self, profiles: list[str]) -> Document:
         report = self.run.report
-        found = document(report)
-        if profile is not None:
-            found = with_energy(found, report.energy(profile), report.weights)
+        found = with_energy(document(report), report, profiles)
         tables = [*found.tables, self._events_table()]
-        notes = [*found.notes]
         if self.peaks is not None:
             tables.append(self.peaks.table())
         if self.gap is not None:
             tables.append(gap_table(self.gap))
-            notes.append(GAP_NOTE)
-        return replace(found, tables=tuple(tables), notes=tuple(notes))
+        return replace(found, tables=tuple(tables))
 
     def _events_table(self) -> Table:
         run = self.run
@@ -127,11 +120,11 @@ class Found:
         ]
         return Table(f"Events, {self.how}", ("events", "per sample"), 1, tuple(rows))
 
-    def _json(self, profile: str | None) -> str:
+    def _json(self, profiles: list[str]) -> str:
         report, run = self.run.report, self.run
         content = report.to_dict()
-        if profile is not None:
-            content["energy_j"] = as_dict(report.energy(profile), report.weights)
+        if profiles:
+            content["energy_j"] = energy_values(report, one_or_several(profiles))
         content["simulation"] = self.settings | {
             "dt_us": self.dt_us,
             "events_in_per_sample": _per_sample(run.events_in),
@@ -144,9 +137,9 @@ class Found:
         content["gap"] = None if self.gap is None else _plain(self.gap.to_dict())
         return as_json(content, 2)
 
-    def _page_pictures(self, profile: str | None) -> dict[str, bytes]:
+    def _page_pictures(self, profiles: list[str]) -> dict[str, bytes]:
         over_time = {"Events in and out and SynOps over time": as_png(self.draw())}
-        return page_pictures(self.run.report, profile, None) | over_time
+        return page_pictures(self.run.report, profiles) | over_time
 
 
 def counted(run: Simulation) -> dict[str, Tensor]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
-from picojoule.cli.failure import explained
+from picojoule.cli.failure import as_flag, explained
+from picojoule.cli.flag_words import SWEEP
 from picojoule.cli.freed_memory import keep_freed_memory
 from picojoule.cli.frontier_picture import draw_frontier
 from picojoule.cli.frontier_table import print_frontier
@@ -129,7 +131,14 @@ def sweep(
     kill the same command goes on; nothing is lost or done twice.
     """
     keep_freed_memory()
-    with explained("picojoule sweep", lambda: "stopped; the same command goes on"):
+    given = {as_flag(name): value for name, value in settings.items()} | {
+        "--config": config,
+        "--out": out,
+        "--beside": beside,
+        "--within": within,
+    }
+    on_stop = "stopped; the same command goes on"
+    with explained("picojoule sweep", lambda: on_stop, stated=given, flags=SWEEP):
         if not points >= 0:
             raise ValueError(f"--points is {points}, expected a number of points >= 0.")
         stated = stated_by(settings) | ({} if within is None else {"within": within})
@@ -164,7 +173,9 @@ def _training(
     twice = axes.keys() & stated.keys()
     if twice:
         name = min(twice).replace("_", "-")
-        raise ValueError(f"--axis {name} and --{name} contradict each other.")
+        raise ValueError(
+            f"--axis {name} and --{name} contradict each other. Leave one of them out."
+        )
     values, places = Settings({}, {}) if file is None else read_settings(file)
     places = {name: place for name, place in places.items() if name not in stated | axes}
     unlimited = dict.fromkeys(LIMITS)
@@ -207,7 +218,9 @@ def _show(
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(number) for number in text.split(",") if number.strip())
-    except ValueError:
-        raise ValueError(f"--budgets is {text!r}, expected numbers such as 0.5,0.25,0.1.") from None
+    numbers: tuple[float, ...] = ()
+    with contextlib.suppress(ValueError):
+        numbers = tuple(float(number) for number in text.split(",") if number.strip())
+    if not numbers:
+        raise ValueError(f"--budgets is {text!r}, expected numbers such as 0.5,0.25,0.1.")
+    return numbers

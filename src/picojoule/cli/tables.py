@@ -144,7 +144,23 @@ def _kept(run: Run) -> list[str]:
         lines = ["The budget is not kept on the test set:", *broken, *_way_out(run)]
     else:
         lines = [f"The budget is kept on the test set{', but for:' if declared else '.'}"]
-    return [*lines, *declared]
+    return [*lines, *declared, *_fixed(run)]
+
+
+def _fixed(run: Run) -> list[str]:
+    """What the layers spend that a limit on each layer leaves out, as no training can change it."""
+    trained = run.budget.trained
+    synops = trained.synops_per_timestep
+    fixed = [name for name in synops if name not in trained.trainable and synops[name]]
+    if run.config.per != "trainable" or not fixed:
+        return []
+    types = run.budget.layer_types
+    names = [layer_name(name, types.get(name, "")).plain for name in fixed]
+    of_all = f"Layer {names[0]} spends" if len(names) == 1 else f"Layers {', '.join(names)} spend"
+    spent = f"{trained.synops_of(fixed):,.0f} SynOps per time step"
+    return [
+        f"{of_all} {spent}, set by the input: training cannot change that, and no limit is on it."
+    ]
 
 
 def _way_out(run: Run) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from picojoule.cli.failure import explained
+from picojoule.cli.failure import as_flag, explained
+from picojoule.cli.flag_words import BUDGET
 from picojoule.cli.freed_memory import keep_freed_memory
 from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
@@ -84,10 +85,14 @@ def train(
     written and shown. 1: an error; 130: stopped.
     """
     keep_freed_memory()
-    with explained("picojoule train"):
+    given = {as_flag(name): value for name, value in settings.items()} | {
+        "--config": config,
+        "--out": out,
+    }
+    with explained("picojoule train", stated=given, flags=BUDGET):
         of_the_run = {"out": out, "compare": compare, "tensorboard": tensorboard}
         asked = _asked(config, of_the_run, stated_by(settings), resume)
-    with explained("picojoule train", lambda: _how_to_go_on(asked)):
+    with explained("picojoule train", lambda: _how_to_go_on(asked), stated=given, flags=BUDGET):
         with ProgressBar() as progress:
             no_pictures = why_no_pictures()
             if no_pictures is not None and is_first_process():

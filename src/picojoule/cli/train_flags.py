@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 
+from picojoule.cli.completion import complete_model, complete_profile
+from picojoule.cli.failure import as_flag
 from picojoule.cli.flag_values import parsed_bound, parsed_groups
 from picojoule.training.settings.bounds import BOUNDS
 from picojoule.training.settings.config import TrainConfig, setting_choices, setting_types
@@ -153,6 +155,7 @@ FLAGS = (
     Flag("devices", _MACHINE, "Processes with a device each; torchrun works, too."),
     Flag("workers", _MACHINE, "Processes that load data, for each of those."),
 )
+_OFFERED = {"model": complete_model, "profile": complete_profile}
 _NO_BUDGET, _GROUP, _UNREACHABLE = "no_budget", "group", "unreachable"
 
 
@@ -191,18 +194,16 @@ def stated_by(settings: Mapping[str, Any]) -> dict[str, Any]:
     bounds = [name for name in BOUNDS if name in stated]
     if without:
         if bounds:
-            raise ValueError(f"--no-budget and {_flag(bounds[0])} contradict each other.")
+            raise ValueError(
+                f"--no-budget and {as_flag(bounds[0])} contradict each other. Leave one of them out."
+            )
         return stated | dict.fromkeys(BOUNDS)
     for name in bounds:
         try:
             stated[name] = parsed_bound(stated[name])
         except ValueError as error:
-            raise ValueError(f"{_flag(name)}: {error}") from None
+            raise ValueError(f"{as_flag(name)}: {error}") from None
     return stated
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _all_flags() -> list[inspect.Parameter]:
@@ -233,7 +234,15 @@ def _setting(flag: Flag) -> inspect.Parameter:
     default = f"Default: {flag.default or getattr(_DEFAULT, flag.name)}."
     metavar = "NUMBER | LAYER=NUMBER,..." if flag.name in BOUNDS else None
     text = f"{flag.help} [dim]{one_of}{default}[/]"
-    return _keyword(flag.name, _kind(flag.name), text, panel=flag.panel, metavar=metavar)
+    offered = _OFFERED.get(flag.name) or _one_of(filter(None, setting_choices().get(flag.name, ())))
+    shown: dict[str, Any] = {"panel": flag.panel, "metavar": metavar, "autocompletion": offered}
+    return _keyword(flag.name, _kind(flag.name), text, **shown)
+
+
+def _one_of(words: Iterable[str]) -> Callable[[str], list[str]] | None:
+    """What a shell offers: the words that begin as typed; None without words."""
+    known = list(words)
+    return (lambda incomplete: [w for w in known if w.startswith(incomplete)]) if known else None
 
 
 def _kind(name: str) -> type:

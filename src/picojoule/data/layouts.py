@@ -106,7 +106,9 @@ def layout_of(folder: Path, known: Sequence[AnyLayout]) -> AnyLayout:
             what it holds and the layouts that are.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"load_data: {folder}: no such folder.")
+        raise FileNotFoundError(
+            f"load_data: {folder}: no such folder. Name the one in which the files lie."
+        )
     for layout in known:
         if layout.fits(folder):
             return layout

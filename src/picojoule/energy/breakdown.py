@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -120,12 +121,12 @@ def joules(value: float) -> str:
     """Joules with the prefix that leaves one to three digits in front.
 
     Example:
-        >>> joules(2.36e-5), joules(0.0), joules(4.2e-13)
-        ('23.6 uJ', '0 J', '0.42 pJ')
+        >>> joules(2.36e-5), joules(0.0), joules(4.2e-13), joules(math.nan)
+        ('23.6 µJ', '0 J', '0.42 pJ', 'nan J')
     """
-    if value == 0:
-        return "0 J"
-    for prefix, size in (("", 1.0), ("m", 1e-3), ("u", 1e-6), ("n", 1e-9)):
+    if value == 0 or not math.isfinite(value):
+        return f"{value or 0:g} J"
+    for prefix, size in (("", 1.0), ("m", 1e-3), ("\N{MICRO SIGN}", 1e-6), ("n", 1e-9)):
         if value >= size:
             return f"{value / size:.3g} {prefix}J"
     return f"{value / 1e-12:.3g} pJ"

@@ -63,8 +63,8 @@ class Gap:
     def __str__(self) -> str:
         headings = "switched on", "accuracy", "change", "spikes/sample", "SynOps/sample"
         title = f"{self.model}: from PyTorch to a chip, {self.samples:,} samples"
-        table = Table(title, headings, 1, tuple(map(_cells, self.rows)))
-        return text(Document((table,), (_FRACTION,)))
+        rows = tuple(map(_cells, self.rows))
+        return text(Document((Table(title, headings, 1, rows, notes=(_FRACTION,)),)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words, for JSON."""

@@ -12,7 +12,9 @@ from torch import Tensor
 from picojoule.events.graph import EventGraph, Stage
 from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.states import StageStates
+from picojoule.plots import RateHistogram
 from picojoule.report import Report
+from picojoule.report.record import versions_here
 from picojoule.report.row import Row
 from picojoule.synops.rates import silent_share
 
@@ -59,6 +61,12 @@ def report_of(
         num_timesteps=steps,
         neuron_updates_per_sample=updates,
         biases_per_sample=sum(_biases(stage) for stage in graph.stages) * steps,
+        versions=versions_here(),
+        rate_histograms={
+            stage.name: RateHistogram.of(_rates(own, tally))
+            for stage, own in zip(graph.stages, states, strict=True)
+            if stage.neuron is not None and stage.signal.is_spikes
+        },
     )
 
 
@@ -95,7 +103,7 @@ def _weighted(edge: Edge, layer: Any, tally: Tally, steps: float, *, is_spikes: 
 
 
 def _neurons(stage: Stage, own: StageStates, tally: Tally, steps: float) -> Row:
-    rates = own.fired_by_neuron / max(tally.sample_steps, 1)
+    rates = _rates(own, tally)
     spikes = stage.signal.is_spikes
     return Row(
         name=stage.name,
@@ -105,6 +113,11 @@ def _neurons(stage: Stage, own: StageStates, tally: Tally, steps: float) -> Row:
         silent_share=silent_share(rates) if spikes else None,
         neuron_updates_per_sample=stage.signal.neurons * steps,
     )
+
+
+def _rates(own: StageStates, tally: Tally) -> Tensor:
+    """Spikes per neuron and time step, `*n`."""
+    return own.fired_by_neuron / max(tally.sample_steps, 1)
 
 
 def _again(first: Row, second: Row) -> Row:

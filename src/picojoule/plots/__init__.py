@@ -8,12 +8,13 @@ from picojoule.plots.frontier import FrontierMark, plot_frontier
 from picojoule.plots.layers import draw_layers
 from picojoule.plots.over_time import plot_over_time
 from picojoule.plots.raster import plot_raster
-from picojoule.plots.rate_histogram import plot_rates
+from picojoule.plots.rate_histogram import RateHistogram, plot_rates
 from picojoule.plots.synops import plot_synops
 from picojoule.plots.tensorboard import log_to_tensorboard
 
 __all__ = [
     "FrontierMark",
+    "RateHistogram",
     "as_png",
     "draw_layers",
     "log_to_tensorboard",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-_TITLE = 45  # letters that fit over a panel
+_TITLE = 45  # letters that fit over a panel, or beside one
 _MANY = 100  # neurons; below, powers of ten leave the axis without numbers
 GREY, ORANGE = "0.6", "#d95f02"
 LAYER_COLOURS = ("#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#a6761d")
@@ -45,15 +45,24 @@ def plain(name: str) -> str:
     return printable(name or "(model)").replace("$", r"\$")
 
 
+def shortened(name: str) -> str:
+    """A layer's name as text; of one that is too long beside an axis or over a panel, the end.
+
+    Example:
+        >>> shortened("lif"), len(shortened("model." * 50)) - len("...")
+        ('lif', 45)
+    """
+    return plain(name if len(name) <= _TITLE else f"...{name[-_TITLE:]}")
+
+
 def title_of(name: str, words: str) -> str:
-    r"""A layer's name over a line of words; of a name that is too long for a panel, the end.
+    r"""A layer's name over a line of words.
 
     Example:
         >>> title_of("lif", "12 neurons")
         'Layer lif\n12 neurons'
     """
-    shown = name if len(name) <= _TITLE else f"...{name[-_TITLE:]}"
-    return f"Layer {plain(shown)}\n{words}"
+    return f"Layer {shortened(name)}\n{words}"
 
 
 def with_prefix(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from picojoule.energy import EnergyBreakdown, NetworkEnergy
 from picojoule.energy.breakdown import SPOKEN, is_some, joules
-from picojoule.plots.canvas import LAYER_COLOURS, new_figure, plain, save
+from picojoule.plots.canvas import LAYER_COLOURS, new_figure, plain, save, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,7 +110,7 @@ def _stack(axes: Axes, row: float, height: float, breakdown: EnergyBreakdown) ->
 
 
 def _finish(axes: Axes, names: list[str]) -> None:
-    axes.set_yticks(range(len(names)), [plain(name) for name in names])
+    axes.set_yticks(range(len(names)), [shortened(name) for name in names])
     axes.set_ylim(max(len(names), 1) - 0.45, -0.55)
     longest = max(axes.dataLim.x1, 0.0)
     axes.set_xlim(0, _ROOM * longest or 1)
@@ -118,7 +118,7 @@ def _finish(axes: Axes, names: list[str]) -> None:
 
 
 def _number(value: float) -> str:
-    return " " + joules(value).replace(" u", " \N{MICRO SIGN}")
+    return " " + joules(value)
 
 
 def _legend(

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picojoule.plots.canvas import GREY, LAYER_COLOURS, ORANGE, new_figure, plain, save, with_prefix
+from picojoule.plots.canvas import (
+    GREY,
+    LAYER_COLOURS,
+    ORANGE,
+    new_figure,
+    save,
+    shortened,
+    with_prefix,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,14 +52,14 @@ def draw_layers(
             hatch="//",
             label="MACs of dense values",
         )
-    spent.set_yticks(rows, [plain(name) for name in synops])
+    spent.set_yticks(rows, [shortened(name) for name in synops])
     spent.set(title="Operations per sample", xlabel="Operations", ylabel="Layer")
     longest = max((synops[name] + macs[name] for name in synops), default=0.0)
     spent.set_xlim(0, 1.05 * longest or 1)
     spent.xaxis.set_major_formatter(lambda value, _: with_prefix(value))
     figure.legend(handles=spent.get_legend_handles_labels()[0], loc="outside lower left", ncols=2)
     firing.barh(range(len(rates)), list(rates.values()), color=ORANGE)
-    firing.set_yticks(range(len(rates)), [plain(name) for name in rates])
+    firing.set_yticks(range(len(rates)), [shortened(name) for name in rates])
     firing.set(title="Firing rate", xlabel="Spikes per neuron and time step", ylabel="Layer")
     if not rates:
         firing.set_yticks([])

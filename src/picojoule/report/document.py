@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from picojoule.report.record import Record
 from picojoule.report.row import Row
 
+SPREAD = "± sd: the standard deviation over the samples (n - 1)."
+
 
 @dataclass(frozen=True)
 class Table:
@@ -19,6 +21,7 @@ class Table:
         words: how many columns at the left are words; the others are numbers.
         rows: the cells.
         total: the last row, set apart; None if there is none.
+        notes: sentences on what is in it and what is not, with sources.
     """
 
     title: str
@@ -26,15 +29,20 @@ class Table:
     words: int
     rows: tuple[tuple[str, ...], ...]
     total: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Document:
-    """Tables, sentences below them, and warnings above."""
+    """Tables, each with its notes, and warnings above."""
 
     tables: tuple[Table, ...]
-    notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Those of all tables, each once."""
+        return tuple(dict.fromkeys(note for table in self.tables for note in table.notes))
 
 
 def document(record: Record) -> Document:
@@ -43,7 +51,7 @@ def document(record: Record) -> Document:
     neurons = [row for row in record.rows if row.synops_per_sample is None]
     if neurons:
         tables.append(_neurons(neurons))
-    return Document((*tables, _apart(record)), _notes(record), record.warnings)
+    return Document((*tables, _apart(record)), record.warnings)
 
 
 def _synapses(record: Record) -> Table:
@@ -54,29 +62,50 @@ def _synapses(record: Record) -> Table:
             row.input or "",
             _rate(row.spikes_per_synapse),
             count(row.synops_per_timestep),
-            count(row.synops_per_sample),
+            _with_sd(row.synops_per_sample, row.synops_per_sample_sd),
             count(row.macs_per_sample),
         )
         for row in record.rows
         if row.synops_per_sample is not None
     )
-    total = [record.synops_per_timestep, record.synops_per_sample, record.macs_per_sample]
-    steps = f"{record.num_timesteps:g} time step{'s' if record.num_timesteps != 1 else ''}"
+    spread = _has_spread(record)
     return Table(
-        title=f"{record.model}: operations, mean over {record.samples} sample{'s' if record.samples != 1 else ''} of {steps}",
+        title=f"{record.model}: operations, mean over {samples_in_words(record)}",
         headings=(
             "layer",
             "kind",
             "input",
             "spikes/synapse/step",
             "SynOps/step",
-            "SynOps/sample",
+            f"SynOps/sample{' ± sd' if spread else ''}",
             "MACs/sample",
         ),
         words=3,
         rows=cells,
-        total=("total", "", "", "", *map(count, total)),
+        total=(
+            *("total", "", "", ""),
+            count(record.synops_per_timestep),
+            _with_sd(record.synops_per_sample, record.synops_per_sample_sd),
+            count(record.macs_per_sample),
+        ),
+        notes=_notes(record),
     )
+
+
+def samples_in_words(record: Record) -> str:
+    """What the numbers are a mean over.
+
+    Example:
+        >>> samples_in_words(Record(model="Net", rows=(), samples=1, num_timesteps=10))
+        '1 sample of 10 time steps'
+    """
+    samples = f"{record.samples} sample{'s' if record.samples != 1 else ''}"
+    steps = f"{record.num_timesteps:g} time step{'s' if record.num_timesteps != 1 else ''}"
+    return f"{samples} of {steps}"
+
+
+def _has_spread(record: Record) -> bool:
+    return any(row.synops_per_sample_sd is not None for row in record.rows)
 
 
 def _neurons(rows: list[Row]) -> Table:
@@ -118,6 +147,8 @@ def _notes(record: Record) -> tuple[str, ...]:
         notes.append(
             f"Dense input: {', '.join(dense)}. These products of dense values are MACs, not SynOps."
         )
+    if _has_spread(record):
+        notes.append(SPREAD)
     return tuple(notes)
 
 
@@ -133,6 +164,10 @@ def count(value: float | None) -> str:
     if not math.isfinite(value):
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.4g}"
+
+
+def _with_sd(mean: float | None, sd: float | None) -> str:
+    return count(mean) if sd is None else f"{count(mean)} ± {count(sd)}"
 
 
 def _rate(value: float | None) -> str:

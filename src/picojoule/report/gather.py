@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from picojoule.report.conventions import CONVENTIONS
-from picojoule.report.record import Conventions
+from picojoule.report.record import Conventions, InputTensor
 from picojoule.report.row import Row
 from picojoule.report.several_products import counts_nothing
 from picojoule.synops.counts import Counts
@@ -14,12 +17,15 @@ from picojoule.synops.rates import silent_share
 from picojoule.synops.watch.ledger import Ledger
 
 
-def rows(ledger: Ledger, counts: Mapping[str, Counts]) -> tuple[Row, ...]:
+def rows(
+    ledger: Ledger, counts: Mapping[str, Counts], by_sample: Mapping[str, Tensor]
+) -> tuple[Row, ...]:
     """One row a layer or call, in the order of the first calls. Waits for the device.
 
     Args:
         ledger: the sums.
         counts: "synops", "macs" and "dense" of each layer, "updates" of those with dynamics.
+        by_sample: SynOps of each sample, `b`, by layer, where they are known.
     """
     found = (
         _synapses(name, ledger, counts) if name in ledger.lines else _neurons(name, ledger)
@@ -27,10 +33,55 @@ def rows(ledger: Ledger, counts: Mapping[str, Counts]) -> tuple[Row, ...]:
     )
     updates = counts["updates"].per_sample
     return tuple(
-        replace(row, neuron_updates_per_sample=updates[row.name].item())
-        if row.name in updates
-        else row
+        replace(
+            row,
+            neuron_updates_per_sample=updates[row.name].item() if row.name in updates else None,
+            synops_per_sample_sd=spread(by_sample.get(row.name)),
+        )
         for row in found
+    )
+
+
+def synops_by_sample(ledger: Ledger, samples: int) -> dict[str, Tensor]:
+    """SynOps of each sample over its time steps, float64 `b`, of the layers where they are known.
+
+    Args:
+        ledger: the sums; its details are of the samples of this process alone.
+        samples: of all processes.
+    """
+    found: dict[str, Tensor] = {}
+    for name, line in ledger.lines.items():
+        detail = ledger.details.get(name)
+        if detail is not None and len(detail) == samples:
+            found[name] = detail.detach().double().flatten(1).sum(1).cpu()
+        elif name not in ledger.details and not float(line.synops):  # nothing that is data
+            found[name] = torch.zeros(samples, dtype=torch.float64)
+    return found
+
+
+def total_by_sample(ledger: Ledger, by_sample: Mapping[str, Tensor]) -> Tensor | None:
+    """The sum over the layers, `b`; None where one is not known."""
+    if not ledger.lines or not by_sample.keys() >= ledger.lines.keys():
+        return None
+    return torch.stack([by_sample[name] for name in ledger.lines]).sum(0)
+
+
+def spread(values: Tensor | None) -> float | None:
+    """Standard deviation (n - 1) of several samples' values, `b`; None of one or none.
+
+    Example:
+        >>> spread(torch.tensor([1.0, 2.0, 3.0])), spread(torch.tensor([2.0]))
+        (1.0, None)
+    """
+    return None if values is None or len(values) < 2 else values.std().item()
+
+
+def inputs(ledger: Ledger) -> tuple[InputTensor, ...]:
+    """What the model was called with. Waits for the device."""
+    kinds = {None: None, True: "spikes", False: "dense"}
+    return tuple(
+        InputTensor(given.shape, kinds[None if given.spikes is None else bool(given.spikes)])  # type: ignore[arg-type]
+        for given in ledger.inputs
     )
 
 

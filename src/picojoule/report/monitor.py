@@ -8,8 +8,16 @@ from torch import Tensor
 
 from picojoule.energy import EnergyProfile
 from picojoule.energy.network import monitored_energy_j
-from picojoule.report.gather import conventions, rows
-from picojoule.report.record import Conventions
+from picojoule.plots import RateHistogram
+from picojoule.report.gather import (
+    conventions,
+    inputs,
+    rows,
+    spread,
+    synops_by_sample,
+    total_by_sample,
+)
+from picojoule.report.record import Conventions, versions_here
 from picojoule.report.report import Report
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.counts import Counts
@@ -41,16 +49,25 @@ class Monitor(CountingMonitor):  # noqa: D101
         """
         ledger = self.ledger
         counts: dict[str, Counts] = {what: self.counts(what) for what in _SUMS}
-        synops = self.synops
+        synops, settings = self.synops, self.settings
+        samples = round(synops.sample_steps / synops.num_timesteps)
+        by_sample = synops_by_sample(ledger, samples) if "sample" in settings.detail else {}
         return Report(
             model=type(self.model).__name__,
-            rows=rows(ledger, {**counts, "updates": self.neuron_updates}),
-            samples=round(synops.sample_steps / synops.num_timesteps),
+            rows=rows(ledger, {**counts, "updates": self.neuron_updates}, by_sample),
+            samples=samples,
             num_timesteps=synops.num_timesteps,
+            synops_per_sample_sd=spread(total_by_sample(ledger, by_sample)),
             biases_per_sample=counts["biases"].per_sample.total.item(),
-            counted_by="sinabs" if self.settings.dense_as_spikes else "strict",
+            counted_by="sinabs" if settings.dense_as_spikes else "strict",
             weights=self.weights,
-            conventions=conventions(ledger, synops) if self.settings.conventions else Conventions(),
+            ignored=settings.ignore,
+            inputs=inputs(ledger),
+            versions=versions_here(),
+            conventions=conventions(ledger, synops) if settings.conventions else Conventions(),
+            rate_histograms={
+                name: RateHistogram.of(rate.per_step) for name, rate in ledger.rates.items()
+            },
             neuron_updates_per_sample=self.neuron_updates.per_sample.total.item(),
             warnings=self.warnings,
         )

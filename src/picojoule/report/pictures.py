@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from picojoule.plots import as_png, draw_layers, plot_energy, plot_rates
-from picojoule.report.priced import Profile, energy_by_layer, whole_energy
+from picojoule.extras import extra
+from picojoule.plots import RateHistogram, as_png, draw_layers, plot_energy, plot_rates
+from picojoule.report.priced import Profile, Profiles, chosen, energy_by_layer, whole_energy
 from picojoule.report.record import Record
 
 if TYPE_CHECKING:
@@ -32,16 +33,35 @@ def draw_energy(record: Record, profile: Profile, path: Path | str | None = None
     return plot_energy(whole_energy(record, profile), shown, path)
 
 
+def can_draw() -> bool:
+    """Whether matplotlib is there."""
+    try:
+        with extra("plot"):
+            import matplotlib.figure  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def page_pictures(
-    record: Record, profile: Profile | None, rates: Mapping[str, Tensor] | None
+    record: Record, profile: Profiles | None, rates: Mapping[str, Tensor] | None = None
 ) -> dict[str, bytes]:
-    """PNGs of a page, by what is said where no picture can be shown."""
+    """PNGs of a page, by what is said where no picture can be shown.
+
+    Args:
+        record: the numbers.
+        profile: whose joules are drawn, a picture each; none if None.
+        rates: firing rates to draw in place of the record's histograms.
+    """
     pictures = {"Operations and firing rates by layer": as_png(draw_operations(record))}
-    if profile is not None:
-        drawn = draw_energy(record, profile)
-        pictures["Energy by layer and of the whole network"] = as_png(drawn)
-    if rates:
+    profiles = chosen(profile)
+    for each in profiles:
+        on = f" on {each.name}" if len(profiles) > 1 else ""
+        drawn = draw_energy(record, each)
+        pictures[f"Energy{on} by layer and of the whole network"] = as_png(drawn)
+    histograms: Mapping[str, Tensor | RateHistogram] = rates or record.rate_histograms
+    if histograms:
         labels = {row.name: row.label for row in record.rows}
-        shown = {labels.get(name, name): layer for name, layer in rates.items()}
+        shown = {labels.get(name, name): layer for name, layer in histograms.items()}
         pictures["Histograms of the neurons' firing rates by layer"] = as_png(plot_rates(shown))
     return pictures

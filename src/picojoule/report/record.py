@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
+
+from picojoule.plots.rate_histogram import RateHistogram
 from picojoule.report.row import Row
+from picojoule.version import __version__
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,27 @@ class Conventions:
 
     counts: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     facts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InputTensor:
+    """A tensor that the model was called with.
+
+    Args:
+        shape: as it came, in the first forward pass.
+        kind: what it was taken for, in all of them; None if nothing asked.
+
+    Example:
+        >>> print(InputTensor((16, 5, 2, 34, 34), "spikes"))
+        16 x 5 x 2 x 34 x 34, taken for spikes
+    """
+
+    shape: tuple[int, ...]
+    kind: Literal["spikes", "dense"] | None = None
+
+    def __str__(self) -> str:
+        taken = {"spikes": ", taken for spikes", "dense": ", taken for dense values", None: ""}
+        return " x ".join(map(str, self.shape)) + taken[self.kind]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +61,16 @@ class Record:
     rows: tuple[Row, ...]
     samples: int
     num_timesteps: float
+    synops_per_sample_sd: float | None = None
     biases_per_sample: float = 0.0
     neuron_updates_per_sample: float = 0.0
     counted_by: Literal["strict", "sinabs"] = "strict"
     weights: Literal["all", "nonzero"] = "all"
+    ignored: tuple[str, ...] = ()
+    inputs: tuple[InputTensor, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
     conventions: Conventions = field(default_factory=Conventions)
+    rate_histograms: Mapping[str, RateHistogram] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -62,3 +92,13 @@ class Record:
     def macs_one_pass(self) -> float:
         """Multiplications of the same network run once, densely, as an ANN."""
         return sum(row.macs_one_pass or 0.0 for row in self.rows)
+
+
+def versions_here() -> dict[str, str]:
+    """What a count is made with, by package.
+
+    Example:
+        >>> list(versions_here())
+        ['picojoule', 'torch']
+    """
+    return {"picojoule": __version__, "torch": torch.__version__}

@@ -17,6 +17,8 @@ class Row:
         kind: the type of the module, or the function.
         synops_per_timestep: spikes that arrived at synapses, per sample and time step.
         synops_per_sample: the same over a sample's time steps.
+        synops_per_sample_sd: their standard deviation over the samples (n - 1), where the Monitor had
+            `detail=["sample"]` and saw more than one.
         macs_per_sample: multiplications by dense values, over a sample's time steps.
         macs_one_pass: multiplications of one pass in which every input is dense: the ANN's.
         spikes_per_synapse: per time step; the firing rate of the input, as the synapses see it.
@@ -35,6 +37,7 @@ class Row:
     kind: str
     synops_per_timestep: float | None = None
     synops_per_sample: float | None = None
+    synops_per_sample_sd: float | None = None
     macs_per_sample: float | None = None
     macs_one_pass: float | None = None
     spikes_per_synapse: float | None = None

@@ -77,7 +77,7 @@ def summed_over(group: Group, ledger: Ledger) -> Ledger:
 
 
 class _Summed(dict[str, Any]):
-    """What of a ledger is added up; detail and notes are of this process's own samples."""
+    """What of a ledger is added up; detail, notes and inputs are of this process's own samples."""
 
     @classmethod
     def of(cls, ledger: Ledger) -> _Summed:
@@ -96,7 +96,7 @@ class _Summed(dict[str, Any]):
         return replace(local, **self, passes=passes)
 
 
-_OWN = ("passes", "details", "rate_details", "notes")
+_OWN = ("passes", "details", "rate_details", "notes", "inputs")
 
 
 def _sample_steps(ledger: Ledger) -> float:

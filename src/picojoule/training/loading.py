@@ -107,10 +107,14 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
 def _check_is_run(folder: Path) -> None:
     if not (folder / CONFIG).exists():
         runs = sorted(str(each.parent.relative_to(folder)) for each in folder.glob(f"*/*/{CONFIG}"))
-        hint = f" Name one of the runs in it: {', '.join(runs[:5])}." if runs else ""
+        hint = " picojoule train --out FOLDER makes one."
+        if runs:
+            hint = f" Name one of the runs in it: {', '.join(runs[:5])}."
         raise FileNotFoundError(f"{folder} holds no run: there is no {CONFIG}.{hint}")
     if not (folder / CHECKPOINT).exists():
-        raise FileNotFoundError(f"the run in {folder} has no {CHECKPOINT} yet.")
+        raise FileNotFoundError(
+            f"the run in {folder} has no {CHECKPOINT} yet. Go on with it: picojoule train --out {folder} --resume"
+        )
 
 
 def _built(config: TrainConfig, saved: Saved) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
@@ -9,12 +10,18 @@ from html import escape
 from picojoule.report.document import Document, Table
 from picojoule.report.rendering.words import one_line
 
+# words wrap anywhere and numbers never; what is wider than the window, even so, scrolls by itself
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
-    "table{border-collapse:collapse;margin:0 0 2em}caption{text-align:left;font-weight:600}"
-    "th,td{padding:.2em .8em;text-align:left}thead,tfoot{border-top:1px solid;border-bottom:1px solid}"
-    "img{max-width:100%}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:68em;margin:2em auto;padding:0 1em;overflow-wrap:anywhere}"
+    "div{overflow-x:auto;margin:0 0 2em}"
+    "table{border-collapse:collapse}caption{text-align:left;font-weight:600}"
+    "th,td{padding:.2em .8em;text-align:left;vertical-align:top;min-width:4em}"
+    "th{vertical-align:bottom;overflow-wrap:normal}td:first-child{min-width:9em}"
+    "thead,tfoot{border-top:1px solid;border-bottom:1px solid}"
+    "img{max-width:100%}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}"
 )
+
+_PLACES = re.compile(r"(?<=/)|(?=\+)")  # where a heading may be broken
 
 
 def html(document: Document, pictures: Mapping[str, bytes] | None = None) -> str:
@@ -34,7 +41,7 @@ def html(document: Document, pictures: Mapping[str, bytes] | None = None) -> str
         tables += f'\n<p><img alt="{_escaped(words)}" src="data:image/png;base64,{data}"></p>'
     notes = "\n".join(f"<p>{_escaped(note)}</p>" for note in document.notes)
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>\n'
         f"<style>{_STYLE}</style></head>\n<body>\n{warnings}{tables}\n{notes}\n</body>\n</html>\n"
     )
 
@@ -44,14 +51,17 @@ def _table(table: Table) -> str:
     body = "\n".join(_row(table, row, "td") for row in table.rows)
     foot = f"\n<tfoot>{_row(table, table.total, 'td')}</tfoot>" if table.total else ""
     return (
-        f"<table>\n<caption>{_escaped(table.title)}</caption>\n<thead>{head}</thead>\n"
-        f"<tbody>\n{body}\n</tbody>{foot}\n</table>"
+        f"<div><table>\n<caption>{_escaped(table.title)}</caption>\n<thead>{head}</thead>\n"
+        f"<tbody>\n{body}\n</tbody>{foot}\n</table></div>"
     )
 
 
 def _row(table: Table, cells: tuple[str, ...], tag: str) -> str:
     opened = [f"<{tag}>" if i < table.words else f'<{tag} class="n">' for i in range(len(cells))]
-    inside = (f"{o}{_escaped(cell)}</{tag}>" for o, cell in zip(opened, cells, strict=True))
+    shown = [_escaped(cell) for cell in cells]
+    if tag == "th":
+        shown = [_PLACES.sub("<wbr>", cell) for cell in shown]
+    inside = (f"{o}{cell}</{tag}>" for o, cell in zip(opened, shown, strict=True))
     return f"<tr>{''.join(inside)}</tr>"
 
 

@@ -24,9 +24,9 @@ from picojoule.synops.watch.doubts import doubts
 from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
-from picojoule.synops.watch.ledger import Ledger
+from picojoule.synops.watch.ledger import Given, Ledger
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
-from picojoule.synops.watch.nested import nested_tensors
+from picojoule.synops.watch.nested import nested_tensors, shape_of
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import DENSE, Origins
 from picojoule.synops.watch.pass_size import PassSize
@@ -71,6 +71,7 @@ class WatchedForward:
             settings.learned, self.origins, self.ledger, self.step_count, self._fired
         )
         self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
+        self._inputs: list[Tensor] = []
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
         self._known = known
         known.effects.begin(constants, len(parameters))
@@ -88,7 +89,7 @@ class WatchedForward:
 
     def start(self, values: list[Any]) -> None:
         """Begin, as the model is called with these arguments."""
-        inputs = nested_tensors(values)
+        self._inputs = inputs = nested_tensors(values)
         self.step_count.see_input(values)
         self.origins.give(inputs)
         _watched_threads[self._thread] = _watched_threads.get(self._thread, 0) + 1
@@ -147,6 +148,7 @@ class WatchedForward:
             self.tally.settle()
         size = size or self.step_count.result()
         self.ledger.passes.append(size)
+        self.ledger.inputs = [Given(shape_of(x), self._are_spikes(x)) for x in self._inputs]
         self.ledger.notes |= doubts(self.neurons, self.step_count, self.origins)
         self.ledger.notes |= self.tally.lost_gradients.notes()
         self.settings.learned.complete = True
@@ -155,6 +157,13 @@ class WatchedForward:
         if self._fired is not None:
             self.ledger.rate_details = self._fired.result(size, self.step_count.time_first)
         return self.ledger
+
+    def _are_spikes(self, x: Tensor) -> Tensor | bool | None:
+        """What an input was taken for; None if no call asked."""
+        origin = self.origins.unjudged(x)
+        if origin is None or origin.kind not in ("spikes", "dense"):
+            return None
+        return origin.kind == "spikes" if origin.whole is None else origin.whole
 
     # ---- hooks on all modules
 

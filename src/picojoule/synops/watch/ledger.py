@@ -54,9 +54,27 @@ class Rate:
         return self.spikes / (entries if isinstance(entries, Tensor) else max(entries, 1))
 
 
+@dataclass(frozen=True)
+class Given:
+    """A tensor that the model was called with.
+
+    Args:
+        shape: in the first forward pass.
+        spikes: whether it was taken for spikes, a boolean scalar where its values tell; None if nothing asked.
+    """
+
+    shape: tuple[int, ...]
+    spikes: Tensor | bool | None
+
+    def joined(self, other: Given) -> Given:
+        """The same over another forward pass: spikes if both were."""
+        known = self.spikes is not None and other.spikes is not None
+        return Given(self.shape, self.spikes & other.spikes if known else None)  # type: ignore[operator]
+
+
 @dataclass
 class Ledger:
-    """Totals by name; `passes` are the samples and time steps of each forward pass.
+    """Totals by name; `passes` are the samples and time steps of each forward pass, `inputs` what it was called with.
 
     `updates` are the neuron updates of each layer with dynamics, `kinds` their types, `order` the
     names as they were first called. `details` are SynOps `b t` or `b t c`, None where that could not be
@@ -74,6 +92,7 @@ class Ledger:
     details: dict[str, Tensor | None] = field(default_factory=dict)
     rate_details: dict[str, Tensor | None] = field(default_factory=dict)
     notes: dict[str, bool] = field(default_factory=dict)
+    inputs: list[Given] = field(default_factory=list)
 
     def line(self, name: str) -> Line:
         """The line of that name, made on first use."""
@@ -106,6 +125,8 @@ class Ledger:
         for name, updates in other.updates.items():
             self.add_updates(name, other.kinds[name], updates)
         self.carried |= other.carried
+        pairs = zip(self.inputs, other.inputs, strict=False)
+        self.inputs = [first.joined(more) for first, more in pairs]
         self.passes += other.passes
         self.notes |= other.notes
         _append(self.details, other.details, int(next_step))

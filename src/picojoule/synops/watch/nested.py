@@ -35,7 +35,7 @@ def batch_shape(values: Iterable[Any]) -> tuple[int, ...] | None:
         >>> batch_shape([torch.tensor(0.5), torch.ones(4, 6)])
         (4, 6)
     """
-    shapes = [_shape(x) for x in _leaves(list(values), _DEEPEST)]
+    shapes = [shape_of(x) for x in _leaves(list(values), _DEEPEST)]
     for axes in (2, 1):
         for shape in shapes:
             if len(shape) >= axes:
@@ -43,7 +43,8 @@ def batch_shape(values: Iterable[Any]) -> tuple[int, ...] | None:
     return None
 
 
-def _shape(x: Tensor | PackedSequence) -> tuple[int, ...]:
+def shape_of(x: Tensor | PackedSequence) -> tuple[int, ...]:
+    """Its axes: of a packed sequence `b t *n` with the longest one's steps; -1 where a nested tensor is ragged."""
     if isinstance(x, PackedSequence):
         return (int(x.batch_sizes[0]), len(x.batch_sizes), *x.data.shape[1:])
     if x.is_nested:

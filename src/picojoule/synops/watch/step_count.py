@@ -149,8 +149,8 @@ class StepCount:
     def _doubt_one_call(self) -> None:
         self.doubts.append(
             f"spiking layers were called once ({', '.join(map(repr, self._loop))}), and nothing shows whether what they "
-            "got has time steps; 1 is taken. Pass time_axis= ('bt', 'tb' or 'last' where it has, 'outer' if you call the "
-            "model once a step, else 'loop'), or num_timesteps=."
+            "got has time steps; 1 is taken. Pass time_axis= ('bt', 'tb' or 'last' where it has, 'outer' if the model "
+            "is called once a step, else 'loop'), or num_timesteps=."
         )
 
     def _folded(self, entries: int) -> PassSize:
@@ -159,7 +159,7 @@ class StepCount:
         if self._samples is None:
             raise ValueError(
                 "Monitor: time_axis='folded', but no layer says how many time steps a sample has. "
-                "Pass num_timesteps or samples."
+                "Pass num_timesteps= or samples=."
             )
         if entries % self._samples:
             raise ValueError(
@@ -204,7 +204,7 @@ class StepCount:
         if entries % self._num_timesteps:
             raise ValueError(
                 f"Monitor: num_timesteps is {self._num_timesteps}, but the forward pass had {entries} samples times time steps, "
-                "no multiple of it. Pass the time steps of one sample, and time_axis, where the input has them "
+                "no multiple of it. Pass the time steps of one sample, and time_axis=, where the input has them "
                 "('loop' if the model makes them itself)."
             )
         return PassSize(entries // self._num_timesteps, self._num_timesteps)
@@ -231,5 +231,5 @@ class StepCount:
             return 1
         raise ValueError(
             f"Monitor: the spiking layers were called different numbers of times in one forward pass, {dict(certain)}, "
-            "so its time steps are unknown. Pass num_timesteps."
+            "so its time steps are unknown. Pass num_timesteps=."
         )

@@ -137,7 +137,8 @@ def check_same_model(path: Path, saved: Mapping[str, Tensor], own: Mapping[str, 
     faults += [f"{name} {fault}" for name, there, here in pairs if (fault := _fault(there, here))]
     if faults:
         raise ValueError(
-            f"{path}: the checkpoint is of another model; nothing was loaded. {'; '.join(sorted(faults)[:5])}."
+            f"{path}: the checkpoint is of another model; nothing was loaded. {'; '.join(sorted(faults)[:5])}. Use it with the model "
+            "that it was saved from."
         )
 
 

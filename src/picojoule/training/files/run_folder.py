@@ -85,7 +85,9 @@ def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: b
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file, expected a folder for the run.")
+        raise FileExistsError(
+            f"{folder} is a file, expected a folder for the run. Choose another --out."
+        )
     if not (folder / CONFIG).exists():
         others = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
         if others:

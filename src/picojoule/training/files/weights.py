@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
     with extra("train"):
         from safetensors import SafetensorError, safe_open
     if not file.is_file():
-        raise FileNotFoundError(2, "No such file", str(file))
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
     try:
         with safe_open(file, framework="pt") as opened:
             return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118

@@ -21,6 +21,7 @@ _PARAMETERS = inspect.signature(DistributedDataParallel).parameters
 _OWN_BUFFERS = next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in _PARAMETERS)
 
 
+_MOST_PER_CORE = 4  # processes: each has its own PyTorch
 _OF_COLLECTIVES = ("gloo", "NCCL", "Connection closed", "Connection reset")
 
 
@@ -32,7 +33,7 @@ def launched(config: TrainConfig) -> Any:
 
     Raises:
         ImportError: Lightning Fabric is missing.
-        ConfigError: there are fewer devices.
+        ConfigError: `config.devices` are more than there are.
     """
     with extra("train"):
         from lightning_fabric import Fabric
@@ -40,10 +41,8 @@ def launched(config: TrainConfig) -> Any:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not how many processes joined
     # the states of neurons are buffers, of each process's own samples
     own_buffers: dict[str, Any] = {_OWN_BUFFERS: False}
-    joined = _torchrun()
-    if joined is None:
-        _check_there_are(config.devices)
-    devices, nodes = joined or (config.devices, 1)
+    _check_devices(config.devices)
+    devices, nodes = _torchrun() or (config.devices, 1)
     many = devices * nodes > 1
     fabric = Fabric(
         accelerator="auto",
@@ -57,14 +56,14 @@ def launched(config: TrainConfig) -> Any:
     return fabric
 
 
-def _check_there_are(devices: int) -> None:
-    """Fabric says it of GPUs; on CPUs it would start any number of processes (two, to try it, on one core, too)."""
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = max(2, own or 1)
-    if devices > cores and not torch.accelerator.is_available():
+def _check_devices(devices: int) -> None:
+    """Before others are started: too many would take all memory."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    most = gpus or _MOST_PER_CORE * max(os.cpu_count() or 1, 2)
+    if devices > most and _torchrun() is None:
+        there = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else f"{os.cpu_count()} CPU cores"
         raise ConfigError(
-            f"training: devices is {devices}, but this machine has no GPU and {cores} cores for processes. Take "
-            f"at most {cores}, or start processes on several machines with torchrun.",
+            f"training: devices is {devices}, expected at most {most}: this machine has {there}.",
             "devices",
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import copy
 import importlib
 import importlib.util
@@ -17,9 +19,12 @@ from typing import Any
 from torch import nn
 
 from picojoule.convert import from_nir
-from picojoule.near_names import did_you_mean
+from picojoule.near_names import did_you_mean, nearest
 
 BUILT_IN = ("lenet", "recurrent")
+_OR_A_MODEL = f", nor a .nir file, nor {' or '.join(BUILT_IN)}"
+_INSTALL = "Install what has it in the environment that picojoule runs in."
+_SHOWN = "To see all of it, put PICOJOULE_TRACEBACK=1 before the command."
 _INSTALLED = sysconfig.get_paths()
 _LIBRARIES = (_INSTALLED["stdlib"], _INSTALLED["purelib"], Path(__file__).parents[2])
 
@@ -43,12 +48,12 @@ def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
     """
     if name.endswith(".nir"):
         if not Path(name).is_file():
-            raise ValueError(f"There is no file {name}.")
+            raise ValueError(_no_file(Path(name), "./mynet.nir"))
         return from_nir(name, num_timesteps=num_timesteps)
-    model = called(name, f", nor a .nir file, nor {' or '.join(BUILT_IN)}")
+    model = called(name, _OR_A_MODEL)
     if not isinstance(model, nn.Module):
         raise ValueError(
-            f"{name!r} gave a value of type {type(model).__name__}, expected a torch.nn.Module."
+            f"{name!r} gave a value of type {type(model).__name__}, expected a torch.nn.Module. Let it return the model."
         )
     return model
 
@@ -83,15 +88,55 @@ def called(name: str, otherwise: str = "") -> Any:
         name: the function; a module (`nn.Module`) in its place is copied.
         otherwise: what else the name could have been, for the message.
     """
+    check_form(name, otherwise)
+    place, _, factory = name.rpartition(":")
+    is_file = place.endswith(".py")
+    module = _from_file(Path(place), factory) if is_file else _from_path(place, factory)
+    return _built(name, _attribute(module, place, factory))
+
+
+def check_form(name: str, otherwise: str = _OR_A_MODEL) -> None:
+    """Raise ValueError unless it is `module:factory` or `file.py:factory`.
+
+    Args:
+        name: what was given.
+        otherwise: what else it could have been, for the message.
+    """
     place, colon, factory = name.rpartition(":")
     if not (colon and place and factory):
         either, other = ("neither", " nor") if otherwise else ("not", " or")
+        hint = did_you_mean(name, BUILT_IN if otherwise else ())
+        if name.endswith(".py"):
+            hint = _function_in(Path(name))
         raise ValueError(
             f"{name!r} is {either} module:factory,{other} file.py:factory{otherwise}. "
-            "Example: ./mynet.py:build"
+            f"{hint.strip() or 'Example: ./mynet.py:build'}"
         )
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_path(place, factory)
-    return _built(name, _attribute(module, place, factory))
+
+
+def _no_file(file: Path, example: str, function: str = "") -> str:
+    """That it is missing, and what there is instead, as it is typed."""
+    here = file.parent if file.parent.is_dir() else Path()
+    near = nearest(file.name, [path.name for path in here.glob(f"*{file.suffix}")])
+    hint = f"Give its path, as in {example}{function}."
+    if near:
+        hint = f"Did you mean {_as_typed(here / near[0])}{function}?"
+    return f"There is no file {file}. {hint}"
+
+
+def _as_typed(file: Path) -> str:
+    return str(file) if file.is_absolute() else f"./{file}"
+
+
+def _function_in(file: Path) -> str:
+    """How to name a function of a file that was named alone; its code is read and not run."""
+    names: list[str] = []
+    with contextlib.suppress(OSError, SyntaxError, ValueError):
+        body = ast.parse(file.read_text()).body
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        names = [each.name for each in body if isinstance(each, kinds) and each.name[0] != "_"]
+    others = f" There are {', '.join(names[:12])}." if len(names) > 1 else ""
+    return f"Add the function that makes it, as in {_as_typed(file)}:{names[0] if names else 'build'}.{others}"
 
 
 def _is_map_style(value: Any) -> bool:
@@ -103,7 +148,7 @@ def _from_path(place: str, factory: str) -> ModuleType:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{place}.".startswith(f"{error.name}."):
-            raise ImportError(f"{place} could not be imported: {error}.") from error
+            raise ImportError(f"{place} could not be imported: {error}. {_INSTALL}") from error
         file = Path(*place.split(".")).with_suffix(".py")
         hint = f" Did you mean ./{file}:{factory}?" if file.is_file() else ""
         raise ValueError(
@@ -114,9 +159,9 @@ def _from_path(place: str, factory: str) -> ModuleType:
         raise _not_imported(place, error) from error
 
 
-def _from_file(file: Path) -> ModuleType:
+def _from_file(file: Path, factory: str) -> ModuleType:
     if not file.is_file():
-        raise ValueError(f"There is no file {file}.")
+        raise ValueError(_no_file(file, "./mynet.py", f":{factory}"))
     spec = importlib.util.spec_from_file_location(file.stem, file.resolve())
     assert spec is not None
     assert spec.loader is not None
@@ -126,16 +171,18 @@ def _from_file(file: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except ModuleNotFoundError as error:
-        raise ImportError(f"{file} could not be imported: {error}.") from error
+        raise ImportError(f"{file} could not be imported: {error}. {_INSTALL}") from error
     except SyntaxError as error:
-        raise ValueError(f"{file}, line {error.lineno}: {error.msg}.") from error
+        raise ValueError(
+            f"{file}, line {error.lineno}: {error.msg}. Mend it; python {file} shows the place."
+        ) from error
     except (Exception, SystemExit) as error:
         raise _not_imported(str(file), error) from error
     return module
 
 
 def _not_imported(place: str, error: BaseException) -> ImportError:
-    return ImportError(f"{place} could not be imported: {reason(error)}.")
+    return ImportError(f"{place} could not be imported: {reason(error)}. {_SHOWN}")
 
 
 def reason(error: BaseException) -> str:
@@ -162,7 +209,10 @@ def _attribute(module: ModuleType, place: str, factory: str) -> Any:
     found: Any = module
     for part in factory.split("."):
         if not hasattr(found, part):
-            raise ValueError(f"{place} has no {factory!r}.{did_you_mean(part, dir(found))}")
+            theirs = [name for name in vars(module) if not name.startswith("_")]
+            listed = f" There are {', '.join(theirs[:12])}." if theirs else ""
+            hint = did_you_mean(part, dir(found), otherwise=listed)
+            raise ValueError(f"{place} has no {factory!r}.{hint}")
         found = getattr(found, part)
     return found
 
@@ -172,7 +222,8 @@ def _built(name: str, factory: Any) -> Any:
         return copy.deepcopy(factory)
     if not callable(factory):
         raise ValueError(
-            f"{name!r} is of type {type(factory).__name__}, neither a model nor a function."
+            f"{name!r} is of type {type(factory).__name__}, neither a model nor a function. Name a function that makes "
+            "the model, as in ./mynet.py:build."
         )
     missing = _arguments_without_default(factory)
     if missing:
@@ -183,7 +234,7 @@ def _built(name: str, factory: Any) -> Any:
     try:
         return factory()
     except Exception as error:
-        raise ValueError(f"{name!r} could not be called: {reason(error)}.") from error
+        raise ValueError(f"{name!r} could not be called: {reason(error)}. {_SHOWN}") from error
 
 
 def _arguments_without_default(factory: Callable[..., Any]) -> list[str]:

@@ -45,7 +45,7 @@ def check_ranges(settings: Mapping[str, Any], choices: Mapping[str, Sequence[str
     if settings["time_steps_per_stage"] == "random":
         usual = "as stages with time steps of their own have no answer after each of the usual ones"
         checked.expect("loss_each_step", not settings["loss_each_step"], f"false, {usual}")
-    _check_profile(checked, settings)
+    _check_profile(settings)
 
 
 class _Checked:
@@ -68,15 +68,19 @@ def _check_task(checked: _Checked, settings: Mapping[str, Any]) -> None:
     checked.expect("exit_synops_per_sample", exits is None, f"none, {sure}")
 
 
-def _check_profile(checked: _Checked, settings: Mapping[str, Any]) -> None:
+def _check_profile(settings: Mapping[str, Any]) -> None:
     profile = settings["profile"]
     if profile is not None:
         try:
             energy_j(profile, synops=0)  # asked for nothing, it says whether it has joules
         except ValueError as error:
             raise ConfigError(str(error), "profile") from error
-    good = settings["energy_j"] is None or profile is not None
-    checked.expect("profile", good, "whose joules energy_j is in")
+    if settings["energy_j"] is not None and profile is None:
+        raise ConfigError(
+            "training: energy_j is limited, and nothing says whose joules these are. Give a profile, such as "
+            "profile='loihi'.",
+            "profile",
+        )
 
 
 def _numbers(bound: Any) -> Sequence[Any]:

@@ -111,7 +111,7 @@ def parsed_axes(texts: Sequence[str]) -> dict[str, list[str]]:
         name, members = name.replace("-", "_"), [value.strip() for value in values.split(",")]
         if not name or not all(members):
             raise ValueError(
-                f"--axis: {text!r} is no setting with values, such as num_timesteps=3,5."
+                f"--axis: {text!r} is no setting with values, such as --axis num-timesteps=3,5."
             )
         if name in _NO_AXIS:
             raise ValueError(f"--axis: {name} is no axis: {_NO_AXIS[name]}.")

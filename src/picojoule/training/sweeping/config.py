@@ -70,7 +70,7 @@ class SweepConfig:
                 "at once are jobs, and sweeps on other machines or devices that share a storage."
             )
         if self.unit == "energy_j" and self.training.profile is None:
-            raise ValueError("sweep: budgets in joules need a profile, such as loihi.")
+            raise ValueError("sweep: budgets in joules need a profile, such as profile='loihi'.")
         object.__setattr__(self, "budgets", tuple(sorted(self.budgets, reverse=True)))
         object.__setattr__(self, "axes", checked_axes(self.axes, self.training))
 
@@ -80,7 +80,7 @@ class SweepConfig:
         if self.unit == "share" and budget > 1:
             raise ValueError(
                 f"sweep: a budget is {budget:g}, but a share of what the unconstrained network spends is at most 1. "
-                f"For SynOps or joules state the unit, one of {', '.join(LIMITS)}."
+                f"For SynOps or joules give unit= one of {', '.join(LIMITS)}."
             )
         if self.budgets.count(budget) > 1:
             raise ValueError(f"sweep: the budget {budget:g} comes twice.")

@@ -49,7 +49,9 @@ def check_folder(folder: Path, config: SweepConfig) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file, expected a folder for the sweep.")
+        raise FileExistsError(
+            f"{folder} is a file, expected a folder for the sweep. Choose another --out."
+        )
     if not (folder / CONFIG).exists():
         others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
         if others:
