@@ -10,9 +10,9 @@ from torch import Tensor
 
 from picojoule.cli.peaks import Limit, Peaks, per_second
 from picojoule.cli.report_file import Format
-from picojoule.cli.simulated_gap import GAP_NOTE, gap_table
 from picojoule.cli.simulated_run import Simulation
 from picojoule.events import Gap
+from picojoule.events.gap import GAP_NOTE
 from picojoule.plots import as_png, plot_over_time
 from picojoule.report.document import Document, Table, count, document
 from picojoule.report.json_values import as_json
@@ -111,7 +111,7 @@ class Found:
         if self.peaks is not None:
             tables.append(self.peaks.table())
         if self.gap is not None:
-            tables.append(gap_table(self.gap))
+            tables.append(self.gap.table("From PyTorch to a chip"))
             notes.append(GAP_NOTE)
         return replace(found, tables=tuple(tables), notes=tuple(notes))
 

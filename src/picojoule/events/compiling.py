@@ -7,6 +7,7 @@ from typing import Literal, get_args, overload
 from torch import Tensor, nn
 
 from picojoule.events.asynchronous import AsynchronousNetwork
+from picojoule.events.calls import computing
 from picojoule.events.following import follow
 from picojoule.events.network import Dense, EventNetwork
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
@@ -96,10 +97,13 @@ def compile(  # noqa: A001
             f"events.compile: dense is {dense!r}, expected one of {', '.join(get_args(Dense))}."
         )
     if order != "step":
-        return AsynchronousNetwork(follow(model, sample), order, leak, limits, tick_steps, arrival)
+        with computing():
+            graph = follow(model, sample)
+            return AsynchronousNetwork(graph, order, leak, limits, tick_steps, arrival)
     if (leak, limits, tick_steps, arrival) != ("step", None, 1, "index"):
         raise ValueError(
             "events.compile: a leak other than 'step', tick_steps, arrival and limits of a chip go with order='breadth' or 'depth', but order "
             "is 'step'."
         )
-    return EventNetwork(follow(model, sample), dense)
+    with computing():
+        return EventNetwork(follow(model, sample), dense)

@@ -62,6 +62,9 @@ def follow(model: nn.Module, sample: Tensor) -> EventGraph:
     """
     folded = fold_batch_norm(model)
     traced = trace(_ASKER, folded, sample)
+    for call in traced.calls.values():  # a copy's: the user's hooks are for the model
+        call.module._forward_hooks.clear()
+        call.module._forward_pre_hooks.clear()
     return _Follower(type(model).__name__, traced, sample).graph()
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.convert.settled import copied
+from picojoule.events.calls import computing
 from picojoule.events.engine import Engine
 from picojoule.events.following import follow
 from picojoule.events.graph import EventGraph
@@ -24,7 +25,10 @@ from picojoule.report.rendering.text import text
 
 Readout = Literal["auto", "count", "potential"]
 _ALL = ChipLimits(weight_bits=8, state_bits=16, one_threshold_per_layer=True)
-_FRACTION = "Accuracy in percent, change in points to the row above; spikes and SynOps are means over samples."
+GAP_NOTE = (
+    "Each row has what is switched on in the rows above it, too. Changes are in points of accuracy, to the row above; "
+    "spikes and SynOps are means over samples."
+)
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,13 @@ class Gap:
     rows: tuple[GapRow, ...]
 
     def __str__(self) -> str:
+        return text(Document((self.table(f"{self.model}: from PyTorch to a chip"),), (GAP_NOTE,)))
+
+    def table(self, title: str) -> Table:
+        """A row a cause, for a report; `GAP_NOTE` goes below it."""
         headings = "switched on", "accuracy", "change", "spikes/sample", "SynOps/sample"
-        title = f"{self.model}: from PyTorch to a chip, {self.samples:,} samples"
-        table = Table(title, headings, 1, tuple(map(_cells, self.rows)))
-        return text(Document((table,), (_FRACTION,)))
+        rows = tuple(map(_cells, self.rows))
+        return Table(f"{title}, {self.samples:,} samples", headings, 1, rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words, for JSON."""
@@ -137,18 +144,19 @@ def gap(
         Sequential: from PyTorch to a chip, 2 samples
         switched on                accuracy  change  spikes/sample  SynOps/sample
         -------------------------------------------------------------------------
-        nothing: PyTorch's steps     100.00                      4              8
-        depth first                  100.00   +0.00              4              8
-        leak by a tick every step    100.00   +0.00              4              8
-        weights of 8 bits            100.00   +0.00              4              8
+        nothing: PyTorch's steps    100.00%                      4              8
+        depth first                 100.00%   +0.00              4              8
+        leak by a tick every step   100.00%   +0.00              4              8
+        weights of 8 bits           100.00%   +0.00              4              8
         <BLANKLINE>
-        Accuracy in percent, change in points to the row above; spikes and SynOps are means over samples.
+        Each row has what is switched on in the rows above it, too. Changes are in points of accuracy, to the row above; spikes and SynOps are means over samples.
     """
     causes = _causes(order, leak, limits, tick_steps)
-    comparison = _Comparison(model, causes, tick_steps, arrival, readout)
-    for frames, labels in _batches(data, batch_size):
-        comparison.add(frames, labels)
-    return comparison.result()
+    with computing():
+        comparison = _Comparison(model, causes, tick_steps, arrival, readout)
+        for frames, labels in _batches(data, batch_size):
+            comparison.add(frames, labels)
+        return comparison.result()
 
 
 class _Comparison:
@@ -251,9 +259,12 @@ def _counted(graph: EventGraph, plans: list[StagePlan], frames: Tensor) -> tuple
         if stage.neuron is not None and stage.signal.is_spikes
     ]
     spikes = sum(
-        (own.fired.sum(1, dtype=torch.float64) for own in spiking), torch.zeros(len(frames))
+        (own.fired.sum(1, dtype=torch.float64) for own in spiking),
+        torch.zeros(len(frames), dtype=torch.float64),
     )
-    return spikes, sum((x.sum(1) for x in engine.synops.values()), torch.zeros(len(frames)))
+    return spikes, sum(
+        (x.sum(1) for x in engine.synops.values()), torch.zeros(len(frames), dtype=torch.float64)
+    )
 
 
 def _causes(order: Order, leak: Leak, limits: ChipLimits, tick_steps: int) -> list[_Cause]:
@@ -315,4 +326,4 @@ def _batches(data: Any, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
 def _cells(row: GapRow) -> tuple[str, ...]:
     change = "" if row.change is None else f"{100 * row.change:+.2f}"
     counts = count(row.spikes_per_sample), count(row.synops_per_sample)
-    return row.cause, f"{100 * row.accuracy:.2f}", change, *counts
+    return row.cause, f"{row.accuracy:.2%}", change, *counts

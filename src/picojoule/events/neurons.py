@@ -53,7 +53,14 @@ def neurons_of(stage: Stage) -> Neurons:
         CannotRunError: a part of the neuron is not one of the library's own.
     """
     if stage.neuron is None:
-        return Neurons("passing", None, torch.zeros(1), torch.zeros(1), 1.0, {})
+        return Neurons(
+            "passing",
+            None,
+            torch.zeros(1, dtype=torch.float32),
+            torch.zeros(1, dtype=torch.float32),
+            1.0,
+            {},
+        )
     spec = spec_of(stage.neuron)
     _check(stage, spec)
     values = values_of(spec)
@@ -61,7 +68,7 @@ def neurons_of(stage: Stage) -> Neurons:
     plan = replace(plan_of(spec, stepped=spec.connect is not None, shared=shared), surrogate=NONE)
     given = [values[name] for name in plan.parameters]
     states = {name: _PLACES[name] for name in stage.neuron.states()}
-    constants = torch.tensor(constants_of(spec))
+    constants = torch.tensor(constants_of(spec), dtype=torch.float32)
     gain = 1.0
     if _changes_by_events_alone(stage, plan, values):
         if plan.normed:
@@ -135,7 +142,7 @@ def _changes_by_events_alone(stage: Stage, plan: Plan, values: dict[str, Any]) -
 def _matrix(plan: Plan, given: list[Any], signal: Signal) -> Tensor:
     """The parameters, `rows n` or `rows`."""
     if plan.shared:
-        return torch.tensor([_number(value) for value in given] or [0.0])
+        return torch.tensor([_number(value) for value in given] or [0.0], dtype=torch.float32)
     return torch.stack([signal.per_neuron(value) for value in given])
 
 

@@ -106,6 +106,21 @@ class SynOpsPeaks:
         return {layer: [layer] for layer in synops}
 
 
+def peaks_of_call(
+    synops: Mapping[str, Tensor] | None, where: str, dt_s: float, window_s: float | None, by: By
+) -> dict[str, float]:
+    """The peaks of one call of a network; None if there was none.
+
+    Raises:
+        ValueError: nothing ran yet, or as of :class:`SynOpsPeaks`.
+    """
+    if synops is None:
+        raise ValueError(f"{where}: nothing ran yet; call the network first.")
+    peaks = SynOpsPeaks(dt_s=dt_s, window_s=window_s, by=by)
+    peaks.add(synops)
+    return peaks.per_second()
+
+
 def _check_by(by: By) -> None:
     if not isinstance(by, Mapping):
         if by not in ("layer", "network"):
