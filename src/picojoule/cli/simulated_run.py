@@ -13,7 +13,6 @@ from picojoule.cli.simulated_input import Raster, Recording
 from picojoule.events import AsynchronousNetwork, EventNetwork
 from picojoule.events.input_sizes import frames_of, sizes_of
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
-from picojoule.events.plan import plan_stage
 from picojoule.report import Report
 
 _MOST_VALUES = 2**24  # of frames that are there at a time
@@ -109,13 +108,6 @@ def run_in_order(
         _output(network),
         dropped,
     )
-
-
-def weighted_layers(network: EventNetwork) -> list[str]:
-    """Names of the layers that spend SynOps."""
-    stages = range(len(network.graph.stages))
-    edges = [edge for k in stages for edge in plan_stage(network.graph, k).all_edges]
-    return list(dict.fromkeys(edge.path for edge in edges if edge.path))
 
 
 def _sizes(network: EventNetwork, shown: Recording | Raster) -> tuple[int, int]:

@@ -91,12 +91,13 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
 
     Raises:
         NotImplementedError: the module computes with something other than layers and sums.
+        ValueError: it does not take the sample.
     """
     root = settled(module).eval()
     if _LayerTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
     graph = _traced(asker, root)
-    shapes, result_shape = _observed_shapes(root, graph, sample_data)
+    shapes, result_shape = _observed_shapes(asker, root, graph, sample_data)
     result = Trace(result_shape=result_shape)
     sources: dict[fx.Node, tuple[str, ...]] = {}
     for node in graph.nodes:
@@ -160,7 +161,7 @@ def _traced(asker: Asker, root: nn.Module) -> fx.Graph:
 
 
 def _observed_shapes(
-    root: nn.Module, graph: fx.Graph, sample_data: Tensor
+    asker: Asker, root: nn.Module, graph: fx.Graph, sample_data: Tensor
 ) -> tuple[dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]], tuple[int, ...]]:
     shapes: dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
 
@@ -173,8 +174,15 @@ def _observed_shapes(
     paths = {str(node.target) for node in graph.nodes if node.op == "call_module"}
     handles = [observe(path) for path in paths]
     reset_states(root)
-    with torch.no_grad():
-        result = root(sample_data)
+    try:
+        with torch.no_grad():
+            result = root(sample_data)
+    except (RuntimeError, TypeError) as error:
+        if isinstance(error, NotImplementedError | ValueError):  # of a layer, in its own words
+            raise
+        raise ValueError(
+            f"{asker.name}: the model does not take the sample, of shape {tuple(sample_data.shape)} and {sample_data.dtype}: {error}"
+        ) from error
     for handle in handles:  # the layers may go on to run
         handle.remove()
     return shapes, _shape(result)

@@ -81,9 +81,9 @@ class AsynchronousNetwork:
             ValueError: its shape does not fit, or a value is not finite; the states stay as they were.
             RuntimeError: a recurrent layer makes itself fire without end; the states stay as they were.
         """
-        frames = frames_of(self.graph, x)
+        frames = frames_of(self.graph, x, "AsynchronousNetwork")
         run = self._run(frames)
-        self._tally.samples += len(frames)
+        self._tally.samples += len(frames) if frames.shape[1] else 0
         return run.outputs.flatten(0, 1) if self.graph.folded_output else run.outputs
 
     @in_turn

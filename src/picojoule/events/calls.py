@@ -19,7 +19,8 @@ import torch
 
 from picojoule.ops.cpu.forks import was_forked
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 _alone = threading.RLock()  # of a forked process: held while the number of threads is another
 
 
@@ -109,7 +110,7 @@ def in_turn(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P
     """A method that waits for the calls of other threads on the same object, and computes whatever is set outside."""
 
     @functools.wraps(method)
-    def alone(own: S, *args: P.args, **kwargs: P.kwargs) -> R:
+    def alone(own: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with computing(), own._turn:
             return method(own, *args, **kwargs)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,9 @@ from picojoule.events.calls import computing
 from picojoule.events.engine import Engine
 from picojoule.events.following import follow
 from picojoule.events.graph import EventGraph
+from picojoule.events.labelled import batches
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order, OrderedNetwork
+from picojoule.events.orders.limits import count_of
 from picojoule.events.plan import StagePlan, plan_stage
 from picojoule.events.states import StageStates
 from picojoule.layers import FlattenTime, SqueezeMixin, reset_states, set_batch_size
@@ -132,7 +134,9 @@ def gap(
         One row a cause.
 
     Raises:
-        ValueError: there are no samples, the output has no classes, or an argument is out of its range.
+        TypeError: data is of another kind, or an argument of another type.
+        ValueError: there are no samples, frames and labels do not go together, the output has no classes, or an argument is out of
+            its range.
         NotImplementedError: a layer cannot run so; the message names it.
 
     Example:
@@ -151,10 +155,17 @@ def gap(
         <BLANKLINE>
         Each row has what is switched on in the rows above it, too. Changes are in points of accuracy, to the row above; spikes and SynOps are means over samples.
     """
+    if not isinstance(limits, ChipLimits):
+        raise TypeError(f"gap: limits is {limits!r}, expected ChipLimits.")
+    if readout not in get_args(Readout):
+        raise ValueError(
+            f"gap: readout is {readout!r}, expected one of {', '.join(get_args(Readout))}."
+        )
+    batch_size = count_of("gap: batch_size", batch_size)
     causes = _causes(order, leak, limits, tick_steps)
     with computing():
         comparison = _Comparison(model, causes, tick_steps, arrival, readout)
-        for frames, labels in _batches(data, batch_size):
+        for frames, labels in batches(data, batch_size):
             comparison.add(frames, labels)
         return comparison.result()
 
@@ -182,6 +193,7 @@ class _Comparison:
         """One batch."""
         if not self._networks:
             self._start(frames)
+        self._check(frames, labels)
         self._samples += len(frames)
         self._step_by_step(frames, labels)
         for network, sums in zip(self._networks, self._sums[1:], strict=True):
@@ -216,6 +228,19 @@ class _Comparison:
             OrderedNetwork(self._graph, self._plans, c.order, c.leak, c.limits, *self._options)
             for c in self._causes
         ]
+
+    def _check(self, frames: Tensor, labels: Tensor) -> None:
+        step, classes = self._graph.input_signal.shape, self._graph.signal(self._graph.output).shape
+        if tuple(frames.shape[2:]) != step:
+            raise ValueError(
+                f"gap: a batch has frames of shape {tuple(frames.shape[2:])} a step, expected {step} as before."
+            )
+        outside = (labels < 0) | (labels >= classes[0])
+        if len(classes) == 1 and bool(outside.any()):
+            at = int(outside.int().argmax())
+            raise ValueError(
+                f"gap: there is a label {int(labels[at])} of sample {at}, expected 0 to {classes[0] - 1}, the model's classes."
+            )
 
     def _folded(self, frames: Tensor) -> Tensor:
         """As the model takes it: squeezed layers at the front want batch and time in one axis."""
@@ -309,18 +334,6 @@ def _reads_potential(graph: EventGraph, readout: Readout) -> bool:
             "gap: readout is 'potential', but the model does not end in neurons that spike."
         )
     return has_one and readout != "count"
-
-
-def _batches(data: Any, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches as they are, or made of samples by number."""
-    if hasattr(data, "__getitem__") and len(data) and torch.as_tensor(data[0][1]).ndim == 0:
-        for first in range(0, len(data), batch_size):
-            samples = [data[k] for k in range(first, min(first + batch_size, len(data)))]
-            frames = torch.stack([torch.as_tensor(each) for each, _ in samples])
-            yield frames.float(), torch.tensor([int(label) for _, label in samples])
-        return
-    for frames, labels in data:
-        yield torch.as_tensor(frames).float(), torch.as_tensor(labels)
 
 
 def _cells(row: GapRow) -> tuple[str, ...]:

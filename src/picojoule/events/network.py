@@ -31,6 +31,7 @@ from picojoule.report import Report
 Dense = Literal["where quicker", "never", "always"]
 MOST_BYTES = 2**28  # of events that are kept at a time: longer inputs run in pieces of time
 _EVENT_BYTES = 12
+_MOST_ENGINES = 16  # one for each number of steps; streams need 9
 
 
 class EventNetwork:
@@ -84,7 +85,7 @@ class EventNetwork:
         batch, steps = self._sizes(x)
         if x.layout == torch.sparse_coo:
             return self._folded(self._run(SparseRaster(x, batch, steps), batch, steps))
-        frames = x.reshape(batch, steps, *self.graph.input_signal.shape)
+        frames = x.resolve_neg().reshape(batch, steps, *self.graph.input_signal.shape)
         _check_finite(frames)
         return self._folded(self._run(DenseRaster(frames), batch, steps))
 
@@ -180,9 +181,8 @@ class EventNetwork:
         """What is given out, `b t *m`."""
         self._hold(batch)
         if batch == 0 or steps == 0:
-            edges = [edge for plan in self._plans for edge in plan.all_edges if edge.path]
             none = torch.zeros(batch, steps, dtype=torch.float64)
-            self.synops = {edge.path: none.clone() for edge in edges}
+            self.synops = {path: none.clone() for path in self.weighted_layers}
             return torch.zeros(
                 batch, steps, *self.graph.signal(self.graph.output).shape, dtype=torch.float32
             )
@@ -288,6 +288,12 @@ class EventNetwork:
             states.start_count()
 
     @property
+    def weighted_layers(self) -> list[str]:
+        """Names of the layers that spend SynOps."""
+        edges = (edge for plan in self._plans for edge in plan.all_edges)
+        return list(dict.fromkeys(edge.path for edge in edges if edge.path))
+
+    @property
     def plan(self) -> str:
         """A table: each layer's kernel, synapses, and the activity from which on it takes a dense product."""
         return plan_table(self.graph, self._plans, list(self._engines.values()))
@@ -317,15 +323,18 @@ class EventNetwork:
 
     def _engine(self, steps: int) -> Engine:
         key = steps, torch.get_num_threads()
-        if key not in self._engines:
+        engine = self._engines.pop(key, None)
+        if engine is None:
             engine = Engine(self.graph, self._plans, self._states, steps)
             if self._dense == "where quicker":
                 set_limits(engine)
             elif self._dense == "always":
                 engine.limits.fill_(-1)
                 engine.limits_of_frames.fill_(-1)
-            self._engines[key] = engine
-        return self._engines[key]
+        self._engines[key] = engine  # the one that ran last is the last
+        if len(self._engines) > _MOST_ENGINES:
+            del self._engines[next(iter(self._engines))]
+        return engine
 
 
 def _check_finite(frames: Tensor) -> None:

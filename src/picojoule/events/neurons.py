@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from picojoule.events.graph import Stage, Term
 from picojoule.events.signals import Signal
-from picojoule.events.terms import CannotRunError
+from picojoule.events.terms import CannotRunError, check_numbers
 from picojoule.layers import ALIF, StatefulLayer
 from picojoule.ops.plan import NONE, Plan, constants_of, plan_of, unsupported_part, values_of
 from picojoule.ops.spec import NeuronSpec
@@ -104,10 +104,10 @@ def recurrent_term(stage: Stage, own: int) -> Term | None:
     connect: Any = None if stage.neuron is None else stage.neuron._modules.get("rec_connect")
     if connect is None:
         return None
+    path = f"{stage.name}.rec_connect"
+    check_numbers(path, connect)
     term = Term.of(own, stage.signal)
-    return term.then(
-        connect, path=f"{stage.name}.rec_connect", layer=connect, shape=stage.signal.shape
-    )
+    return term.then(connect, path=path, layer=connect, shape=stage.signal.shape)
 
 
 def _check(stage: Stage, spec: NeuronSpec) -> None:

@@ -108,10 +108,15 @@ class EventStream:
         )
         self._network, self._unit = network.fresh(), time_unit
         check_time_unit(time_unit, where)
-        window_s = dt_us * 1e-6
+        peak_us = dt_us
         if peak_window_us is not None:
-            window_s = whole_number(peak_window_us, "peak_window_us", 1, where) * 1e-6
-        self._peaks = SynOpsPeaks(dt_s=dt_us * 1e-6, window_s=window_s, by=peak_by)
+            peak_us = whole_number(peak_window_us, "peak_window_us", 1, where)
+        if peak_us % dt_us:
+            raise ValueError(
+                f"{where}: peak_window_us is {peak_us}, {peak_us / dt_us:g} steps of dt_us = {dt_us}; expected whole ones."
+            )
+        self._peaks = SynOpsPeaks(dt_s=dt_us * 1e-6, window_s=peak_us * 1e-6, by=peak_by)
+        self._peaks.check_layers(network.weighted_layers, f"{where}: ")
         self._neurons = graph.input_signal.neurons
         self._piece = _power_of_two(network.steps_at_once(1, MOST_STEPS))
         self._turn = Turn(where)
