@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from picojoule import events
+from picojoule import events, layers
+from picojoule.events.orders import Order
 from tests.events.networks import BATCH, STEPS, network
+from tests.events.test_against_pytorch import monitored, numbers
 
 
 @pytest.mark.parametrize("order", ["breadth", "depth"])
@@ -53,3 +56,91 @@ def test_an_input_that_is_not_finite_is_refused() -> None:
     x[0, 1, 2] = torch.nan
     with pytest.raises(ValueError, match="finite"):
         events.compile(model, torch.zeros_like(x), order="breadth")(x)
+
+
+# ---- the report
+
+ABELIAN = [
+    "lenet", "strides, padding, dilation", "groups, average pooling", "transposed", "three axes", "residual",
+    "functions that fold time", "tokens, an analog end", "neurons alone", "repeated",
+]  # fmt: skip
+
+
+@torch.no_grad()
+def excited(name: str) -> tuple[nn.Module, Tensor]:
+    """A network in which nothing inhibits and nothing leaks: it fires the same spikes in every order."""
+    model, x = network(name)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.abs_().div_(4)
+    return model, x
+
+
+@pytest.mark.parametrize("order", ["breadth", "depth"])
+@pytest.mark.parametrize("name", ABELIAN)
+def test_where_orders_agree_the_report_is_the_monitors(name: str, order: Order) -> None:
+    model, x = excited(name)
+    expected = monitored(model, x)
+    with torch.no_grad():
+        outputs = model(x)
+    made = events.compile(model, x, order=order)
+    assert torch.equal(made(x), outputs)
+    assert outputs.any()
+    found = made.report()
+    assert [row.name for row in found.rows] == [row.name for row in expected.rows]
+    for row, other in zip(found.rows, expected.rows, strict=True):
+        assert row.kind == other.kind
+        assert numbers(row) == pytest.approx(numbers(other), rel=1e-6)
+    assert found.synops_per_sample == expected.synops_per_sample
+    assert (found.samples, found.num_timesteps) == (expected.samples, expected.num_timesteps)
+    assert found.biases_per_sample == expected.biases_per_sample
+
+
+@pytest.mark.parametrize("order", ["breadth", "depth"])
+def test_the_report_is_of_the_events_that_were_delivered_in_all_calls(order: Order) -> None:
+    model, x = network("recurrent")
+    with torch.no_grad():
+        model[1].rec_connect.weight.div_(8)  # no loop without end
+    made, whole = (events.compile(model, x, order=order) for _ in range(2))
+    made(x[:, :2]), made(x[:, 2:])
+    whole(x)
+    assert whole.last is not None
+    delivered = whole.last.synops_per_sample().mean().item()
+    assert delivered > 0
+    assert whole.report().synops_per_sample == delivered == 2 * made.report().synops_per_sample
+    assert made.report().samples == 2 * BATCH  # samples times calls, as of an EventNetwork
+    fired = {
+        row.name: row.firing_rate for row in whole.report().rows if row.firing_rate is not None
+    }
+    assert fired["1"] == whole.last.spikes[0].sum().item() / (BATCH * STEPS * 12)
+    assert whole.peak_synops_per_second(dt_s=0.5, by="network")["network"] == pytest.approx(
+        2 * sum(whole.synops.values()).max().item()
+    )
+    made.reset_count()
+    assert made.report().synops_per_sample == made.report().samples == 0
+
+
+def test_other_batches_are_counted_on_and_so_are_more_spikes_than_float32_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("picojoule.events.states._MOST_UNGATHERED", 0)
+    model = nn.Sequential(nn.Linear(3, 3, bias=False), layers.IAF())
+    nn.init.eye_(model[0].weight)
+    made = events.compile(model, torch.zeros(1, 1, 3), order="depth")
+    for value in (2.0**24, 1.0, 1.0):
+        made(torch.tensor([[[value, 0.0, 0.0]]]))
+    assert made.report().rows[1].firing_rate == (2**24 + 2) / 9  # a neuron and step
+    made(torch.ones(3, 2, 3))
+    assert made.report().rows[1].firing_rate == (2**24 + 2 + 18) / 27
+    assert made.report().samples == 6
+
+
+def test_values_that_are_no_spikes_are_macs_and_nothing_ran_is_nothing() -> None:
+    model, x = network("leak")
+    made = events.compile(model, x, order="breadth")
+    assert made.report().synops_per_sample == 0
+    with pytest.raises(ValueError, match="AsynchronousNetwork: nothing ran yet"):
+        made.peak_synops_per_second(dt_s=1)
+    made(x / 4)
+    first = made.report().rows[0]
+    assert (first.synops_per_sample, first.macs_per_sample) == (0, 6 * 200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from picojoule.data import Events
 from tests.events.recordings import DT_US, raster, sample, streamed
 
 NETWORK = events.compile(streamed("integrate and fire"), sample(), dense="never")
+IN_ORDER = events.compile(streamed("integrate and fire"), sample(), order="depth")
 STEPS = 20
 SETTINGS = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
@@ -62,6 +64,15 @@ def refusal(stream: events.EventStream, given_events: Any) -> str:
         stream.push(given_events)
     except (TypeError, ValueError) as error:
         return str(error) if stream.steps == steps else "refused halfway"
+    return ""
+
+
+def why_refused(run: Callable[..., Any], *given: Any, **options: Any) -> str:
+    """The message of an error that may be; "" for none."""
+    try:
+        run(*given, **options)
+    except (TypeError, ValueError) as error:
+        return str(error) or type(error).__name__
     return ""
 
 
@@ -147,3 +158,56 @@ def test_what_is_no_events(given_events: Any) -> None:
     stream = NETWORK.stream(dt_us=DT_US)
     with pytest.raises((TypeError, ValueError), match=r"^EventStream.push: "):
         stream.push(given_events)
+
+
+@pytest.mark.filterwarnings("ignore")
+@SETTINGS
+@given(st.dictionaries(names, columns(), max_size=6), st.sampled_from([None, "s", "ns"]))
+def test_recordings_of_any_sort(given_columns: dict[str, Any], unit: Any) -> None:
+    network = NETWORK.fresh()
+    for given_events in (given_columns, [given_columns], [{"t": [], "x": [], "y": [], "p": []}]):
+        options = {"dt_us": DT_US, "steps": STEPS, "time_unit": unit}
+        reason = why_refused(network.run_events, given_events, **options)
+        assert not reason or reason.startswith("EventNetwork.run_events")
+        assert not reason or network.states() == {}  # nothing ran
+        network = NETWORK.fresh()
+
+
+@SETTINGS
+@given(st.data())
+def test_numbers_of_any_bits(data: st.DataObject) -> None:
+    """Signed zeros, the smallest and the largest; what is not finite is named, as an entry of a COO tensor, too."""
+    bits = st.one_of(
+        st.sampled_from([0, 1, 2**31, 0x3F800000, 0x7F7FFFFF, 0x80000001, 0x007FFFFF]),
+        st.integers(0, 2**32 - 1),
+    )
+    x = torch.zeros(3, 2, 5, 6)
+    for value in data.draw(st.lists(bits, max_size=8)):
+        place = data.draw(st.integers(0, x.numel() - 1))
+        x.view(-1)[place] = torch.from_numpy(np.array([value], np.uint32).view(np.float32))[0]
+    for given_input in (x, x.to_sparse()):
+        for network in (NETWORK.fresh(), IN_ORDER.fresh()):
+            reason = why_refused(network, given_input)
+            assert ("finite" in reason) == (not x.isfinite().all())
+
+
+@SETTINGS
+@given(st.data())
+def test_sparse_tensors_of_any_indices(data: st.DataObject) -> None:
+    shape = (3, 2, 5, 6)
+    number = data.draw(st.integers(0, 6))
+    places = [
+        data.draw(
+            st.lists(
+                st.one_of(st.integers(0, size - 1), st.sampled_from([-1, size, 2**62, -(2**63)])),
+                min_size=number,
+                max_size=number,
+            )
+        )
+        for size in shape
+    ]
+    indices = torch.tensor(places, dtype=torch.int64).reshape(4, number)
+    x = torch.sparse_coo_tensor(indices, torch.ones(number), shape, check_invariants=False)
+    sizes = torch.tensor(shape)[:, None]
+    inside = bool(((indices >= 0) & (indices < sizes)).all())
+    assert ("outside its shape" in why_refused(NETWORK.fresh(), x)) == (not inside)

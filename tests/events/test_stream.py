@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from picojoule import events, layers
 from picojoule.data import Events
 from picojoule.events.inputs import columns
 from picojoule.events.inputs.sensor import joined
+from tests.events.networks import HALVED, on_grid
 from tests.events.recordings import (
     DT_US,
     SIZE,
@@ -214,14 +217,76 @@ def test_a_stream_says_what_it_cannot_be() -> None:
             network.stream(**options)
     with pytest.raises(TypeError, match=r"dt_us is 0\.5, expected a whole number"):
         network.stream(dt_us=0.5)  # type: ignore[arg-type]
-    analog = nn.Sequential(nn.Linear(3, 2, bias=False), layers.IAF(), nn.Linear(2, 2))
-    with pytest.raises(NotImplementedError, match="the model gives out values"):
-        events.compile(analog, torch.zeros(1, 4, 3)).stream(dt_us=1)
     tokens = nn.Sequential(nn.Linear(3, 2, bias=False), layers.IAF())
     with pytest.raises(ValueError, match=r"input has shape \(5, 3\) a step, and events have"):
         events.compile(tokens, torch.zeros(1, 4, 5, 3)).stream(dt_us=1)
     with pytest.raises(ValueError, match="until_us is 1000000000000, more than longest_gap_us"):
         network.stream(dt_us=1).flush(10**12)
+
+
+# ---- values
+
+ENDS: dict[str, Callable[[], list[nn.Module]]] = {
+    "linear": lambda: [nn.Flatten(), nn.Linear(3 * 1 * 2, 4, bias=False)],
+    "linear with a bias": lambda: [nn.Flatten(), nn.Linear(3 * 1 * 2, 4)],
+    "exponential leak": lambda: [
+        nn.Flatten(),
+        nn.Linear(3 * 1 * 2, 4, bias=False),
+        layers.ExpLeakSqueeze(tau_mem=HALVED, norm_input=False, batch_size=1),
+    ],
+    "sums of spikes": lambda: [layers.SumPool2d((1, 2))],
+}
+
+
+def analog(end: str) -> nn.Module:
+    return on_grid(nn.Sequential(*streamed("integrate and fire"), *ENDS[end]()))
+
+
+@pytest.mark.parametrize("dense", ["never", "always"])
+@pytest.mark.parametrize("end", ENDS)
+def test_values_are_the_raster_of_one_call(end: str, dense: events.Dense) -> None:
+    model, given = analog(end), recording(700, STEPS)
+    network = events.compile(model, sample(), dense=dense)
+    expected = network(raster(given, STEPS))
+    stream = network.stream(dt_us=DT_US)
+    given_out = [stream.push(part) for part in cut(given, 1, 1, 2, 3, 300, 301, 650)]
+    assert len(given_out[0]) == 0
+    assert given_out[0].shape[1:] == expected.shape[1:]
+    given_out.append(stream.flush(STEPS * DT_US))
+    assert torch.equal(torch.cat(given_out), expected)
+    assert expected.any()
+    assert torch.equal(network.fresh().run_events(given, dt_us=DT_US, steps=STEPS)[0], expected)
+    assert vars(stream.report()) == vars(network.report())
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_values_of_silent_steps_are_there_too(end: str) -> None:
+    model, burst, far = analog(end), recording(60, 5), 3005 * DT_US
+    parts = [burst._replace(t_us=burst.t_us + k * far) for k in range(2)]
+    network = events.compile(model, sample(), dense="never")
+    expected = network(raster(joined(parts), 3010))
+    stream = network.stream(dt_us=DT_US)
+    assert len(stream.flush()) == 0
+    given_out = [*map(stream.push, parts), stream.flush(3008 * DT_US), stream.flush(3010 * DT_US)]
+    assert torch.equal(torch.cat(given_out), expected)
+    assert vars(stream.report()) == vars(network.report())
+    stream.reset()
+    assert torch.equal(stream.flush(50 * DT_US), network.fresh()(torch.zeros(50, *SIZE)))
+
+
+def test_a_raster_that_does_not_fit_into_memory_is_refused_before_anything_runs() -> None:
+    stream = events.compile(analog("linear"), sample()).stream(dt_us=1, longest_gap_us=None)
+    for refused in (
+        lambda: stream.push({"t": [0, 10**12], "x": [0, 0], "y": [0, 0], "p": [0, 0]}),
+        lambda: stream.flush(10**12),
+    ):
+        with pytest.raises(
+            ValueError,
+            match=r"EventStream.\w+: .* take 14901.2 GiB.*flush\(until_us\).*Nothing has",
+        ):
+            refused()
+    assert stream.steps == 0
+    assert stream.flush(5).shape == (5, 4)
 
 
 def test_a_reset_begins_anew() -> None:
@@ -245,7 +310,7 @@ def test_a_structured_array_and_a_start() -> None:
 
 
 def test_more_spikes_than_float32_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("picojoule.events.network._MOST_UNGATHERED", 0)
+    monkeypatch.setattr("picojoule.events.states._MOST_UNGATHERED", 0)
     network = tiny()
     for value in (2.0**24, 1.0, 1.0):
         network(torch.tensor([[[value, 0.0, 0.0]]]))

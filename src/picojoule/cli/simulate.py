@@ -18,6 +18,7 @@ from picojoule.cli.simulated_gap import checked_samples
 from picojoule.cli.simulation import AnyOrder, Asked, simulated
 from picojoule.data.event_columns import TimeUnit
 from picojoule.events.orders import Arrival, Leak
+from picojoule.events.slow_start import telling
 from picojoule.printable import printable
 from picojoule.report.priced import priceable
 
@@ -226,7 +227,8 @@ def simulate(
         with ProgressBar() as progress:
             if no_pictures is not None:
                 progress.note(no_pictures)
-            found, notes = simulated(asked, progress)
+            with telling(progress.note):
+                found, notes = simulated(asked, progress)
         for sentence in notes:
             typer.echo(f"Note: {printable(sentence)}", err=True)
         print_or_write(found.written(form, profiles, pictures=no_pictures is None), output)

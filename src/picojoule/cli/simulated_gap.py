@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from picojoule.cli.progress import ProgressBar
 from picojoule.events import Gap, gap
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
-from picojoule.report.document import Table, count
 from picojoule.training import LoadedRun, TrainConfig
 from picojoule.training.samples.run_data import load_run_data
 
@@ -119,31 +118,6 @@ def measured_gap(
             f"The gap cannot be measured on samples of shape {shape}: {error}"
         ) from error
     return found, notes
-
-
-_NOTE = (
-    "Each row has what is switched on in the rows above it, too; changes are in points of accuracy."
-)
-
-
-def gap_table(found: Gap) -> Table:
-    """A row a cause."""
-    return Table(
-        title=f"From PyTorch to a chip, {found.samples:,} samples",
-        headings=("switched on", "accuracy", "change", "spikes/sample", "SynOps/sample"),
-        words=1,
-        rows=tuple(
-            (
-                row.cause,
-                f"{row.accuracy:.2%}",
-                "" if row.change is None else f"{100 * row.change:+.2f}",
-                count(row.spikes_per_sample),
-                count(row.synops_per_sample),
-            )
-            for row in found.rows
-        ),
-        notes=(_NOTE,),
-    )
 
 
 def checked_samples(samples: int | None, data: str | None) -> int | None:

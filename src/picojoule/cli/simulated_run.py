@@ -10,11 +10,9 @@ from torch import Tensor
 
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.simulated_input import Raster, Recording
-from picojoule.events import EventNetwork
+from picojoule.events import AsynchronousNetwork, EventNetwork
 from picojoule.events.input_sizes import frames_of, sizes_of
-from picojoule.events.orders import Arrival, ChipLimits, Leak, Order, OrderedNetwork, OrderedRun
-from picojoule.events.plan import plan_stage
-from picojoule.events.tally import Tally, report_of
+from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
 from picojoule.report import Report
 
 _MOST_VALUES = 2**24  # of frames that are there at a time
@@ -85,45 +83,31 @@ def run_in_order(
         NotImplementedError: a layer cannot run so; the message names it.
         ValueError: the input does not fit, or a recurrent layer makes itself fire without end.
     """
-    graph = network.graph
-    plans = [plan_stage(graph, k) for k in range(len(graph.stages))]
-    ordered = OrderedNetwork(graph, plans, order, leak, limits, tick_steps, arrival, seed)
+    made = AsynchronousNetwork(network.graph, order, leak, limits, tick_steps, arrival, seed)
     pieces = list(_pieces(network, shown))
-    states = ordered.at_rest(_sizes(network, shown)[0])
     progress.start(f"Running {shown.words}, {order} first", total=len(pieces), done=0)
-    tally, runs, events_in = Tally(), [], []
+    outputs, synops, events_in = [], [], []
+    dropped: dict[str, int] = {}
     for first, last in pieces:
         frames = _frames(network, shown, first, last)
         try:
-            runs.append(ordered.run(frames, states))
+            run = made.run_steps(frames)
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+        outputs.append(run.outputs)
+        synops.append(made.synops)
         events_in.append(_count(frames))
-        whole = bool((frames == frames.floor()).all())
-        tally.add({}, 0, last - first, whole=whole)
-        progress.advance(f"{int(events_in[-1].sum()):,} events")
-    synops = _by_layer(network, runs)
-    tally.add(synops, len(events_in[0]), sum(each.shape[1] for each in events_in), whole=True)
-    outputs = torch.cat([run.outputs for run in runs], 1)
-    dropped: dict[str, int] = {}
-    for run in runs:
         for name, lost in run.dropped.items():
             dropped[name] = dropped.get(name, 0) + int(lost.sum())
+        progress.advance(f"{int(events_in[-1].sum()):,} events")
     return Simulation(
-        report_of(graph, plans, states.stages, tally),
-        synops,
+        made.report(),
+        {name: torch.cat([each[name] for each in synops], 1) for name in made.synops},
         torch.cat(events_in, 1),
-        _spikes_out(network, outputs),
+        _spikes_out(network, torch.cat(outputs, 1)),
         _output(network),
         dropped,
     )
-
-
-def weighted_layers(network: EventNetwork) -> list[str]:
-    """Names of the layers that spend SynOps."""
-    stages = range(len(network.graph.stages))
-    edges = [edge for k in stages for edge in plan_stage(network.graph, k).all_edges]
-    return list(dict.fromkeys(edge.path for edge in edges if edge.path))
 
 
 def _sizes(network: EventNetwork, shown: Recording | Raster) -> tuple[int, int]:
@@ -151,17 +135,6 @@ def _count(frames: Tensor) -> Tensor:
     """Events of frames, `b t`: a whole number k is |k| of them, any other number is one."""
     flat = frames.flatten(2).double()
     return torch.where(flat == flat.round(), flat.abs(), 1.0).sum(2)
-
-
-def _by_layer(network: EventNetwork, runs: list[OrderedRun]) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
-    graph = network.graph
-    for k in range(len(graph.stages)):
-        for number, edge in enumerate(plan_stage(graph, k).all_edges):
-            if edge.path:
-                counts = torch.cat([run.synops[k][number] for run in runs], 1)
-                found[edge.path] = found[edge.path] + counts if edge.path in found else counts
-    return found
 
 
 def _output(network: EventNetwork) -> str:

@@ -17,7 +17,6 @@ from picojoule.cli.simulated_run import (
     Simulation,
     run_by_steps,
     run_in_order,
-    weighted_layers,
 )
 from picojoule.cli.simulation_report import Found, counted
 from picojoule.data.event_columns import TimeUnit
@@ -164,7 +163,7 @@ def _prepared(
         network, notes = compiled_for(model, shown.values), []
     else:
         network, notes = compiled(model, shown.shape), [*shown.notes]
-    check_names(asked.limit, weighted_layers(network))
+    check_names(asked.limit, network.weighted_layers)
     if named.name in BUILT_IN and asked.checkpoint is None:
         notes.append(
             f"{named.name} has random weights (seed {asked.seed}); give trained ones with --checkpoint, or name the folder of "

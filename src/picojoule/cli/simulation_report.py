@@ -11,7 +11,6 @@ from torch import Tensor
 from picojoule.cli.flag_values import one_or_several
 from picojoule.cli.peaks import Limit, Peaks, per_second
 from picojoule.cli.report_file import Format, rendered
-from picojoule.cli.simulated_gap import gap_table
 from picojoule.cli.simulated_run import Simulation
 from picojoule.events import Gap
 from picojoule.plots import as_png, plot_over_time
@@ -105,7 +104,7 @@ class Found:
         if self.peaks is not None:
             tables.append(self.peaks.table())
         if self.gap is not None:
-            tables.append(gap_table(self.gap))
+            tables.append(self.gap.table("From PyTorch to a chip"))
         return replace(found, tables=tuple(tables))
 
     def _events_table(self) -> Table:

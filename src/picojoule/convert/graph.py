@@ -8,6 +8,7 @@ from typing import Any
 from torch import fx, nn
 
 from picojoule.budget.masks import is_plain
+from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import copied
 from picojoule.layers import Repeat, StatefulLayer
 
@@ -22,7 +23,7 @@ AFFINE = (
 )
 
 
-class _Tracer(fx.Tracer):
+class _Tracer(OwnThreadTracer):
     # without arguments too, as torch calls it to unpickle a GraphModule
     def __init__(self, is_opaque: Callable[[nn.Module], bool] = lambda _: False) -> None:
         super().__init__()
@@ -34,7 +35,7 @@ class _Tracer(fx.Tracer):
         ours = isinstance(m, StatefulLayer) or type(m).__module__.startswith("picojoule.layers.")
         return ours or self._is_opaque(m) or super().is_leaf_module(m, module_qualified_name)
 
-    def call_module(
+    def followed(
         self,
         m: nn.Module,
         forward: Callable[..., Any],
@@ -45,7 +46,7 @@ class _Tracer(fx.Tracer):
             return m.module(
                 *args, **kwargs
             )  # its reshaping needs numbers, and does not matter here
-        return super().call_module(m, forward, args, kwargs)
+        return super().followed(m, forward, args, kwargs)
 
 
 def call_graph(

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
+from torch.utils.hooks import RemovableHandle
 
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
+from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import settled
 from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime, reset_states
 
@@ -57,7 +59,7 @@ class Trace:
         return sources[0] if len(sources) == 1 else ""
 
 
-class _LayerTracer(fx.Tracer):
+class _LayerTracer(OwnThreadTracer):
     """Stops at layers; time folding and what does nothing leave no trace."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -66,7 +68,7 @@ class _LayerTracer(fx.Tracer):
         )
         return ours or super().is_leaf_module(m, module_qualified_name)
 
-    def call_module(
+    def followed(
         self, m: nn.Module, forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         if isinstance(m, PASSED_THROUGH):
@@ -75,7 +77,7 @@ class _LayerTracer(fx.Tracer):
             return m.module(*args, **kwargs)
         if isinstance(m, Merge):
             return operator.add(*args)
-        return super().call_module(m, forward, args, kwargs)
+        return super().followed(m, forward, args, kwargs)
 
 
 def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str = "model") -> Trace:
@@ -89,12 +91,13 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
 
     Raises:
         NotImplementedError: the module computes with something other than layers and sums.
+        ValueError: it does not take the sample.
     """
     root = settled(module).eval()
     if _LayerTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
     graph = _traced(asker, root)
-    shapes, result_shape = _observed_shapes(root, graph, sample_data)
+    shapes, result_shape = _observed_shapes(asker, root, graph, sample_data)
     result = Trace(result_shape=result_shape)
     sources: dict[fx.Node, tuple[str, ...]] = {}
     for node in graph.nodes:
@@ -158,21 +161,30 @@ def _traced(asker: Asker, root: nn.Module) -> fx.Graph:
 
 
 def _observed_shapes(
-    root: nn.Module, graph: fx.Graph, sample_data: Tensor
+    asker: Asker, root: nn.Module, graph: fx.Graph, sample_data: Tensor
 ) -> tuple[dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]], tuple[int, ...]]:
     shapes: dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
 
-    def observe(path: str) -> None:
+    def observe(path: str) -> RemovableHandle:
         seen = shapes.setdefault(path, [])
-        root.get_submodule(path).register_forward_hook(
+        return root.get_submodule(path).register_forward_hook(
             lambda _module, given, output: seen.append((_shape(given), _shape(output)))
         )
 
-    for path in {str(node.target) for node in graph.nodes if node.op == "call_module"}:
-        observe(path)
+    paths = {str(node.target) for node in graph.nodes if node.op == "call_module"}
+    handles = [observe(path) for path in paths]
     reset_states(root)
-    with torch.no_grad():
-        result = root(sample_data)
+    try:
+        with torch.no_grad():
+            result = root(sample_data)
+    except (RuntimeError, TypeError) as error:
+        if isinstance(error, NotImplementedError | ValueError):  # of a layer, in its own words
+            raise
+        raise ValueError(
+            f"{asker.name}: the model does not take the sample, of shape {tuple(sample_data.shape)} and {sample_data.dtype}: {error}"
+        ) from error
+    for handle in handles:  # the layers may go on to run
+        handle.remove()
     return shapes, _shape(result)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 from torch import Tensor
 
+from picojoule.events.calls import Turn, in_turn
 from picojoule.events.graph import EventGraph
 from picojoule.events.input_sizes import frames_of
 from picojoule.events.orders import (
@@ -15,7 +18,11 @@ from picojoule.events.orders import (
     OrderedRun,
     OrderedStates,
 )
+from picojoule.events.peaks import By, peaks_of_call
 from picojoule.events.plan import plan_stage
+from picojoule.events.states import SpikeCounter, carry_counts
+from picojoule.events.tally import Tally, report_of
+from picojoule.report import Report
 
 
 class AsynchronousNetwork:
@@ -24,6 +31,9 @@ class AsynchronousNetwork:
     `network(x)` takes what the model does, gives outputs by the step of the input event that caused them, and goes on
     from the states that the last call left, for as long as the batch stays. :class:`OrderedNetwork` says what each order
     and leak does.
+
+    SynOps, spikes and rates are counted from the events that were delivered; `report` has them. Threads, copies and forks are as
+    of an :class:`EventNetwork`.
 
     Attributes:
         graph: its stages.
@@ -50,30 +60,69 @@ class AsynchronousNetwork:
         limits: ChipLimits | None,
         tick_steps: int,
         arrival: Arrival,
+        seed: int = 0,
     ) -> None:
         self.graph = graph
         self._plans = [plan_stage(graph, k) for k in range(len(graph.stages))]
-        self.ordered = OrderedNetwork(graph, self._plans, order, leak, limits, tick_steps, arrival)
+        self.ordered = OrderedNetwork(
+            graph, self._plans, order, leak, limits, tick_steps, arrival, seed
+        )
         self._states: OrderedStates | None = None
+        self._tally, self._counter = Tally(), SpikeCounter()
+        self._turn = Turn("AsynchronousNetwork")
         self.last: OrderedRun | None = None
 
+    @in_turn
     def __call__(self, x: Tensor) -> Tensor:
         """What the network gives out for `x`, with the model's axes of batch and time.
 
         Raises:
             TypeError: the input is no float32 tensor.
             ValueError: its shape does not fit, or a value is not finite; the states stay as they were.
+            RuntimeError: a recurrent layer makes itself fire without end; the states stay as they were.
         """
-        frames = frames_of(self.graph, x).contiguous()
-        if self._states is None or len(self._states.steps) != len(frames):
-            self._states = self.ordered.at_rest(len(frames))
-        self.last = self.ordered.run(frames, self._states)
-        return self.last.outputs.flatten(0, 1) if self.graph.folded_output else self.last.outputs
+        frames = frames_of(self.graph, x, "AsynchronousNetwork")
+        run = self._run(frames)
+        self._tally.samples += len(frames) if frames.shape[1] else 0
+        return run.outputs.flatten(0, 1) if self.graph.folded_output else run.outputs
 
+    @in_turn
+    def run_steps(self, frames: Tensor) -> OrderedRun:
+        """What the next steps give, `b t *n`; all calls are the same samples."""
+        run = self._run(frames)
+        self._tally.samples = len(frames)
+        return run
+
+    def _run(self, frames: Tensor) -> OrderedRun:
+        """The next steps; they are counted, but not the samples."""
+        states = self._states
+        if states is None or len(states.steps) != len(frames):
+            states = self.ordered.at_rest(len(frames))
+            if self._states is not None:
+                carry_counts(self._states.stages, states.stages)
+        self.last = run = self.ordered.run(frames.contiguous(), states)
+        self._states = states
+        batch, steps = frames.shape[:2]
+        self._tally.add(self.synops, 0, steps, whole=bool((frames == frames.floor()).all()))
+        self._tally.sample_steps += batch * steps
+        self._counter.after(steps, states.stages)
+        return run
+
+    @in_turn
     def reset(self) -> None:
-        """Set all states to zero, and the clocks."""
+        """Set all states to zero, and the clocks; what was counted stays."""
         if self._states is not None:
             self._states.reset()
+
+    def fresh(self) -> AsynchronousNetwork:
+        """The same network at rest, nothing counted; weights are shared."""
+        other = copy.copy(self)
+        other._states, other.last = None, None
+        other._tally, other._counter = Tally(), SpikeCounter()
+        other._turn = Turn("AsynchronousNetwork")
+        return other
+
+    # ---- what it spent
 
     @property
     def synops(self) -> dict[str, Tensor]:
@@ -84,6 +133,46 @@ class AsynchronousNetwork:
                 if edge.path:
                     found[edge.path] = found[edge.path] + count if edge.path in found else count
         return found
+
+    @in_turn
+    def peak_synops_per_second(
+        self, *, dt_s: float, window_s: float | None = None, by: By = "layer"
+    ) -> dict[str, float]:
+        """The most SynOps per second in any window of the last call, the highest of its samples: see :class:`SynOpsPeaks`.
+
+        Raises:
+            ValueError: nothing ran yet, a time does not fit, or a layer is not there or on two cores.
+        """
+        synops = None if self.last is None else self.synops
+        return peaks_of_call(synops, "AsynchronousNetwork", dt_s, window_s, by)
+
+    @in_turn
+    def report(self) -> Report:
+        """What all calls since the last `reset_count` spent, a mean over their samples, as a Monitor tells it.
+
+        SynOps are those of events that were delivered: one that a decimator or a full queue took away has none. Rates are of
+        spikes, before the decimator.
+
+        Example:
+            >>> import torch
+            >>> import picojoule.layers as layers
+            >>> from torch import nn
+            >>> from picojoule import events
+            >>> model = nn.Sequential(nn.Linear(2, 4, bias=False), layers.IAF())
+            >>> network = events.compile(model, torch.zeros(1, 3, 2), order="depth")
+            >>> _ = network(torch.tensor([[[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]]))
+            >>> network.report().synops_per_sample
+            12.0
+        """
+        states = self.ordered.at_rest(0) if self._states is None else self._states
+        return report_of(self.graph, self._plans, states.stages, self._tally)
+
+    @in_turn
+    def reset_count(self) -> None:
+        """Forget what was counted; the states stay."""
+        self._tally, self._counter = Tally(), SpikeCounter()
+        for states in [] if self._states is None else self._states.stages:
+            states.start_count()
 
     def __repr__(self) -> str:
         return f"AsynchronousNetwork({self.graph.model}, order={self.ordered.order!r}, leak={self.ordered.leak!r})"

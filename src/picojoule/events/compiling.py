@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args, overload
+from typing import Any, Literal, get_args, overload
 
 from torch import Tensor, nn
 
 from picojoule.events.asynchronous import AsynchronousNetwork
+from picojoule.events.calls import computing
 from picojoule.events.following import follow
 from picojoule.events.network import Dense, EventNetwork
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
@@ -77,8 +78,9 @@ def compile(  # noqa: A001
 
     Raises:
         NotImplementedError: a layer has no kernel; the message names it and says what to do.
-        ValueError: a weight is not finite, the model has no spiking layer, an argument is another word, or the leak or limits of a
-            chip come with the order "step".
+        TypeError: the model is no module, the sample no tensor, or an option no number.
+        ValueError: a parameter is not finite, or on another device; the model does not take the sample, or has no spiking layer; an
+            argument is another word, or the leak or limits of a chip come with the order "step".
 
     Example:
         >>> import torch
@@ -95,11 +97,37 @@ def compile(  # noqa: A001
         raise ValueError(
             f"events.compile: dense is {dense!r}, expected one of {', '.join(get_args(Dense))}."
         )
+    _check(model, sample)
     if order != "step":
-        return AsynchronousNetwork(follow(model, sample), order, leak, limits, tick_steps, arrival)
+        with computing():
+            graph = follow(model, sample)
+            return AsynchronousNetwork(graph, order, leak, limits, tick_steps, arrival)
     if (leak, limits, tick_steps, arrival) != ("step", None, 1, "index"):
         raise ValueError(
             "events.compile: a leak other than 'step', tick_steps, arrival and limits of a chip go with order='breadth' or 'depth', but order "
             "is 'step'."
         )
-    return EventNetwork(follow(model, sample), dense)
+    with computing():
+        return EventNetwork(follow(model, sample), dense)
+
+
+def _check(model: Any, sample: Any) -> None:
+    """What cannot be followed at all."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"events.compile: the model is {type(model).__name__}, expected a torch.nn.Module."
+        )
+    if not isinstance(sample, Tensor):
+        raise TypeError(
+            f"events.compile: the sample is {type(sample).__name__}, expected a tensor as the model takes it."
+        )
+    advice = "and the engine runs on the CPU: call"
+    if sample.device.type != "cpu":
+        raise ValueError(
+            f"events.compile: the sample is on the device {sample.device}, {advice} sample.cpu()."
+        )
+    for name, value in (*model.named_parameters(), *model.named_buffers()):
+        if value.device.type != "cpu":
+            raise ValueError(
+                f"events.compile: the parameter {name!r} is on the device {value.device}, {advice} model.cpu()."
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from torch import Tensor
@@ -38,18 +39,19 @@ def run_dense(
         total = total + shift
     current = total.reshape(batch, -1, *total.shape[1:])
     if stage.neuron is None:
-        return current
+        return current.float()
+    neuron = copy.copy(stage.neuron)  # other networks of the same stages may run in other threads
     for name in states.plan.neurons.states:
-        setattr(stage.neuron, name, states.get(name)[which])
-    spikes = _forward(stage.neuron, current)
-    sums = stage.neuron.output_sums
+        setattr(neuron, name, states.get(name)[which])
+    spikes = _forward(neuron, current)
+    sums = neuron.output_sums
     states.fired_densely += states.signal.to_engine(
         (spikes.sum((0, 1)) if sums is None else sums)[None]
     )[0]
     for name in states.plan.neurons.states:
-        states.put(name, getattr(stage.neuron, name), which)
+        states.put(name, getattr(neuron, name), which)
     states.look_at_all()
-    return spikes
+    return spikes.float()  # parameters of the neurons may be wider
 
 
 def _place_of_weights(term: Term) -> int:

@@ -81,7 +81,9 @@ class Engine:
         return self._given_out()
 
     def _frames_of_output(self) -> Tensor:
-        out = torch.empty(self.batch, self.steps, *self.graph.signal(self.graph.output).shape)
+        out = torch.empty(
+            self.batch, self.steps, *self.graph.signal(self.graph.output).shape, dtype=torch.float32
+        )
         self._frames[self.graph.output].of_events(out, self._all)
         return out
 
@@ -247,7 +249,9 @@ class Engine:
         kept = self._dense[signal]
         if kept is None:
             shape = self.graph.signal(signal).shape
-            kept = self._dense[signal] = torch.empty(self.batch, self.steps, *shape)
+            kept = self._dense[signal] = torch.empty(
+                self.batch, self.steps, *shape, dtype=torch.float32
+            )
         return kept
 
     def _given_out(self) -> Tensor:

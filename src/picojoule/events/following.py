@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from picojoule.convert.batch_norm import fold_batch_norm
@@ -60,8 +61,13 @@ def follow(model: nn.Module, sample: Tensor) -> EventGraph:
         NotImplementedError: a layer has no event-driven kernel; the message names it.
         ValueError: a weight is not finite, or there are no neurons.
     """
+    if sample.layout == torch.sparse_coo:
+        sample = torch.zeros(sample.shape, dtype=sample.dtype)
     folded = fold_batch_norm(model)
     traced = trace(_ASKER, folded, sample)
+    for call in traced.calls.values():  # a copy's: the user's hooks are for the model
+        call.module._forward_hooks.clear()
+        call.module._forward_pre_hooks.clear()
     return _Follower(type(model).__name__, traced, sample).graph()
 
 
@@ -148,6 +154,13 @@ class _Follower:
                 layer,
                 "is no neuron of the engine's, which are IAF, LIF, ALIF and ExpLeak, recurrent ones too.",
             )
+        try:
+            layer.check_parameters()
+        except ValueError as error:
+            fault = str(error).partition(": ")[2]
+            raise ValueError(
+                f"events.compile: layer {path!r} ({type(layer).__name__}): {fault}"
+            ) from error
         signal = Signal(path, arriving.shape, arriving.channels_first, layer.does_spike)
         return self._given_out(Stage(path, signal, arriving.terms, arriving.bias, layer))
 

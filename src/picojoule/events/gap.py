@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from picojoule.convert.settled import copied
+from picojoule.events.calls import computing
 from picojoule.events.engine import Engine
 from picojoule.events.following import follow
 from picojoule.events.graph import EventGraph
+from picojoule.events.labelled import batches
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order, OrderedNetwork
+from picojoule.events.orders.limits import count_of
 from picojoule.events.plan import StagePlan, plan_stage
 from picojoule.events.states import StageStates
 from picojoule.layers import FlattenTime, SqueezeMixin, reset_states, set_batch_size
@@ -24,7 +27,10 @@ from picojoule.report.rendering.text import text
 
 Readout = Literal["auto", "count", "potential"]
 _ALL = ChipLimits(weight_bits=8, state_bits=16, one_threshold_per_layer=True)
-_FRACTION = "Accuracy in percent, change in points to the row above; spikes and SynOps are means over samples."
+_NOTE = (
+    "Each row has what is switched on in the rows above it, too. Changes are in points of accuracy, to the row above; "
+    "spikes and SynOps are means over samples."
+)
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,13 @@ class Gap:
     rows: tuple[GapRow, ...]
 
     def __str__(self) -> str:
+        return text(Document((self.table(f"{self.model}: from PyTorch to a chip"),)))
+
+    def table(self, title: str) -> Table:
+        """A row a cause, for a report."""
         headings = "switched on", "accuracy", "change", "spikes/sample", "SynOps/sample"
-        title = f"{self.model}: from PyTorch to a chip, {self.samples:,} samples"
         rows = tuple(map(_cells, self.rows))
-        return text(Document((Table(title, headings, 1, rows, notes=(_FRACTION,)),)))
+        return Table(f"{title}, {self.samples:,} samples", headings, 1, rows, notes=(_NOTE,))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and words, for JSON."""
@@ -125,7 +134,9 @@ def gap(
         One row a cause.
 
     Raises:
-        ValueError: there are no samples, the output has no classes, or an argument is out of its range.
+        TypeError: data is of another kind, or an argument of another type.
+        ValueError: there are no samples, frames and labels do not go together, the output has no classes, or an argument is out of
+            its range.
         NotImplementedError: a layer cannot run so; the message names it.
 
     Example:
@@ -137,18 +148,26 @@ def gap(
         Sequential: from PyTorch to a chip, 2 samples
         switched on                accuracy  change  spikes/sample  SynOps/sample
         -------------------------------------------------------------------------
-        nothing: PyTorch's steps     100.00                      4              8
-        depth first                  100.00   +0.00              4              8
-        leak by a tick every step    100.00   +0.00              4              8
-        weights of 8 bits            100.00   +0.00              4              8
+        nothing: PyTorch's steps    100.00%                      4              8
+        depth first                 100.00%   +0.00              4              8
+        leak by a tick every step   100.00%   +0.00              4              8
+        weights of 8 bits           100.00%   +0.00              4              8
         <BLANKLINE>
-        Accuracy in percent, change in points to the row above; spikes and SynOps are means over samples.
+        Each row has what is switched on in the rows above it, too. Changes are in points of accuracy, to the row above; spikes and SynOps are means over samples.
     """
+    if not isinstance(limits, ChipLimits):
+        raise TypeError(f"gap: limits is {limits!r}, expected ChipLimits.")
+    if readout not in get_args(Readout):
+        raise ValueError(
+            f"gap: readout is {readout!r}, expected one of {', '.join(get_args(Readout))}."
+        )
+    batch_size = count_of("gap: batch_size", batch_size)
     causes = _causes(order, leak, limits, tick_steps)
-    comparison = _Comparison(model, causes, tick_steps, arrival, readout)
-    for frames, labels in _batches(data, batch_size):
-        comparison.add(frames, labels)
-    return comparison.result()
+    with computing():
+        comparison = _Comparison(model, causes, tick_steps, arrival, readout)
+        for frames, labels in batches(data, batch_size):
+            comparison.add(frames, labels)
+        return comparison.result()
 
 
 class _Comparison:
@@ -174,6 +193,7 @@ class _Comparison:
         """One batch."""
         if not self._networks:
             self._start(frames)
+        self._check(frames, labels)
         self._samples += len(frames)
         self._step_by_step(frames, labels)
         for network, sums in zip(self._networks, self._sums[1:], strict=True):
@@ -208,6 +228,19 @@ class _Comparison:
             OrderedNetwork(self._graph, self._plans, c.order, c.leak, c.limits, *self._options)
             for c in self._causes
         ]
+
+    def _check(self, frames: Tensor, labels: Tensor) -> None:
+        step, classes = self._graph.input_signal.shape, self._graph.signal(self._graph.output).shape
+        if tuple(frames.shape[2:]) != step:
+            raise ValueError(
+                f"gap: a batch has frames of shape {tuple(frames.shape[2:])} a step, expected {step} as before."
+            )
+        outside = (labels < 0) | (labels >= classes[0])
+        if len(classes) == 1 and bool(outside.any()):
+            at = int(outside.int().argmax())
+            raise ValueError(
+                f"gap: there is a label {int(labels[at])} of sample {at}, expected 0 to {classes[0] - 1}, the model's classes."
+            )
 
     def _folded(self, frames: Tensor) -> Tensor:
         """As the model takes it: squeezed layers at the front want batch and time in one axis."""
@@ -251,9 +284,12 @@ def _counted(graph: EventGraph, plans: list[StagePlan], frames: Tensor) -> tuple
         if stage.neuron is not None and stage.signal.is_spikes
     ]
     spikes = sum(
-        (own.fired.sum(1, dtype=torch.float64) for own in spiking), torch.zeros(len(frames))
+        (own.fired.sum(1, dtype=torch.float64) for own in spiking),
+        torch.zeros(len(frames), dtype=torch.float64),
     )
-    return spikes, sum((x.sum(1) for x in engine.synops.values()), torch.zeros(len(frames)))
+    return spikes, sum(
+        (x.sum(1) for x in engine.synops.values()), torch.zeros(len(frames), dtype=torch.float64)
+    )
 
 
 def _causes(order: Order, leak: Leak, limits: ChipLimits, tick_steps: int) -> list[_Cause]:
@@ -300,19 +336,7 @@ def _reads_potential(graph: EventGraph, readout: Readout) -> bool:
     return has_one and readout != "count"
 
 
-def _batches(data: Any, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches as they are, or made of samples by number."""
-    if hasattr(data, "__getitem__") and len(data) and torch.as_tensor(data[0][1]).ndim == 0:
-        for first in range(0, len(data), batch_size):
-            samples = [data[k] for k in range(first, min(first + batch_size, len(data)))]
-            frames = torch.stack([torch.as_tensor(each) for each, _ in samples])
-            yield frames.float(), torch.tensor([int(label) for _, label in samples])
-        return
-    for frames, labels in data:
-        yield torch.as_tensor(frames).float(), torch.as_tensor(labels)
-
-
 def _cells(row: GapRow) -> tuple[str, ...]:
     change = "" if row.change is None else f"{100 * row.change:+.2f}"
     counts = count(row.spikes_per_sample), count(row.synops_per_sample)
-    return row.cause, f"{100 * row.accuracy:.2f}", change, *counts
+    return row.cause, f"{row.accuracy:.2%}", change, *counts

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from picojoule.data.event_columns import TimeUnit
 from picojoule.events.break_even import set_limits
+from picojoule.events.calls import Turn, in_turn
 from picojoule.events.engine import Engine
 from picojoule.events.graph import EventGraph
 from picojoule.events.input_sizes import sizes_of
@@ -19,10 +20,10 @@ from picojoule.events.inputs.clock import DAY_US, Clock, whole_number
 from picojoule.events.inputs.rasters import DenseRaster, Raster, SparseRaster
 from picojoule.events.inputs.recordings import recorded_raster
 from picojoule.events.inputs.step_events import StepEvents
-from picojoule.events.peaks import By, SynOpsPeaks
+from picojoule.events.peaks import By, peaks_of_call
 from picojoule.events.plan import plan_stage
 from picojoule.events.plan_table import plan_table
-from picojoule.events.states import StageStates
+from picojoule.events.states import SpikeCounter, StageStates, carry_counts
 from picojoule.events.stream import EventStream
 from picojoule.events.tally import Tally, report_of
 from picojoule.report import Report
@@ -30,7 +31,7 @@ from picojoule.report import Report
 Dense = Literal["where quicker", "never", "always"]
 MOST_BYTES = 2**28  # of events that are kept at a time: longer inputs run in pieces of time
 _EVENT_BYTES = 12
-_MOST_UNGATHERED = 2**16  # steps in which spikes are counted in float32
+_MOST_ENGINES = 16  # one for each number of steps; streams need 9
 
 
 class EventNetwork:
@@ -38,6 +39,9 @@ class EventNetwork:
 
     `network(x)` takes and gives what the model does and goes on from the states that the last call left, for as long
     as the batch stays. `reset` empties the states. SynOps are counted from the events that were delivered.
+
+    Calls from several threads wait for one another; to run them at once, give each thread a network of its own, by
+    `fresh`. It can be copied and pickled, states and counts included. In a forked process it computes with one thread.
 
     Attributes:
         graph: its stages.
@@ -60,13 +64,13 @@ class EventNetwork:
         self._dense = dense
         self._states: list[StageStates] = []
         self._engines: dict[tuple[int, int], Engine] = {}
-        self._tally = Tally()
-        self._ungathered = 0
+        self._tally, self._counter = Tally(), SpikeCounter()
+        self._turn = Turn("EventNetwork")
         self.synops: dict[str, Tensor] = {}
 
     # ---- running
 
-    @torch.no_grad()
+    @in_turn
     def __call__(self, x: Tensor) -> Tensor:
         """What the model gives out for `x`, from where the last call ended.
 
@@ -81,11 +85,11 @@ class EventNetwork:
         batch, steps = self._sizes(x)
         if x.layout == torch.sparse_coo:
             return self._folded(self._run(SparseRaster(x, batch, steps), batch, steps))
-        frames = x.reshape(batch, steps, *self.graph.input_signal.shape)
+        frames = x.resolve_neg().reshape(batch, steps, *self.graph.input_signal.shape)
         _check_finite(frames)
         return self._folded(self._run(DenseRaster(frames), batch, steps))
 
-    @torch.no_grad()
+    @in_turn
     def run_events(
         self,
         events: Any,
@@ -164,14 +168,24 @@ class EventNetwork:
     def fresh(self) -> EventNetwork:
         """The same network at rest, nothing counted; weights are shared."""
         other = copy.copy(self)
-        other._states, other._engines, other._tally, other.synops = [], {}, Tally(), {}
+        other._states, other.synops = [], {}
+        other._tally, other._counter = Tally(), SpikeCounter()
+        other._turn = Turn("EventNetwork")
         return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles carry: no engines, whose tables are of addresses in this process."""
+        return {**self.__dict__, "_engines": {}}
 
     def _run(self, raster: Raster, batch: int, steps: int) -> Tensor:
         """What is given out, `b t *m`."""
         self._hold(batch)
         if batch == 0 or steps == 0:
-            return torch.zeros(batch, steps, *self.graph.signal(self.graph.output).shape)
+            none = torch.zeros(batch, steps, dtype=torch.float64)
+            self.synops = {path: none.clone() for path in self.weighted_layers}
+            return torch.zeros(
+                batch, steps, *self.graph.signal(self.graph.output).shape, dtype=torch.float32
+            )
         at_once, outputs, counts = self.steps_at_once(batch, steps), [], []
         for first in range(0, steps, at_once):
             engine = self._engine(min(at_once, steps - first))
@@ -189,18 +203,16 @@ class EventNetwork:
         synops, whole = engine.synops, not bool(engine.program.broken[0].any())
         self._tally.add(synops, 0, engine.steps, whole=whole)
         self._tally.sample_steps += engine.batch * engine.steps
-        self._ungathered += engine.steps
-        if self._ungathered > _MOST_UNGATHERED:
-            self._ungathered = 0
-            for states in self._states:
-                states.gather()
+        self._counter.after(engine.steps, self._states)
         return synops
 
+    @in_turn
     def reset(self) -> None:
         """Set all states to zero; what was counted stays."""
         for states in self._states:
             states.reset()
 
+    @in_turn
     def states(self, *layers: str) -> dict[str, dict[str, Tensor]]:
         """Copies of the states by layer and name, `b *n`, of these layers, or of all: the model's after the same calls."""
         return {
@@ -211,6 +223,7 @@ class EventNetwork:
 
     # ---- steps of samples that go on, for streams
 
+    @in_turn
     def run_steps(self, given: list[StepEvents], steps: int) -> list[StepEvents]:
         """The events that are given out for those of the next steps, of each sample; all calls are the same samples."""
         self._hold(len(given))
@@ -220,10 +233,12 @@ class EventNetwork:
         self._tally.samples = len(given)
         return engine.events_out()
 
+    @in_turn
     def pass_steps(self, steps: int) -> None:
         """So many steps in which nothing changes."""
         self._tally.sample_steps += self._tally.samples * steps
 
+    @in_turn
     def snapshot(self) -> list[Tensor]:
         """Copies of all that a step may change: states, and how often each neuron fired."""
         return [array for states in self._states for array in states.changed_by_steps()]
@@ -235,6 +250,7 @@ class EventNetwork:
 
     # ---- what it spent
 
+    @in_turn
     def peak_synops_per_second(
         self, *, dt_s: float, window_s: float | None = None, by: By = "layer"
     ) -> dict[str, float]:
@@ -253,12 +269,10 @@ class EventNetwork:
             >>> network.peak_synops_per_second(dt_s=0.5), network.peak_synops_per_second(dt_s=0.5, window_s=1.5)
             ({'0': 16.0}, {'0': 8.0})
         """
-        if not self.synops:
-            raise ValueError("EventNetwork: nothing ran yet; call the network first.")
-        peaks = SynOpsPeaks(dt_s=dt_s, window_s=window_s, by=by)
-        peaks.add(self.synops)
-        return peaks.per_second()
+        synops = self.synops if self._states else None
+        return peaks_of_call(synops, "EventNetwork", dt_s, window_s, by)
 
+    @in_turn
     def report(self) -> Report:
         """What all calls since the last `reset_count` spent, a mean over their samples."""
         states = self._states or [
@@ -266,11 +280,18 @@ class EventNetwork:
         ]
         return report_of(self.graph, self._plans, states, self._tally)
 
+    @in_turn
     def reset_count(self) -> None:
         """Forget what was counted; the states stay."""
-        self._tally = Tally()
+        self._tally, self._counter = Tally(), SpikeCounter()
         for states in self._states:
             states.start_count()
+
+    @property
+    def weighted_layers(self) -> list[str]:
+        """Names of the layers that spend SynOps."""
+        edges = (edge for plan in self._plans for edge in plan.all_edges)
+        return list(dict.fromkeys(edge.path for edge in edges if edge.path))
 
     @property
     def plan(self) -> str:
@@ -296,21 +317,24 @@ class EventNetwork:
                 StageStates(s.signal, p, batch)
                 for s, p in zip(self.graph.stages, self._plans, strict=True)
             ]
-            for old, new in zip(self._states, fresh, strict=False):
-                new.fired_densely += old.signal.to_engine(old.fired_by_neuron[None])[0]
+            if self._states:
+                carry_counts(self._states, fresh)
             self._states, self._engines = fresh, {}
 
     def _engine(self, steps: int) -> Engine:
         key = steps, torch.get_num_threads()
-        if key not in self._engines:
+        engine = self._engines.pop(key, None)
+        if engine is None:
             engine = Engine(self.graph, self._plans, self._states, steps)
             if self._dense == "where quicker":
                 set_limits(engine)
             elif self._dense == "always":
                 engine.limits.fill_(-1)
                 engine.limits_of_frames.fill_(-1)
-            self._engines[key] = engine
-        return self._engines[key]
+        self._engines[key] = engine  # the one that ran last is the last
+        if len(self._engines) > _MOST_ENGINES:
+            del self._engines[next(iter(self._engines))]
+        return engine
 
 
 def _check_finite(frames: Tensor) -> None:

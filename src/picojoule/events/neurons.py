@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from picojoule.events.graph import Stage, Term
 from picojoule.events.signals import Signal
-from picojoule.events.terms import CannotRunError
+from picojoule.events.terms import CannotRunError, check_numbers
 from picojoule.layers import ALIF, StatefulLayer
 from picojoule.ops.plan import NONE, Plan, constants_of, plan_of, unsupported_part, values_of
 from picojoule.ops.spec import NeuronSpec
@@ -53,7 +53,14 @@ def neurons_of(stage: Stage) -> Neurons:
         CannotRunError: a part of the neuron is not one of the library's own.
     """
     if stage.neuron is None:
-        return Neurons("passing", None, torch.zeros(1), torch.zeros(1), 1.0, {})
+        return Neurons(
+            "passing",
+            None,
+            torch.zeros(1, dtype=torch.float32),
+            torch.zeros(1, dtype=torch.float32),
+            1.0,
+            {},
+        )
     spec = spec_of(stage.neuron)
     _check(stage, spec)
     values = values_of(spec)
@@ -61,7 +68,7 @@ def neurons_of(stage: Stage) -> Neurons:
     plan = replace(plan_of(spec, stepped=spec.connect is not None, shared=shared), surrogate=NONE)
     given = [values[name] for name in plan.parameters]
     states = {name: _PLACES[name] for name in stage.neuron.states()}
-    constants = torch.tensor(constants_of(spec))
+    constants = torch.tensor(constants_of(spec), dtype=torch.float32)
     gain = 1.0
     if _changes_by_events_alone(stage, plan, values):
         if plan.normed:
@@ -97,10 +104,10 @@ def recurrent_term(stage: Stage, own: int) -> Term | None:
     connect: Any = None if stage.neuron is None else stage.neuron._modules.get("rec_connect")
     if connect is None:
         return None
+    path = f"{stage.name}.rec_connect"
+    check_numbers(path, connect)
     term = Term.of(own, stage.signal)
-    return term.then(
-        connect, path=f"{stage.name}.rec_connect", layer=connect, shape=stage.signal.shape
-    )
+    return term.then(connect, path=path, layer=connect, shape=stage.signal.shape)
 
 
 def _check(stage: Stage, spec: NeuronSpec) -> None:
@@ -135,7 +142,7 @@ def _changes_by_events_alone(stage: Stage, plan: Plan, values: dict[str, Any]) -
 def _matrix(plan: Plan, given: list[Any], signal: Signal) -> Tensor:
     """The parameters, `rows n` or `rows`."""
     if plan.shared:
-        return torch.tensor([_number(value) for value in given] or [0.0])
+        return torch.tensor([_number(value) for value in given] or [0.0], dtype=torch.float32)
     return torch.stack([signal.per_neuron(value) for value in given])
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from picojoule.events.edge_places import edge_places
 from picojoule.events.graph import EventGraph
 from picojoule.events.kernels.compiled import Kernel, compiled
-from picojoule.events.kernels.tables import FRAME, CountPlaces, EdgePlaces, FramePlaces, StagePlaces
+from picojoule.events.kernels.tables import FRAME, CountPlaces, FramePlaces, StagePlaces
 from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.signals import Signal
 from picojoule.events.states import StageStates
@@ -27,7 +28,7 @@ class EventBuffer:
         # memory that is never touched costs nothing
         self.positions = torch.empty(batch, self.capacity, dtype=torch.int32)
         self.channel = torch.empty(batch, self.capacity, dtype=torch.int32)
-        self.values = torch.empty(batch, self.capacity)
+        self.values = torch.empty(batch, self.capacity, dtype=torch.float32)
 
     def addresses(self) -> Addresses:
         """For the tables."""
@@ -77,9 +78,8 @@ class Program:
         edges = [self._edge_table(edge, counts[k]) for k, edge in enumerate(plan.edges)]
         addresses = self._keep([edge.data_ptr() for edge in edges])
         own = None if plan.recurrent is None else self._edge_table(plan.recurrent, counts[-1])
-        powers = torch.tensor(plan.neurons.keep if plan.neurons.plan else 1.0) ** torch.arange(
-            self.steps + 1
-        )
+        powers = torch.tensor(plan.neurons.keep if plan.neurons.plan else 1.0, dtype=torch.float32)
+        powers = powers ** torch.arange(self.steps + 1)
         self._kept += [*edges, powers, *([] if own is None else [own])]
         table = StagePlaces(
             num_edges=len(edges),
@@ -109,37 +109,7 @@ class Program:
         return [torch.zeros(self.batch, self.steps, dtype=torch.float64) for _ in range(number)]
 
     def _edge_table(self, edge: Edge, counts: Tensor) -> Tensor:
-        synapses, source = edge.synapses, edge.source
-        columns = "of", "first", "weight", "state"
-        tables = {
-            **{
-                f"outer_{name}": array
-                for name, array in zip((*columns, "row"), synapses.outer, strict=True)
-            },
-            **{
-                f"inner_{name}": array
-                for name, array in zip((*columns, "length"), synapses.inner, strict=True)
-            },
-            **{
-                name: getattr(synapses, name)
-                for name in ("weight_of", "state_of", "weights", "entry_first", "entry_state")
-            },
-            "fan": synapses.fan,
-            "first_row": synapses.first_row,
-            "row_flags": synapses.row_flags,
-        }
-        table = EdgePlaces(
-            kind=synapses.kind,
-            width=synapses.width,
-            rows_apart=synapses.apart[0],
-            weights_apart=synapses.apart[1],
-            fan_of_position=synapses.fan.shape[1],
-            fan_of_channel=1,
-            synops=counts.data_ptr(),
-            **{name: array.ctypes.data for name, array in tables.items()},
-            **self.events[source].addresses(),
-        )
-        return self._keep(table)
+        return self._keep(edge_places(edge.synapses, self.events[edge.source].addresses(), counts))
 
     def start(self) -> None:
         """Before a call."""

@@ -17,6 +17,11 @@ class Running(Protocol):
     graph: EventGraph
     synops: dict[str, Tensor]
 
+    @property
+    def weighted_layers(self) -> list[str]:
+        """Names of the layers that spend SynOps."""
+        ...
+
     def fresh(self) -> Self:
         """The same network at rest, nothing counted."""
         ...

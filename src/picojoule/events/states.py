@@ -8,6 +8,7 @@ from torch import Tensor
 from picojoule.events.plan import StagePlan
 from picojoule.events.signals import Signal
 
+_MOST_UNGATHERED = 2**16  # steps in which spikes are counted in float32
 NAMES = "potential", "synaptic", "trace", "feedback"
 _SCRATCH = "current", "output"
 
@@ -27,10 +28,10 @@ class StageStates:
             set(_SCRATCH) if plan.neurons.kernel != "touched" else set()
         )
         self._arrays = {
-            name: torch.zeros(batch, signal.neurons if name in used else 0)
+            name: torch.zeros(batch, signal.neurons if name in used else 0, dtype=torch.float32)
             for name in (*NAMES, *_SCRATCH)
         }
-        self.fired = torch.zeros(batch, signal.neurons)
+        self.fired = torch.zeros(batch, signal.neurons, dtype=torch.float32)
         self.fired_densely = torch.zeros(signal.neurons, dtype=torch.float64)
         self._touched = torch.zeros(batch, plan.num_rows + 8, dtype=torch.uint8)
         self._reached = torch.zeros(batch, 2, dtype=torch.int32)
@@ -74,7 +75,7 @@ class StageStates:
 
     def changed_by_steps(self) -> list[Tensor]:
         """Copies of the states and of the counts of spikes; not of what the kernels note for themselves."""
-        counts = self.fired, self.fired_densely
+        counts = (self.fired, self.fired_densely) if self.signal.is_spikes else ()
         return [array.clone() for array in (*(self._arrays[name] for name in NAMES), *counts)]
 
     def put_back(self, kept: dict[str, Tensor]) -> None:
@@ -106,3 +107,24 @@ class StageStates:
             "fired_densely": self.fired_densely,
             **looked_at,
         }
+
+
+class SpikeCounter:
+    """Moves what neurons fired out of float32 now and then, which counts to 2^24."""
+
+    def __init__(self) -> None:
+        self._ungathered = 0
+
+    def after(self, steps: int, states: list[StageStates]) -> None:
+        """After so many steps more."""
+        self._ungathered += steps
+        if self._ungathered > _MOST_UNGATHERED:
+            self._ungathered = 0
+            for own in states:
+                own.gather()
+
+
+def carry_counts(old: list[StageStates], new: list[StageStates]) -> None:
+    """What neurons fired goes on to be counted in the states of another batch."""
+    for before, after in zip(old, new, strict=True):
+        after.fired_densely += before.signal.to_engine(before.fired_by_neuron[None])[0]

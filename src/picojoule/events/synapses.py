@@ -78,9 +78,9 @@ def fan_before_weights(term: Term, target: Signal) -> torch.Tensor:
     """Synapses of each value that arrives at a term's weights, in PyTorch's order; nothing without weights."""
     layer: Any = term.layer
     if layer is None:
-        return torch.zeros(0)
+        return torch.zeros(0, dtype=torch.float32)
     if term.is_flat:
-        return torch.full((layer.in_features,), float(layer.out_features))
+        return torch.full((layer.in_features,), float(layer.out_features), dtype=torch.float32)
     channels: int = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
     shape = (channels, *term.grid) if term.channels_first else (*term.grid, channels)
     arrived = Signal("", shape, term.channels_first)

@@ -165,12 +165,7 @@ def weighted(path: str, layer: Any, term: Term, output: tuple[int, ...]) -> Term
         raise CannotRunError(
             path, layer, f"has padding_mode={layer.padding_mode!r}; only 'zeros' adds no synapses."
         )
-    if not bool(torch.isfinite(layer.weight).all()):
-        at = tuple((~torch.isfinite(layer.weight)).nonzero()[0].tolist())
-        raise ValueError(
-            f"events.compile: weight{list(at)} of {path!r} ({type(layer).__name__}) is {layer.weight[at].item()}, expected finite "
-            "weights."
-        )
+    check_numbers(path, layer)
     if layer.weight.dtype != torch.float32:
         raise CannotRunError(
             path,
@@ -185,6 +180,18 @@ def weighted(path: str, layer: Any, term: Term, output: tuple[int, ...]) -> Term
             f"takes other channels than what arrives, of shape {term.shape} a step, gives out.",
         )
     return term.then(layer, shape=output, path=path, layer=layer)
+
+
+def check_numbers(path: str, layer: Any) -> None:
+    """Raise ValueError if a weight or a bias of a layer is not finite."""
+    for name, expected in (("weight", "weights"), ("bias", "biases")):
+        values: Tensor | None = getattr(layer, name, None)
+        if values is not None and not bool(torch.isfinite(values).all()):
+            at = tuple((~torch.isfinite(values)).nonzero()[0].tolist())
+            raise ValueError(
+                f"events.compile: {name}{list(at)} of {path!r} ({type(layer).__name__}) is {values[at].item()}, expected finite "
+                f"{expected}."
+            )
 
 
 def per_channel(

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from picojoule.events.slow_start import say_that_it_compiles
 from picojoule.ops.cpu.cache import keep, kept, say_faults
 from picojoule.ops.cpu.forks import making
 from picojoule.ops.cpu.machine_code import load, object_file
@@ -30,7 +31,9 @@ def compiled(name: str, plan: Plan | None = None) -> Kernel:
     kernel = _known.get((name, plan))
     if kernel is None:
         with making:
-            kernel = _known[name, plan] = _compiled(name, plan)
+            kernel = _known.get((name, plan))  # another thread may have made it meanwhile
+            if kernel is None:
+                kernel = _known[name, plan] = _compiled(name, plan)
         say_faults()
     return kernel
 
@@ -39,6 +42,7 @@ def _compiled(name: str, plan: Plan | None) -> Kernel:
     file = f"{_key(name, plan)}.o"
     content = kept(file)
     if content is None:
+        say_that_it_compiles(name)
         content = _compile(name, plan)
         keep(file, content)
     symbol, _, code = content.partition(b"\n")

@@ -38,6 +38,8 @@ class CallMemory:
 
         self.spikes = [zeros() for _ in numbers]
         self.synops = [[zeros() for _ in stage.synapses] for stage in numbers]
-        self.outputs = torch.zeros(*each_step, graph.signal(graph.output).neurons)
+        self.outputs = torch.zeros(
+            *each_step, graph.signal(graph.output).neurons, dtype=torch.float32
+        )
         self.status = torch.full((self.batch, 3), FINE, dtype=torch.int64)
         self.dropped = torch.zeros(len(numbers) + 1, self.batch, dtype=torch.int64)

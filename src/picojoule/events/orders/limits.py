@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class ChipLimits:
             are the events of a time step, depth first those that one event made a layer give out.
 
     Raises:
+        TypeError: a number is none.
         ValueError: a number is out of its range.
 
     Example:
@@ -48,21 +51,45 @@ class ChipLimits:
     def __post_init__(self) -> None:
         for name in ("weight_bits", "state_bits", "bias_bits"):
             bits = getattr(self, name)
-            if bits is not None and not 2 <= bits <= 24:
-                raise ValueError(f"ChipLimits: {name} is {bits}, expected 2 to 24.")
+            if bits is not None and not (is_whole(bits) and 2 <= bits <= 24):
+                raise ValueError(
+                    f"ChipLimits: {name} is {bits!r}, expected a whole number, 2 to 24."
+                )
+        if not isinstance(self.one_threshold_per_layer, bool):
+            raise TypeError(
+                f"ChipLimits: one_threshold_per_layer is {self.one_threshold_per_layer!r}, expected True or False."
+            )
         if self.weight_bits is None and (self.state_bits or self.bias_bits):
             raise ValueError(
                 "ChipLimits: there are state_bits or bias_bits, but no weight_bits; potentials are whole numbers only if the "
                 "weights are. Give weight_bits too."
             )
-        if self.queue_length is not None and self.queue_length < 1:
-            raise ValueError(
-                f"ChipLimits: queue_length is {self.queue_length}, expected 1 or more."
-            )
+        if self.queue_length is not None:
+            count_of("ChipLimits: queue_length", self.queue_length)
         every = self.decimate.values() if isinstance(self.decimate, Mapping) else [self.decimate]
-        if any(n < 1 for n in every):
-            raise ValueError(f"ChipLimits: decimate is {self.decimate}, expected 1 or more.")
+        for number in every:
+            count_of("ChipLimits: decimate", number)
 
     def decimation_of(self, layer: str) -> int:
         """One of so many events of a layer passes."""
         return self.decimate.get(layer, 1) if isinstance(self.decimate, Mapping) else self.decimate
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, and no truth."""
+    return hasattr(value, "__index__") and not isinstance(value, bool)
+
+
+def count_of(name: str, value: Any) -> int:
+    """A number that counts something.
+
+    Raises:
+        TypeError: it is no whole number; `name` starts the message.
+        ValueError: it is below 1, or no int64.
+    """
+    if not is_whole(value):
+        raise TypeError(f"{name} is {value!r}, expected a whole number.")
+    count = operator.index(value)
+    if not 1 <= count < 2**63:
+        raise ValueError(f"{name} is {count}, expected 1 or more, and an int64.")
+    return count

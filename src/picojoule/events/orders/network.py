@@ -13,7 +13,7 @@ from picojoule.events.graph import EventGraph
 from picojoule.events.kernels.compiled import compiled
 from picojoule.events.orders.call_memory import CallMemory
 from picojoule.events.orders.kernels import tables
-from picojoule.events.orders.limits import ChipLimits
+from picojoule.events.orders.limits import ChipLimits, count_of
 from picojoule.events.orders.numbers import (
     LayerNumbers,
     numbers_of,
@@ -76,6 +76,7 @@ class OrderedNetwork:
         seed: of that order.
 
     Raises:
+        TypeError: an argument is of another type.
         ValueError: an argument is none of these.
         NotImplementedError: a layer cannot run so; the message names it and says what to do.
     """
@@ -95,8 +96,9 @@ class OrderedNetwork:
         _check("order", order, get_args(Order))
         _check("leak", leak, get_args(Leak))
         _check("arrival", arrival, get_args(Arrival))
-        if tick_steps < 1:
-            raise ValueError(f"events: tick_steps is {tick_steps}, expected 1 or more.")
+        if not isinstance(limits, ChipLimits):
+            raise TypeError(f"events: limits is {limits!r}, expected ChipLimits.")
+        tick_steps = count_of("events: tick_steps", tick_steps)
         self.order, self.leak, self.limits = order, leak, limits
         numbers = [self._numbers(k, graph, plans[k], tick_steps) for k in range(len(plans))]
         self._network = Network(

@@ -89,7 +89,8 @@ def numbers_of(stage: Stage, plan: StagePlan) -> LayerNumbers:
             )
         rows = plan.neurons.parameters
         given = {name: rows[own.row(name)].expand(n).contiguous() for name in own.parameters}
-    ones, unbounded = torch.ones(n), torch.full((n,), -torch.inf)
+    ones = torch.ones(n, dtype=torch.float32)
+    unbounded = torch.full((n,), -torch.inf, dtype=torch.float32)
     threshold = given.get("threshold", ones)
     low = given.get("min_v_mem", unbounded)
     constants = plan.neurons.constants
@@ -199,7 +200,11 @@ def rounded(
 def _held(numbers: LayerNumbers) -> list[Tensor]:
     """What stands in units of the potential."""
     bound = numbers.low[numbers.low.isfinite()]
-    held = [numbers.threshold, numbers.cost, torch.tensor([numbers.reset_value])]
+    held = [
+        numbers.threshold,
+        numbers.cost,
+        torch.tensor([numbers.reset_value], dtype=torch.float32),
+    ]
     return [*held, bound] if len(bound) else held
 
 
@@ -226,7 +231,7 @@ def _in_units(numbers: LayerNumbers, name: str, state_bits: int | None) -> Layer
     lowest = -(2.0 ** (state_bits - 1))
     low = (numbers.low.double() * scale).round().clamp(min=lowest).float()
     cost = _whole(numbers.cost, scale, state_bits)
-    reset = _whole(torch.tensor([numbers.reset_value]), scale, state_bits)
+    reset = _whole(torch.tensor([numbers.reset_value], dtype=torch.float32), scale, state_bits)
     assert cost is not None
     assert reset is not None
     return replace(

@@ -11,15 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from picojoule.events.edge_places import edge_places
 from picojoule.events.graph import EventGraph
-from picojoule.events.kernels.tables import EdgePlaces
 from picojoule.events.orders.call_memory import CallMemory
 from picojoule.events.orders.kernels.tables import LayerPlaces, NetworkPlaces, SignalPlaces
 from picojoule.events.orders.numbers import LayerNumbers
 from picojoule.events.orders.states import OrderedStates
 from picojoule.events.plan import StagePlan
 from picojoule.events.signals import Signal
-from picojoule.events.synapses import Synapses
 
 _MOST_OWN = 1000  # events that each neuron of a recurrent layer may cause in a step, before its loop is endless
 
@@ -107,7 +106,7 @@ class ThreadTables:
         plan, numbers = network.plans[number], network.numbers[number]
         signal = network.graph.stages[number].signal
         edges = [
-            self._edge(own, source, call.synops[number][k])
+            self._keep(edge_places(own, self._slots[source], call.synops[number][k]))
             for k, (own, source) in enumerate(
                 zip(numbers.synapses, _all_sources(plan), strict=True)
             )
@@ -120,7 +119,7 @@ class ThreadTables:
         potential = stage["potential"] if plan.neurons.plan else self._reals(call.batch * n)
         reached = torch.tensor([n // rows, 0], dtype=torch.int32)
         touched = torch.zeros(rows + 8, dtype=torch.uint8)
-        tops = torch.tensor([numbers.top, numbers.reset_value, numbers.loss])
+        tops = torch.tensor([numbers.top, numbers.reset_value, numbers.loss], dtype=torch.float32)
         return self._keep(
             LayerPlaces(
                 num_neurons=n,
@@ -203,43 +202,6 @@ class ThreadTables:
             "capacity": 1,
         }
 
-    def _edge(self, synapses: Synapses, source: int, counts: Tensor) -> int:
-        columns = "of", "first", "weight", "state"
-        arrays = {
-            **{
-                f"outer_{name}": array
-                for name, array in zip((*columns, "row"), synapses.outer, strict=True)
-            },
-            **{
-                f"inner_{name}": array
-                for name, array in zip((*columns, "length"), synapses.inner, strict=True)
-            },
-        }
-        names = (
-            "weight_of",
-            "state_of",
-            "weights",
-            "entry_first",
-            "entry_state",
-            "fan",
-            "first_row",
-            "row_flags",
-        )
-        arrays |= {name: getattr(synapses, name) for name in names}
-        return self._keep(
-            EdgePlaces(
-                kind=synapses.kind,
-                width=synapses.width,
-                rows_apart=synapses.apart[0],
-                weights_apart=synapses.apart[1],
-                fan_of_position=synapses.fan.shape[1],
-                fan_of_channel=1,
-                synops=counts.data_ptr(),
-                **{name: array.ctypes.data for name, array in arrays.items()},
-                **self._slots[source],
-            )
-        )
-
     # ---- memory
 
     def _hold(self, array: Tensor) -> Tensor:
@@ -253,7 +215,7 @@ class ThreadTables:
         return self._keep(numbers)
 
     def _reals(self, size: int) -> int:
-        return self._hold(torch.zeros(size)).data_ptr()
+        return self._hold(torch.zeros(size, dtype=torch.float32)).data_ptr()
 
     def _integers(self, size: int) -> int:
         return self._hold(torch.zeros(size, dtype=torch.int32)).data_ptr()
