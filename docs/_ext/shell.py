@@ -17,15 +17,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+_COLOURS = ("CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR")  # a page has none
 _FOLDER = tempfile.TemporaryDirectory()  # goes when the page is done
 
 
 def bash(_: str, cell: str) -> None:
     """Run the cell; both streams are shown in their order."""
+    outside = {name: os.environ[name] for name in os.environ if name not in _COLOURS}
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ran = subprocess.run(
         ["bash", "-e", "-c", cell],
-        env={**os.environ, "PATH": programs, "COLUMNS": "100"},
+        env={**outside, "PATH": programs, "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
