@@ -14,7 +14,7 @@ torch.manual_seed(0)
 
 
 def lif(tau_mem_inv=100.0, tau_syn_inv=200.0, v_th=1.0, dt=0.001):
-    """`norse.LIF`: inverse time constants in 1/s, and one spike a step, reset to zero."""
+    """`norse.LIF`: inverse time constants in 1/s; a spike resets to zero."""
     return LIF(
         tau_mem=-1 / log(1 - dt * tau_mem_inv),
         tau_syn=-1 / log(1 - dt * tau_syn_inv),
@@ -25,7 +25,12 @@ def lif(tau_mem_inv=100.0, tau_syn_inv=200.0, v_th=1.0, dt=0.001):
     )
 
 
-model = nn.Sequential(nn.Linear(30, 100), lif(v_th=0.2), nn.Linear(100, 10), lif(v_th=0.2))
+model = nn.Sequential(
+    nn.Linear(30, 100),
+    lif(v_th=0.2),
+    nn.Linear(100, 10),
+    lif(v_th=0.2),
+)
 with torch.no_grad():  # Norse lets a new current act before it decays
     for layer in (model[0], model[2]):
         layer.weight /= 1 - 0.001 * 200.0

@@ -7,7 +7,11 @@ from torch import nn
 STEPS, SAMPLES = 60, 4
 torch.manual_seed(0)
 
-params = norse.LIFParameters(tau_mem_inv=100.0, tau_syn_inv=200.0, v_th=torch.tensor(0.2))
+params = norse.LIFParameters(
+    tau_mem_inv=100.0,
+    tau_syn_inv=200.0,
+    v_th=torch.tensor(0.2),
+)
 model = norse.SequentialState(
     norse.Lift(nn.Linear(30, 100)),
     norse.LIF(params, dt=0.001),
@@ -23,7 +27,8 @@ with torch.no_grad():
 hidden = arriving[0]
 
 for name, spikes, fan_out in [("0", x, 100), ("2", hidden, 10)]:
-    print(f"{name}: {spikes.sum().item() * fan_out / SAMPLES:.1f} SynOps per sample")
+    synops = spikes.sum().item() * fan_out / SAMPLES
+    print(f"{name}: {synops:.1f} SynOps per sample")
 for name, spikes in [("1", hidden), ("3", out)]:
     print(f"{name}: {spikes.mean().item():.5f} spikes per neuron and step")
 print("spikes of each output:", out.sum((0, 1)).int().tolist())

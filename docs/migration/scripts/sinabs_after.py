@@ -33,7 +33,8 @@ for update in range(4):
     sinabs.zero_grad(model)
     out = model(x)
     synops = model.hook_data["synops_per_timestep"]
-    loss = sum((torch.relu(n - TARGET) / TARGET).square() for n in synops.values())
+    excess = [torch.relu(n - TARGET) / TARGET for n in synops.values()]
+    loss = sum(x.square() for x in excess)
     loss.backward()
     optimizer.step()
     spent = ", ".join(f"layer {k}: {n.item():.5g}" for k, n in synops.items())
@@ -42,5 +43,6 @@ for update in range(4):
 for layer in (2, 5, 8):
     rates = model[layer].hook_data["firing_rate_per_neuron"]
     silent = (rates == 0).float().mean()
-    print(f"layer {layer}: {rates.mean().item():.5f} spikes per step, {silent:.1%} silent")
+    rate = f"{rates.mean().item():.5f} spikes per step"
+    print(f"layer {layer}: {rate}, {silent:.1%} silent")
 print("spikes of each output:", out.sum((0, 1)).int().tolist())

@@ -14,7 +14,7 @@ torch.manual_seed(0)
 
 
 def leaky(beta, threshold=1.0):
-    """`snn.Leaky` as it is by default: it subtracts at the next step, after the leak."""
+    """`snn.Leaky` by default: it subtracts at the next step, after the leak."""
     return LIF(
         tau_mem=-1 / log(beta),
         norm_input=False,

@@ -33,7 +33,8 @@ with torch.no_grad():
     hidden, out = model(x)
 
 for name, spikes, fan_out in [("fc1", x, 100), ("fc2", hidden, 10)]:
-    print(f"{name}: {spikes.sum().item() * fan_out / SAMPLES:.1f} SynOps per sample")
+    synops = spikes.sum().item() * fan_out / SAMPLES
+    print(f"{name}: {synops:.1f} SynOps per sample")
 for name, spikes in [("lif1", hidden), ("lif2", out)]:
     print(f"{name}: {spikes.mean().item():.5f} spikes per neuron and step")
 print("spikes of each output:", out.sum((0, 1)).int().tolist())

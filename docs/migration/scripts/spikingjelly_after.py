@@ -14,12 +14,12 @@ torch.manual_seed(0)
 
 
 def if_node(v_threshold=1.0):
-    """`neuron.IFNode` as it is by default: one spike a step, reset to zero."""
+    """`neuron.IFNode` by default: one spike a step, reset to zero."""
     return IAF(v_threshold, spike_fn=SingleSpike, reset_fn=MembraneReset(0.0))
 
 
 def lif_node(tau=2.0, v_threshold=1.0, decay_input=True):
-    """`neuron.LIFNode`: its leak is `1 - 1 / tau`, where Picojoule's is `exp(-1 / tau_mem)`."""
+    """`neuron.LIFNode`: it keeps `1 - 1 / tau`, where ours keeps `exp(-1 / tau_mem)`."""
     return LIF(
         tau_mem=-1 / log(1 - 1 / tau),
         norm_input=decay_input,
@@ -38,7 +38,8 @@ model = nn.Sequential(
     lif_node(tau=2.0, v_threshold=0.2),
 )
 
-x = (torch.rand(STEPS, SAMPLES, 2, 12, 12) < 0.2).float().transpose(0, 1)  # b t c h w
+x = (torch.rand(STEPS, SAMPLES, 2, 12, 12) < 0.2).float()
+x = x.transpose(0, 1)  # b t c h w
 with torch.no_grad(), picojoule.Monitor(model) as monitor:
     out = model(x)
 picojoule.reset_states(model)

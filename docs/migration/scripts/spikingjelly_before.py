@@ -1,8 +1,7 @@
 """A network of SpikingJelly, and what its counter says."""
 
 import torch
-from spikingjelly.activation_based import functional, layer, neuron
-from spikingjelly.activation_based.op_counter import DispatchCounterMode, SynOpCounter
+from spikingjelly.activation_based import functional, layer, neuron, op_counter
 from torch import nn
 
 STEPS, SAMPLES = 16, 4
@@ -20,10 +19,16 @@ functional.set_step_mode(model, "m")
 
 x = (torch.rand(STEPS, SAMPLES, 2, 12, 12) < 0.2).float()  # t b c h w
 fired = {}
+
+
+def note(node, _, spikes):
+    fired[node] = spikes
+
+
 for place in (1, 5):
-    model[place].register_forward_hook(lambda node, _, spikes: fired.update({node: spikes}))
-counter = SynOpCounter()
-with torch.no_grad(), DispatchCounterMode([counter]):
+    model[place].register_forward_hook(note)
+counter = op_counter.SynOpCounter()
+with torch.no_grad(), op_counter.DispatchCounterMode([counter]):
     out = model(x)
 functional.reset_net(model)
 
