@@ -153,6 +153,13 @@ def test_weights_and_terms_the_wrong_way_round() -> None:
         FixedPenalties(seen(), {0.1: 1.0})
 
 
+def test_terms_in_a_list() -> None:
+    with pytest.raises(
+        TypeError, match=r"terms is of type list, expected a dict of weights by term"
+    ):
+        FixedPenalties(seen(), [(L1Rates(), 0.1)])
+
+
 def test_the_sum_is_weighted() -> None:
     penalties = FixedPenalties(seen(), {L1Rates(): 3.0, SSP(): 0.5, Hoyer(): 0.0})
     assert penalties.penalty().item() == pytest.approx(3 * 2.2 / 6 + 0.5 * 42 / 80)

@@ -31,7 +31,7 @@ class FixedPenalties:
 
     Raises:
         ValueError: there is no term, or a weight is negative or not finite.
-        TypeError: a term cannot be called.
+        TypeError: terms are no dict, or one cannot be called.
 
     Example:
         >>> import picojoule
@@ -48,6 +48,11 @@ class FixedPenalties:
     """
 
     def __init__(self, monitor: CountingMonitor, terms: Mapping[Term, float]) -> None:
+        if not isinstance(terms, Mapping):
+            raise TypeError(
+                f"FixedPenalties: terms is of type {type(terms).__name__}, expected a dict of weights by term, such as "
+                "{L1Rates(): 0.1}."
+            )
         if not terms:
             raise ValueError(
                 "FixedPenalties: there is no term. Give some with their weights, such as {L1Rates(): 0.1}."
