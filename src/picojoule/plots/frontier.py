@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picojoule.plots.canvas import GREY, LAYER_COLOURS, ORANGE, new_figure, plain, save
+from picojoule.plots.canvas import (
+    GREY,
+    LAYER_COLOURS,
+    ORANGE,
+    new_figure,
+    plain,
+    save,
+    with_prefix,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
 _LIMIT = "black"
 _OTHERS = [*(colour for colour in LAYER_COLOURS if colour != ORANGE), "0.35"]
 _SHAPES = "sD^vPX"
+_DECADE = 10.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ def plot_frontier(
     _draw_marks(axes, own, ORANGE, "o")
     if all(mark.spent > 0 for mark in marks):
         axes.set_xscale("log")
+        _number_decades(axes, [mark.spent for mark in marks])
     axes.margins(x=0.12, y=0.15)
     word = plain(score)
     axes.set(
@@ -97,6 +107,17 @@ def plot_frontier(
     if path is not None:
         save(figure, path)
     return figure
+
+
+def _number_decades(axes: Axes, spent: Sequence[float]) -> None:
+    """At 1, 2 and 5 of each decade, where matplotlib's own numbers would run into one another."""
+    if min(spent) < 1 or max(spent) < _DECADE * min(spent):
+        return
+    from matplotlib.ticker import LogLocator
+
+    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: with_prefix(value))
+    axes.xaxis.set_minor_formatter(lambda value, _: with_prefix(value))
 
 
 def _in_percent(mark: FrontierMark) -> FrontierMark:
