@@ -1,5 +1,6 @@
 """The picture of a frontier holds every budget."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,32 @@ def test_networks_that_spend_nothing_have_their_place(tmp_path: Path) -> None:
     marks = [FrontierMark("none", 0.0, 0.2, True), FrontierMark("50%", 10.0, 0.3, True)]
     figure = plot_frontier(marks, tmp_path / "frontier.png")
     assert figure.axes[0].get_xscale() == "linear"
+
+
+@pytest.mark.parametrize(
+    ("spent", "number"),
+    [
+        ([2e3, 4e3, 8e3, 1.6e4, 4.5e4], "20 k"),
+        ([2e3, 2.1e3], None),
+        ([2e2, 4e5], "10 k"),
+        ([3.0, 2e7], None),
+        ([2e-9, 3e-8], "1e-08"),
+    ],
+)
+def test_numbers_on_an_axis_of_decades_do_not_overlap(
+    spent: list[float], number: str | None
+) -> None:
+    figure = plot_frontier([FrontierMark(f"{x:g}", x, 0.8, True) for x in spent])
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    ticks = [*axes.xaxis.get_major_ticks(), *axes.xaxis.get_minor_ticks()]
+    low, high = axes.get_xlim()
+    shown = [tick.label1 for tick in ticks if low <= tick.get_loc() <= high]
+    boxes = sorted(
+        (label.get_window_extent().x0, label.get_window_extent().x1)
+        for label in shown
+        if label.get_text()
+    )
+    assert boxes
+    assert all(right < left for (_, right), (left, _) in pairwise(boxes))
+    assert number is None or number in [label.get_text() for label in shown]

@@ -60,3 +60,14 @@ def test_long_names_fit_over_a_panel() -> None:
     assert title.startswith("Layer ...")
     assert title.endswith("model.last_neurons\n10 neurons, 0.0% silent")
     assert max(map(len, title.split("\n"))) <= 60
+
+
+def test_rates_before_and_after_are_a_figure_with_or_without_a_file() -> None:
+    before, after = {"lif": torch.tensor([0.0, 0.5])}, {"lif": torch.tensor([0.1, 0.5])}
+    (axes,) = plot_firing_rates(before, after).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "before, 50.0% silent",
+        "after, 0.0% silent",
+    ]
+    with pytest.raises(ValueError, match="no layers"):
+        plot_firing_rates({}, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated
 
 import typer
@@ -22,11 +23,10 @@ app = typer.Typer(
     rich_markup_mode="rich",  # for options in groups
     pretty_exceptions_enable=False,
 )
-app.command()(train)
-app.command()(info)
-app.command()(count)
-app.command()(simulate)
-app.command()(sweep)
+for command in (train, info, count, simulate, sweep):
+    # a paragraph is one line, or its docstring's lines would be broken again at the terminal's width
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    app.command(help="\n\n".join(" ".join(text.split()) for text in paragraphs))(command)
 
 
 def _version(asked: bool) -> None:

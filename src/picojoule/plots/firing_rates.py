@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -11,23 +13,40 @@ from torch import Tensor
 from picojoule.plots.canvas import GREY, ORANGE, count_neurons, new_figure, save, title_of
 from picojoule.synops import silent_share
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _BINS = 30
 
 
 def plot_firing_rates(
-    before: dict[str, Tensor],
-    after: dict[str, Tensor],
-    path: str | Path,
+    before: Mapping[str, Tensor],
+    after: Mapping[str, Tensor],
+    path: str | Path | None = None,
     min_rate: float | None = None,
-) -> None:
-    """Histogram of firing rates, a panel a layer, before training in grey and after it in colour.
+) -> Figure:
+    r"""Histogram of firing rates, a panel a layer, before training in grey and after it in colour.
 
     Args:
         before: spikes per time step of each neuron, `*n`, by layer.
         after: the same after training.
-        path: where the PNG goes.
+        path: where the PNG goes; None to draw no file.
         min_rate: a rate to mark with a dashed line.
+
+    Raises:
+        ValueError: there are no layers.
+        ImportError: matplotlib is missing.
+
+    Example:
+        >>> import torch
+        >>> rates = {"lif": torch.tensor([0.0, 0.5])}
+        >>> plot_firing_rates(rates, rates).axes[0].get_title()
+        'Layer lif\n2 neurons'
     """
+    if not before:
+        raise ValueError(
+            "plot_firing_rates: no layers; the model that was watched has no spiking layer."
+        )
     rows = math.ceil(len(before) / 2)
     figure = new_figure(10, 3.2 * rows)
     panels = figure.subplots(rows, 2, squeeze=False).flat
@@ -48,4 +67,6 @@ def plot_firing_rates(
         panel.legend(frameon=False)
     for unused in list(panels):
         unused.remove()
-    save(figure, path)
+    if path is not None:
+        save(figure, path)
+    return figure

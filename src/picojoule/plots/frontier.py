@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picojoule.plots.canvas import GREY, LAYER_COLOURS, ORANGE, new_figure, plain, save
+from picojoule.plots.canvas import GREY, LAYER_COLOURS, ORANGE, new_figure, plain, save, with_prefix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LIMIT = "black"
 _OTHERS = [*(colour for colour in LAYER_COLOURS if colour != ORANGE), "0.35"]
 _SHAPES = "sD^vPX"
+_FEW_DECADES = 200  # the most over the least
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def plot_frontier(
         _draw_marks(axes, same, colour, shape)
     _draw_marks(axes, own, ORANGE, "o")
     if all(mark.spent > 0 for mark in marks):
-        _set_log_scale(axes)
+        _set_log_scale(axes, [mark.spent for mark in marks])
     axes.margins(x=0.12, y=0.15)
     word = plain(score)
     axes.set(
@@ -101,14 +102,15 @@ def plot_frontier(
     return figure
 
 
-def _set_log_scale(axes: Axes) -> None:
-    """Ticks at 1, 2 and 5 of each decade, as plain numbers: most sweeps span one or two decades."""
+def _set_log_scale(axes: Axes, spent: Sequence[float]) -> None:
+    """Numbers at each power of ten, and at 2 and 5 of each where there are few, short enough to stand side by side."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    subs = (1, 2, 5) if max(spent) < _FEW_DECADES * min(spent) else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda x, _: f"{x:,.0f}" if 1 <= x < 1e6 else f"{x:.0e}")
+        FuncFormatter(lambda x, _: with_prefix(x) if x >= 1 else f"{x:.0e}")
     )
     axes.xaxis.set_minor_formatter(NullFormatter())
 
