@@ -29,7 +29,7 @@ templates_path = ["_templates"]
 exclude_patterns = [
     "gallery",
     "pictures",
-    *(f"pictured/*.{ending}" for ending in ("ipynb", "json", "md5", "py", "zip")),
+    *(f"pictured/**.{ending}" for ending in ("ipynb", "json", "md5", "py", "zip")),
 ]
 suppress_warnings = ["config.cache"]  # sphinx-gallery's settings hold functions
 
@@ -71,7 +71,10 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "abort_on_example_error": True,
     "default_thumb_file": None,
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_pictures.FirstThingsFirst",
+    "subsection_order": ["gallery/neurons", "gallery/activation", "gallery/plots"],
+    "reset_modules": ("gallery_pictures.set_style",),
+    "image_scrapers": ("gallery_pictures.scrape", "matplotlib"),
 }
 
 html_theme = "pydata_sphinx_theme"
