@@ -85,8 +85,8 @@ def test_the_printed_counts_are_those_of_the_report(tmp_path: Path, small: list[
     [
         (["--data", "nowhere"], "nowhere: no such folder"),
         (["--epochs", "0"], "epochs is 0, expected a whole number >= 1"),
-        (["--synops-per-timestep", "-5"], "synops_per_timestep is -5.0, expected a number > 0"),
-        (["--pixel-rate", "2"], "pixel_rate is 2.0"),
+        (["--synops-per-timestep", "-5"], "--synops-per-timestep is -5.0, expected a number > 0"),
+        (["--pixel-rate", "2"], "--pixel-rate is 2.0"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_no_folder(

@@ -152,7 +152,7 @@ def test_without_a_budget_there_is_nothing_to_keep(tmp_path: Path, file: Path) -
             ["--highest-rate", "0.1"],
             "it is 'max_rate' now, and what was 'max_rate' is 'pixel_rate'",
         ),
-        ("", ["--energy-j", "1e-6"], "profile is None, expected whose joules"),
+        ("", ["--energy-j", "1e-6"], "Give a profile, such as --profile loihi"),
         ("", ["--energy-j", "1e-6", "--profile", "lohi"], "loihi"),
         ("", ["--model", "tests.nowhere:build"], "There is no module 'tests.nowhere'"),
         ("", ["--start-from", "nothing.safetensors"], "nothing.safetensors: No such file"),

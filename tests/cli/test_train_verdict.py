@@ -35,6 +35,13 @@ def test_the_default_limit_leaves_out_what_no_training_can_change(tmp_path: Path
     assert "cannot be reached" not in done.output
     assert row(done, "0 Linear")[-2:] == ["", "set by the input"]
     assert row(done, "2 Linear")[-2:] == ["2,000", "kept"]
+    measured = report(tmp_path)["trained"]
+    assert isinstance(measured, dict)
+    spent = f"{measured['synops_per_timestep']['0']:,.0f}"
+    assert (
+        f"The budget is kept on the test set.\nLayer 0 Linear spends {spent} SynOps per time step, set by the input: "
+        "training cannot change that, and no limit is on it.\n" in done.output
+    )
 
 
 @pytest.mark.parametrize(("stated", "limit"), [("0=0.5,2=1000", "0.5"), ("20", "20")])
@@ -47,6 +54,7 @@ def test_a_limit_that_is_stated_covers_what_it_says(
     assert "The budget is not kept on the test set:" in done.output
     assert "come from '0', where nothing that is trained takes part" in done.output
     assert "--unreachable 'synops_per_timestep of 0'" in done.output
+    assert "no limit is on it" not in done.output
     assert row(done, "0 Linear")[-1] == "set by the input, over"
     assert report(tmp_path)["keeps_budget"] is False
 

@@ -235,7 +235,7 @@ def test_a_setting_out_of_its_range_is_named(name: str, value: object) -> None:
 
 
 def test_joules_need_a_profile() -> None:
-    with pytest.raises(ValueError, match="profile is None, expected whose joules"):
+    with pytest.raises(ValueError, match="Give a profile, such as profile='loihi'"):
         TrainConfig(energy_j=1e-6)
 
 

@@ -46,4 +46,5 @@ def complete_model(incomplete: str) -> list[str]:
 def complete_run(incomplete: str) -> list[str]:
     """The same, and the folders of runs below `runs`."""
     runs = sorted(str(each.parent) for each in _RUNS.glob(f"*/{CONFIG}"))
-    return [*(each for each in runs if each.startswith(incomplete)), *complete_model(incomplete)]
+    others = [each for each in complete_model(incomplete) if each.removesuffix("/") not in runs]
+    return [*(each for each in runs if each.startswith(incomplete)), *others]

@@ -156,6 +156,7 @@ def count(
         shown = model_input(inputs, rate, dense, seed)
         if time_axis == "outer":
             num_timesteps, samples = _outer(shown, num_timesteps, samples)
+            shown = replace(shown, words=f"{shown.words}, one time step a call")
         network = build(model, shown, num_timesteps, seed)
         if checkpoint is not None:
             load_weights(network, checkpoint)

@@ -83,7 +83,7 @@ def _named(name: str, entries: dict[str, Entry], kind: str) -> Entry:
     hint = f" Nearest: {', '.join(near)}." if near else ""
     raise ValueError(
         f"energy: there is no {kind} {name!r}.{hint} There are: {', '.join(entries)}. "
-        f"For another, pass an {'EnergyProfile' if kind == 'profile' else 'MemoryCost'} instead of a name."
+        f"For another, pass {'an EnergyProfile' if kind == 'profile' else 'a MemoryCost'} instead of a name."
     )
 
 

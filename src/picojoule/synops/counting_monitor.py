@@ -68,7 +68,8 @@ class CountingMonitor:
         accumulate: add up forward passes until `reset`, instead of keeping the last.
         detail: keep SynOps by these axes, too: "sample", "step", "channel" (of the input; features of
             a linear layer), as `synops.detail[name]`, and firing rates by "sample" and "step", as
-            `rates.detail[name]`. It takes several passes over the data.
+            `rates.detail[name]`; with "sample", `report()` has the spread over samples. It takes several passes
+            over the data.
         reduce: the processes that results are of, once `torch.distributed` is initialised: "auto" is
             all of them, None this one, or give a process group. See "Many processes".
         witness: look below PyTorch's functions, too, where scripts, exports, quantised layers and functions
