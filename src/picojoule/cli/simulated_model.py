@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from picojoule import events
 from picojoule.cli.counted_run import CLASSES, default_input
 from picojoule.cli.simulated_input import Raster
+from picojoule.convert.trace import SampleError
 from picojoule.events import EventNetwork
 from picojoule.layers import FlattenTime, SqueezeMixin, set_batch_size
 from picojoule.training import LoadedRun, load
@@ -143,10 +144,11 @@ def _compiled(model: nn.Module, sample: Tensor) -> EventNetwork:
     except NotImplementedError:
         raise
     except Exception as error:
-        if str(error).startswith("events"):
+        if str(error).startswith("events") and not isinstance(error, SampleError):
             raise
+        cause = error.__cause__ if isinstance(error, SampleError) else None
         raise ValueError(
-            f"The model does not take an input of shape {_shown(tuple(sample.shape))}: {reason(error)}"
+            f"The model does not take an input of shape {_shown(tuple(sample.shape))}: {reason(cause or error)}"
         ) from error
 
 

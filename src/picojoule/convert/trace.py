@@ -21,6 +21,10 @@ INPUT, OUTPUT = "input", "output"
 PASSED_THROUGH = (FlattenTime, UnflattenTime, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 
 
+class SampleError(ValueError):
+    """The model does not take the sample that it is followed with; the cause says why."""
+
+
 class Asker(NamedTuple):
     """Who follows a network.
 
@@ -91,7 +95,7 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
 
     Raises:
         NotImplementedError: the module computes with something other than layers and sums.
-        ValueError: it does not take the sample.
+        SampleError: it does not take the sample.
     """
     root = settled(module).eval()
     if _LayerTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
@@ -180,7 +184,7 @@ def _observed_shapes(
     except (RuntimeError, TypeError) as error:
         if isinstance(error, NotImplementedError | ValueError):  # of a layer, in its own words
             raise
-        raise ValueError(
+        raise SampleError(
             f"{asker.name}: the model does not take the sample, of shape {tuple(sample_data.shape)} and {sample_data.dtype}: {error}"
         ) from error
     for handle in handles:  # the layers may go on to run

@@ -11,7 +11,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -33,21 +33,27 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-@contextmanager
-def computing() -> Iterator[None]:
+def computing() -> AbstractContextManager[Any]:
     """Whatever is set outside: float32 on the CPU, tensors that any mode may use, and threads that are there."""
+    is_plain = not (
+        torch.is_inference_mode_enabled()
+        or torch.is_autocast_enabled("cpu")
+        or torch.get_default_device().type != "cpu"
+        or was_forked()
+    )
+    return torch.no_grad() if is_plain else _computing()
+
+
+@contextmanager
+def _computing() -> Iterator[None]:
     with (
         torch.inference_mode(False),
         torch.no_grad(),
         torch.autocast("cpu", enabled=False),
-        _on_the_cpu(),
+        torch.device("cpu"),
         _on_living_threads(),
     ):
         yield
-
-
-def _on_the_cpu() -> AbstractContextManager[Any]:
-    return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
 
 
 @contextmanager
