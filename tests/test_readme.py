@@ -32,7 +32,7 @@ def test_its_code_blocks_run_in_order(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_its_tables_are_those_of_the_committed_results(figures: ModuleType) -> None:
     assert figures.written(README) == README
-    assert README.count("| ---: |") == 3
+    assert README.count("| --- |") == 3
 
 
 def test_its_picture_was_drawn_from_the_committed_results(figures: ModuleType) -> None:

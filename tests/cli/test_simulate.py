@@ -367,7 +367,7 @@ def test_the_gap_by_default_is_that_to_a_chip(folder: Path) -> None:
         (["./networks.py:ones", "pulses.npy", "--dt-us", "1000"], "--size is missing: the shape of the model's"),
         (["./networks.py:ones", "pulses.npy", "--dt-us", "1000", "--size", "three"], "--size is 'three', expected"),
         (["./networks.py:ones", "pulses.npy", "--dt-us", "1000", "--size", "3,4"], "events have a place in p,h,w or in n"),
-        (["./networks.py:ones", "pulses.npy", "--dt-us", "1000", "--size", "5"], "does not take the sample, of shape (1, 2, 5)"),
+        (["./networks.py:ones", "pulses.npy", "--dt-us", "1000", "--size", "5"], "does not take an input of shape 1,2,5"),
         (["./networks.py:ones", "pulses.npy", "--dt-us", "1000", "--size", "2"], "x of event 2 is 2, but the model takes (n) = 2"),
         (["./networks.py:conv", "tap.npy", "--dt-us", "1000", "--size", "1,4,4"], "but the model takes (p, h, w) = 1, 4, 4"),
         (["./networks.py:odd", "pulses.npy", "--dt-us", "1000", "--size", "3"], "'0' (LayerNorm)"),
