@@ -1,5 +1,6 @@
 """The picture of a frontier holds every budget."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,19 @@ def test_networks_that_spend_nothing_have_their_place(tmp_path: Path) -> None:
     marks = [FrontierMark("none", 0.0, 0.2, True), FrontierMark("50%", 10.0, 0.3, True)]
     figure = plot_frontier(marks, tmp_path / "frontier.png")
     assert figure.axes[0].get_xscale() == "linear"
+
+
+@pytest.mark.parametrize("most", [4.2e3, 9e3, 2.5e4, 4.7e4, 2e5, 1e7])
+def test_the_numbers_below_do_not_hide_one_another(most: float) -> None:
+    marks = [FrontierMark("few", 2e3, 0.82, True), FrontierMark("many", most, 0.85, True)]
+    figure = plot_frontier(marks)
+    figure.draw_without_rendering()
+    axis = figure.axes[0].xaxis
+    first, last = sorted(axis.get_view_interval())
+    shown = sorted(
+        tick.label1.get_window_extent().intervalx.tolist()
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())
+        if tick.label1.get_text() and first <= tick.get_loc() <= last
+    )
+    assert len(shown) > 1
+    assert all(left[1] < right[0] for left, right in pairwise(shown))

@@ -89,6 +89,7 @@ def plot_frontier(
     if all(mark.spent > 0 for mark in marks):
         axes.set_xscale("log")
     axes.margins(x=0.12, y=0.15)
+    _number_some_decades(axes)
     word = plain(score)
     axes.set(
         title=f"What {word} costs", xlabel=unit, ylabel=f"Test {word}{' (%)' if percent else ''}"
@@ -97,6 +98,17 @@ def plot_frontier(
     if path is not None:
         save(figure, path)
     return figure
+
+
+def _number_some_decades(axes: Axes) -> None:
+    """Over one to three powers of ten, numbers at 1, 2 and 5 of each: matplotlib's own hide one another there."""
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
+
+    first, last = axes.get_xlim()
+    if axes.get_xscale() == "log" and 10 * first < last < 1000 * first:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(9, 9)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _in_percent(mark: FrontierMark) -> FrontierMark:
