@@ -9,16 +9,22 @@ from torch import nn
 STEPS, SAMPLES, TARGET = 10, 4, 2e3
 torch.manual_seed(0)
 
+
+def neurons():
+    threshold = torch.tensor(0.3)
+    return sl.IAFSqueeze(batch_size=SAMPLES, spike_threshold=threshold)
+
+
 model = nn.Sequential(
     sl.FlattenTime(),
     nn.Conv2d(1, 8, 5, bias=False),
-    sl.IAFSqueeze(batch_size=SAMPLES, spike_threshold=torch.tensor(0.3)),
+    neurons(),
     sl.SumPool2d(2),
     nn.Conv2d(8, 16, 3, bias=False),
-    sl.IAFSqueeze(batch_size=SAMPLES, spike_threshold=torch.tensor(0.3)),
+    neurons(),
     nn.Flatten(),
     nn.Linear(16 * 4 * 4, 10, bias=False),
-    sl.IAFSqueeze(batch_size=SAMPLES, spike_threshold=torch.tensor(0.3)),
+    neurons(),
     sl.UnflattenTime(batch_size=SAMPLES),
 )
 register_synops_hooks(model)
@@ -27,7 +33,7 @@ for layer in (2, 5, 8):
 
 x = (torch.rand(SAMPLES, STEPS, 1, 16, 16) < 0.4).float()
 optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-for update in range(4):
+for _ in range(4):
     sinabs.reset_states(model)
     sinabs.zero_grad(model)
     out = model(x)
@@ -36,8 +42,8 @@ for update in range(4):
     loss = sum(x.square() for x in excess)
     loss.backward()
     optimizer.step()
-    spent = ", ".join(f"layer {k}: {n.item():.5g}" for k, n in synops.items())
-    print(f"update {update}: loss {loss.item():.4g}; SynOps per step {spent}")
+    spent = ", ".join(f"{n.item():.5g}" for n in synops.values())
+    print(f"loss {loss.item():.4g}; SynOps per step {spent}")
 
 for layer in (2, 5, 8):
     rates = model[layer].hook_data["firing_rate_per_neuron"]
