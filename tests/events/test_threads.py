@@ -80,7 +80,7 @@ def test_networks_of_one_model_run_side_by_side(name: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["never", "depth"])
 def test_networks_of_two_models_share_pytorchs_threads(kind: str) -> None:
-    pairs = [loud("lenet"), loud("leak")]
+    pairs = [network("lenet"), loud("leak")]
     made = [events.compile(model, x, **KINDS[kind]) for model, x in pairs]
     expected = [own(x) for own, (_, x) in zip(made, pairs, strict=True)]
     threads = torch.get_num_threads()
