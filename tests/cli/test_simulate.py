@@ -416,3 +416,23 @@ def test_the_order_of_the_events_of_a_step_is_chosen() -> None:
     assert at_random == values(*CAMERA, "--order", "depth", "--arrival", "random")
     assert at_random["layers"] != by_place["layers"]
     assert values(*CAMERA, "--order", "depth", "--seed", 3)["layers"] != at_random["layers"]
+
+
+def test_a_first_compilation_is_told_above_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    from picojoule.events import slow_start
+    from picojoule.events.kernels import compiled
+
+    monkeypatch.setattr(slow_start, "_said", set())
+    monkeypatch.setattr(compiled, "_known", {})
+    kept, compile_ = compiled.kept, compiled._compile
+    monkeypatch.setattr(compiled, "kept", lambda name: None)  # as on a machine that has no kernels
+    monkeypatch.setattr(compiled, "keep", lambda name, content: None)
+    monkeypatch.setattr(
+        compiled,
+        "_compile",
+        lambda name, plan: kept(f"{compiled._key(name, plan)}.o") or compile_(name, plan),
+    )
+    told = run(*PULSES, "--order", "depth")
+    assert told.exit_code == 0
+    assert "note: compiling the kernels of order='depth' for this machine" in told.stderr
+    assert "tens of seconds, once" in told.stderr

@@ -78,6 +78,25 @@ def test_networks_of_one_model_run_side_by_side(name: str, kind: str) -> None:
     assert made.report().samples == 0
 
 
+@pytest.mark.parametrize("kind", ["never", "depth"])
+def test_networks_of_two_models_share_pytorchs_threads(kind: str) -> None:
+    pairs = [network("lenet"), loud("leak")]
+    made = [events.compile(model, x, **KINDS[kind]) for model, x in pairs]
+    expected = [own(x) for own, (_, x) in zip(made, pairs, strict=True)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+
+        def repeat(k: int) -> None:
+            for _ in range(10):
+                made[k].reset()
+                assert torch.equal(made[k](pairs[k][1]), expected[k])
+
+        at_once(lambda: repeat(0), lambda: repeat(1))
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_in_one_network_wait_for_one_another(kind: str) -> None:
     model, x = network("lenet")
