@@ -31,7 +31,7 @@ for number, tau in enumerate((5.0, 20.0)):
 top.set(ylabel="Input", title="LIF")
 middle.axhline(1.0, color="black", ls="--", lw=1)
 middle.set(ylabel="Potential")
-middle.legend(loc="upper center")
+middle.legend(loc="upper center", bbox_to_anchor=(0.42, 1))
 bottom.set(ylabel="Spikes,\nby tau_mem", xlabel="Time step", yticks=(0.5, 1.5), ylim=(0, 2))
 bottom.set_yticklabels(("5", "20"))
 figure.align_ylabels()
