@@ -319,10 +319,10 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--budgets", ""], "there are no budgets"),
+        (["--budgets", ""], "--budgets is "),
         (["--budgets", "half"], "--budgets is 'half', expected numbers such as 0.5,0.25,0.1"),
         (["--budgets", "-0.5"], "a budget is -0.5, expected a number > 0"),
-        (["--budgets", "1e5"], "at most 1. For SynOps or joules state the unit"),
+        (["--budgets", "1e5"], "at most 1. For SynOps or joules give --unit one of"),
         (["--budgets", "1e-6", "--unit", "energy_j"], "need a profile"),
         (["--budgets", "0.5", "--epochs", "0"], "epochs is 0"),
         (["--budgets", "0.5", "--jobs", "0"], "jobs is 0"),
