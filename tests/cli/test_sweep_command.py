@@ -319,7 +319,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--budgets", ""], "expected numbers such as 0.5"),
+        (["--budgets", ""], "--budgets is "),
         (["--budgets", "half"], "--budgets is 'half', expected numbers such as 0.5,0.25,0.1"),
         (["--budgets", "-0.5"], "a budget is -0.5, expected a number > 0"),
         (["--budgets", "1e5"], "at most 1. For SynOps or joules give --unit one of"),

@@ -52,7 +52,7 @@ def test_each_step_has_a_folder_of_its_own() -> None:
         ({"budgets": (-0.5,)}, "a budget is -0.5, expected a number > 0"),
         ({"budgets": (float("nan"),)}, "a budget is nan"),
         ({"budgets": (float("inf"),), "unit": "energy_j"}, "a budget is inf"),
-        ({"budgets": (1.5,)}, "at most 1.*state the unit, one of synops_per_timestep"),
+        ({"budgets": (1.5,)}, "at most 1.*give unit= one of synops_per_timestep"),
         ({"budgets": (0.5, 0.5)}, "0.5 comes twice"),
         ({"unit": "watts"}, "unit is 'watts'; choose one of"),
         ({"seeds": 0}, "seeds is 0"),
