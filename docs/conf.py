@@ -23,6 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "docstrings",
+    "executed_notebooks",
     "public_names",
 ]
 templates_path = ["_templates"]
@@ -92,4 +93,4 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "monokai",
 }
-html_sidebars = {"index": [], "changelog": []}
+html_sidebars = {"index": [], "start": []}

@@ -1,6 +1,6 @@
 """Docstrings as they are written here, for reStructuredText: blocks by indentation, Markdown's tables, bare bars.
 
-A docstring sets equations and code apart by four spaces more and an empty line; reStructuredText wants a `::` before
+A docstring sets equations and code apart by four spaces more and an empty line; reStructuredText wants a directive before
 them. Its tables are Markdown's; a bar is a magnitude, not a substitution.
 """
 
@@ -26,7 +26,7 @@ def translated(lines: list[str]) -> list[str]:
             inside = None
         if inside is None and line.strip():
             if number and not lines[number - 1].strip() and depth >= outer + 4:
-                out += ["", " " * outer + "::", ""]
+                out += ["", " " * outer + ".. code-block:: text", ""]
                 inside = depth
             else:
                 outer = depth
