@@ -232,7 +232,7 @@ def _setting(flag: Flag) -> inspect.Parameter:
     words = ", ".join(filter(None, setting_choices().get(flag.name, ())))
     one_of = f"One of {words}. " if words else ""
     default = f"Default: {flag.default or getattr(_DEFAULT, flag.name)}."
-    metavar = "NUMBER | LAYER=NUMBER,..." if flag.name in BOUNDS else None
+    metavar = "N | LAYER=N,..." if flag.name in BOUNDS else None
     text = f"{flag.help} [dim]{one_of}{default}[/]"
     offered = _OFFERED.get(flag.name) or _one_of(filter(None, setting_choices().get(flag.name, ())))
     shown: dict[str, Any] = {"panel": flag.panel, "metavar": metavar, "autocompletion": offered}
