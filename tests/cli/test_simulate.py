@@ -416,3 +416,13 @@ def test_the_order_of_the_events_of_a_step_is_chosen() -> None:
     assert at_random == values(*CAMERA, "--order", "depth", "--arrival", "random")
     assert at_random["layers"] != by_place["layers"]
     assert values(*CAMERA, "--order", "depth", "--seed", 3)["layers"] != at_random["layers"]
+
+
+def test_several_profiles_stand_side_by_side() -> None:
+    both = run(*PULSES, "--profile", "loihi", "--profile", "odin")
+    assert both.exit_code == 0, both.output
+    assert "Energy per sample on loihi and odin, modelled" in both.stdout
+    found = json.loads(
+        run(*PULSES, "--profile", "loihi", "--profile", "odin", "--format", "json").stdout
+    )
+    assert [each["profile"] for each in found["energy_j"]] == ["loihi", "odin"]
