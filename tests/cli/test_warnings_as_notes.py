@@ -10,10 +10,10 @@ from picojoule.synops import MonitorWarning
 
 def test_a_warning_of_the_monitor_is_a_note(capsys: pytest.CaptureFixture[str]) -> None:
     sentence = "Monitor: modules were taken for spiking layers: 'n'. Pass spiking=[N] to say so."
-    with pytest.warns(UserWarning, match="of another kind") as others:
-        with ProgressBar():
-            warnings.warn(sentence, MonitorWarning, stacklevel=1)
-            warnings.warn("of another kind", UserWarning, stacklevel=1)
+    with warnings.catch_warnings(record=True) as others, ProgressBar():
+        warnings.simplefilter("always")
+        warnings.warn(sentence, MonitorWarning, stacklevel=1)
+        warnings.warn("of another kind", UserWarning, stacklevel=1)
     assert [each.category for each in others] == [UserWarning]
     told = " ".join(capsys.readouterr().err.split())
     assert "note: modules were taken for spiking layers: 'n'." in told
