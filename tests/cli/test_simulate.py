@@ -436,3 +436,13 @@ def test_a_first_compilation_is_told_above_the_progress(monkeypatch: pytest.Monk
     assert told.exit_code == 0
     assert "note: compiling the kernels of order='depth' for this machine" in told.stderr
     assert "tens of seconds, once" in told.stderr
+
+
+def test_several_profiles_stand_side_by_side() -> None:
+    both = run(*PULSES, "--profile", "loihi", "--profile", "odin")
+    assert both.exit_code == 0, both.output
+    assert "Energy per sample on loihi and odin, modelled" in both.stdout
+    found = json.loads(
+        run(*PULSES, "--profile", "loihi", "--profile", "odin", "--format", "json").stdout
+    )
+    assert [each["profile"] for each in found["energy_j"]] == ["loihi", "odin"]

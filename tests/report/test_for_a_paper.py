@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,6 +200,15 @@ def test_it_compiles_and_nothing_sticks_out_of_the_line(tmp_path: Path) -> None:
 
 
 # ---- HTML
+
+
+def test_a_page_has_pictures_only_where_they_can_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "<img" not in AWKWARD.to_html(profile="loihi")
+    with pytest.raises(ImportError, match=r"picojoule\[plot\]"):
+        AWKWARD.to_html(picture=True)
 
 
 def test_each_table_of_a_page_scrolls_by_itself_and_names_may_break() -> None:

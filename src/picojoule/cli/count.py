@@ -145,6 +145,8 @@ def count(
     for a number to publish. The model runs once, in evaluation mode. MODEL's code is run.
 
     Example: picojoule count ./mynet.py:build --input 1,50,2,34,34 --profile loihi --output net.html
+
+    For a paper: picojoule count ./mynet.py:build --input test.npy --spread --profile loihi --methods --output net.tex
     """
     stated = {"--input": given, "--checkpoint": checkpoint}
     with explained("picojoule count", stated=stated, flags=COUNTING):

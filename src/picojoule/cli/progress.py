@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,10 +17,14 @@ from rich.progress import (
 )
 
 from picojoule.printable import printable
+from picojoule.synops import MonitorWarning
 
 
 class ProgressBar:
-    """Shows how far a run is; a :class:`picojoule.training.Progress`."""
+    """Shows how far a run is; a :class:`picojoule.training.Progress`.
+
+    While it does, what the Monitor warns of comes as a note, without the line of code.
+    """
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -32,6 +38,7 @@ class ProgressBar:
             disable=not self._console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._show: Any = None  # how warnings are shown elsewhere
 
     def start(self, what: str, total: int, done: int) -> None:
         """A part of the run begins: `total` steps, of which `done` are done already."""
@@ -48,7 +55,17 @@ class ProgressBar:
         """Tell the user something at once, above the bar."""
         self._console.print(f"note: {printable(sentence)}", highlight=False, markup=False)
 
+    def _note_warning(
+        self, message: Warning | str, category: type[Warning], *place: Any, **more: Any
+    ) -> None:
+        if not issubclass(category, MonitorWarning):
+            self._show(message, category, *place, **more)
+            return
+        sentence = str(message).removeprefix("Monitor: ")  # no command that trains has its options
+        self.note(sentence.replace(" Pass ", " In Python, picojoule.Monitor takes "))
+
     def __enter__(self) -> ProgressBar:
+        self._show, warnings.showwarning = warnings.showwarning, self._note_warning
         self._bars.start()
         return self
 
@@ -59,3 +76,4 @@ class ProgressBar:
         traceback: TracebackType | None,
     ) -> None:
         self._bars.stop()
+        warnings.showwarning = self._show

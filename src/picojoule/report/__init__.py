@@ -6,7 +6,8 @@ is in :mod:`picojoule.synops`, which knows of neither.
 
 from picojoule.report.conventions import CONVENTIONS, ConventionCount
 from picojoule.report.monitor import Monitor
+from picojoule.report.record import InputTensor
 from picojoule.report.report import Report
 from picojoule.report.row import Row
 
-__all__ = ["CONVENTIONS", "ConventionCount", "Monitor", "Report", "Row"]
+__all__ = ["CONVENTIONS", "ConventionCount", "InputTensor", "Monitor", "Report", "Row"]

@@ -10,13 +10,13 @@ from html import escape
 from picojoule.report.document import Document, Table
 from picojoule.report.rendering.words import one_line
 
-# words wrap anywhere and numbers never; what is wider than the window, even so, scrolls by itself
+# names wrap anywhere and numbers never; what is wider than the window, even so, scrolls by itself
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:68em;margin:2em auto;padding:0 1em;overflow-wrap:anywhere}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:68em;margin:2em auto;padding:0 1em;overflow-wrap:break-word}"
     "div{overflow-x:auto;margin:0 0 2em}"
     "table{border-collapse:collapse}caption{text-align:left;font-weight:600}"
     "th,td{padding:.2em .8em;text-align:left;vertical-align:top;min-width:4em}"
-    "th{vertical-align:bottom;overflow-wrap:normal}td:first-child{min-width:9em}"
+    "th{vertical-align:bottom;overflow-wrap:normal}td:first-child{min-width:9em;overflow-wrap:anywhere}"
     "thead,tfoot{border-top:1px solid;border-bottom:1px solid}"
     "img{max-width:100%}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}"
 )
