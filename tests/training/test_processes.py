@@ -12,7 +12,10 @@ import torch
 from picojoule.training.samples.batches import Process, share_of, steps_of_epoch
 from tests.training.commands import assert_close, checkpoint, command, run
 
-NOT_KEPT, OF_NO_USE = 4, 3  # so few steps do not keep the budget, or teach anything; that is no error
+NOT_KEPT, OF_NO_USE = (
+    4,
+    3,
+)  # so few steps do not keep the budget, or teach anything; that is no error
 
 
 def test_two_processes_end_with_the_weights_and_multipliers_of_one(tmp_path: Path) -> None:
