@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import picojoule
-from tests.budget.networks import held_out, network, train
+from tests.budget.networks import INPUTS, batch, held_out, network, train
 
 STEPS = 400
 LAYERS = {"hidden": ("2", "4")}
@@ -51,6 +51,37 @@ def test_the_scale_of_the_task_loss_does_not_matter(watched, unconstrained, scal
     budget = picojoule.Budget(monitor, synops_per_timestep={"hidden": limit}, groups=LAYERS)
     train(model, budget, STEPS, scale=scale)
     assert spent(held_out(model)[0]) == pytest.approx(limit, rel=0.05)
+
+
+@pytest.mark.parametrize("synapses", ["keep", "prune"])
+def test_a_limit_that_is_never_near_changes_no_bit(synapses: str) -> None:
+    weights = []
+    for limit in (None, 1e9):
+        model, generator = network(), torch.Generator().manual_seed(1)
+        monitor = picojoule.Monitor(model, weights="nonzero").attach()
+        budget = None
+        if limit is not None:
+            budget = picojoule.Budget(
+                monitor, synops_per_timestep=limit, per="model", steps=60, synapses=synapses
+            )
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        for number in range(60):
+            x, labels = batch(generator)
+            picojoule.reset_states(model)
+            x = x if number < 5 else x * (torch.arange(INPUTS) == 0)  # layers fall to a tenth
+            loss = nn.functional.cross_entropy(model(x).mean(1), labels)
+            optimizer.zero_grad()
+            loss.backward() if budget is None else budget.backward(loss)
+            optimizer.step()
+            if budget is not None:
+                budget.step()
+        if budget is not None:
+            picojoule.reset_states(model)
+            budget.trim(lambda model=model, x=x: model(x))
+        weights.append(
+            [p.detach().clone() for p in (model[0].weight, model[2].weight, model[4].weight)]
+        )
+    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
 
 
 def test_each_layer_has_its_own_limit(watched) -> None:

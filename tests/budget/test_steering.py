@@ -92,6 +92,17 @@ def test_a_layer_that_falls_silent_under_a_limit_with_room_is_scaled_up() -> Non
     assert factors["a"] == 1
 
 
+def test_a_limit_that_was_never_near_leaves_layers_alone_that_the_task_quietens() -> None:
+    steering = Steering(SplitRange(), horizon=100, tighten=0.015)
+    for number in range(300):
+        quiet = max(0.98**number, 0.01)
+        spent, rates = {"a": 30 * quiet, "b": 20 * quiet}, {"a": quiet, "b": quiet, "c": quiet}
+        values = {"limit": sum(spent.values())}
+        assert steering.pulls(LIMIT, values) == {"limit": 0.0}
+        factors = steering.step(LIMIT, values, spent, rates, has_task=True)
+        assert set(factors.values()) == {1.0}
+
+
 def test_coarse_quanta_do_not_make_it_swing() -> None:
     """One neuron more or less is a fifth of the limit."""
     steering = Steering(SplitRange(), horizon=50, tighten=0.015)

@@ -17,7 +17,8 @@ limit is still exceeded, or where there is no task, each layer's currents are sc
 
     log gain <- log gain - 0.08 * clip(log(spent by the layer / (target * its share)), -0.3, 0.3)
 
-Currents of a layer that falls below a quarter of its share, with room under the limit, are scaled up: it would fall silent.
+Currents of a layer that falls below a quarter of its share, with room under the limit, are scaled up: it would fall silent. Not
+before a limit was near, though: what falls until then, the task has quietened.
 Each change of direction halves a layer's steps (Kesten, 1958), steps in one direction let them grow again, fast after
 20. Where steps have become small, spending comes in coarse quanta, and the layer stays on the side below its limit. Gains return
 to 1 before the pull lets go.
@@ -75,6 +76,7 @@ class _Track:
     first_share: dict[str, float] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)  # by source, averaged
     peak: dict[str, float] = field(default_factory=dict)
+    near: bool = True  # whether a value has been within `width` of the target, or above; yes, if saved before it was kept
 
 
 class Steering:
@@ -147,6 +149,7 @@ class Steering:
             track = self._track(name, aim, values[name])
             track.average = self._averaged(track, values[name])
             track.slow = _SLOW * track.slow + (1 - _SLOW) * values[name]
+            track.near |= self._error(aim, track, values[name]) > -self._settings.width
             self._move_pull(aim, track)
             self._share_out(aim, track, values[name], spent)
         wanted = self._wanted(aims, rates, has_task)
@@ -192,19 +195,24 @@ class Steering:
         """Change of each layer's log gain, before its own step size."""
         wanted: dict[str, float] = {}
         limits = {n: aim for n, aim in aims.items() if aim.upper and aim.gains}
+        revives = self._has_acted(aims)
         for name, aim in limits.items():
-            for layer, change in self._by_limit(aim, self._tracks[name], has_task).items():
+            for layer, change in self._by_limit(aim, self._tracks[name], has_task, revives).items():
                 wanted[layer] = min(wanted.get(layer, math.inf), change)
         limited = {layer for aim in limits.values() for layer in aim.sources}
         for layer, rate in rates.items():
             if layer not in limited:
-                wanted[layer] = self._by_rate(layer, rate)
+                wanted[layer] = self._by_rate(layer, rate, revives)
         for name, aim in aims.items():
             if not aim.upper and aim.gains:
                 self._by_floor(aim, self._tracks[name], limits, wanted)
         return wanted
 
-    def _by_limit(self, aim: Aim, track: _Track, has_task: bool) -> dict[str, float]:
+    def _has_acted(self, aims: Mapping[str, Aim]) -> bool:
+        """Whether a limit can have quietened a layer."""
+        return any(self._tracks[name].near for name, aim in aims.items() if aim.upper)
+
+    def _by_limit(self, aim: Aim, track: _Track, has_task: bool, revives: bool) -> dict[str, float]:
         s, error = self._settings, self._error(aim, track, track.average)
         hot = error > (s.band if has_task else 0.0) and (not has_task or track.full > 0)
         changes = {}
@@ -216,7 +224,8 @@ class Steering:
                 change = -s.speed * self._heeded(off if len(aim.sources) > 1 else error)
             elif error < -(s.band if gain.step > s.settled else s.quantum) and gain.log < 0:
                 change = min(s.speed * self._heeded(-error), -gain.log)
-            if spent < s.revive * min(place, track.peak[layer]) and error < 0:
+            fallen = spent < s.revive * min(place, track.peak[layer])
+            if revives and fallen and error < 0:
                 change = max(change, s.speed * s.clip)
             changes[layer] = change
         return changes
@@ -227,12 +236,12 @@ class Steering:
         whole = sum(place.values())
         return {n: track.target * each / whole for n, each in place.items()}
 
-    def _by_rate(self, layer: str, rate: float) -> float:
+    def _by_rate(self, layer: str, rate: float, revives: bool) -> float:
         """For a layer without a limit: it must not fall silent because other layers were scaled down."""
         s, gain = self._settings, self._gain(layer)
         gain.rate = s.decay * gain.rate + (1 - s.decay) * rate if gain.peak else rate
         gain.peak = max(0.995 * gain.peak, gain.rate)
-        if gain.rate < s.revive * gain.peak:
+        if revives and gain.rate < s.revive * gain.peak:
             return s.speed * s.clip
         if gain.log > 0 and gain.rate > 2 * s.revive * gain.peak:
             return -min(s.speed * s.clip / 4, gain.log)
@@ -271,7 +280,7 @@ class Steering:
     def _track(self, name: str, aim: Aim, value: float) -> _Track:
         if name not in self._tracks:
             begin = max(value, aim.bound) if aim.upper and self._tighten < 1 else aim.bound
-            self._tracks[name] = _Track(first=begin, average=value, slow=value, target=begin)
+            self._tracks[name] = _Track(begin, average=value, slow=value, target=begin, near=False)
         return self._tracks[name]
 
     def _gain(self, layer: str) -> Gain:
