@@ -68,5 +68,11 @@ def test_models_are_the_built_in_ones_and_files() -> None:
 def test_help_says_how_to_turn_it_on() -> None:
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["--help"])
     assert "picojoule --install-completion" in " ".join(done.output.split())
-    shown = CliRunner().invoke(app, ["--show-completion", "bash"], prog_name="picojoule")
-    assert "_PICOJOULE_COMPLETE=complete_bash" in shown.output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_is_told_how_to_ask(shell: str) -> None:
+    """Asked by variable: `--show-completion` looks for the shell that runs it, and make runs sh."""
+    source = {"_PICOJOULE_COMPLETE": f"source_{shell}"}
+    shown = CliRunner().invoke(app, [], prog_name="picojoule", env=source)
+    assert f"_PICOJOULE_COMPLETE=complete_{shell}" in shown.output
