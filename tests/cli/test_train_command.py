@@ -1,8 +1,6 @@
 """`picojoule train` as a user types it."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +12,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
 from picojoule.cli.app import app
+from tests.children import started
 
 OF_NO_USE = 3  # the images are noise, so every run ends with one answer for all
 
@@ -130,12 +129,7 @@ def test_a_folder_with_a_run_asks_what_to_do(tmp_path: Path, small: list[object]
     assert picojoule(*arguments, "--overwrite", "--seed", 9).exit_code == OF_NO_USE
 
 
-def start(arguments: list[object]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "picojoule", *(str(a) for a in arguments)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
     while not path.exists():
         assert process.poll() is None, "the run ended before it could be killed"
@@ -161,10 +155,10 @@ def test_a_killed_run_resumes_to_the_same_weights(
     tmp_path: Path, unbroken: Unbroken, kill_at: str
 ) -> None:
     arguments, run = unbroken
-    process = start([*arguments, "--out", tmp_path / "killed"])
-    wait_for(tmp_path / "killed" / kill_at, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    command = [sys.executable, "-m", "picojoule", *arguments, "--out", tmp_path / "killed"]
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(tmp_path / "killed" / kill_at, process)
+        process.kill()
     assert not (tmp_path / "killed/report.json").exists()
 
     resumed = picojoule(*arguments, "--out", tmp_path / "killed", "--resume")

@@ -16,6 +16,7 @@ from picojoule.cli.train import train
 from picojoule.training import load
 from picojoule.training.files.yaml_file import read_settings
 from picojoule.training.settings.config import setting_choices, setting_types
+from tests.children import started
 
 NETWORKS = Path(__file__).parents[1] / "training/networks.py"
 
@@ -178,25 +179,25 @@ def test_what_cannot_be_kept_is_said_at_once_and_in_words(tmp_path: Path, file: 
     assert "The budget is not kept on the test set:" in done.output
 
 
-def interrupted(arguments: list[object], seen: Path) -> subprocess.Popen[str]:
-    """A run that is sent Ctrl-C once a file is there."""
-    command = [sys.executable, "-m", "picojoule", "train", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not seen.exists():
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    return process
+def interrupted(arguments: list[object], seen: Path) -> tuple[int, str]:
+    """Exit status and words of a run that is sent Ctrl-C once a file is there."""
+    command = [sys.executable, "-m", "picojoule", "train", *arguments]
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 120
+        while not seen.exists():
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        return process.returncode, said
 
 
 def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, file: Path) -> None:
     run = tmp_path / "run"
     arguments = ["--config", file, "--epochs", 5000]
-    process = interrupted(arguments, run / "checkpoint.safetensors")
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    status, said = interrupted(arguments, run / "checkpoint.safetensors")
+    assert status == 130
     assert "Traceback" not in said
     assert f"Go on with picojoule train --out {run} --no-compare --resume" in said
     assert "0.weight" in load_file(run / "checkpoint.safetensors")

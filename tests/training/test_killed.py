@@ -11,6 +11,7 @@ import pytest
 from torch import nn
 
 from picojoule.training import load_checkpoint
+from tests.children import started
 from tests.training.commands import NETWORKS, checkpoint, command, run
 from tests.training.networks import model, wide
 
@@ -27,7 +28,7 @@ def epochs_done(folder: Path, network: Callable[[], nn.Module]) -> int:
 
 
 def kill_at_random(
-    process: subprocess.Popen[bytes], epochs: Callable[[], int], draw: random.Random
+    process: subprocess.Popen[str], epochs: Callable[[], int], draw: random.Random
 ) -> None:
     """Somewhere while it starts, or anywhere within the next epochs."""
     if draw.random() < 0.3:
@@ -43,7 +44,6 @@ def kill_at_random(
             time.sleep(draw.uniform(0, 0.03))
     assert process.poll() is None, "it ended before it could be killed"
     process.kill()
-    process.wait()
 
 
 @pytest.mark.slow
@@ -60,8 +60,8 @@ def test_kills_at_random_moments_cost_an_epoch_at_most(
     for _ in range(KILLS):
         begun = (killed / "config.yaml").exists()
         again = command(killed, *arguments, *(["--resume"] if begun else []))
-        process = subprocess.Popen(again, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        kill_at_random(process, epochs, draw)
+        with started(again, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            kill_at_random(process, epochs, draw)
         progress.append(epochs())
     assert progress == sorted(progress)  # what was saved is never lost
     assert len(set(progress)) > KILLS / 4

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from picojoule.training.samples.batches import Process, share_of, steps_of_epoch
+from tests.children import started
 from tests.training.commands import assert_close, checkpoint, command, run
 
 NOT_KEPT, OF_NO_USE = 4, 3  # of so short a run; that is no error
@@ -89,16 +90,16 @@ def test_an_error_of_many_processes_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_process_that_loses_another_says_so_and_leaves_a_checkpoint(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    started = command(out, "--devices", "2", "--epochs", "5000")
-    first = subprocess.Popen(started, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    while not (out / "checkpoint.safetensors").exists():
-        assert first.poll() is None
-        time.sleep(0.05)
-    found = subprocess.run(
-        ["pgrep", "-P", str(first.pid)], capture_output=True, text=True, check=True
-    )
-    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
-    said = first.communicate(timeout=120)[1]
+    both = command(out, "--devices", "2", "--epochs", "5000")
+    with started(both, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as first:
+        while not (out / "checkpoint.safetensors").exists():
+            assert first.poll() is None
+            time.sleep(0.05)
+        found = subprocess.run(
+            ["pgrep", "-P", str(first.pid)], capture_output=True, text=True, check=True
+        )
+        os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
+        said = first.communicate(timeout=120)[1]
     assert first.returncode == 1
     assert "another process of this run has ended" in said
     assert "Traceback" not in said

@@ -1,7 +1,6 @@
 """Sweeps that train: warm starts, joules, and kills of the program itself."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import picojoule
 from picojoule.energy import profile
 from picojoule.training import Progress, Quiet, SweepConfig, TrainConfig, lenet, sweep, train
 from picojoule.training.sweeping.one_run import one_run
+from tests.children import started
 
 
 @pytest.fixture
@@ -162,14 +162,13 @@ def test_a_killed_program_ends_with_the_table_of_an_unbroken_one(
         ("seed2", "unconstrained/config.yaml"),
         ("seed2", "budget-0.25/report.json"),
     ):
-        process = subprocess.Popen([*command, "--out", out], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 300
-        while not (out / seed / file).exists():
-            assert process.poll() is None, "the sweep ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with started([*command, "--out", out], stderr=subprocess.DEVNULL) as process:
+            deadline = time.monotonic() + 300
+            while not (out / seed / file).exists():
+                assert process.poll() is None, "the sweep ended before it could be killed"
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+            process.kill()
     for folder in (out, tmp_path / "unbroken"):
         subprocess.run([*command, "--out", folder], check=True, stderr=subprocess.DEVNULL)
     killed, unbroken = (
