@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule import events, layers
+from picojoule.activation import MultiSpike, SingleSpike, SpikeFunction
 from picojoule.events.orders import Order
 from tests.events.networks import BATCH, STEPS, network
 from tests.events.test_against_pytorch import monitored, numbers
@@ -127,11 +128,11 @@ def test_other_batches_are_counted_on_and_so_are_more_spikes_than_float32_counts
     model = nn.Sequential(nn.Linear(3, 3, bias=False), layers.IAF())
     nn.init.eye_(model[0].weight)
     made = events.compile(model, torch.zeros(1, 1, 3), order="depth")
-    for value in (2.0**24, 1.0, 1.0):
-        made(torch.tensor([[[value, 0.0, 0.0]]]))
-    assert made.report().rows[1].firing_rate == (2**24 + 2) / 9  # a neuron and step
+    for value, steps in ((2.0**16, 256), (1.0, 1), (1.0, 1)):
+        made(torch.tensor([value, 0, 0]).expand(1, steps, 3))
+    assert made.report().rows[1].firing_rate == (2**24 + 2) / (3 * 258)  # a neuron and step
     made(torch.ones(3, 2, 3))
-    assert made.report().rows[1].firing_rate == (2**24 + 2 + 18) / 27
+    assert made.report().rows[1].firing_rate == (2**24 + 2 + 18) / (3 * 264)
     assert made.report().samples == 6
 
 
@@ -144,3 +145,53 @@ def test_values_that_are_no_spikes_are_macs_and_nothing_ran_is_nothing() -> None
     made(x / 4)
     first = made.report().rows[0]
     assert (first.synops_per_sample, first.macs_per_sample) == (0, 6 * 200)
+
+
+def large(order: Order, spike: type[SpikeFunction] = MultiSpike) -> events.AsynchronousNetwork:
+    """Two neurons of one input each, the second of weight 1."""
+    model = nn.Sequential(
+        nn.Linear(2, 2, bias=False),
+        layers.IAF(spike_fn=spike()),
+        nn.Linear(2, 1, bias=False),
+        layers.IAF(),
+    )
+    with torch.no_grad():
+        model[0].weight.copy_(torch.eye(2))
+        model[2].weight.fill_(0.25)
+    return events.compile(model, torch.zeros(1, 3, 2), order=order)
+
+
+@pytest.mark.parametrize("order", ["breadth", "depth"])
+@pytest.mark.parametrize("size", [7e4 + 0.5, 8_388_607.5])
+def test_a_neuron_far_above_its_threshold_is_named_and_nothing_has_run(
+    order: Order, size: float
+) -> None:
+    made, x = large(order), torch.zeros(2, 3, 2)
+    x[1, 2, 1] = size
+    with pytest.raises(
+        ValueError,
+        match=r"step 2 of sample 1 neuron \[1\] of '1' .* more than 65,536 spikes .*MaxSpike",
+    ):
+        made(x)
+    assert made.report().synops_per_sample == 0
+    x[1, 2, 1] = 4e4 + 0.5
+    assert made(x).sum() == 1e4
+    once = large(order, SingleSpike)
+    x[1, 2, 1] = size
+    assert once(x).sum() == 0
+    assert once.last is not None
+    assert once.last.spikes[0].sum() == 1
+
+
+@pytest.mark.parametrize("order", ["breadth", "depth"])
+@pytest.mark.parametrize("size", [65_537, -1e6, 2.0**24, -(2.0**40), 3.4e38])
+def test_a_number_of_too_many_events_is_named_and_nothing_has_run(
+    order: Order, size: float
+) -> None:
+    made, x = large(order), torch.zeros(2, 3, 2)
+    x[1, 2, 0] = size
+    with pytest.raises(ValueError, match=r"input\[1, 2, 0\] is -?[0-9,]+, .* 65,536 at most"):
+        made(x)
+    assert made.report().synops_per_sample == 0
+    x[1, 2, 0] = 2**16
+    assert made(x).sum() == 2**14

@@ -13,6 +13,7 @@ from picojoule.events.graph import EventGraph
 from picojoule.events.kernels.compiled import compiled
 from picojoule.events.orders.call_memory import CallMemory
 from picojoule.events.orders.kernels import tables
+from picojoule.events.orders.kernels.whole_events import MOST_AT_ONCE
 from picojoule.events.orders.limits import ChipLimits, count_of
 from picojoule.events.orders.numbers import (
     LayerNumbers,
@@ -44,7 +45,7 @@ class OrderedNetwork:
 
         v = min(max(v + gain x, low), top);   s = spike(v);   reset
 
-    `MultiSpike` fires s spikes, which are s events one after another. A layer without neurons gives out what an event
+    `MultiSpike` fires s spikes, which are s events one after another, 65,536 at most. A layer without neurons gives out what an event
     brought; max pooling gives out by how much a window's largest count of the step has grown.
 
     A time step begins with the leak and the biases of all layers; neurons that are then at the threshold fire, the
@@ -156,10 +157,11 @@ class OrderedNetwork:
             states: go on from these, and are changed; at rest if omitted.
 
         Raises:
-            ValueError: a number of the input is not finite; the message says which.
+            ValueError: a number of the input is not finite, or is more than 65,536 events; or a neuron fires more often
+                than that at one time. The message says which.
             RuntimeError: a recurrent layer makes itself fire without end.
         """
-        _check_finite(frames)
+        _check_numbers(frames)
         states = self.at_rest(len(frames)) if states is None else states
         before = states.copied()
         arrivals = self._arrivals(states, frames.shape[1])
@@ -172,7 +174,9 @@ class OrderedNetwork:
             if worst == tables.FINE:
                 break
             states.put_back(before)
-            if worst == tables.ENDLESS:
+            if bool((call.status[:, 0] == tables.TOO_MANY).any()):
+                raise ValueError(self._too_many(call))
+            if bool((call.status[:, 0] == tables.ENDLESS).any()):
                 raise RuntimeError(self._endless(call))
             self._capacity *= 4
             if self._capacity > _MOST_ENTRIES:
@@ -220,12 +224,25 @@ class OrderedNetwork:
 
     def _endless(self, call: CallMemory) -> str:
         sample = int((call.status[:, 0] == tables.ENDLESS).nonzero()[0])
-        _, step, layer = call.status[sample].tolist()
+        _, step, layer, _ = call.status[sample].tolist()
         name = self._network.graph.stages[layer].name
         return (
             f"events: in step {step} of sample {sample} the recurrent layer {name!r} heard more than 1000 of its own spikes a "
             "neuron, and there is no end to them. Lower its recurrent weights, or use order='step', where a spike comes back a "
             "step later."
+        )
+
+    def _too_many(self, call: CallMemory) -> str:
+        sample = int((call.status[:, 0] == tables.TOO_MANY).nonzero()[0])
+        _, step, layer, neuron = call.status[sample].tolist()
+        signal = self._network.graph.signal(layer + 1)
+        place = (
+            signal.to_torch(torch.arange(signal.neurons)[None] == neuron)[0].nonzero()[0].tolist()
+        )
+        return (
+            f"events: in step {step} of sample {sample} neuron {place} of {self._network.graph.stages[layer].name!r} is so far above "
+            f"its threshold that it would fire more than {MOST_AT_ONCE:,} spikes at one time. Look at the scale of the input and "
+            "of the weights, give the layer spike_fn=MaxSpike(n), or use order='step', where a count is one number."
         )
 
     def _result(self, call: CallMemory) -> OrderedRun:
@@ -264,10 +281,18 @@ def _check(name: str, value: str, known: tuple[str, ...]) -> None:
         )
 
 
-def _check_finite(frames: Tensor) -> None:
+def _check_numbers(frames: Tensor) -> None:
+    """Finite, and none that stands for more events than can be run one by one."""
     finite = torch.isfinite(frames)
     if not bool(finite.all()):
         at = tuple((~finite).nonzero()[0].tolist())
         raise ValueError(
             f"events: input{list(at)} is {frames[at].item()}, expected finite numbers."
+        )
+    too_many = (frames.abs() > MOST_AT_ONCE) & (frames == frames.floor())
+    if bool(too_many.any()):
+        at = tuple(too_many.nonzero()[0].tolist())
+        raise ValueError(
+            f"events: input{list(at)} is {frames[at].item():,.0f}, which is as many events of one neuron in one step; expected "
+            f"{MOST_AT_ONCE:,} at most. Give the events with their times, or use order='step'."
         )

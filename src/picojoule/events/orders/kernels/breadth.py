@@ -83,8 +83,9 @@ def _hear(network: Any, number: Any, source: Any, sample: Any, t: Any, causes: A
             )
             part = np.float32(caused_by) / np.float32(max(causes, 1))
             n = update(network, layer, sample, first, last, part)
-            if _give(network, own, number, sample, t, n, caused_by) != FINE:
-                return FULL
+            code = _give(network, own, number, sample, t, n, caused_by)
+            if code != FINE:
+                return code
         at += 1
     return FINE
 
@@ -94,9 +95,9 @@ def _give(network: Any, own: Any, number: Any, sample: Any, t: Any, n: Any, caus
     """What an update made a layer give out, to the queues behind it."""
     if n == 0:
         return FINE
-    leave(network, number, sample, t, n)
-    if own[SIGNAL.is_heard] == 0:
-        return FINE
+    code = leave(network, number, sample, t, n)
+    if code != FINE or own[SIGNAL.is_heard] == 0:
+        return code
     index, count = integers(network[NETWORK.fired_index]), integers(network[NETWORK.fired_count])
     value = reals(network[NETWORK.fired_value])
     for e in range(n):

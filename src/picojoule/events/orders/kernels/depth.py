@@ -163,12 +163,13 @@ def _give(network: Any, number: Any, sample: Any, t: Any, n: Any) -> Any:
     """What an update made a layer give out: onto the stack, the first on top, and to the queue of loops."""
     if n == 0:
         return FINE
-    leave(network, number, sample, t, n)
+    code = leave(network, number, sample, t, n)
+    if code != FINE:
+        return fail(network, sample, t, number, code)
     signal = wide(wide(network[NETWORK.signals])[number + 1])
     if signal[SIGNAL.is_heard] == 0:
         return FINE
     _drop(network, signal, sample, n)
-    code = FINE
     if signal[SIGNAL.num_listeners] > 0:
         code = _stack(network, number, n)
     if code == FINE and wide(wide(network[NETWORK.layers])[number])[LAYER.own] != 0:

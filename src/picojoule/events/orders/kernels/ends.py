@@ -49,5 +49,5 @@ def end_call(network: Any, sample: Any) -> None:
 def fail(network: Any, sample: Any, t: Any, number: Any, code: Any) -> Any:
     """Write down why a sample could not go on; returns the code."""
     status = wide(network[NETWORK.status])
-    status[3 * sample], status[3 * sample + 1], status[3 * sample + 2] = code, t, number
+    status[4 * sample], status[4 * sample + 1], status[4 * sample + 2] = code, t, number
     return code

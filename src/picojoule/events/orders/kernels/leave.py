@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from picojoule.events.kernels.pointers import doubles, integers, reals, wide
 from picojoule.events.orders.kernels.called import called
-from picojoule.events.orders.kernels.tables import LAYER, NETWORK, SIGNAL, SPIKES
+from picojoule.events.orders.kernels.tables import FINE, LAYER, NETWORK, SIGNAL, SPIKES, TOO_MANY
+from picojoule.events.orders.kernels.whole_events import MOST_AT_ONCE
 
 
 @called
-def leave(network: Any, number: Any, sample: Any, t: Any, n: Any) -> None:
-    """The `n` entries of the last update of a layer; their counts become those of the events that pass on."""
+def leave(network: Any, number: Any, sample: Any, t: Any, n: Any) -> Any:
+    """The `n` entries of the last update of a layer; their counts become those of the events that pass on.
+
+    Returns:
+        `FINE`, or `TOO_MANY`.
+    """
     layer = wide(wide(network[NETWORK.layers])[number])
     signal = wide(wide(network[NETWORK.signals])[number + 1])
     N, of_step = layer[LAYER.num_neurons], sample * network[NETWORK.num_steps] + t
@@ -21,6 +28,9 @@ def leave(network: Any, number: Any, sample: Any, t: Any, n: Any) -> None:
     counted = layer[LAYER.kind] == SPIKES
     so_far = wide(layer[LAYER.decimated])
     for e in range(n):
+        if count[e] > MOST_AT_ONCE:
+            wide(network[NETWORK.status])[4 * sample + 3] = np.int64(index[e])
+            return TOO_MANY
         total[index[e]] += count[e] * value[e]
         if counted:
             spikes[of_step] += count[e]
@@ -32,3 +42,4 @@ def leave(network: Any, number: Any, sample: Any, t: Any, n: Any) -> None:
         out = reals(signal[SIGNAL.frames] + 4 * of_step * N)
         for e in range(n):
             out[index[e]] += count[e] * value[e]
+    return FINE

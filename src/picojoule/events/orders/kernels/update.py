@@ -23,9 +23,11 @@ from picojoule.events.orders.kernels.tables import (
     SIGNAL,
     SPIKES,
 )
+from picojoule.events.orders.kernels.whole_events import MOST_AT_ONCE
 from picojoule.ops.cpu.inlined import inlined
 
 ZERO, ONE = np.float32(0), np.float32(1)
+MORE_THAN_ALLOWED = np.float32(2 * MOST_AT_ONCE)  # so many fit into the int32 of a count
 
 
 @called
@@ -193,7 +195,7 @@ def _fire(network: Any, layer: Any, v: Any, j: Any, n: Any) -> Any:
             spikes = min(spikes, np.float32(layer[LAYER.limit]))
     left = reals(layer[LAYER.numbers])[1] if layer[LAYER.resets] != 0 else v[j] - spikes * cost
     v[j] = max(left, reals(layer[LAYER.low])[j])
-    return _note(network, n, j, np.int64(spikes), ONE)
+    return _note(network, n, j, np.int64(min(spikes, MORE_THAN_ALLOWED)), ONE)
 
 
 @inlined

@@ -1,4 +1,4 @@
-"""The input: which number comes when, and how many events it is."""
+"""How many events a number is, and which number of the input comes when."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from picojoule.events.kernels.pointers import integers
 from picojoule.events.orders.kernels.tables import NETWORK
 from picojoule.ops.cpu.inlined import inlined
 
-MOST = np.float32(2**24)  # from here on float32 has gaps between whole numbers
+MOST_AT_ONCE = 2**16  # events of one neuron at one time; more are an error, not a wait without end
 
 
 @inlined
 def events_of(x: Any) -> Any:
     """How many events, and the value of each.
 
-    k of value sign(x) where |x| = k is whole;   one of value x otherwise
+    k of value sign(x) where |x| = k is whole, `MOST_AT_ONCE` at most;   one of value x otherwise
     """
     size = abs(x)
-    if size == np.floor(size) and size < MOST:
+    if size == np.floor(size):
         return np.int64(size), np.float32(np.sign(x))
     return np.int64(1), x
 
