@@ -5,13 +5,12 @@ The margin is stated, and every difference is looked up: there is none elsewhere
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 import picojoule
+from benchmarks.near_thresholds import differences
 from picojoule import events, layers
 from picojoule.data import load_images, rate_code
 
@@ -34,28 +33,6 @@ def bundled_spikes(images: int) -> Tensor:
     return rate_code(pictures, STEPS, generator=torch.Generator().manual_seed(0)).flatten(0, 1)
 
 
-def differences_and_their_distances(
-    pair: nn.Sequential, x: Tensor, batch: int
-) -> tuple[int, list[float]]:
-    """Spikes of a weighted layer and IAF neurons on the same input: how many differ, and of each neuron that does how far
-    its potential was from a threshold when it first did, in float64, in roundings of all that arrived.
-    """
-    picojoule.reset_states(pair)
-    with torch.no_grad():
-        expected = pair(x).unflatten(0, (batch, -1))
-        found = events.compile(pair, x, dense="never")(x).unflatten(0, (batch, -1))
-        pair = copy.deepcopy(pair).double()
-        current = pair[0](x.double()).unflatten(0, (batch, -1))
-        pair[0].weight.abs_()
-        arrived = pair[0](x.double()).unflatten(0, (batch, -1)).cumsum(1)
-    before = current.cumsum(1) - expected.double().cumsum(1) + expected.double()
-    distance = (before - before.round().clamp(min=1)).abs()
-    rounding = torch.finfo(torch.float32).eps * arrived.clamp(min=1)
-    differs = found != expected
-    first = differs & (differs.cumsum(1) == 1)
-    return int(differs.sum()), (distance / rounding)[first].tolist()
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_spikes_differ_only_near_a_threshold(seed: int) -> None:
     torch.manual_seed(seed)
@@ -67,8 +44,7 @@ def test_spikes_differ_only_near_a_threshold(seed: int) -> None:
                 part.weight.mul_(3)
     for k in (0, 3, 6, 9):
         pair = nn.Sequential(model[k], model[k + 1])
-        _, distances = differences_and_their_distances(pair, x, batch)
-        assert all(distance <= ROUNDINGS for distance in distances)
+        assert all(distance <= ROUNDINGS for distance in differences(pair, x, batch).distances)
         with torch.no_grad():
             picojoule.reset_states(model)
             x = pair(x)

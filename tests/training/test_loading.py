@@ -51,6 +51,15 @@ def test_the_network_answers_as_it_did_at_the_end(run: tuple[Path, Run]) -> None
     assert not loaded.model.training
 
 
+def test_it_prints_in_some_lines_however_long_it_trained(run: tuple[Path, Run]) -> None:
+    folder, trained = run
+    for text in (repr(picojoule.load(folder)), repr(trained)):
+        assert "TrainConfig(" in text or "epochs=" in text
+        assert "synops_per_timestep={'0': [" not in text
+        assert "'history'" not in text
+        assert "loss=[" not in text
+
+
 def test_settings_budget_and_figures_come_with_it(run: tuple[Path, Run]) -> None:
     folder, _ = run
     loaded = picojoule.load(str(folder))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class LoadedRun:
     answers: Answers
     monitor: Monitor
     budget: Budget | None
-    report: dict[str, Any] | None
+    report: dict[str, Any] | None = field(repr=False)  # each training step stands in it
     early_exit: EarlyExit | None = None
 
 

@@ -59,10 +59,11 @@ class History:
 
     epochs: int = 0
     trainable: list[str] = field(default_factory=list)
-    loss: list[float] = field(default_factory=list)
-    task_loss: list[float] = field(default_factory=list)
-    synops_per_timestep: dict[str, list[float]] = field(default_factory=dict)
-    validation: list[dict[str, Any]] = field(default_factory=list)
+    # one number a step is no line to print
+    loss: list[float] = field(default_factory=list, repr=False)
+    task_loss: list[float] = field(default_factory=list, repr=False)
+    synops_per_timestep: dict[str, list[float]] = field(default_factory=dict, repr=False)
+    validation: list[dict[str, Any]] = field(default_factory=list, repr=False)
     chosen_epoch: int | None = None
 
     def add_step(self, loss: float, synops_per_timestep: dict[str, float]) -> None:
