@@ -122,9 +122,11 @@ def test_indices_past_two_to_the_31() -> None:
     far_inputs = [far_from(part) if part.numel() else 0 for part in inputs]
     common = [*far_inputs, p.data_ptr(), constants.data_ptr()]
     made = [far_memory(STEPS, NEURONS), *(far_memory(NEURONS) for _ in range(2))]
-    run_far("forward", plan, common, [*made, np.empty(0), np.empty(0)], [])
+    sums = far_memory(NEURONS)
+    run_far("forward", plan, common, [*made, np.empty(0), sums, np.empty(0)], [])
     for far, expected in zip(made, near, strict=False):
         assert np.array_equal(far[FAR], expected.numpy()[0])
+    assert np.array_equal(sums[FAR], near[0].sum((0, 1)).numpy())
 
     trained = replace(plan, trained=True)
     grads = [torch.rand_like(part) for part in near]

@@ -142,7 +142,7 @@ class ALIF(LeakyNeuron):
     def forward(self, data: Tensor) -> Tensor:
         """Spikes for the input current `data`, `b t *n`."""
         states = self._carried_states((data.shape[0], *data.shape[2:])) if data.ndim > 1 else None
-        output, end, recordings = alif(
+        made = alif(
             data,
             None if states is None else ALIFState(**states),
             alpha_mem=self.alpha_mem_calculated,
@@ -160,10 +160,10 @@ class ALIF(LeakyNeuron):
             impl=self.impl,
             check_values=False,
         )
-        if recordings:  # a state for sinabs; here it follows from b
-            recordings["spike_threshold"] = self.b0 + self.adapt_scale * recordings["b"]
-        ends = {name: value for name, value in end._asdict().items() if value is not None}
-        return self._commit(output, ends, recordings)
+        if made.recordings:  # a state for sinabs; here it follows from b
+            made.recordings["spike_threshold"] = self.b0 + self.adapt_scale * made.recordings["b"]
+        ends = {name: value for name, value in made.state._asdict().items() if value is not None}
+        return self._commit(made.spikes, ends, made.recordings, made.sums)
 
     def _load_from_state_dict(
         self,

@@ -102,7 +102,7 @@ class LIF(LeakyNeuron):
     def forward(self, data: Tensor) -> Tensor:
         """Spikes for the input current `data`, `b t *n`."""
         states = self._carried_states((data.shape[0], *data.shape[2:])) if data.ndim > 1 else None
-        output, end, recordings = lif(
+        made = lif(
             data,
             None if states is None else LIFState(**states),
             alpha_mem=self.alpha_mem_calculated,
@@ -118,8 +118,8 @@ class LIF(LeakyNeuron):
             impl=self.impl,
             check_values=False,
         )
-        ends = {name: value for name, value in end._asdict().items() if value is not None}
-        return self._commit(output, ends, recordings)
+        ends = {name: value for name, value in made.state._asdict().items() if value is not None}
+        return self._commit(made.spikes, ends, made.recordings, made.sums)
 
 
 class LIFSqueeze(SqueezeMixin, LIF):

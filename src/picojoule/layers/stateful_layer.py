@@ -255,16 +255,27 @@ class StatefulLayer(nn.Module):
             )
 
     def _commit(
-        self, output: Tensor, states: dict[str, Tensor], recordings: dict[str, Tensor]
+        self,
+        output: Tensor,
+        states: dict[str, Tensor],
+        recordings: dict[str, Tensor],
+        sums: Tensor | None = None,
     ) -> Tensor:
-        """Store what a forward pass leaves behind and return its output."""
+        """Store what a forward pass leaves behind and return its output.
+
+        `sums` are the output added up over samples and time steps, where that is known already.
+        """
+        known = [] if sums is None else [sums]
         outputs, ends = single_use(
-            type(self).__name__, [output, *recordings.values()], list(states.values())
+            type(self).__name__, [output, *recordings.values(), *known], list(states.values())
         )
         for name, state in zip(states, ends, strict=True):
             self._leave_state(name, state)
-        self.recordings = dict(zip(recordings, outputs[1:], strict=True))
-        self._sums = None if torch.compiler.is_compiling() else _sums(outputs[0])
+        self.recordings = dict(zip(recordings, outputs[1:], strict=sums is None))
+        if torch.compiler.is_compiling():
+            self._sums = None
+        else:
+            self._sums = _sums(outputs[0]) if sums is None else (outputs[-1], output.numel())
         return outputs[0]
 
     def _leave_state(self, name: str, state: Tensor) -> None:

@@ -108,6 +108,11 @@ class Plan:
         """Those of PARAMETERS that are used: the rows of the parameter matrix, `rows n`."""
         return _parameters(self)
 
+    @property
+    def summed(self) -> bool:
+        """For the CPU's kernels: whether spikes are added up over time, too. Values are not: all at once round less."""
+        return self.spike != NONE and not self.stepped
+
     def row(self, parameter: str) -> int:
         """Where a parameter is in the matrix; -1 if there is none of that name."""
         return self.parameters.index(parameter) if parameter in self.parameters else -1

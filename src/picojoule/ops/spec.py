@@ -26,11 +26,15 @@ class States(NamedTuple):
 
 
 class NeuronOutput(NamedTuple):
-    """Outputs `b t *n`, the states after the last step, and the recordings, `b t *n` by state name."""
+    """Outputs `b t *n`, the states after the last step, and the recordings, `b t *n` by state name.
+
+    `sums` are the outputs added up over samples and time steps, `*n`, where the implementation has done so.
+    """
 
     outputs: Tensor
     states: States
     recordings: dict[str, Tensor]
+    sums: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,9 @@ def alif(
     v_mem, b, i_syn, i_rec = state or (None, None, None, None)
     start = checked.states(neuron, v_mem, i_syn, b, i_rec)
     run, given = chosen(checked, impl, IMPLEMENTATIONS, neuron)
-    outputs, end, recordings = run(given, start, neuron)
+    outputs, end, recordings, sums = run(given, start, neuron)
     assert end.b is not None
     last = ALIFState(end.v_mem, end.b, end.i_syn, end.i_rec)
-    return ALIFOutput(outputs.to(current.dtype), last, recordings)
+    output = ALIFOutput(outputs.to(current.dtype), last, recordings)
+    output.sums = sums if outputs.dtype == current.dtype else None  # of what is given out
+    return output

@@ -16,9 +16,18 @@ class ALIFState(NamedTuple):
     i_rec: Tensor | None = None
 
 
-class ALIFOutput(NamedTuple):
-    """Spikes ``b t *n``, the state for the next call, and the recordings, ``b t *n`` by state name."""
-
+class _Output(NamedTuple):
     spikes: Tensor
     state: ALIFState
     recordings: dict[str, Tensor]
+
+
+class ALIFOutput(_Output):
+    """Spikes ``b t *n``, the state for the next call, and the recordings, ``b t *n`` by state name.
+
+    Attributes:
+        sums: the spikes added up over samples and time steps, ``*n``, in float32 at least, with their gradient; None where no
+            kernel has done so on its way.
+    """
+
+    sums: Tensor | None = None

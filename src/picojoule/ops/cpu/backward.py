@@ -164,7 +164,7 @@ def _back(plan: Plan) -> Any:
 def _one_back(plan: Plan) -> Any:
     step_back, found = gradient_step(plan), _found(plan)
     synaptic, adaptive = plan.synaptic, plan.adaptive
-    _, get, put = sequence_of(plan)
+    _, get, put, _ = sequence_of(plan)
 
     @inlined
     def one(

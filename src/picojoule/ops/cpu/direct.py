@@ -20,11 +20,14 @@ PLAIN = (Tensor, nn.Parameter)
 
 def run_neuron(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str
-) -> op.Four:
-    """`op.fused_neuron` of the same arguments, by the shortest way there is."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+    """`op.fused_neuron` of the same arguments, by the shortest way there is.
+
+    That way gives out the spikes added up over samples and time steps, too, `*n`, which cost nothing there.
+    """
     if nobody_watches() and all(type(tensor) in PLAIN for tensor in (x, v0, i0, b0, p)):
         return _FusedNeuron.apply(x, v0, i0, b0, p, c, plan)  # type: ignore[no-untyped-call, no-any-return]
-    return op.fused_neuron(x, v0, i0, b0, p, c, plan)  # type: ignore[no-any-return]
+    return *op.fused_neuron(x, v0, i0, b0, p, c, plan), None
 
 
 def nobody_watches() -> bool:
@@ -39,23 +42,42 @@ def nobody_watches() -> bool:
 
 
 class _FusedNeuron(torch.autograd.Function):
-    """`op.fused_neuron` and `op.fused_neuron_backward`, called as functions."""
+    """`op.fused_neuron` and `op.fused_neuron_backward`, called as functions; and sums of spikes."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor,
         c: Sequence[float], plan: str,
-    ) -> op.Four:  # fmt: skip
+    ) -> tuple[Tensor | None, ...]:  # fmt: skip
         ctx.save_for_backward(x, v0, i0, b0, p)
+        ctx.set_materialize_grads(False)  # sums without a loss on them cost nothing
         ctx.c, ctx.plan = c, plan
-        return op.forward(x, v0, i0, b0, p, c, plan)
+        return op.forward_and_sums(x, v0, i0, b0, p, c, plan)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled() or not nobody_watches():  # a second derivative is refused there
-            return op.differentiate(ctx, *grads)
+    def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
         plan = trained(plan_from(ctx.plan), ctx.needs_input_grad[4])
-        x, v0, i0, b0, p = ctx.saved_tensors
-        g, gv1, gi1, gb1 = grads
-        *made, gp = op.backward(x, v0, i0, b0, p, ctx.c, str(plan), g, gv1, gi1, gb1)
+        saved: op.Five = ctx.saved_tensors  # asked for once: recomputation gives them out once
+        grads = _whole(saved, *given)
+        watched = (
+            torch.is_grad_enabled() or not nobody_watches()
+        )  # a second derivative is refused there
+        differentiate = op.fused_neuron_backward if watched else op.backward
+        *made, gp = differentiate(*saved, ctx.c, str(plan), *grads)
         return *made, gp if plan.trained else None, None, None
+
+
+def _whole(
+    saved: op.Five, g: Tensor | None, gv1: Tensor | None, gi1: Tensor | None, gb1: Tensor | None,
+    g_sums: Tensor | None,
+) -> op.Four:  # fmt: skip
+    """The gradients of outputs and states, zeros where there is none; that of a sum is one of each output."""
+    x, *starts, _ = saved
+    if g_sums is not None:
+        each = g_sums.to(x.dtype)
+        g = each.expand_as(x) if g is None else g + each
+    given = g, gv1, gi1, gb1
+    return tuple(  # type: ignore[return-value]
+        torch.zeros_like(made) if grad is None else grad
+        for made, grad in zip((x, *starts), given, strict=True)
+    )

@@ -19,6 +19,7 @@ from picojoule.ops.cpu.rows import (
     AHEAD,
     LONG,
     buffer_of,
+    clear_row,
     finish_streaming,
     load_row,
     piece_prefetch,
@@ -32,23 +33,24 @@ TOGETHER = 4  # rows that are taken as one, where no parameters are read: longer
 
 
 def forward_sweep(plan: Plan) -> Callable[..., None]:
-    """(first, last, T, N, x, v0, i0, b0, p, c, s, v1, i1, b1, r): output and end state of some rows.
+    """(first, last, T, N, x, v0, i0, b0, p, c, s, v1, i1, b1, m, r): output and end state of some rows.
 
-    `r` is the feedback, `b n`, where the plan is stepped; `x` then is the input and becomes the sum.
+    `m` is the output added up over time, `b n`, where the plan is summed. `r` is the feedback, `b n`, where the plan is stepped; `x` then is the input and becomes the sum.
     """
     advance, load = _advance(plan), load_parameters(plan)
-    synaptic, adaptive = plan.synaptic, plan.adaptive
+    synaptic, adaptive, summed = plan.synaptic, plan.adaptive, plan.summed
     together = TOGETHER if plan.shared else 1
     row_buffer, parameter_rows = buffer_of(together * WIDEST, real_of(plan)), rows_of(plan)
     piece_buffer, streamed = buffer_of(LONG, sequence_of(plan).element), plan.streamed
 
     def sweep(
         first: Any, last: Any, T: Any, N: Any,
-        x: Any, v0: Any, i0: Any, b0: Any, p: Any, c: Any, s: Any, v1: Any, i1: Any, b1: Any, r: Any,
+        x: Any, v0: Any, i0: Any, b0: Any, p: Any, c: Any, s: Any, v1: Any, i1: Any, b1: Any, m: Any,
+        r: Any,
     ) -> None:  # fmt: skip
         rows, piece = (N + WIDEST - 1) // WIDEST, piece_buffer()
-        v, i, b, memory, numbers = (
-            row_buffer(), row_buffer(), row_buffer(), parameter_rows(), constants(c),
+        v, i, b, total, memory, numbers = (
+            row_buffer(), row_buffer(), row_buffer(), row_buffer(), parameter_rows(), constants(c),
         )  # fmt: skip
         k = first
         while k < last:
@@ -60,10 +62,12 @@ def forward_sweep(plan: Plan) -> Callable[..., None]:
             load_row(True, v0, state, n, v)
             load_row(synaptic, i0, state, n, i)
             load_row(adaptive, b0, state, n, b)
+            clear_row(summed, n, total)
             parameters = load(p, at, N, n, memory)
             begin = sample * T * N + at
-            advance(x, r, begin, state, T, N, n, (v, i, b), parameters, numbers, s, piece)
+            advance(x, r, begin, state, T, N, n, (v, i, b, total), parameters, numbers, s, piece)
             store_row(True, v, n, v1, state)
+            store_row(summed, total, n, m, state)
             store_row(synaptic, i, n, i1, state)
             store_row(adaptive, b, n, b1, state)
         if streamed:
@@ -107,19 +111,21 @@ def _advance(plan: Plan) -> Any:
 
 def _one(plan: Plan) -> Any:
     step_forward = membrane(plan).step
-    synaptic, adaptive = plan.synaptic, plan.adaptive
-    _, get, put = sequence_of(plan)
+    synaptic, adaptive, summed = plan.synaptic, plan.adaptive, plan.summed
+    _, get, put, rounded = sequence_of(plan)
 
     @inlined
     def one(
         x: Any, place: Any, j: Any, states: Any, parameters: Any, numbers: Any, s: Any, to: Any
     ) -> None:
         """A step of one neuron."""
-        v, i, b = states
+        v, i, b, total = states
         spikes, v[j], i_now, b_now, _, _ = step_forward(
             get(x, place), v[j], i[j], b[j], parameters, j, numbers
         )
         put(s, to, spikes)
+        if summed:
+            total[j] += rounded(spikes)
         if synaptic:
             i[j] = i_now
         if adaptive:

@@ -74,17 +74,17 @@ def run_on_cpu(current: Tensor, states: States, neuron: NeuronSpec) -> NeuronOut
     if i_rec is None:
         from picojoule.ops.cpu.direct import run_neuron
 
-        outputs, v_end, i_end, b_end = run_neuron(*given, p, constants_of(neuron), str(plan))
+        outputs, v_end, i_end, b_end, sums = run_neuron(*given, p, constants_of(neuron), str(plan))
         r_end = None
     else:
         from picojoule.ops.cpu.recurrent import fused_recurrent
 
-        linear = linear_of(neuron)
+        linear, sums = linear_of(neuron), None
         outputs, v_end, i_end, b_end, r_end, _ = fused_recurrent(
             *given, i_rec, p, linear.weight, linear.bias, constants_of(neuron), str(plan)
         )
     ends = States(v_end, None if i_syn is None else i_end, None if b is None else b_end, r_end)
-    return NeuronOutput(outputs, ends, {})
+    return NeuronOutput(outputs, ends, {}, sums)
 
 
 def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], state: Tensor) -> Tensor:

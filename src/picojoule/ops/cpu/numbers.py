@@ -25,11 +25,13 @@ class Sequence(NamedTuple):
         element: numba's type of one.
         get: (x, place), a value in `real`.
         put: (x, place, value).
+        rounded: (value), what `get` finds where it was `put`.
     """
 
     element: Any
     get: Any
     put: Any
+    rounded: Any
 
 
 def real_of(plan: Plan) -> Any:
@@ -40,8 +42,8 @@ def real_of(plan: Plan) -> Any:
 def sequence_of(plan: Plan) -> Sequence:
     """The sequences of a plan."""
     if plan.dtype == "bfloat16":
-        return Sequence(types.uint16, _get_bfloat16, _put_bfloat16)
-    return Sequence(real_of(plan), _get, _put)
+        return Sequence(types.uint16, _get_bfloat16, _put_bfloat16, _as_bfloat16)
+    return Sequence(real_of(plan), _get, _put, _as_it_is)
 
 
 @inlined
@@ -52,6 +54,11 @@ def _get(x: Any, place: Any) -> Any:
 @inlined
 def _put(x: Any, place: Any, value: Any) -> None:
     x[place] = value
+
+
+@inlined
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -87,3 +94,8 @@ def _get_bfloat16(x: Any, place: Any) -> Any:
 @inlined
 def _put_bfloat16(x: Any, place: Any, value: Any) -> None:
     x[place] = _narrowed(value)
+
+
+@inlined
+def _as_bfloat16(value: Any) -> Any:
+    return _widened(_narrowed(value))

@@ -27,14 +27,22 @@ def forward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str
 ) -> Four:
     """Outputs and end states of all time steps."""
+    return forward_and_sums(x, v0, i0, b0, p, c, plan)[:4]
+
+
+def forward_and_sums(
+    x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+    """The same, and spikes added up over samples and time steps, `*n`; None where the plan is not summed."""
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
+    sums = torch.empty_like(given[1])
     constants = torch.tensor(c, dtype=v0.dtype)
     no_feedback = x  # any place: it is not read
-    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, no_feedback)]
-    kernel = streamed(trained(plan_from(plan), False), is_streamed(made[0]))
-    _run(kernel, "forward", x, lambda _: pointers)
-    return tuple(made)  # type: ignore[return-value]
+    pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, sums, no_feedback)]
+    kernel = trained(plan_from(plan), False)
+    _run(streamed(kernel, is_streamed(made[0])), "forward", x, lambda _: pointers)
+    return *made, sums.sum(0) if kernel.summed else None  # type: ignore[return-value]
 
 
 def backward(
@@ -90,11 +98,10 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Four) -> None:
     ctx.c, ctx.plan = inputs[5:]
 
 
-def differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+def _differentiate(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     """Gradients of the arguments of `fused_neuron`, from those of what it gave."""
-    given = ctx.saved_tensors
     plan = trained(plan_from(ctx.plan), ctx.needs_input_grad[4])
-    *made, gp = fused_neuron_backward(*given, ctx.c, str(plan), *grads)
+    *made, gp = fused_neuron_backward(*ctx.saved_tensors, ctx.c, str(plan), *grads)
     return *made, gp if plan.trained else None, None, None
 
 
@@ -109,5 +116,5 @@ def _run(plan: Plan, which: Which, x: Tensor, pointers: Callable[[int], list[int
 
 fused_neuron = operator("fused_neuron", forward, _fake_forward)
 fused_neuron_backward = operator("fused_neuron_backward", backward, _fake_backward)
-make_differentiable(fused_neuron, differentiate, _keep)
+make_differentiable(fused_neuron, _differentiate, _keep)
 refuse_second_derivative(fused_neuron_backward)

@@ -125,6 +125,14 @@ def load_row(used: Any, source: Any, start: Any, n: Any, row: Any) -> None:
 
 
 @inlined
+def clear_row(used: Any, n: Any, row: Any) -> None:
+    """row[j] = 0; nothing if the plan does not use it."""
+    if used:
+        for j in range(n):
+            row[j] = 0
+
+
+@inlined
 def store_row(used: Any, row: Any, n: Any, target: Any, start: Any) -> None:
     """target[start + j] = row[j]; nothing if the plan does not use it."""
     if used:

@@ -108,6 +108,8 @@ def lif(
     v_mem, i_syn, i_rec = state or (None, None, None)
     start = checked.states(neuron, v_mem, i_syn, None, i_rec)
     run, given = chosen(checked, impl, IMPLEMENTATIONS, neuron)
-    outputs, end, recordings = run(given, start, neuron)
+    outputs, end, recordings, sums = run(given, start, neuron)
     last = LIFState(end.v_mem, end.i_syn, end.i_rec)
-    return LIFOutput(outputs.to(current.dtype), last, recordings)
+    output = LIFOutput(outputs.to(current.dtype), last, recordings)
+    output.sums = sums if outputs.dtype == current.dtype else None  # of what is given out
+    return output

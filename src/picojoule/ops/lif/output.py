@@ -15,9 +15,18 @@ class LIFState(NamedTuple):
     i_rec: Tensor | None = None
 
 
-class LIFOutput(NamedTuple):
-    """Spikes ``b t *n``, the state for the next call, and the recordings, ``b t *n`` by state name."""
-
+class _Output(NamedTuple):
     spikes: Tensor
     state: LIFState
     recordings: dict[str, Tensor]
+
+
+class LIFOutput(_Output):
+    """Spikes ``b t *n``, the state for the next call, and the recordings, ``b t *n`` by state name.
+
+    Attributes:
+        sums: the spikes added up over samples and time steps, ``*n``, in float32 at least, with their gradient; None where no
+            kernel has done so on its way.
+    """
+
+    sums: Tensor | None = None
