@@ -36,27 +36,27 @@ from picojoule.ops.plan import NONE, Plan
 
 
 def backward_sweep(plan: Plan) -> Callable[..., None]:
-    """(first, last, T, N, x, v0, i0, b0, p, c, g, gv1, gi1, gb1, saved, gx, gv0, gi0, gb0, gp).
+    """(first, last, T, N, x, v0, i0, b0, p, c, g, gv1, gi1, gb1, gm, saved, gx, gv0, gi0, gb0, gp).
 
-    `saved` is memory to work in, `t kept WIDEST`, for what `scratch.kept` names. `gp` is `b rows n`: each
+    `gm`, `n`, is the gradient of the sums, so part of that of each output, where the plan is summed. `saved` is memory to work in, `t kept WIDEST`, for what `scratch.kept` names. `gp` is `b rows n`: each
     sample's share of the parameters' gradient; a stepped plan adds to what is there.
     """
     replay, back = _replay(plan), _back(plan)
     load, rates = load_parameters(plan), load_rates(plan)
     start, end = start_sums(plan), store_sums(plan)
-    synaptic, adaptive = plan.synaptic, plan.adaptive
+    synaptic, adaptive, summed = plan.synaptic, plan.adaptive, plan.summed
     row_buffer, parameter_rows = buffer_of(WIDEST, real_of(plan)), rows_of(plan)
     piece_buffer, streamed = buffer_of(_piece_of(plan), sequence_of(plan).element), plan.streamed
 
     def sweep(
         first: Any, last: Any, T: Any, N: Any,
         x: Any, v0: Any, i0: Any, b0: Any, p: Any, c: Any,
-        g: Any, gv1: Any, gi1: Any, gb1: Any, saved: Any,
+        g: Any, gv1: Any, gi1: Any, gb1: Any, gm: Any, saved: Any,
         gx: Any, gv0: Any, gi0: Any, gb0: Any, gp: Any,
     ) -> None:  # fmt: skip
         rows, piece = (N + WIDEST - 1) // WIDEST, piece_buffer()
         v, i, b = row_buffer(), row_buffer(), row_buffer()
-        gv, gi, gb = row_buffer(), row_buffer(), row_buffer()
+        gv, gi, gb, each = row_buffer(), row_buffer(), row_buffer(), row_buffer()
         memory, sums, numbers = parameter_rows(), parameter_rows(), constants(c)
         for k in range(first, last):
             sample = k // rows
@@ -69,12 +69,13 @@ def backward_sweep(plan: Plan) -> Callable[..., None]:
             load_row(True, gv1, state, n, gv)
             load_row(synaptic, gi1, state, n, gi)
             load_row(adaptive, gb1, state, n, gb)
+            load_row(summed, gm, at, n, each)
             parameters = rates(load(p, at, N, n, memory), n, numbers)
             start(gp, sample, at, N, n, sums)
             begin = sample * T * N + at
             replay(x, begin, T, N, n, (v, i, b), parameters, numbers, saved)
             back(
-                x, g, begin, T, N, n, (gv, gi, gb), sums, parameters, numbers, saved, gx, piece
+                x, g, begin, T, N, n, (gv, gi, gb, each), sums, parameters, numbers, saved, gx, piece
             )  # fmt: skip
             store_row(True, gv, n, gv0, state)
             store_row(synaptic, gi, n, gi0, state)
@@ -163,7 +164,7 @@ def _back(plan: Plan) -> Any:
 
 def _one_back(plan: Plan) -> Any:
     step_back, found = gradient_step(plan), _found(plan)
-    synaptic, adaptive = plan.synaptic, plan.adaptive
+    synaptic, adaptive, summed = plan.synaptic, plan.adaptive, plan.summed
     _, get, put, _ = sequence_of(plan)
 
     @inlined
@@ -171,10 +172,13 @@ def _one_back(plan: Plan) -> Any:
         x: Any, g: Any, place: Any, j: Any, grads: Any, sums: Any, given: Any, at: Any, gx: Any, to: Any
     ) -> None:  # fmt: skip
         """A step of one neuron."""
-        (gv, gi, gb), (parameters, numbers, saved) = grads, given
+        (gv, gi, gb, each), (parameters, numbers, saved) = grads, given
         u, v, arrived, b = found(saved, at, x, place)
+        g_now = get(g, place)
+        if summed:
+            g_now += each[j]
         gx_now, gv[j], gi_before, gb_before = step_back(
-            u, v, b, arrived, get(g, place), gv[j], gi[j], gb[j], sums, parameters, j, numbers
+            u, v, b, arrived, g_now, gv[j], gi[j], gb[j], sums, parameters, j, numbers
         )
         put(gx, to, gx_now)
         if synaptic:

@@ -17,7 +17,7 @@ from picojoule.ops.plan import Plan
 Which = Literal["forward", "backward"]
 INTEGERS = 4
 # the pointers that each takes: to Sequences, or to Reals
-POINTERS: dict[Which, str] = {"forward": "SRRRRRSRRRRR", "backward": "SRRRRRSRRRRSRRRR"}
+POINTERS: dict[Which, str] = {"forward": "SRRRRRSRRRRR", "backward": "SRRRRRSRRRRRSRRRR"}
 
 
 def compiled(plan: Plan, which: Which) -> Callable[..., int]:

@@ -58,26 +58,15 @@ class _FusedNeuron(torch.autograd.Function):
     def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
         plan = trained(plan_from(ctx.plan), ctx.needs_input_grad[4])
         saved: op.Five = ctx.saved_tensors  # asked for once: recomputation gives them out once
-        grads = _whole(saved, *given)
+        x, *starts, _ = saved
+        *grads, of_sums = given
+        g, gv1, gi1, gb1 = (
+            torch.zeros_like(made) if grad is None else grad
+            for made, grad in zip((x, *starts), grads, strict=True)
+        )
         watched = (
             torch.is_grad_enabled() or not nobody_watches()
         )  # a second derivative is refused there
         differentiate = op.fused_neuron_backward if watched else op.backward
-        *made, gp = differentiate(*saved, ctx.c, str(plan), *grads)
+        *made, gp = differentiate(*saved, ctx.c, str(plan), g, gv1, gi1, gb1, of_sums)
         return *made, gp if plan.trained else None, None, None
-
-
-def _whole(
-    saved: op.Five, g: Tensor | None, gv1: Tensor | None, gi1: Tensor | None, gb1: Tensor | None,
-    g_sums: Tensor | None,
-) -> op.Four:  # fmt: skip
-    """The gradients of outputs and states, zeros where there is none; that of a sum is one of each output."""
-    x, *starts, _ = saved
-    if g_sums is not None:
-        each = g_sums.to(x.dtype)
-        g = each.expand_as(x) if g is None else g + each
-    given = g, gv1, gi1, gb1
-    return tuple(  # type: ignore[return-value]
-        torch.zeros_like(made) if grad is None else grad
-        for made, grad in zip((x, *starts), given, strict=True)
-    )

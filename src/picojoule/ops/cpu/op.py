@@ -47,18 +47,19 @@ def forward_and_sums(
 
 def backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
-    g: Tensor, gv1: Tensor, gi1: Tensor, gb1: Tensor,
+    g: Tensor, gv1: Tensor, gi1: Tensor, gb1: Tensor, g_sums: Tensor | None = None,
 ) -> Five:  # fmt: skip
-    """Gradients of `x`, the states and `p` (empty unless `plan.trained`), from those of the outputs.
+    """Gradients of `x`, the states and `p` (empty unless `plan.trained`), from those of the outputs and their sums.
 
     Of the sequence `x` alone was kept: the rest is computed again.
     """
     kernel = plan_from(plan)
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
-    grads = [tensor.contiguous() for tensor in (g, gv1, gi1, gb1)]
-    constants = torch.tensor(c, dtype=v0.dtype)
     neurons = x.shape[2:].numel()
+    of_sums = v0.new_zeros(neurons) if g_sums is None else g_sums.to(v0.dtype)
+    grads = [tensor.contiguous() for tensor in (g, gv1, gi1, gb1, of_sums)]
+    constants = torch.tensor(c, dtype=v0.dtype)
     gp = p.new_empty((len(x), len(p), neurons) if kernel.trained else 0)
     before = [tensor.data_ptr() for tensor in (*given, constants, *grads)]
     after = [tensor.data_ptr() for tensor in (*made, gp)]
@@ -82,7 +83,7 @@ def _fake_forward(x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, *_rest: Any) ->
 
 def _fake_backward(
     x: Tensor, v0: Tensor, i0: Tensor, b0: Tensor, p: Tensor, c: Sequence[float], plan: str,
-    *_grads: Tensor,
+    *_grads: Tensor | None,
 ) -> Five:  # fmt: skip
     gp = like(p) if plan_from(plan).trained else p.new_empty(0)
     return like(x), like(v0), like(i0), like(b0), gp

@@ -77,10 +77,11 @@ def _backward(
     gp = total.new_zeros((total.shape[1], len(p), total.shape[2]) if kernel.trained else 0)
     given, fixed = places(total, *states), (p.data_ptr(), constants.data_ptr())
     later, earlier, ends, own = places(g), places(gx), places(*grads), gp.data_ptr()
+    no_sums = p.data_ptr()  # any place: it is not read
     for t, run in _backwards(kernel, total):
         g[t].addmm_(gx[t + 1], weight)
         back = steps - 1 - t
-        before = *given(t), *fixed, *later(t), *ends(back)
+        before = *given(t), *fixed, *later(t), *ends(back), no_sums
         run(before, (*earlier(t), *ends(back + 1), own))
     starts = (grad[steps % 2].clone() for grad in grads)
     gp = sum_over_samples(gp, p) if kernel.trained else gp
