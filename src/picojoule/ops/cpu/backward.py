@@ -38,8 +38,9 @@ from picojoule.ops.plan import NONE, Plan
 def backward_sweep(plan: Plan) -> Callable[..., None]:
     """(first, last, T, N, x, v0, i0, b0, p, c, g, gv1, gi1, gb1, gm, saved, gx, gv0, gi0, gb0, gp).
 
-    `gm`, `n`, is the gradient of the sums, so part of that of each output, where the plan is summed. `saved` is memory to work in, `t kept WIDEST`, for what `scratch.kept` names. `gp` is `b rows n`: each
-    sample's share of the parameters' gradient; a stepped plan adds to what is there.
+    `gm`, `n`, is the gradient of the sums, so part of that of each output, where the plan is summed. `saved` is memory
+    to work in, `t kept WIDEST`, for what `scratch.kept` names. `gp` is `b rows n`: each sample's share of the
+    parameters' gradient; a stepped plan adds to what is there.
     """
     replay, back = _replay(plan), _back(plan)
     load, rates = load_parameters(plan), load_rates(plan)

@@ -64,9 +64,8 @@ class _FusedNeuron(torch.autograd.Function):
             torch.zeros_like(made) if grad is None else grad
             for made, grad in zip((x, *starts), grads, strict=True)
         )
-        watched = (
-            torch.is_grad_enabled() or not nobody_watches()
-        )  # a second derivative is refused there
-        differentiate = op.fused_neuron_backward if watched else op.backward
+        # the operator refuses a second derivative
+        as_function = not torch.is_grad_enabled() and nobody_watches()
+        differentiate = op.backward if as_function else op.fused_neuron_backward
         *made, gp = differentiate(*saved, ctx.c, str(plan), g, gv1, gi1, gb1, of_sums)
         return *made, gp if plan.trained else None, None, None

@@ -35,7 +35,8 @@ TOGETHER = 4  # rows that are taken as one, where no parameters are read: longer
 def forward_sweep(plan: Plan) -> Callable[..., None]:
     """(first, last, T, N, x, v0, i0, b0, p, c, s, v1, i1, b1, m, r): output and end state of some rows.
 
-    `m` is the output added up over time, `b n`, where the plan is summed. `r` is the feedback, `b n`, where the plan is stepped; `x` then is the input and becomes the sum.
+    `m` is the output added up over time, `b n`, where the plan is summed. `r` is the feedback, `b n`, where the plan is
+    stepped; `x` then is the input and becomes the sum.
     """
     advance, load = _advance(plan), load_parameters(plan)
     synaptic, adaptive, summed = plan.synaptic, plan.adaptive, plan.summed
