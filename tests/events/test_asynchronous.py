@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from picojoule import events, layers
+from picojoule.activation import MaxSpike
 from picojoule.events.orders import Order
+from picojoule.synops.watch.count import Weights
 from tests.events.networks import BATCH, STEPS, network
-from tests.events.test_against_pytorch import monitored, numbers
+from tests.events.test_against_pytorch import check_reports, half_pruned, monitored
 
 
 @pytest.mark.parametrize("order", ["breadth", "depth"])
@@ -76,23 +78,23 @@ def excited(name: str) -> tuple[nn.Module, Tensor]:
     return model, x
 
 
+@pytest.mark.parametrize("weights", ["all", "nonzero"])
 @pytest.mark.parametrize("order", ["breadth", "depth"])
 @pytest.mark.parametrize("name", ABELIAN)
-def test_where_orders_agree_the_report_is_the_monitors(name: str, order: Order) -> None:
+def test_where_orders_agree_the_report_is_the_monitors(
+    name: str, order: Order, weights: Weights
+) -> None:
     model, x = excited(name)
-    expected = monitored(model, x)
+    if weights == "nonzero":
+        half_pruned(model)
+    expected = monitored(model, x, weights)
     with torch.no_grad():
         outputs = model(x)
-    made = events.compile(model, x, order=order)
+    made = events.compile(model, x, order=order, weights=weights)
     assert torch.equal(made(x), outputs)
-    assert outputs.any()
+    assert outputs.any() or weights == "nonzero"
     found = made.report()
-    assert [row.name for row in found.rows] == [row.name for row in expected.rows]
-    for row, other in zip(found.rows, expected.rows, strict=True):
-        assert row.kind == other.kind
-        assert numbers(row) == pytest.approx(numbers(other), rel=1e-6)
-    assert found.synops_per_sample == expected.synops_per_sample
-    assert (found.samples, found.num_timesteps) == (expected.samples, expected.num_timesteps)
+    check_reports(found, expected)
     assert found.biases_per_sample == expected.biases_per_sample
 
 
@@ -144,3 +146,42 @@ def test_values_that_are_no_spikes_are_macs_and_nothing_ran_is_nothing() -> None
     made(x / 4)
     first = made.report().rows[0]
     assert (first.synops_per_sample, first.macs_per_sample) == (0, 6 * 200)
+
+
+ENDS = {
+    "a potential": (nn.Linear(2, 3, bias=False), 1e12),
+    "a bias": (nn.Linear(2, 3), 1e12),
+    "a convolution": (nn.Conv2d(1, 3, 1, bias=False), 1e12),
+    "no end": (nn.Linear(2, 3, bias=False), 3e38),
+}
+
+
+@pytest.mark.parametrize("order", ["breadth", "depth"])
+@pytest.mark.parametrize("what", ENDS)
+def test_more_spikes_at_once_than_can_be_followed_are_an_error(what: str, order: Order) -> None:
+    layer, size = ENDS[what]
+    model = nn.Sequential(layer, layers.IAFSqueeze(batch_size=2, spike_threshold=0.5))
+    with torch.no_grad():
+        layer.weight.zero_()
+        (layer.weight if layer.bias is None else layer.bias)[1] = size
+    x = torch.zeros(4, 1, 2, 2) if isinstance(layer, nn.Conv2d) else torch.zeros(4, 2)
+    x[3, ..., 1] = 2.0
+    made = events.compile(model, x, order=order)
+    with pytest.raises(RuntimeError, match=r"neuron \[1[, 01]*\] of layer '1' has the potential"):
+        made(x)
+    assert made.report().samples == 0
+
+
+@pytest.mark.parametrize("order", ["breadth", "depth"])
+def test_as_many_spikes_as_can_be_followed_are_fired(order: Order) -> None:
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), layers.IAF())
+    with torch.no_grad():
+        model[0].weight.fill_(2.0**24)
+    x = torch.ones(1, 1, 1)
+    assert events.compile(model, x, order=order)(x).item() == 2**24
+    with torch.no_grad():
+        model[0].weight.mul_(2)
+    limited = nn.Sequential(model[0], layers.IAF(spike_fn=MaxSpike(3)))
+    assert events.compile(limited, x, order=order)(x).item() == 3
+    with pytest.raises(RuntimeError, match=r"3\.3.*e\+07"):
+        events.compile(model, x, order=order)(x)

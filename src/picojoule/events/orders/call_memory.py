@@ -41,5 +41,5 @@ class CallMemory:
         self.outputs = torch.zeros(
             *each_step, graph.signal(graph.output).neurons, dtype=torch.float32
         )
-        self.status = torch.full((self.batch, 3), FINE, dtype=torch.int64)
+        self.status = torch.full((self.batch, 4), FINE, dtype=torch.int64)
         self.dropped = torch.zeros(len(numbers) + 1, self.batch, dtype=torch.int64)

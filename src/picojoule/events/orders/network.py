@@ -157,7 +157,7 @@ class OrderedNetwork:
 
         Raises:
             ValueError: a number of the input is not finite; the message says which.
-            RuntimeError: a recurrent layer makes itself fire without end.
+            RuntimeError: a recurrent layer makes itself fire without end, or a potential is worth more than 2^24 spikes.
         """
         _check_finite(frames)
         states = self.at_rest(len(frames)) if states is None else states
@@ -171,7 +171,10 @@ class OrderedNetwork:
             worst = int(call.status[:, 0].max()) if call.batch else tables.FINE
             if worst == tables.FINE:
                 break
+            too_many = self._too_many(call, states) if worst == tables.TOO_MANY else ""
             states.put_back(before)
+            if too_many:
+                raise RuntimeError(too_many)
             if worst == tables.ENDLESS:
                 raise RuntimeError(self._endless(call))
             self._capacity *= 4
@@ -220,12 +223,27 @@ class OrderedNetwork:
 
     def _endless(self, call: CallMemory) -> str:
         sample = int((call.status[:, 0] == tables.ENDLESS).nonzero()[0])
-        _, step, layer = call.status[sample].tolist()
+        _, step, layer, _ = call.status[sample].tolist()
         name = self._network.graph.stages[layer].name
         return (
             f"events: in step {step} of sample {sample} the recurrent layer {name!r} heard more than 1000 of its own spikes a "
             "neuron, and there is no end to them. Lower its recurrent weights, or use order='step', where a spike comes back a "
             "step later."
+        )
+
+    def _too_many(self, call: CallMemory, states: OrderedStates) -> str:
+        sample = int((call.status[:, 0] == tables.TOO_MANY).nonzero()[0])
+        _, step, layer, neuron = call.status[sample].tolist()
+        stage, numbers = self._network.graph.stages[layer], self._network.numbers[layer]
+        signal = stage.signal
+        place = signal.to_torch(torch.arange(signal.neurons)[None])[0] == neuron
+        potential = float(states.stages[layer].get("v_mem")[sample][place]) / numbers.scale
+        threshold = float(numbers.threshold[neuron]) / numbers.scale
+        return (
+            f"events: in step {step} of sample {sample} neuron {place.nonzero()[0].tolist()} of layer {stage.name!r} has the potential "
+            f"{potential:g}, {potential / threshold:.3g} times its threshold; with order={self.order!r} it would fire as many spikes "
+            f"one by one, and more than {tables.MOST_SPIKES:,} at once are refused. Scale its weights down, give it "
+            "spike_fn=MaxSpike(n), or use order='step', where they are one event."
         )
 
     def _result(self, call: CallMemory) -> OrderedRun:

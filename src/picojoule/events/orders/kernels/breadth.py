@@ -14,7 +14,13 @@ import numpy as np
 from picojoule.events.kernels.pointers import integers, reals, wide
 from picojoule.events.orders.kernels.arrive import arrive
 from picojoule.events.orders.kernels.called import called
-from picojoule.events.orders.kernels.ends import end_call, end_step, fail, start_call
+from picojoule.events.orders.kernels.ends import (
+    end_call,
+    end_step,
+    fail,
+    fail_of_neuron,
+    start_call,
+)
 from picojoule.events.orders.kernels.leave import leave
 from picojoule.events.orders.kernels.tables import ENDLESS, FINE, FULL, LAYER, NETWORK, SIGNAL
 from picojoule.events.orders.kernels.update import begin, fire_all, update
@@ -83,8 +89,9 @@ def _hear(network: Any, number: Any, source: Any, sample: Any, t: Any, causes: A
             )
             part = np.float32(caused_by) / np.float32(max(causes, 1))
             n = update(network, layer, sample, first, last, part)
-            if _give(network, own, number, sample, t, n, caused_by) != FINE:
-                return FULL
+            code = _give(network, own, number, sample, t, n, caused_by)
+            if code != FINE:
+                return code
         at += 1
     return FINE
 
@@ -92,6 +99,8 @@ def _hear(network: Any, number: Any, source: Any, sample: Any, t: Any, causes: A
 @called
 def _give(network: Any, own: Any, number: Any, sample: Any, t: Any, n: Any, cause: Any) -> Any:
     """What an update made a layer give out, to the queues behind it."""
+    if n < 0:
+        return fail_of_neuron(network, sample, t, number, n)
     if n == 0:
         return FINE
     leave(network, number, sample, t, n)

@@ -15,7 +15,13 @@ import numpy as np
 from picojoule.events.kernels.pointers import integers, reals, wide
 from picojoule.events.orders.kernels.arrive import arrive
 from picojoule.events.orders.kernels.called import called
-from picojoule.events.orders.kernels.ends import end_call, end_step, fail, start_call
+from picojoule.events.orders.kernels.ends import (
+    end_call,
+    end_step,
+    fail,
+    fail_of_neuron,
+    start_call,
+)
 from picojoule.events.orders.kernels.leave import leave
 from picojoule.events.orders.kernels.tables import ENDLESS, FINE, FULL, LAYER, NETWORK, SIGNAL
 from picojoule.events.orders.kernels.update import begin, fire_all, update
@@ -161,6 +167,8 @@ def _to_itself(network: Any, sample: Any, t: Any, part: Any) -> Any:
 @called
 def _give(network: Any, number: Any, sample: Any, t: Any, n: Any) -> Any:
     """What an update made a layer give out: onto the stack, the first on top, and to the queue of loops."""
+    if n < 0:
+        return fail_of_neuron(network, sample, t, number, n)
     if n == 0:
         return FINE
     leave(network, number, sample, t, n)

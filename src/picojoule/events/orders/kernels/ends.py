@@ -9,7 +9,7 @@ import numpy as np
 from picojoule.events.kernels.pointers import reals, wide
 from picojoule.events.orders.kernels.called import called
 from picojoule.events.orders.kernels.leaks import bring_to_end
-from picojoule.events.orders.kernels.tables import EXPONENTIAL, LAYER, NETWORK, PASSES
+from picojoule.events.orders.kernels.tables import EXPONENTIAL, LAYER, NETWORK, PASSES, TOO_MANY
 from picojoule.events.orders.kernels.update import finish
 
 
@@ -49,5 +49,12 @@ def end_call(network: Any, sample: Any) -> None:
 def fail(network: Any, sample: Any, t: Any, number: Any, code: Any) -> Any:
     """Write down why a sample could not go on; returns the code."""
     status = wide(network[NETWORK.status])
-    status[3 * sample], status[3 * sample + 1], status[3 * sample + 2] = code, t, number
+    status[4 * sample], status[4 * sample + 1], status[4 * sample + 2] = code, t, number
     return code
+
+
+@called
+def fail_of_neuron(network: Any, sample: Any, t: Any, number: Any, n: Any) -> Any:
+    """The same where an update gave -1 - j: its neuron would fire too often."""
+    wide(network[NETWORK.status])[4 * sample + 3] = -1 - n
+    return fail(network, sample, t, number, TOO_MANY)

@@ -23,7 +23,7 @@ class NetworkPlaces(NamedTuple):
         steps_before: int64 `b`, steps since the states were zero.
         tick_steps: steps from one tick of the slow clock to the next.
         queue_length: events that a queue holds; 0 for any number.
-        status: int64 `b 3`: code, step, layer; see `FINE` and the others.
+        status: int64 `b 4`: code, step, layer, neuron; see `FINE` and the others.
         fired_index: int32 `most`, what the last update gave out, and so are the next two.
         fired_count: int32, so many events.
         fired_value: float32, each of this value.
@@ -196,3 +196,6 @@ EXPONENTIAL = 3  # by elapsed time
 FINE = 0
 FULL = 1  # a queue has to be longer: run again
 ENDLESS = 2  # a layer made itself fire too often in a step
+TOO_MANY = 3  # a neuron's potential is worth more spikes than can be fired one by one
+
+MOST_SPIKES = 2**24  # of a neuron at once: as far as float32 counts

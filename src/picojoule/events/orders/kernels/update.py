@@ -1,6 +1,7 @@
 """Neurons that change: at the beginning of a step, by an event, at the end of a step; and those of them that fire.
 
-An update writes what the layer gives out to `fired_*` of the network and returns how many entries there are.
+An update writes what the layer gives out to `fired_*` of the network and returns how many entries there are, or -1 - j where
+neuron j would fire too often to be followed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from picojoule.events.orders.kernels.tables import (
     EXPONENTIAL,
     LARGEST,
     LAYER,
+    MOST_SPIKES,
     NETWORK,
     PASSES,
     READS,
@@ -25,7 +27,7 @@ from picojoule.events.orders.kernels.tables import (
 )
 from picojoule.ops.cpu.inlined import inlined
 
-ZERO, ONE = np.float32(0), np.float32(1)
+ZERO, ONE, MOST = np.float32(0), np.float32(1), np.float32(MOST_SPIKES)
 
 
 @called
@@ -181,16 +183,20 @@ def _update_passing(
 
 @inlined
 def _fire(network: Any, layer: Any, v: Any, j: Any, n: Any) -> Any:
-    """Neuron `j`, which is at its threshold.
+    """Neuron `j`, which is at its threshold; -1 - j where it would fire too often.
 
     s = floor(v / threshold), or 1;   v = max(v - s cost, low), or the value of the reset
     """
+    if n < 0:  # a neuron before it failed
+        return n
     threshold, cost = reals(layer[LAYER.threshold])[j], reals(layer[LAYER.cost])[j]
     spikes = ONE
     if layer[LAYER.single] == 0:
         spikes = np.floor(v[j] / threshold)
         if layer[LAYER.limit] > 0:
             spikes = min(spikes, np.float32(layer[LAYER.limit]))
+        if not spikes <= MOST:
+            return np.int64(-1 - j)
     left = reals(layer[LAYER.numbers])[1] if layer[LAYER.resets] != 0 else v[j] - spikes * cost
     v[j] = max(left, reals(layer[LAYER.low])[j])
     return _note(network, n, j, np.int64(spikes), ONE)
