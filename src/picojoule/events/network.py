@@ -143,8 +143,7 @@ class EventNetwork:
         raster, batch, number = recorded_raster(
             events, self.graph.input_signal, clock, steps, time_unit, where
         )
-        shape = batch, number, *self.graph.input_signal.shape
-        return self._run(raster, batch, number, shape)
+        return self._run(raster, batch, number, self.graph.input_shape(batch, number))
 
     def stream(
         self,

@@ -47,8 +47,7 @@ class Tally:
         """What the network was given: spikes, if all of it was whole numbers, where it arrives at weights."""
         if not self.samples:
             return ()
-        of_step = graph.input_signal.shape
-        shape = self.shape or (self.samples, self.sample_steps // self.samples, *of_step)
+        shape = self.shape or graph.input_shape(self.samples, self.sample_steps // self.samples)
         terms = (term for stage in graph.stages for term in stage.terms)
         if not any(term.source == 0 and term.layer is not None for term in terms):
             return (InputTensor(shape),)
