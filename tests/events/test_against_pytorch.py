@@ -75,6 +75,7 @@ def test_the_report_is_the_monitors(name: str, weights: Weights, dense: Dense) -
 def check_reports(found: Report, expected: Report) -> None:
     """What both say is the same, and so are the sentences on how it was counted, but for biases."""
     assert (found.weights, found.inputs) == (expected.weights, expected.inputs)
+    assert "not recorded" not in found.methods_text()
     assert [row.name for row in found.rows] == [row.name for row in expected.rows]
     for row, other in zip(found.rows, expected.rows, strict=True):
         assert row.kind == other.kind

@@ -87,11 +87,22 @@ def test_ones_counts_and_values_give_the_models_spikes(
         assert bool(model(x).any())
 
 
-def by_patterns(model: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> EventNetwork:
+def test_the_plan_says_from_how_many_spikes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, shape = HAVE["one channel"]
+    x = spikes(BATCH * STEPS, *shape)
+    made = by_patterns(nn.Sequential(layer, iaf()), x, monkeypatch, fewest=12)
+    assert "patterns" not in made.plan  # nothing has run yet
+    made(x)
+    assert "0: rows; sums of patterns from 12 spikes of a step on" in made.plan
+
+
+def by_patterns(
+    model: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch, fewest: int = 0
+) -> EventNetwork:
     def set_limits(engine: Engine) -> None:
         engine.limits.fill_(inf)
         engine.limits_of_frames.fill_(inf)
-        engine.patterns_from.fill_(0)
+        engine.patterns_from.fill_(fewest)
 
     monkeypatch.setattr("picojoule.events.network.set_limits", set_limits)
     return events.compile(model, x)
