@@ -220,6 +220,13 @@ def test_a_hook_is_named_with_its_module() -> None:
         events.compile(model, x)
 
 
+def test_the_gap_warns_of_them_too() -> None:
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), layers.IAF())
+    model[0].register_forward_hook(Scaled())
+    with pytest.warns(UserWarning, match=r"gap: the hook Scaled.* on '0' \(Linear\)"):
+        events.gap(model, [(torch.ones(3, 4, 2), torch.zeros(3, dtype=torch.int64))])
+
+
 def test_hooks_that_watch_or_compute_a_weight_are_no_cause_of_a_warning() -> None:
     model, x = network("one axis")
     prune.random_unstructured(model[0], "weight", 0.5)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 import picojoule
 from picojoule import events, layers
 from picojoule.data import load_images, rate_code
+from picojoule.events.network import Dense
+from tests.events.test_patterns import take_patterns
 
 ROUNDINGS = 1  # of float32, relative to all that arrived so far, of either sign
 STEPS = 20
@@ -35,7 +37,7 @@ def bundled_spikes(images: int) -> Tensor:
 
 
 def differences_and_their_distances(
-    pair: nn.Sequential, x: Tensor, batch: int
+    pair: nn.Sequential, x: Tensor, batch: int, dense: Dense = "never"
 ) -> tuple[int, list[float]]:
     """Spikes of a weighted layer and IAF neurons on the same input: how many differ, and of each neuron that does how far
     its potential was from a threshold when it first did, in float64, in roundings of all that arrived.
@@ -43,7 +45,7 @@ def differences_and_their_distances(
     picojoule.reset_states(pair)
     with torch.no_grad():
         expected = pair(x).unflatten(0, (batch, -1))
-        found = events.compile(pair, x, dense="never")(x).unflatten(0, (batch, -1))
+        found = events.compile(pair, x, dense=dense)(x).unflatten(0, (batch, -1))
         pair = copy.deepcopy(pair).double()
         current = pair[0](x.double()).unflatten(0, (batch, -1))
         pair[0].weight.abs_()
@@ -73,6 +75,21 @@ def test_spikes_differ_only_near_a_threshold(seed: int) -> None:
             picojoule.reset_states(model)
             x = pair(x)
             x = model[k + 2](x) if k < 8 else x
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_spikes_by_sums_of_patterns_differ_only_near_a_threshold(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(seed)
+    batch = 20
+    model, x = lenet(batch), bundled_spikes(batch)
+    with torch.no_grad():
+        model[0].weight.mul_(3)
+    take_patterns(monkeypatch)
+    pair = nn.Sequential(model[0], model[1])
+    _, distances = differences_and_their_distances(pair, x, batch, "where quicker")
+    assert all(distance <= ROUNDINGS for distance in distances)
 
 
 def test_quantised_weights_give_equal_spikes_through_all_layers() -> None:

@@ -99,13 +99,19 @@ def test_the_plan_says_from_how_many_spikes_on(monkeypatch: pytest.MonkeyPatch) 
 def by_patterns(
     model: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch, fewest: int = 0
 ) -> EventNetwork:
+    take_patterns(monkeypatch, fewest)
+    return events.compile(model, x)
+
+
+def take_patterns(monkeypatch: pytest.MonkeyPatch, fewest: int = 0) -> None:
+    """From so many spikes of a step on, and no dense product."""
+
     def set_limits(engine: Engine) -> None:
         engine.limits.fill_(inf)
         engine.limits_of_frames.fill_(inf)
         engine.patterns_from.fill_(fewest)
 
     monkeypatch.setattr("picojoule.events.network.set_limits", set_limits)
-    return events.compile(model, x)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from torch import nn
 _KNOWN = "picojoule.", "torch.nn.utils."  # they watch, or compute a weight, which the network has
 
 
-def warn_of_hooks(model: nn.Module) -> None:
-    """Warn of the first hook that somebody else put on a module: it may change what the module gives out.
+def warn_of_hooks(model: nn.Module, where: str = "events.compile") -> None:
+    """Warn the caller's caller of the first hook that somebody else put on a module: it may change what the module gives out.
 
     A Monitor's do not count, nor do torch's that prune or normalise weights: these are in the weights that are copied.
     """
@@ -22,9 +22,9 @@ def warn_of_hooks(model: nn.Module) -> None:
         return
     name, hook = found[0]
     others = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    module, where = model.get_submodule(name), repr(name) if name else "the model"
+    module, place = model.get_submodule(name), repr(name) if name else "the model"
     warnings.warn(
-        f"events.compile: the hook {_called(hook)} on {where} ({type(module).__name__}){others} is not called event by "
+        f"{where}: the hook {_called(hook)} on {place} ({type(module).__name__}){others} is not called event by "
         "event. If it changes what the module gives out, the network's spikes are other than the model's: write it as a "
         "layer. If it only looks on, remove it before compiling; network.states() and network.synops are there to be looked at.",
         UserWarning,
