@@ -88,6 +88,14 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         ),
         (BATCH * STEPS, 4, 8, 8),
     ),
+    "few channels": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 2, (2, 5), stride=(1, 2), dilation=(2, 1), padding=(1, 2), bias=False), iaf(),
+            nn.ConvTranspose2d(2, 4, 3, stride=2, padding=1, bias=False), layers.LIFSqueeze(tau_mem=HALVED, batch_size=BATCH),
+            nn.Conv2d(4, 12, 7, padding=3), iaf(), nn.Conv2d(12, 3, 1, bias=False), iaf(), nn.Conv2d(3, 8, 3, dilation=2), iaf(),
+        ),
+        (BATCH * STEPS, 3, 9, 9),
+    ),
     "transposed": (
         lambda: nn.Sequential(
             nn.ConvTranspose2d(4, 6, 3, stride=2, groups=2, output_padding=1, bias=False), iaf(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 import torch
 from torch import nn
@@ -10,22 +12,33 @@ import picojoule
 from picojoule import Monitor, Report, events
 from picojoule.events.engine import Engine
 from picojoule.events.network import Dense
+from picojoule.events.program import NEVER
 from picojoule.layers import stateful_layers
 from picojoule.report.row import Row
+from picojoule.synops.watch.count import Weights
 from tests.events.networks import NETWORKS, network
 
 FEW_SYNOPS = 300.0  # of a sample's steps: some layers of the networks have more, some fewer
 
 
-@pytest.fixture(params=["never", "always", "from few SynOps on"])
+WAYS: dict[str, tuple[float, int]] = {  # SynOps for a dense product, spikes of a step for patterns
+    "from few SynOps on": (FEW_SYNOPS, NEVER),
+    "patterns": (inf, 0),
+    "patterns from a few spikes on, dense from few SynOps on": (FEW_SYNOPS, 20),
+}
+
+
+@pytest.fixture(params=["never", "always", *WAYS])
 def dense(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Dense:
-    """How the engine chooses between events and dense products."""
-    if request.param != "from few SynOps on":
+    """How the engine chooses between events, patterns of spikes and dense products."""
+    if request.param not in WAYS:
         return request.param
+    synops, spikes = WAYS[request.param]
 
     def set_limits(engine: Engine) -> None:
-        engine.limits.fill_(FEW_SYNOPS)
-        engine.limits_of_frames.fill_(FEW_SYNOPS)
+        engine.limits.fill_(synops)
+        engine.limits_of_frames.fill_(synops)
+        engine.patterns_from.fill_(spikes)
 
     monkeypatch.setattr("picojoule.events.network.set_limits", set_limits)
     return "where quicker"
@@ -44,13 +57,25 @@ def test_two_calls_give_the_models_spikes_and_states(name: str, dense: Dense) ->
                     assert torch.equal(states[layer][state], value), (layer, state)
 
 
+@pytest.mark.parametrize("weights", ["all", "nonzero"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_report_is_the_monitors(name: str, dense: Dense) -> None:
+def test_the_report_is_the_monitors(name: str, weights: Weights, dense: Dense) -> None:
     model, x = network(name)
-    expected = monitored(model, x)
-    made = events.compile(model, x, dense=dense)
+    if weights == "nonzero":
+        half_pruned(model)
+    expected = monitored(model, x, weights)
+    made = events.compile(model, x, dense=dense, weights=weights)
     made(x)
     found = made.report()
+    check_reports(found, expected)
+    if "norm" not in name:  # folding one makes a bias
+        assert found.biases_per_sample == expected.biases_per_sample
+
+
+def check_reports(found: Report, expected: Report) -> None:
+    """What both say is the same, and so are the sentences on how it was counted, but for biases."""
+    assert (found.weights, found.inputs) == (expected.weights, expected.inputs)
+    assert "not recorded" not in found.methods_text()
     assert [row.name for row in found.rows] == [row.name for row in expected.rows]
     for row, other in zip(found.rows, expected.rows, strict=True):
         assert row.kind == other.kind
@@ -60,8 +85,14 @@ def test_the_report_is_the_monitors(name: str, dense: Dense) -> None:
     assert found.synops_per_sample == expected.synops_per_sample
     assert (found.samples, found.num_timesteps) == (expected.samples, expected.num_timesteps)
     assert found.neuron_updates_per_sample == expected.neuron_updates_per_sample
-    if "norm" not in name:  # folding one makes a bias
-        assert found.biases_per_sample == expected.biases_per_sample
+
+
+@torch.no_grad()
+def half_pruned(model: nn.Module) -> None:
+    """Every other weight is zero."""
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            parameter.flatten()[::2] = 0
 
 
 def numbers(row: Row) -> dict[str, float]:
@@ -69,9 +100,9 @@ def numbers(row: Row) -> dict[str, float]:
     return {name: value for name, value in vars(row).items() if isinstance(value, int | float)}
 
 
-def monitored(model: nn.Module, x: torch.Tensor) -> Report:
+def monitored(model: nn.Module, x: torch.Tensor, weights: Weights = "all") -> Report:
     """What a Monitor says of one call from rest; the states are at rest again."""
-    with torch.no_grad(), Monitor(model) as monitor:
+    with torch.no_grad(), Monitor(model, weights=weights) as monitor:
         model(x)
     picojoule.reset_states(model)
     return monitor.report()

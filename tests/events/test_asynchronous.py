@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from picojoule import events, layers
 from picojoule.activation import MultiSpike, SingleSpike, SpikeFunction
 from picojoule.events.orders import Order
+from picojoule.synops.watch.count import Weights
 from tests.events.networks import BATCH, STEPS, network
-from tests.events.test_against_pytorch import monitored, numbers
+from tests.events.test_against_pytorch import check_reports, half_pruned, monitored
 
 
 @pytest.mark.parametrize("order", ["breadth", "depth"])
@@ -77,23 +78,23 @@ def excited(name: str) -> tuple[nn.Module, Tensor]:
     return model, x
 
 
+@pytest.mark.parametrize("weights", ["all", "nonzero"])
 @pytest.mark.parametrize("order", ["breadth", "depth"])
 @pytest.mark.parametrize("name", ABELIAN)
-def test_where_orders_agree_the_report_is_the_monitors(name: str, order: Order) -> None:
+def test_where_orders_agree_the_report_is_the_monitors(
+    name: str, order: Order, weights: Weights
+) -> None:
     model, x = excited(name)
-    expected = monitored(model, x)
+    if weights == "nonzero":
+        half_pruned(model)
+    expected = monitored(model, x, weights)
     with torch.no_grad():
         outputs = model(x)
-    made = events.compile(model, x, order=order)
+    made = events.compile(model, x, order=order, weights=weights)
     assert torch.equal(made(x), outputs)
-    assert outputs.any()
+    assert outputs.any() or weights == "nonzero"
     found = made.report()
-    assert [row.name for row in found.rows] == [row.name for row in expected.rows]
-    for row, other in zip(found.rows, expected.rows, strict=True):
-        assert row.kind == other.kind
-        assert numbers(row) == pytest.approx(numbers(other), rel=1e-6)
-    assert found.synops_per_sample == expected.synops_per_sample
-    assert (found.samples, found.num_timesteps) == (expected.samples, expected.num_timesteps)
+    check_reports(found, expected)
     assert found.biases_per_sample == expected.biases_per_sample
 
 

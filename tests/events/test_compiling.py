@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
-from picojoule import events, layers
+import picojoule
+from picojoule import Monitor, events, layers
 from picojoule.events.network import Dense
 from tests.events.networks import BATCH, STEPS, iaf, network, spikes
 
@@ -188,3 +191,48 @@ def test_the_plan_shows_a_line_for_each_layer() -> None:
     assert lines[0].split("  ")[0] == "layer"
     assert "nonzero weights alone" in lines[2]
     assert "looks at neurons that were reached" in lines[2]
+
+
+# ---- hooks
+
+
+class Scaled:
+    """Changes what a module gives out."""
+
+    def __call__(self, _module: nn.Module, _args: object, output: Tensor) -> Tensor:
+        return output * 2
+
+
+@pytest.mark.parametrize("order", ["step", "depth"])
+@pytest.mark.parametrize("place", ["", "0", "1"])
+def test_a_hook_that_is_not_called_is_warned_of(place: str, order: str) -> None:
+    model, x = network("one axis")
+    model.get_submodule(place).register_forward_hook(Scaled())
+    model.get_submodule(place).register_forward_pre_hook(lambda *_: None)
+    with pytest.warns(UserWarning, match=rf"on '?{place or 'the model'}.*and 1 more.*not called"):
+        events.compile(model, x, order=order)
+
+
+def test_a_hook_is_named_with_its_module() -> None:
+    model, x = network("one axis")
+    model[1].register_forward_hook(partial(Scaled()))
+    with pytest.warns(UserWarning, match=r"the hook Scaled on '1' \(IAFSqueeze\) is not called"):
+        events.compile(model, x)
+
+
+def test_the_gap_warns_of_them_too() -> None:
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), layers.IAF())
+    model[0].register_forward_hook(Scaled())
+    with pytest.warns(UserWarning, match=r"gap: the hook Scaled.* on '0' \(Linear\)"):
+        events.gap(model, [(torch.ones(3, 4, 2), torch.zeros(3, dtype=torch.int64))])
+
+
+def test_hooks_that_watch_or_compute_a_weight_are_no_cause_of_a_warning() -> None:
+    model, x = network("one axis")
+    prune.random_unstructured(model[0], "weight", 0.5)
+    with Monitor(model), torch.no_grad():
+        model(x)
+        found = events.compile(model, x)(x)
+    picojoule.reset_states(model)
+    with torch.no_grad():
+        assert torch.equal(found, model(x))

@@ -13,6 +13,8 @@ import picojoule
 from benchmarks.near_thresholds import differences
 from picojoule import events, layers
 from picojoule.data import load_images, rate_code
+from picojoule.events.network import Dense
+from tests.events.test_patterns import take_patterns
 
 ROUNDINGS = 1  # of float32, relative to all that arrived so far, of either sign
 STEPS = 20
@@ -49,6 +51,21 @@ def test_spikes_differ_only_near_a_threshold(seed: int) -> None:
             picojoule.reset_states(model)
             x = pair(x)
             x = model[k + 2](x) if k < 8 else x
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_spikes_by_sums_of_patterns_differ_only_near_a_threshold(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(seed)
+    batch = 20
+    model, x = lenet(batch), bundled_spikes(batch)
+    with torch.no_grad():
+        model[0].weight.mul_(3)
+    take_patterns(monkeypatch)
+    pair = nn.Sequential(model[0], model[1])
+    _, distances = differences_and_their_distances(pair, x, batch, "where quicker")
+    assert all(distance <= ROUNDINGS for distance in distances)
 
 
 def test_quantised_weights_give_equal_spikes_through_all_layers() -> None:

@@ -83,7 +83,9 @@ def run_in_order(
         NotImplementedError: a layer cannot run so; the message names it.
         ValueError: the input does not fit, or a recurrent layer makes itself fire without end.
     """
-    made = AsynchronousNetwork(network.graph, order, leak, limits, tick_steps, arrival, seed)
+    made = AsynchronousNetwork(
+        network.graph, order, leak, limits, tick_steps, arrival, seed, network.weights
+    )
     pieces = list(_pieces(network, shown))
     progress.start(f"Running {shown.words}, {order} first", total=len(pieces), done=0)
     outputs, synops, events_in = [], [], []

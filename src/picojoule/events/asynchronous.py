@@ -23,6 +23,7 @@ from picojoule.events.plan import plan_stage
 from picojoule.events.states import SpikeCounter, carry_counts
 from picojoule.events.tally import Tally, report_of
 from picojoule.report import Report
+from picojoule.synops.watch.count import Weights
 
 
 class AsynchronousNetwork:
@@ -37,6 +38,7 @@ class AsynchronousNetwork:
 
     Attributes:
         graph: its stages.
+        weights: "all", or "nonzero", which takes weights of zero for no synapses.
         ordered: what runs.
         last: what the last call gave: outputs, spikes and SynOps of each layer, sample and step, events that were lost.
 
@@ -61,9 +63,10 @@ class AsynchronousNetwork:
         tick_steps: int,
         arrival: Arrival,
         seed: int = 0,
+        weights: Weights = "all",
     ) -> None:
-        self.graph = graph
-        self._plans = [plan_stage(graph, k) for k in range(len(graph.stages))]
+        self.graph, self.weights = graph, weights
+        self._plans = [plan_stage(graph, k, weights) for k in range(len(graph.stages))]
         self.ordered = OrderedNetwork(
             graph, self._plans, order, leak, limits, tick_steps, arrival, seed
         )
@@ -79,11 +82,14 @@ class AsynchronousNetwork:
         Raises:
             TypeError: the input is no float32 tensor.
             ValueError: its shape does not fit, or a value is not finite; the states stay as they were.
-            RuntimeError: a recurrent layer makes itself fire without end; the states stay as they were.
+            RuntimeError: a recurrent layer makes itself fire without end, or a potential is worth more than 2^24 spikes; the
+                states stay as they were.
         """
         frames = frames_of(self.graph, x, "AsynchronousNetwork")
         run = self._run(frames)
-        self._tally.samples += len(frames) if frames.shape[1] else 0
+        if frames.shape[1]:
+            self._tally.samples += len(frames)
+            self._tally.note_shape(x.shape)
         return run.outputs.flatten(0, 1) if self.graph.folded_output else run.outputs
 
     @in_turn
@@ -165,7 +171,7 @@ class AsynchronousNetwork:
             12.0
         """
         states = self.ordered.at_rest(0) if self._states is None else self._states
-        return report_of(self.graph, self._plans, states.stages, self._tally)
+        return report_of(self.graph, self._plans, states.stages, self._tally, self.weights)
 
     @in_turn
     def reset_count(self) -> None:

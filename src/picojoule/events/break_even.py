@@ -1,10 +1,15 @@
 """From how many SynOps on a dense product is quicker, by layer: measured once on this machine, and kept on disk.
 
-    time of a layer's events = fixed + each * SynOps
-    limit = (time of the dense product + of making what arrives dense - fixed - back) / each        where events arrive
-    limit = (time of the dense product - of making events of it       - fixed - back) / each        where dense values do
+    time of a layer's events = a line through what was measured at a few activities, piece by piece
+    limit: where it is the time of the dense product + of making what arrives dense - back             where events arrive
+           where it is the time of the dense product + of poolings - of making events of it - back     where dense values do
 
-`back` is the time to make the layer's own events dense: should the next layer take a dense product, it comes on top.
+`back` is the time to make the layer's own events dense for who hears it, beyond what it takes where they are: should the next layer take a
+dense product, it comes on top.
+
+Where a layer has sums of patterns, the number of spikes of a step from which on they are quicker comes first:
+
+    time of a step by events = a + b n;   by patterns = c + d n;   break-even at n = (c - a) / (b - d)
 """
 
 from __future__ import annotations
@@ -15,19 +20,23 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from picojoule.events.arrived import can_be_added_up
 from picojoule.events.dense import arriving, run_dense
 from picojoule.events.engine import Engine
+from picojoule.events.program import NEVER
 from picojoule.ops.cpu.cache import keep, kept
 
-FEW, MANY = 0.01, 0.2  # activities at which a layer is measured
-_REPEATS = 3
-_FORMAT = 4
+RATES = 0.01, 0.05, 0.2  # activities at which a layer is measured
+_REPEATS, _MOST_REPEATS, _LONG_ENOUGH_S = 3, 15, 0.02
+_FORMAT = 5
 
 
 def set_limits(engine: Engine) -> None:
@@ -38,29 +47,64 @@ def set_limits(engine: Engine) -> None:
         limits = _limits(engine, stage) if known is None else json.loads(known)
         if known is None:
             keep(name, json.dumps(limits).encode())
+        engine.patterns_from[stage] = limits.pop()
         engine.limits[stage], engine.limits_of_frames[stage] = limits
 
 
 def _limits(engine: Engine, stage: int) -> list[float]:
-    """SynOps of a sample's steps at which both ways take as long: of events that arrive, and of dense values."""
+    """SynOps of a sample's steps at which both ways take as long, of events that arrive and of dense values; spikes for patterns."""
     states = engine.states[stage]
     before = states.copied()
     generator = torch.Generator().manual_seed(0)
     try:
-        (few, few_s), (many, many_s) = (
-            _measured(engine, stage, rate, generator) for rate in (FEW, MANY)
-        )
-        back_s = _shortest(lambda: engine.write_frames(stage + 1))
-        dense_s, to_events_s, to_frames_s = _dense_s(engine, stage, generator)
+        fewest = _patterns_from(engine, stage, generator)
+        engine.patterns_from[stage] = fewest
+        points = [_measured(engine, stage, rate, generator) for rate in RATES]
+        back_s = _back_s(engine, stage, generator)
+        dense = _dense_s(engine, stage, generator)
     finally:
         states.put_back(before)
         engine.program.start()
-    if many <= few:
-        return [float("inf")] * 2
-    each_s = max(many_s - few_s, 1e-9) / (many - few)
-    own_s = dense_s - (few_s - each_s * few) - back_s
-    spare = own_s + to_frames_s, own_s - to_events_s
-    return [max(left_s, 0.0) / each_s / engine.batch for left_s in spare]
+    own_s = dense.product - back_s
+    spare = own_s + dense.of_events, own_s + dense.of_frames - dense.to_events
+    return [crossing(points, left_s) / engine.batch for left_s in spare] + [fewest]
+
+
+def _patterns_from(engine: Engine, stage: int, generator: torch.Generator) -> int:
+    """Spikes of a step from which on sums of patterns are quicker."""
+    if all(edge.synapses.patterns is None for edge in engine.plans[stage].edges):
+        return NEVER
+    low, high = RATES[0], RATES[-1]
+    times = []
+    for fewest in (NEVER, 0):
+        engine.patterns_from[stage] = fewest
+        times.append([_measured(engine, stage, rate, generator)[1] for rate in (low, high)])
+    (few_s, many_s), (few_p, many_p) = times
+    values = sum(
+        math.prod(engine.graph.signal(source).shape)
+        for source in {term.source for term in engine.graph.stages[stage].terms}
+    )
+    gained_s = (many_s - few_s) - (many_p - few_p)  # from the lower activity to the higher
+    if gained_s <= 0:
+        return NEVER
+    rate = low + (high - low) * (few_p - few_s) / gained_s
+    return max(math.ceil(rate * values), 1)
+
+
+def crossing(points: list[tuple[float, float]], left_s: float) -> float:
+    """SynOps at which a line through points of SynOps and seconds, piece by piece, has taken `left_s`; its ends go on straight.
+
+    Example:
+        >>> crossing([(0.0, 1.0), (10.0, 2.0), (30.0, 3.0)], 2.5), crossing([(1.0, 1.0), (2.0, 1.0)], 3.0)
+        (20.0, inf)
+    """
+    pieces = list(pairwise(points))
+    for number, ((few, few_s), (many, many_s)) in enumerate(pieces):
+        if left_s <= many_s or number == len(pieces) - 1:
+            if many_s <= few_s or many <= few:
+                return 0.0 if left_s < few_s else math.inf
+            return max(few + (left_s - few_s) * (many - few) / (many_s - few_s), 0.0)
+    return math.inf
 
 
 def _measured(
@@ -77,25 +121,65 @@ def _measured(
     return sum(float(count.sum()) for count in counts), seconds
 
 
-def _dense_s(engine: Engine, stage: int, generator: torch.Generator) -> tuple[float, float, float]:
-    """Seconds of the dense product, of making events of what arrives, and of making that dense again."""
+class _Dense(NamedTuple):
+    """Seconds of the dense way.
+
+    Attributes:
+        product: of the product and the neurons.
+        of_frames: of what arrives at the weights, where dense values come in.
+        of_events: the same where events come in.
+        to_events: of making events of dense values that come in.
+    """
+
+    product: float
+    of_frames: float
+    of_events: float
+    to_events: float
+
+
+def _dense_s(engine: Engine, stage: int, generator: torch.Generator) -> _Dense:
     whole = engine.graph.stages[stage]
-    given = {t.source: _random(engine, t.source, MANY, generator) for t in whole.terms}
+    given = {t.source: _random(engine, t.source, RATES[-1], generator) for t in whole.terms}
     everything = torch.arange(engine.batch)
 
-    def run() -> None:
-        inputs = [arriving(term, given[term.source]) for term in whole.terms]
-        run_dense(whole, inputs, engine.batch, engine.states[stage], everything)
+    def of_frames() -> list[Tensor]:
+        return [arriving(term, given[term.source]) for term in whole.terms]
 
-    def make_events() -> None:
+    def to_events() -> None:
         for source, frames in given.items():
             engine.load_events(source, frames)
 
-    def make_frames() -> None:
-        for source in given:
-            engine.write_frames(source)
+    inputs = of_frames()
+    return _Dense(
+        _shortest(lambda: run_dense(whole, inputs, engine.batch, engine.states[stage], everything)),
+        _shortest(of_frames),
+        sum(_shortest(partial(_make_arrive, engine, stage, k)) for k in range(len(whole.terms))),
+        _shortest(to_events),
+    )
 
-    return _shortest(run), _shortest(make_events), _shortest(make_frames)
+
+def _make_arrive(engine: Engine, stage: int, number: int) -> None:
+    """What arrives at the weights of a stage's term, made of events."""
+    whole, everything = engine.graph.stages[stage], torch.arange(engine.batch)
+    term = whole.terms[number]
+    if can_be_added_up(whole, term):
+        engine.arrived(stage, number, everything)
+    else:
+        arriving(term, engine.write_frames(term.source))
+
+
+def _back_s(engine: Engine, stage: int, generator: torch.Generator) -> float:
+    """Seconds more that it takes to make what the stage gives out dense for who hears it, where it gave out events."""
+    own, total = stage + 1, 0.0
+    if own == engine.graph.output:
+        return _shortest(lambda: engine.write_frames(own))
+    frames = _random(engine, own, RATES[0], generator)
+    for later, whole in enumerate(engine.graph.stages):
+        for k, term in enumerate(whole.terms):
+            if term.source == own:
+                of_events = _shortest(partial(_make_arrive, engine, later, k))
+                total += max(of_events - _shortest(partial(arriving, term, frames)), 0.0)
+    return total
 
 
 def _random(engine: Engine, source: int, rate: float, generator: torch.Generator) -> Tensor:
@@ -104,8 +188,8 @@ def _random(engine: Engine, source: int, rate: float, generator: torch.Generator
 
 
 def _shortest(run: Callable[[], Any]) -> float:
-    times = []
-    for _ in range(_REPEATS):
+    times: list[float] = []
+    while len(times) < _REPEATS or (len(times) < _MOST_REPEATS and sum(times) < _LONG_ENOUGH_S):
         start = time.perf_counter()
         run()
         times.append(time.perf_counter() - start)
@@ -132,6 +216,8 @@ def _key(engine: Engine, stage: int) -> str:
         digest.update(str(part).encode())
     for edge in plan.all_edges:
         for field in fields(edge.synapses):
+            if field.name == "patterns":  # they follow from the others
+                continue
             value = getattr(edge.synapses, field.name)
             arrays = value if isinstance(value, tuple) else (value,)
             for array in arrays:

@@ -9,13 +9,20 @@ from torch import Tensor, nn
 from picojoule.events.asynchronous import AsynchronousNetwork
 from picojoule.events.calls import computing
 from picojoule.events.following import follow
+from picojoule.events.left_hooks import warn_of_hooks
 from picojoule.events.network import Dense, EventNetwork
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
+from picojoule.synops.watch.count import Weights
 
 
 @overload
 def compile(  # noqa: A001
-    model: nn.Module, sample: Tensor, *, dense: Dense = ..., order: Literal["step"] = ...
+    model: nn.Module,
+    sample: Tensor,
+    *,
+    dense: Dense = ...,
+    order: Literal["step"] = ...,
+    weights: Weights = ...,
 ) -> EventNetwork: ...
 @overload
 def compile(  # noqa: A001
@@ -27,6 +34,7 @@ def compile(  # noqa: A001
     limits: ChipLimits | None = ...,
     tick_steps: int = ...,
     arrival: Arrival = ...,
+    weights: Weights = ...,
 ) -> AsynchronousNetwork: ...
 def compile(  # noqa: A001
     model: nn.Module,
@@ -38,6 +46,7 @@ def compile(  # noqa: A001
     limits: ChipLimits | None = None,
     tick_steps: int = 1,
     arrival: Arrival = "index",
+    weights: Weights = "all",
 ) -> EventNetwork | AsynchronousNetwork:
     r"""The network of a model that runs event by event on the CPU, with the model's spikes.
 
@@ -72,6 +81,10 @@ def compile(  # noqa: A001
         tick_steps: time steps from one tick of the slow clock to the next.
         arrival: in which order the input's events of a step come, for an asynchronous order: "index", or "random", the same in
             every run. Rows of a picture one after the other are nothing that a camera sends.
+        weights: what SynOps are counted by, as a Monitor's: "nonzero" takes pruned weights for no synapses (after folding).
+
+    Warns:
+        UserWarning: a module has a hook of yours, which is not called event by event.
 
     Returns:
         The network, its states at zero: an :class:`EventNetwork`, or an :class:`AsynchronousNetwork` for another order.
@@ -97,18 +110,26 @@ def compile(  # noqa: A001
         raise ValueError(
             f"events.compile: dense is {dense!r}, expected one of {', '.join(get_args(Dense))}."
         )
+    if weights not in get_args(Weights):
+        raise ValueError(f"events.compile: weights is {weights!r}, expected 'all' or 'nonzero'.")
     _check(model, sample)
     if order != "step":
         with computing():
             graph = follow(model, sample)
-            return AsynchronousNetwork(graph, order, leak, limits, tick_steps, arrival)
+            asynchronous = AsynchronousNetwork(
+                graph, order, leak, limits, tick_steps, arrival, weights=weights
+            )
+        warn_of_hooks(model)
+        return asynchronous
     if (leak, limits, tick_steps, arrival) != ("step", None, 1, "index"):
         raise ValueError(
             "events.compile: a leak other than 'step', tick_steps, arrival and limits of a chip go with order='breadth' or 'depth', but order "
             "is 'step'."
         )
     with computing():
-        return EventNetwork(follow(model, sample), dense)
+        network = EventNetwork(follow(model, sample), dense, weights)
+    warn_of_hooks(model)
+    return network
 
 
 def _check(model: Any, sample: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from picojoule.events.arrived import Arrived, can_be_added_up
 from picojoule.events.dense import arriving, run_dense
 from picojoule.events.graph import EventGraph
 from picojoule.events.inputs.memory import read_events, write_events
@@ -46,39 +47,52 @@ class Engine:
         self.graph, self.plans, self.states = graph, plans, states
         signals = range(len(plans) + 1)
         self._frames = [Frames(self.program, k) for k in signals]
+        self._arrived: dict[tuple[int, int], Arrived] = {}
         self._dense: list[Tensor | None] = [None for _ in signals]
         self._has_events = torch.zeros(len(signals), batch, dtype=torch.bool)
         self._has_frames = torch.zeros(len(signals), batch, dtype=torch.bool)
         self._all = torch.arange(batch)
+        self._rarely = 0.5 * steps * sum(float(e.fan_before.sum()) for e in plans[0].edges)
 
     @property
     def synops(self) -> dict[str, Tensor]:
         """SynOps of the last call by weighted layer, of each sample and step, float64 `b t`."""
         found: dict[str, Tensor] = {}
-        for plan, counts in zip(self.plans, self.program.synops, strict=True):
-            for edge, count in zip(plan.all_edges, counts, strict=True):
-                if edge.path:
-                    found[edge.path] = (
-                        found[edge.path] + count if edge.path in found else count.clone()
-                    )
+        edges = (edge for plan in self.plans for edge in plan.all_edges)
+        for edge, count in zip(edges, self.program.counts.clone().unbind(), strict=True):
+            if edge.path:
+                found[edge.path] = found[edge.path] + count if edge.path in found else count
         return found
 
     def run(self, frames: Tensor) -> Tensor:
         """What the network gives out, `b t *m`, for `frames`, `b t *n`, which are finite."""
         self._start()
-        busy = self._is_busy(0, self._all, [frames])
-        self._dense[0], self._has_frames[0] = frames, True
-        if bool(busy.any()):
-            self._part(0, self._all, busy)
-        else:  # the usual way, in as few calls as there can be
+        busy = self._are_busy(frames)
+        self._dense[0] = frames
+        if busy is None:  # the usual way, in as few calls as there can be
             self._frames[0].to_events(frames, self._all)
-            self._has_events[0] = True
             self.program.run(0, self._all)
-            if int(self.program.stopped.max()) == _DONE and self.graph.output:
+            if self.program.stopped.max().item() == _DONE and self.graph.output:
                 return self._frames_of_output()
+        self._has_frames[0] = True
+        if busy is None:
+            self._has_events[0] = True
             self._note_events(0, self._all)
+        else:
+            self._part(0, self._all, busy)
         self._go_on()
         return self._given_out()
+
+    def _are_busy(self, frames: Tensor) -> Tensor | None:
+        """Of each sample, whether the first stage takes a dense product of the input; None where none does.
+
+        A look at the input takes longer than events do of an input that is almost silent. So the kernels, which count them, may find
+        it out where a dense product is no quicker before more than half of all values are spikes.
+        """
+        if float(self.limits_of_frames[0]) > self._rarely:
+            return None
+        busy = self._is_busy(0, self._all, [frames])
+        return busy if bool(busy.any()) else None
 
     def _frames_of_output(self) -> Tensor:
         out = torch.empty(
@@ -161,7 +175,8 @@ class Engine:
 
     def _go_on_densely(self, stage: int, which: Tensor) -> None:
         inputs = self._arriving(stage, which)
-        self._count(stage, which, inputs)
+        if not self._is_counted(stage, which):
+            self._count(stage, which, inputs)
         out = run_dense(self.graph.stages[stage], inputs, len(which), self.states[stage], which)
         back = self.plans[stage].recurrent
         if back is not None:
@@ -178,13 +193,19 @@ class Engine:
         """SynOps of a sample's steps from which on a stage whose input came as events takes a dense product."""
         return self.program.limits
 
+    @property
+    def patterns_from(self) -> Tensor:
+        """Spikes of a step from which on a stage takes sums of patterns, where it has them."""
+        return self.program.patterns_from
+
     def load_events(self, signal: int, frames: Tensor) -> None:
         """Write the events of `frames`, `b t *n`, for a stage to run on by itself."""
         self._frames[signal].to_events(frames, self._all)
 
-    def write_frames(self, signal: int) -> None:
+    def write_frames(self, signal: int) -> Tensor:
         """Write the events of a signal as a dense sequence."""
         self._frames[signal].of_events(self._memory(signal), self._all)
+        return self._known(signal)
 
     # ---- what is there in which form
 
@@ -199,7 +220,32 @@ class Engine:
     def _arriving(self, stage: int, which: Tensor) -> list[Tensor]:
         """What arrives at the weights of each term, `(b t) *n`."""
         terms = self.graph.stages[stage].terms
-        return [arriving(term, self._need_frames(term.source, which)) for term in terms]
+        return [self._arriving_at(stage, k, which) for k in range(len(terms))]
+
+    def _arriving_at(self, stage: int, number: int, which: Tensor) -> Tensor:
+        whole = self.graph.stages[stage]
+        term = whole.terms[number]
+        if bool(self._has_frames[term.source, which].all()) or not can_be_added_up(whole, term):
+            return arriving(term, self._need_frames(term.source, which))
+        self._need_events(term.source, which)
+        return self.arrived(stage, number, which)
+
+    def arrived(self, stage: int, number: int, which: Tensor) -> Tensor:
+        """What arrives at the weights of a stage's term, `(b t) *n`, of events."""
+        own = self._arrived.get((stage, number))
+        if own is None:
+            term = self.graph.stages[stage].terms[number]
+            own = self._arrived[stage, number] = Arrived(self.program, self.graph, term)
+        return own.of_events(which)
+
+    def _is_counted(self, stage: int, which: Tensor) -> bool:
+        """Whether the kernels counted what arrives before they stopped: events do, and spikes that meet add up."""
+        sources = [term.source for term in self.graph.stages[stage].terms]
+        return all(
+            self.graph.signal(source).is_spikes
+            and bool((self._has_events[source, which] & ~self._has_frames[source, which]).all())
+            for source in sources
+        )
 
     def _count(self, stage: int, which: Tensor, inputs: Sequence[Tensor]) -> None:
         """Write down the SynOps of each sample and step."""

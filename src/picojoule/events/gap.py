@@ -17,6 +17,7 @@ from picojoule.events.engine import Engine
 from picojoule.events.following import follow
 from picojoule.events.graph import EventGraph
 from picojoule.events.labelled import batches
+from picojoule.events.left_hooks import warn_of_hooks
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order, OrderedNetwork
 from picojoule.events.orders.limits import count_of
 from picojoule.events.plan import StagePlan, plan_stage
@@ -167,7 +168,9 @@ def gap(
         comparison = _Comparison(model, causes, tick_steps, arrival, readout)
         for frames, labels in batches(data, batch_size):
             comparison.add(frames, labels)
-        return comparison.result()
+        result = comparison.result()
+    warn_of_hooks(model, "gap")
+    return result
 
 
 class _Comparison:

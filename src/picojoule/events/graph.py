@@ -117,6 +117,11 @@ class EventGraph:
     batch_size: int = -1
     num_timesteps: int = -1
 
+    def input_shape(self, batch: int, steps: int) -> tuple[int, ...]:
+        """Of the model's input of so many samples and time steps."""
+        leading = (batch * steps,) if self.folded_input else (batch, steps)
+        return (*leading, *self.input_signal.shape)
+
     def signal(self, index: int) -> Signal:
         """The signal of that index."""
         return self.stages[index - 1].signal if index else self.input_signal

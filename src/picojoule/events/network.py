@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -27,6 +28,7 @@ from picojoule.events.states import SpikeCounter, StageStates, carry_counts
 from picojoule.events.stream import EventStream
 from picojoule.events.tally import Tally, report_of
 from picojoule.report import Report
+from picojoule.synops.watch.count import Weights
 
 Dense = Literal["where quicker", "never", "always"]
 MOST_BYTES = 2**28  # of events that are kept at a time: longer inputs run in pieces of time
@@ -45,6 +47,7 @@ class EventNetwork:
 
     Attributes:
         graph: its stages.
+        weights: "all", or "nonzero", which takes weights of zero for no synapses.
         synops: SynOps of the last call by weighted layer, of each sample and step, float64 `b t`.
 
     Example:
@@ -58,9 +61,9 @@ class EventNetwork:
         (True, True)
     """
 
-    def __init__(self, graph: EventGraph, dense: Dense) -> None:
-        self.graph = graph
-        self._plans = [plan_stage(graph, k) for k in range(len(graph.stages))]
+    def __init__(self, graph: EventGraph, dense: Dense, weights: Weights = "all") -> None:
+        self.graph, self.weights = graph, weights
+        self._plans = [plan_stage(graph, k, weights) for k in range(len(graph.stages))]
         self._dense = dense
         self._states: list[StageStates] = []
         self._engines: dict[tuple[int, int], Engine] = {}
@@ -84,10 +87,10 @@ class EventNetwork:
         """
         batch, steps = self._sizes(x)
         if x.layout == torch.sparse_coo:
-            return self._folded(self._run(SparseRaster(x, batch, steps), batch, steps))
+            return self._folded(self._run(SparseRaster(x, batch, steps), batch, steps, x.shape))
         frames = x.resolve_neg().reshape(batch, steps, *self.graph.input_signal.shape)
         _check_finite(frames)
-        return self._folded(self._run(DenseRaster(frames), batch, steps))
+        return self._folded(self._run(DenseRaster(frames), batch, steps, x.shape))
 
     @in_turn
     def run_events(
@@ -137,10 +140,10 @@ class EventNetwork:
         )
         if steps is not None:
             steps = whole_number(steps, "steps", 0, where)
-        raster, *sizes = recorded_raster(
+        raster, batch, number = recorded_raster(
             events, self.graph.input_signal, clock, steps, time_unit, where
         )
-        return self._run(raster, *sizes)
+        return self._run(raster, batch, number, self.graph.input_shape(batch, number))
 
     def stream(
         self,
@@ -177,8 +180,8 @@ class EventNetwork:
         """What copies and pickles carry: no engines, whose tables are of addresses in this process."""
         return {**self.__dict__, "_engines": {}}
 
-    def _run(self, raster: Raster, batch: int, steps: int) -> Tensor:
-        """What is given out, `b t *m`."""
+    def _run(self, raster: Raster, batch: int, steps: int, shape: Sequence[int]) -> Tensor:
+        """What is given out, `b t *m`; `shape` is that of the input as it came."""
         self._hold(batch)
         if batch == 0 or steps == 0:
             none = torch.zeros(batch, steps, dtype=torch.float64)
@@ -192,6 +195,7 @@ class EventNetwork:
             outputs.append(raster.run(engine, first))
             counts.append(self._count(engine))
         self._tally.samples += batch
+        self._tally.note_shape(shape)
         if len(outputs) == 1:
             self.synops = counts[0]
             return outputs[0]
@@ -278,7 +282,7 @@ class EventNetwork:
         states = self._states or [
             StageStates(s.signal, p, 0) for s, p in zip(self.graph.stages, self._plans, strict=True)
         ]
-        return report_of(self.graph, self._plans, states, self._tally)
+        return report_of(self.graph, self._plans, states, self._tally, self.weights)
 
     @in_turn
     def reset_count(self) -> None:

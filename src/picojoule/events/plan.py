@@ -10,6 +10,7 @@ from torch import Tensor
 from picojoule.events.graph import EventGraph
 from picojoule.events.neurons import Neurons, neurons_of, recurrent_term
 from picojoule.events.synapses import Synapses, fan_before_weights, synapses
+from picojoule.synops.watch.count import Weights
 
 
 class Edge(NamedTuple):
@@ -54,8 +55,8 @@ class StagePlan:
         return [*self.edges, *([] if self.recurrent is None else [self.recurrent])]
 
 
-def plan_stage(graph: EventGraph, index: int) -> StagePlan:
-    """The plan of the stage of that index."""
+def plan_stage(graph: EventGraph, index: int, counted: Weights = "all") -> StagePlan:
+    """The plan of the stage of that index; `counted` "nonzero" takes weights of zero for no synapses."""
     stage, own = graph.stages[index], index + 1
     neurons = neurons_of(stage)
     edges = tuple(
@@ -66,10 +67,11 @@ def plan_stage(graph: EventGraph, index: int) -> StagePlan:
                 stage.signal,
                 neurons.gain,
                 takes_largest=stage.takes_largest,
+                counted=counted,
             ),
             term.path,
             term.source,
-            fan_before_weights(term, stage.signal),
+            fan_before_weights(term, stage.signal, counted),
         )
         for term in stage.terms
     )
@@ -79,10 +81,10 @@ def plan_stage(graph: EventGraph, index: int) -> StagePlan:
         return StagePlan(neurons, edges, bias, edges[0].synapses.num_rows)
     layer: Any = back.layer
     to_itself = Edge(
-        synapses(back, stage.signal, stage.signal),
+        synapses(back, stage.signal, stage.signal, counted=counted),
         back.path,
         own,
-        fan_before_weights(back, stage.signal),
+        fan_before_weights(back, stage.signal, counted),
     )
     own_bias = None if layer.bias is None else layer.bias.detach().clone()
     return StagePlan(neurons, edges, bias, edges[0].synapses.num_rows, to_itself, own_bias)

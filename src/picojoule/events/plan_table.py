@@ -8,6 +8,7 @@ from picojoule.events.engine import Engine
 from picojoule.events.graph import EventGraph, Stage
 from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT
 from picojoule.events.plan import Edge, StagePlan
+from picojoule.events.program import NEVER
 
 _NEURONS = {
     "touched": "looks at neurons that were reached",
@@ -27,7 +28,7 @@ def plan_table(graph: EventGraph, plans: list[StagePlan], engines: list[Engine])
                 f"{stage.signal.neurons:,}",
                 _layout(stage),
                 _kernel(stage, plan),
-                ", ".join(_synapses(edge) for edge in plan.all_edges),
+                ", ".join(_synapses(edge, k, engines) for edge in plan.all_edges),
                 _dense_from(plan, k, engines),
             )
         )
@@ -64,8 +65,11 @@ def _why(stage: Stage, plan: StagePlan) -> str:
     return f" ({next((reason for reason, holds in reasons.items() if holds), 'its potential may rise by itself')})"
 
 
-def _synapses(edge: Edge) -> str:
+def _synapses(edge: Edge, number: int, engines: list[Engine]) -> str:
     kind = _SYNAPSES.get(edge.synapses.kind, "no weights")
+    if edge.synapses.patterns is not None and engines:
+        spikes = int(engines[-1].patterns_from[number])
+        kind += f"; sums of patterns from {spikes:,} spikes of a step on" if spikes < NEVER else ""
     return f"{edge.path}: {kind}" if edge.path else kind
 
 

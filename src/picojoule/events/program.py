@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.events.edge_places import edge_places
+from picojoule.events.edge_places import edge_places, pattern_places
 from picojoule.events.graph import EventGraph
 from picojoule.events.kernels.compiled import Kernel, compiled
 from picojoule.events.kernels.tables import FRAME, CountPlaces, FramePlaces, StagePlaces
@@ -17,6 +17,7 @@ from picojoule.events.states import StageStates
 from picojoule.ops.cpu.threads import share_out
 
 Addresses = dict[str, int]
+NEVER = 2**62  # spikes of a step
 
 
 class EventBuffer:
@@ -50,6 +51,10 @@ class Program:
         states: of each stage, the states of `batch` samples.
         batch: samples.
         steps: time steps of a call.
+
+    Attributes:
+        counts: SynOps of each bundle of synapses, sample and step, `edges b t`; those of a stage to itself are its last.
+        synops: the same by stage and bundle.
     """
 
     def __init__(
@@ -66,8 +71,12 @@ class Program:
         self.which = torch.arange(batch)
         self.stopped = torch.full((batch,), -1)
         self.limits = torch.full((len(plans),), torch.inf, dtype=torch.float64)
+        self.patterns_from = torch.full((len(plans),), NEVER)
         self.broken = torch.zeros(len(signals), batch, dtype=torch.int64)
-        self.synops = [self._zeros_for(plan) for plan in plans]
+        numbers = [len(plan.all_edges) for plan in plans]
+        self.counts = torch.zeros(sum(numbers), batch, steps, dtype=torch.float64)
+        own = iter(self.counts)
+        self.synops = [[next(own) for _ in range(number)] for number in numbers]
         self._kept: list[Tensor] = []
         self._stages = [self._stage_table(k, plan, states[k]) for k, plan in enumerate(plans)]
         self._kernels = [compiled(plan.neurons.kernel, plan.neurons.plan) for plan in plans]
@@ -75,9 +84,11 @@ class Program:
     def _stage_table(self, number: int, plan: StagePlan, states: StageStates) -> Tensor:
         signal = self.graph.stages[number].signal
         counts = self.synops[number]
-        edges = [self._edge_table(edge, counts[k]) for k, edge in enumerate(plan.edges)]
+        edges = [self._edge_table(edge, counts[k], number) for k, edge in enumerate(plan.edges)]
         addresses = self._keep([edge.data_ptr() for edge in edges])
-        own = None if plan.recurrent is None else self._edge_table(plan.recurrent, counts[-1])
+        own = (
+            None if plan.recurrent is None else self._edge_table(plan.recurrent, counts[-1], number)
+        )
         powers = torch.tensor(plan.neurons.keep if plan.neurons.plan else 1.0, dtype=torch.float32)
         powers = powers ** torch.arange(self.steps + 1)
         self._kept += [*edges, powers, *([] if own is None else [own])]
@@ -103,13 +114,17 @@ class Program:
         )
         return self._keep(table)
 
-    def _zeros_for(self, plan: StagePlan) -> list[Tensor]:
-        """SynOps of each sample and step, `b t`, of each bundle of synapses; the recurrent one last."""
-        number = len(plan.edges) + (plan.recurrent is not None)
-        return [torch.zeros(self.batch, self.steps, dtype=torch.float64) for _ in range(number)]
-
-    def _edge_table(self, edge: Edge, counts: Tensor) -> Tensor:
-        return self._keep(edge_places(edge.synapses, self.events[edge.source].addresses(), counts))
+    def _edge_table(self, edge: Edge, counts: Tensor, number: int) -> Tensor:
+        events, patterns = self.events[edge.source].addresses(), edge.synapses.patterns
+        if patterns is None:
+            return self._keep(edge_places(edge.synapses, events, counts))
+        codes = torch.empty(self.batch, patterns.num_codes, dtype=torch.int32)
+        self._kept.append(codes)
+        table = self._keep(pattern_places(patterns, codes))
+        fewest = self.patterns_from[number:]
+        return self._keep(
+            edge_places(edge.synapses, events, counts, table.data_ptr(), fewest.data_ptr())
+        )
 
     def start(self) -> None:
         """Before a call."""
@@ -118,9 +133,10 @@ class Program:
 
     def run(self, first: int, which: Tensor, last: int | None = None) -> None:
         """The stages from `first` on, each sample until it stops."""
-        self.which[: len(which)] = which
+        number = which.shape[0]
+        self.which[:number] = which
         for kernel, table in zip(self._kernels[first:last], self._stages[first:last], strict=True):
-            run_kernel(kernel, table, len(which))
+            run_kernel(kernel, table, number)
 
     def _keep(self, numbers: Any) -> Tensor:
         kept = torch.tensor(list(numbers) or [0], dtype=torch.int64)
@@ -166,7 +182,7 @@ class Frames:
 
     def _run(self, kernel: Kernel, frames: Tensor, which: Tensor) -> None:
         self._table[FRAME.frames], self._table[FRAME.which] = frames.data_ptr(), which.data_ptr()
-        run_kernel(kernel, self._table, len(which))
+        run_kernel(kernel, self._table, which.shape[0])
 
 
 def count_dense(data: Tensor, fan: Tensor, batch: int) -> tuple[Tensor, Tensor]:

@@ -15,9 +15,11 @@ from torch import nn
 from picojoule.events.axes import Tap, order_of_taps, reached, taps, transposed_taps
 from picojoule.events.graph import Term
 from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT, LARGEST
+from picojoule.events.patterns import Patterns, patterns_of
 from picojoule.events.signals import Signal
 from picojoule.events.tap_tables import Ints, apart, counted, int32, rows_of, table, together
 from picojoule.events.terms import TRANSPOSED
+from picojoule.synops.watch.count import Weights
 
 _Reals = np.ndarray[Any, np.dtype[np.float32]]
 SPARSE_ENOUGH = (
@@ -44,19 +46,33 @@ class Synapses:
         int, int
     ]  # of rows that follow one another: neurons, weights; (0, 0) if that differs
     fan: _Reals  # positions, channels of the source
-    fan_nonzero: _Reals
     num_rows: int
+    patterns: Patterns | None = None  # where the layer has few input channels
 
 
 def synapses(
-    term: Term, source: Signal, target: Signal, gain: float = 1.0, *, takes_largest: bool = False
+    term: Term,
+    source: Signal,
+    target: Signal,
+    gain: float = 1.0,
+    *,
+    takes_largest: bool = False,
+    counted: Weights = "all",
 ) -> Synapses:
-    """The tables of a term from the events of `source` to the neurons of `target`, weights times `gain`."""
+    """The tables of a term from the events of `source` to the neurons of `target`, weights times `gain`.
+
+    Args:
+        term: the term.
+        source: where its events come from.
+        target: the neurons.
+        gain: weights are multiplied by it.
+        takes_largest: of the values of a window the largest counts.
+        counted: "nonzero" takes weights of zero for no synapses.
+    """
     kernel = _Kernel(term, source, target, gain)
     kind = LARGEST if takes_largest else DIRECT if term.layer is None else kernel.kind()
     outer, inner, rows = kernel.places()
     weights, first, state = kernel.stored(kind)
-    fans = kernel.fan(nonzero=False), kernel.fan(nonzero=True)
     return Synapses(
         kind,
         outer,
@@ -69,23 +85,27 @@ def synapses(
         state,
         kernel.width,
         apart(outer),
-        *fans,
+        kernel.fan(nonzero=counted == "nonzero"),
         rows,
+        kernel.patterns(rows) if kind == DENSE else None,
     )
 
 
-def fan_before_weights(term: Term, target: Signal) -> torch.Tensor:
+def fan_before_weights(term: Term, target: Signal, counted: Weights = "all") -> torch.Tensor:
     """Synapses of each value that arrives at a term's weights, in PyTorch's order; nothing without weights."""
     layer: Any = term.layer
     if layer is None:
         return torch.zeros(0, dtype=torch.float32)
     if term.is_flat:
+        if counted == "nonzero":
+            present: torch.Tensor = (layer.weight != 0).sum(0).float()
+            return present
         return torch.full((layer.in_features,), float(layer.out_features), dtype=torch.float32)
     channels: int = layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels
     shape = (channels, *term.grid) if term.channels_first else (*term.grid, channels)
     arrived = Signal("", shape, term.channels_first)
     kernel = _Kernel(Term.of(0, arrived).then(layer, layer=layer), arrived, target, 1.0)
-    fan = torch.from_numpy(kernel.fan(nonzero=False))
+    fan = torch.from_numpy(kernel.fan(nonzero=counted == "nonzero"))
     return arrived.to_torch(fan.reshape(1, -1))[0].contiguous()
 
 
@@ -276,6 +296,12 @@ class _Kernel:
             int32(first),
             int32(np.append(state, 0)),
         )
+
+    def patterns(self, rows: int) -> Patterns | None:
+        """Sums for the patterns of spikes, where the layer has few input channels."""
+        if not isinstance(self.layer, _CONVOLUTIONS) or self.groups > 1:
+            return None
+        return patterns_of(self.outer, self.inner, self.weights, rows, self.target.sizes[-1])
 
     def fan(self, *, nonzero: bool) -> _Reals:
         """Synapses of each position and channel."""

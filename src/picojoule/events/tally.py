@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,9 +14,10 @@ from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.states import StageStates
 from picojoule.plots import RateHistogram
 from picojoule.report import Report
-from picojoule.report.record import versions_here
+from picojoule.report.record import InputTensor, versions_here
 from picojoule.report.row import Row
 from picojoule.synops.rates import silent_share
+from picojoule.synops.watch.count import Weights
 
 
 @dataclass
@@ -28,24 +29,45 @@ class Tally:
         whole: whether the input held whole numbers only, so spikes.
         samples: samples times calls.
         sample_steps: samples times time steps.
+        shape: of the first input, as it came; None if it came step by step.
     """
 
     synops: dict[str, float] = field(default_factory=dict)
     whole: bool = True
     samples: int = 0
     sample_steps: int = 0
+    shape: tuple[int, ...] | None = None
+
+    def note_shape(self, shape: Sequence[int]) -> None:
+        """The shape of a call's input."""
+        if self.shape is None:
+            self.shape = tuple(shape)
+
+    def inputs(self, graph: EventGraph) -> tuple[InputTensor, ...]:
+        """What the network was given: spikes, if all of it was whole numbers, where it arrives at weights."""
+        if not self.samples:
+            return ()
+        shape = self.shape or graph.input_shape(self.samples, self.sample_steps // self.samples)
+        terms = (term for stage in graph.stages for term in stage.terms)
+        if not any(term.source == 0 and term.layer is not None for term in terms):
+            return (InputTensor(shape),)
+        return (InputTensor(shape, "spikes" if self.whole else "dense"),)
 
     def add(self, synops: Mapping[str, Tensor], batch: int, steps: int, *, whole: bool) -> None:
         """One call more."""
         for path, count in synops.items():
-            self.synops[path] = self.synops.get(path, 0.0) + float(count.sum())
+            self.synops[path] = self.synops.get(path, 0.0) + float(count.numpy().sum())
         self.whole &= whole
         self.samples += batch
         self.sample_steps += batch * steps
 
 
 def report_of(
-    graph: EventGraph, plans: list[StagePlan], states: list[StageStates], tally: Tally
+    graph: EventGraph,
+    plans: list[StagePlan],
+    states: list[StageStates],
+    tally: Tally,
+    weights: Weights,
 ) -> Report:
     """The same report as a Monitor's, of events that were delivered."""
     rows: dict[str, Row] = {}
@@ -61,6 +83,8 @@ def report_of(
         num_timesteps=steps,
         neuron_updates_per_sample=updates,
         biases_per_sample=sum(_biases(stage) for stage in graph.stages) * steps,
+        weights=weights,
+        inputs=tally.inputs(graph),
         versions=versions_here(),
         rate_histograms={
             stage.name: RateHistogram.of(_rates(own, tally))

@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from picojoule.events.kernels.pointers import doubles, integers, reals, wide
-from picojoule.events.kernels.tables import COUNT, FRAME
-from picojoule.events.kernels.vectors import BLOCK, any_differs
+from picojoule.events.kernels.tables import ARRIVED, COUNT, FRAME
+from picojoule.events.kernels.vectors import BLOCK, any_differs, lowest_lane
 from picojoule.ops.cpu.inlined import inlined
 
 ZERO = np.float32(0)
@@ -33,7 +33,8 @@ def events_of_frames() -> Callable[..., None]:
         T, P, C = frame[FRAME.num_steps], frame[FRAME.positions_of], frame[FRAME.channels]
         N, which, begins = P * C, wide(frame[FRAME.which]), wide(frame[FRAME.first_frame])
         broken = wide(frame[FRAME.broken])
-        minor = P if frame[FRAME.channels_first] != 0 else C
+        channels_first = frame[FRAME.channels_first] != 0
+        minor = P if channels_first else C
         whole = N // BLOCK * BLOCK
         for k in range(first, last):
             sample = which[k]
@@ -51,19 +52,39 @@ def events_of_frames() -> Callable[..., None]:
                 offsets[t] = at
                 x = reals(frame[FRAME.frames] + 4 * (begins[sample] + t * N))
                 for start in range(0, N, BLOCK):
-                    if start == whole or any_differs(x, start, ZERO) != 0:
-                        for j in range(start, min(start + BLOCK, N)):
-                            if x[j] != ZERO:
-                                if x[j] != np.floor(x[j]):
-                                    broken[sample] = 1
-                                major, rest = j // minor, j % minor
-                                positions[at] = rest if frame[FRAME.channels_first] != 0 else major
-                                channel[at] = major if frame[FRAME.channels_first] != 0 else rest
-                                values[at] = x[j]
-                                at += 1
+                    bits = _differ(x, start, N) if start == whole else any_differs(x, start, ZERO)
+                    if bits == 0:
+                        continue
+                    begins_at = np.int64(np.int32(start) // np.int32(minor))
+                    while bits != 0:
+                        lane = lowest_lane(bits)
+                        bits &= bits - 1
+                        value = x[start + lane]
+                        if value != np.floor(value):
+                            broken[sample] = 1
+                        major, rest = begins_at, start + lane - begins_at * minor
+                        if (
+                            rest >= minor
+                        ):  # a block may reach into the next row, or into several short ones
+                            more = np.int64(1 if minor >= BLOCK else rest // minor)
+                            major, rest = major + more, rest - more * minor
+                        positions[at] = rest if channels_first else major
+                        channel[at] = major if channels_first else rest
+                        values[at] = value
+                        at += 1
             offsets[T] = at
 
     return run
+
+
+@inlined
+def _differ(x: Any, first: Any, last: Any) -> Any:
+    """Which of fewer than a block differ from zero, as bits."""
+    bits = 0
+    for j in range(first, last):
+        if x[j] != ZERO:
+            bits |= 1 << (j - first)
+    return bits
 
 
 def frames_of_events() -> Callable[..., None]:
@@ -90,6 +111,43 @@ def frames_of_events() -> Callable[..., None]:
                 for e in range(offsets[t], offsets[t + 1]):
                     p, c = positions[e], channel[e]
                     x[c * P + p if frame[FRAME.channels_first] != 0 else p * C + c] = values[e]
+
+    return run
+
+
+def arrived_of_events() -> Callable[..., None]:
+    """Writes what arrives at weights, densely: events that poolings take to one place are added up there."""
+
+    def run(first: Any, last: Any, table: Any) -> None:
+        arrived = wide(table)
+        T, N, which = (
+            arrived[ARRIVED.num_steps],
+            arrived[ARRIVED.size],
+            wide(arrived[ARRIVED.which]),
+        )
+        place_first, place_at = (
+            integers(arrived[ARRIVED.place_first]),
+            integers(arrived[ARRIVED.place_at]),
+        )
+        of_place, of_channel = arrived[ARRIVED.places_apart], arrived[ARRIVED.channels_apart]
+        for k in range(first, last):
+            sample = which[k]
+            out = 4 * sample * arrived[ARRIVED.capacity]
+            positions, channel = (
+                integers(arrived[ARRIVED.positions] + out),
+                integers(arrived[ARRIVED.channel] + out),
+            )
+            values, offsets = (
+                reals(arrived[ARRIVED.values] + out),
+                integers(arrived[ARRIVED.offsets] + 4 * sample * (T + 1)),
+            )
+            for t in range(T):
+                x = reals(arrived[ARRIVED.frames] + 4 * (k * T + t) * N)
+                _clear(x, N)
+                for e in range(offsets[t], offsets[t + 1]):
+                    p, own = positions[e], (channel[e] + arrived[ARRIVED.shift]) * of_channel
+                    for m in range(place_first[p], place_first[p + 1]):
+                        x[own + place_at[m] * of_place] += values[e]
 
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from picojoule.events.kernels.frames import (
+    arrived_of_events,
     events_of_frames,
     frames_of_events,
     synops_of_frames,
@@ -20,6 +21,7 @@ SOURCES: dict[str, Any] = {
     "passing": passing,
     "events_of_frames": events_of_frames,
     "frames_of_events": frames_of_events,
+    "arrived_of_events": arrived_of_events,
     "synops_of_frames": synops_of_frames,
     "breadth": breadth,
     "depth": depth,

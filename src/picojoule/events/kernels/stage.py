@@ -12,6 +12,7 @@ import numpy as np
 from picojoule.events.kernels.advance import advance
 from picojoule.events.kernels.emit import write_values
 from picojoule.events.kernels.fire import fire_touched, leak_row, leak_where_events_arrive
+from picojoule.events.kernels.patterns import ONE, add_patterns, count_ones, write_codes
 from picojoule.events.kernels.pointers import bytes_at, doubles, integers, reals, wide
 from picojoule.events.kernels.scatter import deliver
 from picojoule.events.kernels.tables import EDGE, STAGE
@@ -199,7 +200,40 @@ def _deliver_all(stage: Any, sample: Any, t: Any, target: Any, touched: Any, rea
     for k in range(stage[STAGE.num_edges]):
         edge = wide(edges[k])
         first, last = _arrived(edge, sample, t, stage[STAGE.num_steps])
-        deliver(edge, sample, first, last, target, touched, reached)
+        values = reals(edge[EDGE.values] + 4 * sample * edge[EDGE.capacity])
+        by_patterns = _are_many(edge, sample, first, last)
+        if by_patterns:
+            _deliver_patterns(stage, edge, sample, first, last, target, touched, reached)
+        while first < last:
+            stop = last
+            if by_patterns:  # what is left are values other than 1, one by one
+                while first < last and values[first] == ONE:
+                    first += 1
+                stop = min(first + 1, last)
+            deliver(edge, sample, first, stop, target, touched, reached)
+            first = stop
+
+
+@inlined
+def _are_many(edge: Any, sample: Any, first: Any, last: Any) -> Any:
+    """Whether there are so many spikes that sums of patterns are quicker."""
+    if edge[EDGE.patterns] == 0:
+        return False
+    fewest = wide(edge[EDGE.patterns_from])[0]
+    return last - first >= fewest and count_ones(edge, sample, first, last) >= fewest
+
+
+@inlined
+def _deliver_patterns(
+    stage: Any, edge: Any, sample: Any, first: Any, last: Any, target: Any, touched: Any, reached: Any
+) -> None:  # fmt: skip
+    rows = stage[STAGE.num_rows]
+    row_size = stage[STAGE.num_neurons] // rows
+    write_codes(edge, sample, first, last)
+    add_patterns(edge, sample, target, rows, row_size)
+    for row in range(rows):
+        touched[row] = 1
+    reached[0], reached[1] = 0, row_size
 
 
 @inlined

@@ -116,6 +116,8 @@ class EdgePlaces(NamedTuple):
         fan_of_position: the first stride.
         fan_of_channel: the second.
         synops: float64 `b t`, or 0 where nothing is counted.
+        patterns: address of a table of `PatternPlaces`, or 0 where there are no sums of patterns.
+        patterns_from: spikes of a step from which on sums of patterns are quicker; address of an int64.
     """
 
     offsets: int
@@ -148,6 +150,44 @@ class EdgePlaces(NamedTuple):
     fan_of_position: int
     fan_of_channel: int
     synops: int
+    patterns: int = 0
+    patterns_from: int = 0
+
+
+class PatternPlaces(NamedTuple):
+    """Sums of weights, ready for every pattern of spikes in a piece of a row. Tables are int32 unless said otherwise.
+
+    A *code* stands for an output in a row of the input: where the sums begin of the pattern of spikes that the output sees there.
+
+    Attributes:
+        codes: `b input rows, row_codes`, where the kernel works: of each output of a row and piece, and one that nobody reads.
+        num_codes: of a sample.
+        row_codes: of a row.
+        places: of an input's row.
+        outputs: of a row.
+        pieces: of a pattern: each has codes and sums of its own.
+        bits: entries of the next two for each channel and place in the row.
+        bits_at: a code that a spike there is a bit of.
+        bits_add: what the bit is worth.
+        lookup_first: of a row of the output, where the entries of the next two begin.
+        lookup_codes: the codes of a row of the input.
+        lookup_sums: where the sums of its tap begin.
+        sums: float32 `taps pieces patterns width`, the width a multiple of a vector.
+    """
+
+    codes: int
+    num_codes: int
+    row_codes: int
+    places: int
+    outputs: int
+    pieces: int
+    bits: int
+    bits_at: int
+    bits_add: int
+    lookup_first: int
+    lookup_codes: int
+    lookup_sums: int
+    sums: int
 
 
 class FramePlaces(NamedTuple):
@@ -184,6 +224,42 @@ class FramePlaces(NamedTuple):
     broken: int
 
 
+class ArrivedPlaces(NamedTuple):
+    """Events, and the dense sequence `k t n` of what they are at the weights of a term, behind poolings and borders.
+
+    Attributes:
+        num_steps: T.
+        size: numbers of a step.
+        which: int64 `k`, the samples.
+        frames: float32, written.
+        offsets: the events, and so are the next four.
+        positions: where.
+        channel: where.
+        values: how many spikes, or a value.
+        capacity: entries a sample.
+        place_first: int32, of a position, where the entries of the next begin.
+        place_at: int32, a place that it goes to.
+        places_apart: how far apart two places are in a step.
+        channels_apart: how far apart two channels are.
+        shift: channels in front that get nothing.
+    """
+
+    num_steps: int
+    size: int
+    which: int
+    frames: int
+    offsets: int
+    positions: int
+    channel: int
+    values: int
+    capacity: int
+    place_first: int
+    place_at: int
+    places_apart: int
+    channels_apart: int
+    shift: int
+
+
 class CountPlaces(NamedTuple):
     """A dense sequence `b t n` that arrives at weights.
 
@@ -206,7 +282,9 @@ class CountPlaces(NamedTuple):
 
 STAGE = StagePlaces(*range(len(StagePlaces._fields)))
 EDGE = EdgePlaces(*range(len(EdgePlaces._fields)))
+PATTERN = PatternPlaces(*range(len(PatternPlaces._fields)))
 FRAME = FramePlaces(*range(len(FramePlaces._fields)))
+ARRIVED = ArrivedPlaces(*range(len(ArrivedPlaces._fields)))
 COUNT = CountPlaces(*range(len(CountPlaces._fields)))
 
 # how synapses are kept

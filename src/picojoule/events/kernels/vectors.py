@@ -43,6 +43,22 @@ def add_vector(_typing: Any, target: Any, a: Any, weights: Any, b: Any, value: A
     return types.void(target, types.int64, weights, types.int64, types.float32), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def add_sums(_typing: Any, target: Any, a: Any, sums: Any, starts: Any) -> Any:
+    """target[a : a + 8] += the sum over a tuple of starts of sums[start : start + 8]."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        into, at, table, begins = arguments
+        total, place = _load(builder, into, at)
+        for k in range(len(starts)):
+            vector, _ = _load(builder, table, builder.extract_value(begins, k))
+            total = builder.fadd(total, vector)
+        builder.store(total, place, align=_ALIGNMENT)
+        return context.get_dummy_value()
+
+    return types.void(target, types.int64, sums, starts), generate
+
+
 def _found(comparison: str, lanes: int) -> Any:
     """A function (values, start, limit): which of so many values compare so with the limit, as bits."""
 

@@ -258,4 +258,4 @@ def _whole(values: Tensor | None, scale: float, bits: int, back: float = 1.0) ->
 def _whole_weights(own: Synapses, scale: float, bits: int, back: float) -> Synapses:
     made = _whole(torch.from_numpy(own.weights), scale, bits, back)
     assert made is not None
-    return replace(own, weights=np.ascontiguousarray(made.numpy()))
+    return replace(own, weights=np.ascontiguousarray(made.numpy()), patterns=None)
