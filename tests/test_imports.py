@@ -131,9 +131,17 @@ def test_a_layers_first_call_loads_no_compiler() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_importing_the_package_loads_what_builds_neurons_and_no_more() -> None:
+def test_importing_the_package_loads_nothing_else_not_even_pytorch() -> None:
     code = (
-        "import sys, torch; before = set(sys.modules); import picojoule\n"
+        "import sys, importlib, typing; before = set(sys.modules); import picojoule\n"
+        "print(sorted(set(sys.modules) - before))"
+    )
+    assert eval(run(code).stdout) == ["picojoule", "picojoule.version"]
+
+
+def test_building_neurons_loads_what_they_need_and_no_more() -> None:
+    code = (
+        "import sys, torch; before = set(sys.modules); import picojoule; picojoule.layers\n"
         "print({m.split('.')[1] for m in set(sys.modules) - before if m.startswith('picojoule.')})\n"
         "print([m for m in set(sys.modules) - before if not m.startswith('picojoule')])"
     )

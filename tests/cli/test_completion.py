@@ -1,12 +1,31 @@
-"""What a shell offers when TAB is pressed behind `picojoule`."""
+"""What a shell offers when TAB is pressed behind `picojoule`, without a wait for PyTorch."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from picojoule.cli.app import app
-from picojoule.cli.completion import complete_model, complete_profile, complete_run
+from picojoule.cli.completion import TABLE, complete_model, complete_profile, complete_run
+from picojoule.cli.outline import outline
+
+ROOT = Path(__file__).parents[2]
+OUTLINE = outline()
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def completion_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import completion_table
+
+    yield completion_table
+    sys.modules.pop("completion_table", None)
 
 
 @pytest.fixture(autouse=True)
@@ -21,14 +40,17 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("runs/demo/config.yaml").touch()
 
 
-def offered(line: str) -> list[str]:
+def asked(line: str) -> dict[str, str]:
     """As bash asks for it, with the cursor at the end of the line."""
-    asked = {
+    return {
         "_PICOJOULE_COMPLETE": "complete_bash",
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(line.split(" ")) - 1),
     }
-    done = CliRunner().invoke(app, [], prog_name="picojoule", env=asked)
+
+
+def offered(line: str, by: typer.Typer = OUTLINE) -> list[str]:
+    done = CliRunner().invoke(by, [], prog_name="picojoule", env=asked(line))
     assert done.exit_code == 0
     return done.output.split()
 
@@ -76,3 +98,75 @@ def test_each_shell_is_told_how_to_ask(shell: str) -> None:
     source = {"_PICOJOULE_COMPLETE": f"source_{shell}"}
     shown = CliRunner().invoke(app, [], prog_name="picojoule", env=source)
     assert f"_PICOJOULE_COMPLETE=complete_{shell}" in shown.output
+
+
+# ---- the outline, which answers, is that of the commands
+
+
+def test_the_table_is_that_of_the_commands(completion_table: ModuleType) -> None:
+    assert TABLE.read_text() == completion_table.written(), "python tools/completion_table.py"
+
+
+def lines(command: str) -> list[str]:
+    shown = COMMANDS[command].params
+    values = [option for each in shown for option in each.opts if option.startswith("--")]
+    return [
+        f"picojoule {command} ",
+        f"picojoule {command} -",
+        *(f"picojoule {command} {option} " for option in values),
+    ]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_outline_offers_what_the_commands_do(command: str) -> None:
+    for line in lines(command):
+        assert offered(line) == offered(line, app), line
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_shells_that_show_help_have_that_of_the_commands(shell: str) -> None:
+    for line in ("picojoule ", "picojoule train --", "picojoule sweep --"):
+        env = {
+            "_PICOJOULE_COMPLETE": f"complete_{shell}",
+            "_TYPER_COMPLETE_ARGS": line,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        }
+        one, other = (
+            CliRunner().invoke(each, [], prog_name="picojoule", env=env).output
+            for each in (OUTLINE, app)
+        )
+        assert one == other
+        assert len(one) > 100
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_its_help_is_that_of_the_commands(columns: str) -> None:
+    one, other = (
+        CliRunner().invoke(each, ["--help"], env={"COLUMNS": columns}).output
+        for each in (OUTLINE, app)
+    )
+    assert one == other
+    assert "simulate" in one
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "words"),
+    [
+        ([], asked("picojoule count lenet --profile loi"), "loihi-routed"),
+        ([], asked("picojoule simulate runs/d"), "runs/demo"),
+        (["--help"], {}, "simulate"),
+        (["--version"], {}, "picojoule 0."),
+        ([], {}, "Usage: picojoule"),
+    ],
+)
+def test_it_answers_where_pytorch_cannot_be_imported(
+    arguments: list[str], env: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    code = (
+        f"import sys; sys.modules['torch'] = None; sys.argv = ['picojoule', *{arguments}]\n"
+        "from picojoule.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert words in done.stdout, done.stderr

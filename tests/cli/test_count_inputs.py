@@ -257,3 +257,28 @@ def test_models_that_cannot_be_built_are_named(model: str, message: str) -> None
     Path("ends.py").write_text("import sys\nsys.exit(3)\n")
     Path("fails.py").write_text("1 / 0\n")
     assert message in refused(model, "--input", "5,3")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("build", "5,10,3", "7"), "--samples is 7, but layer '1' got 5 samples of 10 time steps"),
+        (
+            ("folding", "4,10,3", "2"),
+            "--samples is 2, but layer '0' got 4 samples of 10 time steps",
+        ),
+    ],
+)
+def test_samples_that_cannot_be_are_told_beside_those_that_were_seen(
+    command: tuple[str, str, str], message: str
+) -> None:
+    model, shape, samples = command
+    given = ("--input", shape, "--samples", samples)
+    assert message in refused(f"./networks.py:{model}", *given)
+
+
+def test_samples_that_an_axis_contradicts_are_told(tmp_path: Path) -> None:
+    given = ("--input", "10,5,3", "--samples", "7", "--time-axis", "tb")
+    told = refused("./networks.py:build", *given)
+    assert "--samples is 7, but " in told
+    assert "Leave --samples out" in told

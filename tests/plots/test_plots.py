@@ -38,6 +38,12 @@ def test_synops_of_a_history_of_tensors_without_target_and_file() -> None:
     assert len({(line.get_linestyle(), line.get_color()) for line in axes.lines}) == 2
 
 
+def test_synops_stand_over_the_training_step_that_they_are_of() -> None:
+    axes = plot_synops({"a": [3.0, 2.0, 1.0], "b": [1.0, 1.0, 1.0]}, fixed=["b"]).axes[0]
+    assert axes.get_xlabel() == "Training step"
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[1, 2, 3]] * 2
+
+
 def test_lines_differ_without_colour() -> None:
     lines = plot_synops({str(i): [1.0, 2.0] for i in range(4)}).axes[0].lines
     assert len({line.get_linestyle() for line in lines}) == 4

@@ -90,6 +90,23 @@ def test_rows_in_the_order_of_the_model() -> None:
     assert (report.samples, report.num_timesteps) == (5, 10)
 
 
+def test_time_steps_are_a_whole_number_unless_samples_differ_in_theirs() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), IAF())
+
+    def steps_of(*lengths: int) -> float:
+        with Monitor(model, accumulate=True) as monitor:
+            for length in lengths:
+                picojoule.reset_states(model)
+                model(torch.ones(1, length, 3))
+        report = monitor.report()
+        assert json.loads(report.to_json())["num_timesteps"] == report.num_timesteps
+        assert monitor.synops.num_timesteps == report.num_timesteps
+        return report.num_timesteps
+
+    assert repr(steps_of(10, 10)) == "10"
+    assert repr(steps_of(5, 10)) == "7.5"
+
+
 def test_a_dense_input_is_flagged_and_apart() -> None:
     report = counted(nn.Sequential(nn.Linear(3, 4, bias=False), IAF()), torch.rand(2, 5, 3))
     row = report.rows[0]

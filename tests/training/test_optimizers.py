@@ -1,14 +1,16 @@
 """The optimisers of a run: what Muon takes, what each does to it, and what none does to a pruned weight."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+import picojoule.training
 from picojoule.layers import IAF, LIF
 from picojoule.training import ConfigError, Progress, TrainConfig, load_checkpoint, save_checkpoint
 from picojoule.training import train as train_run
@@ -74,7 +76,7 @@ def test_a_matrix_that_two_layers_share_is_taken_once() -> None:
 @needs_muon
 def test_each_parameter_that_is_trained_is_in_one_group() -> None:
     model = network()
-    optimizer = build_optimizer("muon", model)
+    optimizer = build_optimizer(model, "muon")
     orthogonal, rest = (group["params"] for group in optimizer.param_groups)
     assert [tuple(each.shape) for each in orthogonal] == [(6, 2, 3, 3), (5, 24)]
     assert {*orthogonal, *rest} == set(model.parameters())
@@ -87,7 +89,7 @@ def test_each_parameter_that_is_trained_is_in_one_group() -> None:
 @pytest.mark.parametrize("name", EACH)
 def test_rates_where_none_is_stated(name: OptimizerName) -> None:
     rates = {"adam": [2e-3], "adamw": [2e-3], "sgd": [0.1], "muon": [0.02, 2e-3]}
-    groups = build_optimizer(name, network()).param_groups
+    groups = build_optimizer(network(), name).param_groups
     assert [group["lr"] for group in groups] == pytest.approx(rates[name])
     assert [group["initial_lr"] for group in groups] == [group["lr"] for group in groups]
     assert RATES[name] == groups[0]["lr"]
@@ -97,18 +99,18 @@ def test_rates_where_none_is_stated(name: OptimizerName) -> None:
 def test_muons_weights_go_as_far_in_a_long_run_as_in_a_short_one() -> None:
     rates = {}
     for steps in (1, 720, 1440, 72_000):
-        groups = build_optimizer("muon", network(), steps=steps).param_groups
+        groups = build_optimizer(network(), "muon", steps=steps).param_groups
         rates[steps] = [group["lr"] for group in groups]
     assert rates[1] == rates[720] == pytest.approx([0.02, 2e-3])
     assert rates[1440] == pytest.approx([0.01, 1e-3])
     assert rates[72_000] == pytest.approx([2e-4, 2e-5])
-    stated = build_optimizer("muon", network(), learning_rate=0.02, steps=72_000)
+    stated = build_optimizer(network(), "muon", lr=0.02, steps=72_000)
     assert stated.param_groups[0]["lr"] == 0.02
 
 
 @needs_muon
 def test_adams_rate_beside_muon_keeps_its_ratio() -> None:
-    groups = build_optimizer("muon", network(), learning_rate=0.01).param_groups
+    groups = build_optimizer(network(), "muon", lr=0.01).param_groups
     assert [group["lr"] for group in groups] == pytest.approx([0.01, 1e-3])
 
 
@@ -119,7 +121,7 @@ def test_adams_rate_beside_muon_keeps_its_ratio() -> None:
 def test_a_step_of_muon_is_nearly_orthogonal_and_as_long_as_the_rate_says() -> None:
     model = network()
     before = [weight.detach().clone() for weight in matrices(model)]
-    optimizer = build_optimizer("muon", model, learning_rate=0.1)
+    optimizer = build_optimizer(model, "muon", lr=0.1)
     gradients(model)
     pull = [weight.grad.flatten(1) for weight in matrices(model)]
     optimizer.step()
@@ -138,7 +140,7 @@ def test_kernels_step_as_pytorchs_muon_has_it_and_the_rest_as_its_adam(
     memory: torch.memory_format,
 ) -> None:
     model, twin = network().to(memory_format=memory), network()
-    optimizer = build_optimizer("muon", model)
+    optimizer = build_optimizer(model, "muon")
     kernels = [nn.Parameter(weight.detach().flatten(1)) for weight in matrices(twin)]
     muon = torch.optim.Muon(kernels, lr=0.02, weight_decay=0.0, momentum=0.95)
     known = {id(weight) for weight in matrices(twin)}
@@ -163,7 +165,7 @@ def test_kernels_step_as_pytorchs_muon_has_it_and_the_rest_as_its_adam(
 @needs_muon
 def test_a_model_that_moves_takes_its_optimiser_along() -> None:
     model = network()
-    optimizer = build_optimizer("muon", model)
+    optimizer = build_optimizer(model, "muon")
     model.double()
     before = [weight.detach().clone() for weight in model.parameters()]
     gradients(model)
@@ -174,7 +176,7 @@ def test_a_model_that_moves_takes_its_optimiser_along() -> None:
 @needs_muon
 def test_parameters_without_a_gradient_stay() -> None:
     model = network()
-    optimizer = build_optimizer("muon", model)
+    optimizer = build_optimizer(model, "muon")
     optimizer.step()
     gradients(model)
     model[0].weight.grad = None
@@ -187,7 +189,7 @@ def test_parameters_without_a_gradient_stay() -> None:
 @needs_muon
 def test_a_gradient_scaler_finds_every_gradient() -> None:
     plain, scaled = network(), network()
-    optimizers = [build_optimizer("muon", model) for model in (plain, scaled)]
+    optimizers = [build_optimizer(model, "muon") for model in (plain, scaled)]
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
     scaler.scale(torch.ones(()))  # makes its state
     for model in (plain, scaled):
@@ -211,8 +213,41 @@ def test_a_pytorch_without_muon_is_told_of(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(
         ConfigError, match=r"optimizer is muon.*PyTorch \d.*2\.9 or later.*adam"
     ) as told:
-        build_optimizer("muon", network())
+        build_optimizer(network(), "muon")
     assert told.value.setting == "optimizer"
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_a_scheduler_of_pytorch_moves_the_rates_of_all_groups_alike(name: OptimizerName) -> None:
+    model = network()
+    optimizer = build_optimizer(model, name, lr=0.1)
+    at_start = [group["lr"] for group in optimizer.param_groups]
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+    for seed in range(2):
+        step_of(model, optimizer, seed)
+        falling.step()
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(
+        [rate / 2 for rate in at_start]
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"name": "sdg"}, "is 'sdg', expected one of adam, adamw, sgd, muon. Did you mean 'sgd'?"),
+        ({"name": "adam", "lr": 0.0}, "lr is 0.0, expected a number > 0"),
+        ({"name": "adam", "steps": 0}, "steps is 0, expected a whole number >= 1"),
+        ({"name": "adam", "model": nn.ReLU()}, "no parameter of the ReLU requires a gradient"),
+    ],
+)
+def test_what_cannot_be_trained_with_is_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build_optimizer(**{"model": network(), **given})
+
+
+def test_it_is_public_and_begins_with_the_model() -> None:
+    optimizer = picojoule.training.build_optimizer(network())
+    assert isinstance(optimizer, torch.optim.Optimizer)
 
 
 # ---- pruned weights
@@ -238,7 +273,7 @@ def test_pruned_weights_neither_move_nor_keep_moments(
     name: OptimizerName, decayed: bool, steps_before: int
 ) -> None:
     model = network()
-    optimizer = build_optimizer(name, model)
+    optimizer = build_optimizer(model, name)
     if decayed:
         with_decay(optimizer)
     for seed in range(steps_before):
@@ -261,7 +296,7 @@ def test_pruned_weights_neither_move_nor_keep_moments(
 
 def test_a_mask_that_grows_back_lets_the_weight_go_on() -> None:
     model = network()
-    optimizer = build_optimizer("adamw", model)
+    optimizer = build_optimizer(model, "adamw")
     prune.custom_from_mask(model[5], "weight", torch.zeros(3, 5))
     step_of(model, optimizer, 0)
     before = model[5].weight_orig.detach().clone()
@@ -288,10 +323,10 @@ def test_the_state_of_each_optimiser_comes_back_to_the_bit(
     name: OptimizerName, tmp_path: Path
 ) -> None:
     one, other = network(), network()
-    optimizer = build_optimizer(name, one)
+    optimizer = build_optimizer(one, name)
     step_of(one, optimizer, 0)
     save_checkpoint(tmp_path / "c", one, optimizer)
-    fresh = build_optimizer(name, other)
+    fresh = build_optimizer(other, name)
     load_checkpoint(tmp_path / "c", other, fresh)
     for seed in (1, 2):
         step_of(one, optimizer, seed)

@@ -14,8 +14,10 @@ from picojoule.near_names import did_you_mean
 from picojoule.report import Monitor
 from picojoule.synops import MonitorWarning
 from picojoule.synops.watch.checks import UncountedLayerError
-from picojoule.training.networks.factories import BUILT_IN, check_form, load_model, reason
+from picojoule.training.networks.factories import BUILT_IN, check_form, load_model
 from picojoule.training.networks.models import build_model
+from picojoule.training.networks.refusing_layer import refusing_layer
+from picojoule.training.networks.their_code import reason
 
 # what the built-in models take where no input is named: those of the bundled images, and of spoken digits
 _SHAPES = {"lenet": "1,{},1,28,28", "recurrent": "1,{},700"}
@@ -111,9 +113,19 @@ def run(
     if str(first).startswith(("Monitor:", "--")):
         raise ValueError(str(first)) from first
     raise ValueError(
-        f"The model does not take an input of shape {shown.shapes}: {reason(first).rstrip('.')}. Give the shape that it takes with "
-        "--input, batch first; if it takes several, --input for each."
+        f"The model does not take an input of shape {shown.shapes}: {reason(first).rstrip('.')}."
+        f"{_refused_by(network, monitor, shown, samples)} Give the shape that it takes with --input, batch first; if it takes "
+        "several, --input for each."
     ) from first
+
+
+def _refused_by(
+    network: nn.Module, monitor: Monitor, shown: ModelInput, samples: int | None
+) -> str:
+    """The layer that does not take what it gets, found unwatched."""
+    each = shown.at_step(0) if monitor.settings.time_axis == "outer" else shown
+    with torch.no_grad(), batch_of_input(network, shown.first, samples):
+        return refusing_layer(network, lambda: network(*each.args, **each.kwargs))
 
 
 def _call(

@@ -5,13 +5,14 @@ Those of sinabs itself are known by their names and attributes, which are ours, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
 from picojoule.layers import HookHandles
+from picojoule.synops.watch.pass_size import PassSize
 
 
 class _Batch:
@@ -27,6 +28,24 @@ class _Batch:
         """A layer that folds batch and time sees both."""
         if args and isinstance(args[0], Tensor) and args[0].ndim > 1:
             self._fit(*args[0].shape[:2])
+
+    def check_said(self, samples: int) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        """What a layer that folds batch and time does where the user says how many samples there are."""
+
+        def check(layer: nn.Module, args: tuple[Any, ...]) -> None:
+            if (
+                args
+                and isinstance(args[0], Tensor)
+                and args[0].ndim > 1
+                and len(args[0]) != samples
+            ):
+                seen = PassSize(*args[0].shape[:2]).in_words()
+                name = next(n for n, module in self._network.named_modules() if module is layer)
+                raise ValueError(
+                    f"--samples is {samples}, but layer {name!r} got {seen}. Leave --samples out, or say how many there are."
+                )
+
+        return check
 
     def at_folded(self, layer: nn.Module, args: tuple[Any, ...]) -> None:
         """The model may have folded them by a function: then the axis is as long as both."""
@@ -75,16 +94,17 @@ def batch_of_input(network: nn.Module, x: Tensor, samples: int | None) -> Iterat
         Sentences on what had to be taken for granted, there when the model has run.
 
     Raises:
-        ValueError: the layers are built for other time steps.
+        ValueError: the layers are built for other time steps, or get other samples than the user says.
     """
     batch = _Batch(network, x)
     with HookHandles() as handles:
+        see = batch.at_flatten if samples is None else batch.check_said(samples)
+        for module in network.modules():
+            if _is(module, "FlattenTime"):
+                handles.add(module.register_forward_pre_hook(see, prepend=True))
         if samples is not None:
             batch.set(samples)
         else:
-            for module in network.modules():
-                if _is(module, "FlattenTime"):
-                    handles.add(module.register_forward_pre_hook(batch.at_flatten, prepend=True))
             for _, layer in batch.folding:
                 handles.add(layer.register_forward_pre_hook(batch.at_folded, prepend=True))
         yield batch.notes

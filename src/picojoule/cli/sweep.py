@@ -67,7 +67,7 @@ def sweep(
             "--equal-steps/--continue",
             help="Train each network from the same start for as many steps as any other; or let each go on from the "
             "weights of the next looser budget, with the steps of all looser ones behind it.",
-            rich_help_panel=_SWEEP,
+            rich_help_panel=f"{_SWEEP}, on or off",
         ),
     ] = True,
     axis: Annotated[
@@ -107,7 +107,7 @@ def sweep(
     storage: Annotated[
         str | None,
         _option(
-            "Database that many machines share, such as postgresql://user:password@host/name: give the same command on "
+            "Database that many machines share, such as postgresql://host/name: give the same command on "
             "each, with an --out that all of them see. [dim]Default: SQLite in --out.[/]"
         ),
     ] = None,

@@ -19,6 +19,8 @@ from picojoule.training.settings.saved import RENAMED
 
 FILES = "Run and files"
 _MODEL, _TRAINING, _BUDGET, _MACHINE = "Model and data", "Training", "Budget", "Machine"
+# beside options with long names there is no room for those that turn off
+_TRAINING_SWITCHES, _BUDGET_SWITCHES = "Training, on or off", "Budget, on or off"
 _DEFAULT = TrainConfig()
 
 Command = Callable[..., None]
@@ -93,7 +95,7 @@ FLAGS = (
     ),
     Flag(
         "loss_each_step",
-        _TRAINING,
+        _TRAINING_SWITCHES,
         "Loss on the answer (by --readout) after each time step, for early exit.",
     ),
     Flag(
@@ -108,7 +110,7 @@ FLAGS = (
         _TRAINING,
         "Share of the training samples kept aside to choose the best epoch under the budget.",
     ),
-    Flag("check_finite", _TRAINING, "Stop at the first NaN or infinite input of a layer."),
+    Flag("check_finite", _TRAINING_SWITCHES, "Stop at the first NaN or infinite input of a layer."),
     Flag(
         "synops_per_timestep",
         _BUDGET,
@@ -131,7 +133,7 @@ FLAGS = (
         "What becomes of connections under a limit; fixed ones are drawn at random, thin takes whole channels.",
         "prune; keep on a chip that spends on zero weights",
     ),
-    Flag("trim", _BUDGET, "Scale weights after training until each limit is just kept."),
+    Flag("trim", _BUDGET_SWITCHES, "Scale weights after training until each limit is just kept."),
     Flag("margin", _BUDGET, "Share of each bound that training keeps free."),
     Flag(
         "within",
@@ -224,7 +226,9 @@ def _all_flags() -> list[inspect.Parameter]:
             "Layer or group whose limit or floor may stay broken, so that the rest counts as kept; may be repeated.",
             metavar="NAME",
         ),
-        _keyword(_NO_BUDGET, bool, "Train on the task alone.", "--no-budget"),
+        _keyword(
+            _NO_BUDGET, bool, "Train on the task alone.", "--no-budget", panel=_BUDGET_SWITCHES
+        ),
     ]
 
 

@@ -25,10 +25,11 @@ def plot_synops(
     """SynOps per time step of each layer over the training steps, with the target.
 
     A history is a list a layer; append what a Monitor counted at each training step. Detached tensors
-    do, so that nothing waits for the device before the picture is drawn.
+    do, so that nothing waits for the device before the picture is drawn. Over the time steps of one input
+    :func:`picojoule.plots.plot_over_time` draws.
 
     Args:
-        history: SynOps per time step at each training step, by layer.
+        history: SynOps per time step at each training step, by layer. The first stands over training step 1.
         target: what a layer may spend; None if layers have no limit in common.
         path: where the PNG goes; None to draw no file.
         fixed: layers that training cannot change, drawn in grey.
@@ -59,14 +60,16 @@ def plot_synops(
     changing = 0
     for name, counts in history.items():
         values = [float(count) for count in counts]
+        numbers = range(1, len(values) + 1)
         marker = "." if len(values) == 1 else None
         if name in fixed:
             label = f"Layer {plain(name)} (set by the input)"
-            axes.plot(values, color=GREY, lw=1, marker=marker, label=label)
+            axes.plot(numbers, values, color=GREY, lw=1, marker=marker, label=label)
             continue
         cycle, colour = divmod(changing, len(LAYER_COLOURS))
         style = _STYLES[(cycle + colour) % len(_STYLES)]
         axes.plot(
+            numbers,
             values,
             color=LAYER_COLOURS[colour],
             ls=style,

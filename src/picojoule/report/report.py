@@ -39,7 +39,7 @@ class Report(Record):
         model: the type of the model.
         rows: layers in the order in which they were called.
         samples: samples that the numbers are a mean over.
-        num_timesteps: time steps of a sample.
+        num_timesteps: time steps of a sample; no whole number where samples differ in theirs.
         synops_per_sample_sd: standard deviation of SynOps per sample over the samples (n - 1), where the Monitor had
             `detail=["sample"]`, saw more than one, and could tell them apart in each layer.
         biases_per_sample: additions of biases of linear and convolutional layers and products.

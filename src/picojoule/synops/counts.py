@@ -48,8 +48,9 @@ class Counts(Mapping[str, Tensor]):
 
     @property
     def num_timesteps(self) -> float:
-        """Time steps of a sample."""
-        return float(self._num_timesteps)
+        """Time steps of a sample: an `int`, unless it is the mean over samples of several lengths."""
+        steps = float(self._num_timesteps)
+        return int(steps) if steps.is_integer() else steps
 
     @property
     def detail(self) -> Detail:

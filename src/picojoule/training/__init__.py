@@ -5,6 +5,7 @@ from picojoule.training.files.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.loading import LoadedRun, load
 from picojoule.training.networks.lenet import lenet
 from picojoule.training.networks.recurrent_net import recurrent_net
+from picojoule.training.optimization.optimizers import build_optimizer
 from picojoule.training.record.history import Fit, History, Progress, Quiet
 from picojoule.training.record.measure import Measurement
 from picojoule.training.run import Run, train
@@ -46,6 +47,7 @@ __all__ = [
     "SweptModel",
     "Task",
     "TrainConfig",
+    "build_optimizer",
     "cheapest_within",
     "hypervolume",
     "lenet",

@@ -16,6 +16,18 @@ class PassSize(NamedTuple):
     samples: Any
     num_timesteps: Any
 
+    def in_words(self) -> str:
+        """As a sentence has it.
+
+        Example:
+            >>> PassSize(5, 1).in_words()
+            '5 samples of 1 time step'
+        """
+        counted = ((self.samples, "sample"), (self.num_timesteps, "time step"))
+        return " of ".join(
+            f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted
+        )
+
 
 def size_of_shape(axis: TimeAxis | None, shape: tuple[int, ...]) -> PassSize:
     """The size of a pass whose input has that shape, with its time on that axis.

@@ -99,6 +99,7 @@ class StepCount:
         """
         found = self._of_layers()
         size = found or self._by_calls_or_input()
+        self._check_samples(size)
         if self._samples is not None and self._num_timesteps is not None:
             return PassSize(self._samples, self._num_timesteps)
         if self._num_timesteps is not None and size.num_timesteps != self._num_timesteps:
@@ -110,6 +111,18 @@ class StepCount:
                 "the model was given no tensor with axes, so its samples are taken for 1. Pass samples=."
             )
         return size
+
+    def _check_samples(self, seen: PassSize) -> None:
+        """Raise unless what was seen can be shared out over as many samples as are said."""
+        said, timed = self._samples, self._axis in ("bt", "tb", "last", "outer")
+        if said is None or not (self.told_samples or timed) or not isinstance(seen.samples, int):
+            return
+        steps = 1 if self._num_timesteps is None else seen.num_timesteps  # it may be said otherwise
+        if (seen.samples * steps) % said:
+            name = next(iter(self._found or self._loop), None)
+            who = f"layer {name!r} got" if name is not None else "the input has"
+            way = "Leave samples= out, or pass how many there are."
+            raise ValueError(f"Monitor: samples is {said}, but {who} {seen.in_words()}. {way}")
 
     @property
     def told_samples(self) -> bool:

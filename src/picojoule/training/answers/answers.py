@@ -16,6 +16,7 @@ from picojoule.training.answers.readout import (
     summed_over_time,
     with_potential,
 )
+from picojoule.training.networks.refusing_layer import refusing_layer
 
 
 class Answers:
@@ -109,9 +110,10 @@ def first_answers(answers: Answers, frames: Tensor) -> Any:
         raise
     except (RuntimeError, TypeError, IndexError) as error:
         shape = " x ".join(map(str, frames.shape))
+        what = (str(error).splitlines() or ["no more is said"])[0].rstrip(".")
         raise ValueError(
             f"the model does not take the data: a batch of {shape} (samples, time steps, then features) gave "
-            f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            f"{type(error).__name__}: {what}.{refusing_layer(answers.bare, lambda: answers(frames))}"
         ) from error
 
 

@@ -112,8 +112,9 @@ class Trainer:
         self.model.load_state_dict(before, strict=False)
         self._begin_budget()
         last = list(counts)[-1] if counts else None
+        config = self.config
         optimizer = build_optimizer(
-            self.config.optimizer, self.model, self.config.learning_rate, last, steps
+            self.model, config.optimizer, lr=config.learning_rate, steps=steps, last=last
         )
         self.optimizer = self.fabric.setup_optimizers(optimizer)
 

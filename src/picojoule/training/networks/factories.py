@@ -9,8 +9,6 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import sysconfig
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -20,13 +18,11 @@ from torch import nn
 
 from picojoule.convert import from_nir
 from picojoule.near_names import did_you_mean, nearest
+from picojoule.training.networks.their_code import SHOWN, reason
 
 BUILT_IN = ("lenet", "recurrent")
 _OR_A_MODEL = f", nor a .nir file, nor {' or '.join(BUILT_IN)}"
 _INSTALL = "Install what has it in the environment that picojoule runs in."
-_SHOWN = "To see all of it, put PICOJOULE_TRACEBACK=1 before the command."
-_INSTALLED = sysconfig.get_paths()
-_LIBRARIES = (_INSTALLED["stdlib"], _INSTALLED["purelib"], Path(__file__).parents[2])
 
 
 def load_model(name: str, num_timesteps: int | None = None) -> nn.Module:
@@ -182,27 +178,7 @@ def _from_file(file: Path, factory: str) -> ModuleType:
 
 
 def _not_imported(place: str, error: BaseException) -> ImportError:
-    return ImportError(f"{place} could not be imported: {reason(error)}. {_SHOWN}")
-
-
-def reason(error: BaseException) -> str:
-    """An error of a user's code in one sentence: what, and the last line of theirs that it went through.
-
-    Example:
-        >>> try:
-        ...     {}["depth"]
-        ... except KeyError as error:
-        ...     reason(error).split(" (")[0]
-        "KeyError: 'depth'"
-    """
-    kind, text = type(error).__name__, str(error)
-    plain = isinstance(error, ValueError | RuntimeError) and text
-    words = text if plain else f"{kind}: {text}" if text else kind
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [(Path(frame.filename), frame.lineno) for frame in frames]
-    theirs = [(f, n) for f, n in lines if not any(f.is_relative_to(each) for each in _LIBRARIES)]
-    place = f" ({theirs[-1][0].name}, line {theirs[-1][1]})" if theirs else ""
-    return f"{words}{place}"
+    return ImportError(f"{place} could not be imported: {reason(error)}. {SHOWN}")
 
 
 def _attribute(module: ModuleType, place: str, factory: str) -> Any:
@@ -234,7 +210,7 @@ def _built(name: str, factory: Any) -> Any:
     try:
         return factory()
     except Exception as error:
-        raise ValueError(f"{name!r} could not be called: {reason(error)}. {_SHOWN}") from error
+        raise ValueError(f"{name!r} could not be called: {reason(error)}. {SHOWN}") from error
 
 
 def _arguments_without_default(factory: Callable[..., Any]) -> list[str]:

@@ -1,0 +1,158 @@
+"""An error in the user's own code ends a command with its line, not with a traceback of ours."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from picojoule.cli.app import app
+
+CODE = """
+import torch
+from torch import nn
+from picojoule.layers import IAF
+
+calls = 0
+
+
+class Net(nn.Module):
+    def __init__(self, error):
+        super().__init__()
+        self.error, self.fc, self.fires = error, nn.Linear(3, 4), IAF()
+
+    def forward(self, x):
+        global calls
+        calls += 1
+        if calls > 3:
+            raise self.error("too many calls")
+        return self.fires(self.fc(x))
+
+
+def runtime():
+    return Net(RuntimeError)
+
+
+def key():
+    return Net(KeyError)
+
+
+def value():
+    return Net(ValueError)
+
+
+def asserts():
+    return Net(AssertionError)
+
+
+class Late(nn.Sequential):
+    def forward(self, x):
+        return self[0](x) if self.training else self[1](x)
+
+
+def eval_differs():
+    return Late(nn.Linear(3, 4), nn.Linear(5, 4))
+
+
+def wide():
+    return nn.Sequential(nn.Linear(6, 4), IAF())
+
+
+class Broken(torch.utils.data.Dataset):
+    num_classes = 4
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        if index == 7:
+            raise LookupError("sample 7 is lost")
+        return torch.ones(5, 3), index % 4
+
+
+def data():
+    return [(torch.ones(5, 3), k % 4) for k in range(12)], [(torch.ones(5, 3), 0)] * 4
+
+
+def broken():
+    return Broken(), data()[1]
+"""
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    sys.modules.pop("mine", None)
+    Path("mine.py").write_text(CODE)
+
+
+def line_of(text: str) -> int:
+    return 1 + next(k for k, line in enumerate(CODE.splitlines()) if text in line)
+
+
+def run(command: str, model: str, data: str = "data") -> Result:
+    words = [command, "--model", f"./mine.py:{model}", "--data", f"./mine.py:{data}"]
+    return CliRunner().invoke(app, [*words, "--epochs", "2", "--batch-size", "4", "--no-budget"])
+
+
+@pytest.mark.parametrize("error", ["runtime", "key", "value", "asserts"])
+def test_what_a_model_raises_in_training_is_told_with_its_line(error: str) -> None:
+    done = run("train", error)
+    assert done.exit_code == 1
+    assert "\npicojoule train: " in done.stderr
+    assert "too many calls" in done.stderr
+    place = f'mine.py, line {line_of("raise self.error")}, in forward: raise self.error("too many calls")'
+    assert place in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) < 12
+
+
+def test_what_a_data_set_raises_is_told_with_its_line() -> None:
+    done = run("train", "wide", "broken")
+    assert done.exit_code == 1
+    assert f"mine.py, line {line_of('raise LookupError')}, in __getitem__" in done.stderr
+    assert "PICOJOULE_TRACEBACK=1" in done.stderr
+
+
+def test_a_layer_of_pytorch_that_raises_is_told_of() -> None:
+    done = run("train", "eval_differs")
+    assert done.exit_code == 1
+    assert "mat1 and mat2 shapes cannot be multiplied" in done.stderr
+    assert "mine.py" in done.stderr
+
+
+def test_data_that_do_not_fit_are_told_with_both_shapes() -> None:
+    done = run("train", "wide")
+    assert done.exit_code == 1
+    assert "a batch of 4 x 5 x 3 (samples, time steps, then features)" in done.stderr
+    assert (
+        "Layer '0', Linear(in_features=6, out_features=4, bias=True), got 4 x 5 x 3." in done.stderr
+    )
+
+
+def test_an_input_that_does_not_fit_is_told_with_both_shapes() -> None:
+    done = CliRunner().invoke(app, ["count", "./mine.py:wide", "--input", "2,5,3"])
+    assert done.exit_code == 1
+    assert "an input of shape 2,5,3" in done.stderr
+    assert (
+        "Layer '0', Linear(in_features=6, out_features=4, bias=True), got 2 x 5 x 3." in done.stderr
+    )
+
+
+def test_the_whole_traceback_is_there_for_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PICOJOULE_TRACEBACK", "1")
+    assert isinstance(run("train", "runtime").exception, RuntimeError)
+
+
+def test_an_error_of_our_own_that_nothing_explains_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import picojoule.cli.train as command
+
+    def fault(*_: object, **__: object) -> None:
+        raise RuntimeError("ours")
+
+    fault.__code__ = fault.__code__.replace(co_filename=command.__file__)
+    monkeypatch.setattr(command, "run_training", fault)
+    assert str(run("train", "wide").exception) == "ours"
