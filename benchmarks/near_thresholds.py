@@ -10,6 +10,7 @@ from torch import nn
 
 import picojoule
 from picojoule import events
+from picojoule.events.network import Dense
 
 
 class Differences(NamedTuple):
@@ -27,12 +28,14 @@ class Differences(NamedTuple):
     distances: list[float]
 
 
-def differences(pair: nn.Sequential, x: torch.Tensor, batch: int) -> Differences:
+def differences(
+    pair: nn.Sequential, x: torch.Tensor, batch: int, dense: Dense = "never"
+) -> Differences:
     """PyTorch's spikes beside those event by event; `x` is `(b t) *n`."""
     picojoule.reset_states(pair)
     with torch.no_grad():
         expected = pair(x).unflatten(0, (batch, -1))
-        found = events.compile(pair, x, dense="never")(x).unflatten(0, (batch, -1))
+        found = events.compile(pair, x, dense=dense)(x).unflatten(0, (batch, -1))
         pair = copy.deepcopy(pair).double()
         current = pair[0](x.double()).unflatten(0, (batch, -1))
         pair[0].weight.abs_()

@@ -13,7 +13,6 @@ import picojoule
 from benchmarks.near_thresholds import differences
 from picojoule import events, layers
 from picojoule.data import load_images, rate_code
-from picojoule.events.network import Dense
 from tests.events.test_patterns import take_patterns
 
 ROUNDINGS = 1  # of float32, relative to all that arrived so far, of either sign
@@ -64,7 +63,7 @@ def test_spikes_by_sums_of_patterns_differ_only_near_a_threshold(
         model[0].weight.mul_(3)
     take_patterns(monkeypatch)
     pair = nn.Sequential(model[0], model[1])
-    _, distances = differences_and_their_distances(pair, x, batch, "where quicker")
+    distances = differences(pair, x, batch, "where quicker").distances
     assert all(distance <= ROUNDINGS for distance in distances)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from picojoule.events.axes import Tap
-from picojoule.events.kernels.vectors import VECTOR
+from picojoule.events.kernels.tables import VECTOR
 from picojoule.events.tap_tables import Ints, int32
 
 _Reals = np.ndarray[Any, np.dtype[np.float32]]

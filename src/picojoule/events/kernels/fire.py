@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from picojoule.events.kernels.pointers import integers
-from picojoule.events.kernels.tables import EDGE
-from picojoule.events.kernels.vectors import BLOCK, VECTOR, lowest_lane, reach, reach_block
+from picojoule.events.kernels.tables import EDGE, VECTOR
+from picojoule.events.kernels.vectors import BLOCK, lowest_lane, reach, reach_block
 from picojoule.ops.cpu.inlined import inlined
 from picojoule.ops.cpu.membrane import membrane
 from picojoule.ops.cpu.parameters import reader

@@ -15,8 +15,8 @@ import numpy as np
 from numba import njit, types
 
 from picojoule.events.kernels.pointers import integers, reals, wide
-from picojoule.events.kernels.tables import EDGE, PATTERN
-from picojoule.events.kernels.vectors import VECTOR, add_sums
+from picojoule.events.kernels.tables import EDGE, PATTERN, VECTOR
+from picojoule.events.kernels.vectors import add_sums
 from picojoule.ops.cpu.inlined import inlined
 from picojoule.ops.cpu.pipeline import DistinctArguments
 

@@ -14,8 +14,8 @@ from typing import Any
 from numba import njit, types
 
 from picojoule.events.kernels.pointers import integers, reals, wide
-from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT, EDGE, LARGEST
-from picojoule.events.kernels.vectors import VECTOR, add_vector, mark_rows
+from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT, EDGE, LARGEST, VECTOR
+from picojoule.events.kernels.vectors import add_vector, mark_rows
 from picojoule.ops.cpu.inlined import contracted, inlined
 from picojoule.ops.cpu.pipeline import DistinctArguments
 

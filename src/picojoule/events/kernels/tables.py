@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+VECTOR = 8  # reals that are computed at once
+
 
 class StagePlaces(NamedTuple):
     """A layer of neurons, with all that it hears. Arrays are float32 unless said otherwise.

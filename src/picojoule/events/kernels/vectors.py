@@ -8,7 +8,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-VECTOR = 8
+from picojoule.events.kernels.tables import VECTOR
+
 BLOCK = 4 * VECTOR  # what is looked at together
 _VECTOR = ir.VectorType(ir.FloatType(), VECTOR)
 _ALIGNMENT = 4  # of one real: vectors begin anywhere

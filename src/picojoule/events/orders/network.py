@@ -13,7 +13,7 @@ from picojoule.events.graph import EventGraph
 from picojoule.events.kernels.compiled import compiled
 from picojoule.events.orders.call_memory import CallMemory
 from picojoule.events.orders.kernels import tables
-from picojoule.events.orders.kernels.whole_events import MOST_AT_ONCE
+from picojoule.events.orders.kernels.tables import MOST_AT_ONCE
 from picojoule.events.orders.limits import ChipLimits, count_of
 from picojoule.events.orders.numbers import (
     LayerNumbers,

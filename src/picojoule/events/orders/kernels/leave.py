@@ -8,8 +8,15 @@ import numpy as np
 
 from picojoule.events.kernels.pointers import doubles, integers, reals, wide
 from picojoule.events.orders.kernels.called import called
-from picojoule.events.orders.kernels.tables import FINE, LAYER, NETWORK, SIGNAL, SPIKES, TOO_MANY
-from picojoule.events.orders.kernels.whole_events import MOST_AT_ONCE
+from picojoule.events.orders.kernels.tables import (
+    FINE,
+    LAYER,
+    MOST_AT_ONCE,
+    NETWORK,
+    SIGNAL,
+    SPIKES,
+    TOO_MANY,
+)
 
 
 @called

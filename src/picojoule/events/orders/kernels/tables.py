@@ -197,3 +197,5 @@ FINE = 0
 FULL = 1  # a queue has to be longer: run again
 ENDLESS = 2  # a layer made itself fire too often in a step
 TOO_MANY = 3  # a neuron fired too often at one time
+
+MOST_AT_ONCE = 2**16  # events of one neuron at one time; more are an error, not a wait without end

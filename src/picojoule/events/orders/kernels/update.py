@@ -17,13 +17,13 @@ from picojoule.events.orders.kernels.tables import (
     EXPONENTIAL,
     LARGEST,
     LAYER,
+    MOST_AT_ONCE,
     NETWORK,
     PASSES,
     READS,
     SIGNAL,
     SPIKES,
 )
-from picojoule.events.orders.kernels.whole_events import MOST_AT_ONCE
 from picojoule.ops.cpu.inlined import inlined
 
 ZERO, ONE = np.float32(0), np.float32(1)

@@ -10,8 +10,6 @@ from picojoule.events.kernels.pointers import integers
 from picojoule.events.orders.kernels.tables import NETWORK
 from picojoule.ops.cpu.inlined import inlined
 
-MOST_AT_ONCE = 2**16  # events of one neuron at one time; more are an error, not a wait without end
-
 
 @inlined
 def events_of(x: Any) -> Any:
