@@ -7,6 +7,8 @@ The events of a signal lie in `capacity` entries a sample: position and channel 
 `offsets`, int32 `b t+1`, says where each step begins.
 """
 
+# More than 250 lines: what kernels of one engine read is told in one place.
+
 from __future__ import annotations
 
 from typing import NamedTuple
