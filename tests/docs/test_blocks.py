@@ -238,6 +238,11 @@ def as_run(words: list[str], folder: Path, database: str) -> list[str]:
     return words
 
 
+def out_of(words: list[str]) -> str:
+    """Where a run's files go."""
+    return words[words.index("--out") + 1] if "--out" in words else "runs/train"
+
+
 def run_in(folder: Path, words: list[str]) -> None:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
@@ -254,8 +259,7 @@ def run_in(folder: Path, words: list[str]) -> None:
             each.kill()
     allowed = ENDS.get(words[1], {0})
     if words[0] == "torchrun":  # any status but 0 is 1 there
-        out = words[words.index("--out") + 1] if "--out" in words else "runs/train"
-        assert (folder / out / "report.json").exists(), outputs
+        assert (folder / out_of(words) / "report.json").exists(), outputs
         allowed = {0, 1}
     assert {each.returncode for each in started} <= allowed, (words, outputs)
 
@@ -279,9 +283,10 @@ def test_its_commands_run_in_their_order(page: str, tmp_path: Path, database: st
         for words in block.commands:
             if any(" ".join(words).startswith(each) for each in NOT_RUN):
                 continue
-            if words[1] == "train" and (tmp_path / "runs/train").exists():
-                shutil.rmtree(tmp_path / "runs/train")  # each as from the start
-            run_in(tmp_path, as_run(words, tmp_path, database))
+            run = as_run(words, tmp_path, database)
+            if "train" in run and "--resume" not in run:
+                shutil.rmtree(tmp_path / out_of(run), ignore_errors=True)  # each from the start
+            run_in(tmp_path, run)
 
 
 def test_the_count_of_a_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
