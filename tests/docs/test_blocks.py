@@ -17,27 +17,24 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 import typer
 from packaging.requirements import Requirement
 from torch import nn
-from torch.nn.functional import cross_entropy
 from typer.testing import CliRunner
 
-import picojoule
 import picojoule.layers as pl
 from picojoule.cli.app import app
 from picojoule.cli.train_flags import FLAGS, stated_by
 from picojoule.training.settings.stated import resolved
 from tests.cli.test_train_command import small_idx_folder
 from tests.docs.blocks import ROOT, Block, all_blocks, blocks_of, commands_in_sentences
+from tests.docs.runners import RUNNERS, on_two_processes
 from tests.examples.test_lightning_callback import example  # noqa: F401  (a fixture)
 from tests.training.sweeping.postgresql import running
 
@@ -70,7 +67,7 @@ def named(block: Block) -> tuple[str, str]:
 
 
 def test_each_block_is_run_here_in_the_build_or_where_a_line_says() -> None:
-    known = {*ELSEWHERE, *PYTHON, *CHECKSUMS}
+    known = {*ELSEWHERE, *RUNNERS, *CHECKSUMS}
     strangers = [str(block) for block in OTHERS if named(block) not in known]
     assert not strangers, "make cells of them, or say here what runs them"
     for block in SHELL:
@@ -166,13 +163,16 @@ def test_its_commands_can_be_typed(block: Block) -> None:
 
 
 @pytest.mark.parametrize(("page", "command"), commands_in_sentences())
-def test_a_command_in_a_sentence_can_be_typed(page: str, command: str) -> None:
-    words = command.replace("COMMAND", "train").split()
-    assert words[1].startswith("-") or words[1] in COMMANDS
-    if "-" in command and not re.search(r"[A-Z]{3,}|\.\.\.", command):
-        flags = [word.partition("=")[0] for word in words if word.startswith("--")]
-        known = {flag for each in COMMANDS[words[1]].params for flag in (*each.opts, *each.secondary_opts)} if words[1] in COMMANDS else set(flags)  # fmt: skip
-        assert {*flags} <= known | {"--help"}
+def test_a_command_in_a_sentence_has_a_name_and_flags_that_there_are(
+    page: str, command: str
+) -> None:
+    name, *words = command.split()[1:]
+    if name in ("COMMAND", "--help", "--version", "--install-completion"):
+        return
+    assert name in COMMANDS
+    shown = COMMANDS[name].params
+    known = {flag for each in shown for flag in (*each.opts, *each.secondary_opts)}
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
 
 
 # ---- commands run
@@ -238,6 +238,11 @@ def as_run(words: list[str], folder: Path, database: str) -> list[str]:
     return words
 
 
+def out_of(words: list[str]) -> str:
+    """Where a run's files go."""
+    return words[words.index("--out") + 1] if "--out" in words else "runs/train"
+
+
 def run_in(folder: Path, words: list[str]) -> None:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     path = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
@@ -254,8 +259,7 @@ def run_in(folder: Path, words: list[str]) -> None:
             each.kill()
     allowed = ENDS.get(words[1], {0})
     if words[0] == "torchrun":  # any status but 0 is 1 there
-        out = words[words.index("--out") + 1] if "--out" in words else "runs/train"
-        assert (folder / out / "report.json").exists(), outputs
+        assert (folder / out_of(words) / "report.json").exists(), outputs
         allowed = {0, 1}
     assert {each.returncode for each in started} <= allowed, (words, outputs)
 
@@ -279,9 +283,10 @@ def test_its_commands_run_in_their_order(page: str, tmp_path: Path, database: st
         for words in block.commands:
             if any(" ".join(words).startswith(each) for each in NOT_RUN):
                 continue
-            if words[1] == "train" and (tmp_path / "runs/train").exists():
-                shutil.rmtree(tmp_path / "runs/train")  # each as from the start
-            run_in(tmp_path, as_run(words, tmp_path, database))
+            run = as_run(words, tmp_path, database)
+            if "train" in run and "--resume" not in run:
+                shutil.rmtree(tmp_path / out_of(run), ignore_errors=True)  # each from the start
+            run_in(tmp_path, run)
 
 
 def test_the_count_of_a_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,110 +304,6 @@ def test_the_count_of_a_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 # ---- Python that wants what is not here
 
 
-def on_two_processes(block: Block, folder: Path, _: Any) -> None:
-    """`DistributedDataParallel`, by gloo."""
-    before = (
-        "import torch, picojoule, picojoule.layers as pl\nfrom torch import nn\n"
-        "from torch.nn.functional import cross_entropy\n"
-        "from torch.nn.parallel import DistributedDataParallel\n"
-        "torch.distributed.init_process_group('gloo')\n"
-        "torch.manual_seed(torch.distributed.get_rank())\n"
-        "steps, device = 3, 'cpu'\n"
-        "loader = [((torch.rand(8, 5, 6) < 0.5).float(), torch.arange(8) % 4)] * steps\n"
-        "def network():\n    return nn.Sequential(nn.Linear(6, 20), pl.IAF(), nn.Linear(20, 4))\n"
-    )
-    after = (
-        "\nprint('spent', monitor.synops['2'].item())\ntorch.distributed.destroy_process_group()\n"
-    )
-    (folder / "two.py").write_text(before + block.text + after)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "two.py"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(launch, cwd=folder, env=env, text=True, capture_output=True, timeout=200)
-    assert ran.returncode == 0, ran.stderr
-    told = re.findall(r"spent ([\d.]+)", ran.stdout)
-    assert len(told) == 2
-    assert len({*told}) == 1  # one count, of both processes
-
-
-def in_lightning(block: Block, _: Path, module: ModuleType) -> None:
-    """The callback of `examples/`, on Lightning or on what stands in for it in the example's test."""
-    from functools import partial
-
-    names = {
-        "cross_entropy": cross_entropy,
-        "KeepToABudget": module.KeepToABudget,
-        "Trainer": partial(module.Trainer, max_epochs=1),
-    }
-    exec(block.text, names)
-
-    class Net(module.LightningModule):  # type: ignore[name-defined]
-        training_step = names["training_step"]
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = nn.Sequential(
-                nn.Linear(3, 4), pl.IAF(), nn.Flatten(), nn.Linear(20, 2), nn.Linear(2, 2)
-            )
-
-        def forward(self, frames: torch.Tensor) -> torch.Tensor:
-            picojoule.reset_states(self.network)
-            return self.network(frames)
-
-        def configure_optimizers(self) -> torch.optim.Optimizer:
-            return torch.optim.Adam(self.parameters())
-
-    frames = [((torch.rand(4, 5, 3) < 0.5).float(), torch.arange(4) % 2)] * 3
-    names["trainer"].fit(Net(), frames)
-
-
-def in_accelerate(block: Block, *_: Any) -> None:
-    """An Accelerator of which only what the page calls is there."""
-    pieces = SimpleNamespace(prepare=lambda *each: each, backward=lambda loss: loss.backward())
-    model = nn.Sequential(nn.Linear(6, 20), pl.IAF(), nn.Linear(20, 4))
-    frames = [((torch.rand(8, 5, 6) < 0.5).float(), torch.arange(8) % 4)] * 4
-    names = {
-        "accelerator": pieces,
-        "cross_entropy": cross_entropy,
-        "epochs": 1,
-        "loader": frames,
-        "model": model,
-        "optimizer": torch.optim.Adam(model.parameters()),
-        "picojoule": picojoule,
-    }
-    before = model[0].weight.clone()
-    exec(block.text, names)
-    assert not torch.equal(model[0].weight, before)
-
-
-def in_one_call(block: Block, folder: Path, _: Any) -> None:
-    """A whole run, on images enough for two training steps."""
-    from picojoule import training
-
-    made = training.train
-    small = {"data": str(small_idx_folder(folder / "images")), "epochs": 1, "batch_size": 12}
-
-    def less(config: Any, *given: Any, **more: Any) -> Any:
-        return made(replace(config, num_timesteps=2, **small), *given, **more)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "train", less)
-        names: dict[str, Any] = {}
-        exec(block.text, names)
-    assert (folder / "runs/tenth/report.json").exists()
-    assert names["run"].plain is not None
-
-
-Runner = Callable[[Block, Path, Any], None]
-LOOPS = "docs/howto/training_loops.md"
-PYTHON: dict[tuple[str, str], Runner] = {
-    ("docs/howto/several_gpus.md", "model = network().to(device)"): on_two_processes,
-    (LOOPS, "def training_step(self, batch, _):"): in_lightning,
-    (LOOPS, "monitor = picojoule.Monitor(model).attach()"): in_accelerate,
-    (
-        "docs/tutorials/a_tenth_of_the_synops.md",
-        "from picojoule.training import Quiet, TrainConfig, train",
-    ): in_one_call,
-}
 SLOW = [on_two_processes]
 
 
@@ -412,10 +313,10 @@ SLOW = [on_two_processes]
         pytest.param(
             block,
             id=str(block),
-            marks=[pytest.mark.slow] if PYTHON[named(block)] in SLOW else [],
+            marks=[pytest.mark.slow] if RUNNERS[named(block)] in SLOW else [],
         )
         for block in OTHERS
-        if named(block) in PYTHON
+        if named(block) in RUNNERS
     ],
 )
 def test_its_python_runs(
@@ -425,7 +326,7 @@ def test_its_python_runs(
     example: ModuleType,  # noqa: F811
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    PYTHON[named(block)](block, tmp_path, example)
+    RUNNERS[named(block)](block, tmp_path, example)
 
 
 # ---- what is no program

@@ -117,7 +117,7 @@ def test_the_document_quotes_the_break_even_rates() -> None:
 
 
 def test_the_example_of_the_document_prints_what_it_says() -> None:
-    code = DOCUMENT.read_text().split("```python\n")[1].split("```")[0]
+    code = DOCUMENT.read_text().split("```{code-cell} python\n")[1].split("```")[0]
     promised = code.split("print(breakdown)")[1].split("#")[1].splitlines()[0].strip()
     names: dict[str, object] = {}
     exec(code, names)
