@@ -220,7 +220,7 @@ class WatchedForward:
             self._feed(frame, inputs)
         self.neurons.enter(module, frame.kind, inputs)
         if inputs:
-            self.step_count.see_module(inputs[0])
+            self.step_count.see_module(module, inputs[0])
         if frame.kind is not None and frame.name not in self.ledger.carried:
             with self.stack.aside():
                 self.ledger.carried[frame.name] = carries_state(module)
