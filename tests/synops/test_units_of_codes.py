@@ -14,7 +14,6 @@ B, STEPS, N, OUT = 3, 5, 8, 4
 CODES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], float]]] = {
     "bipolar": (lambda x: 2 * x - 1, lambda x: x.numel()),
     "bipolar, the other way round": (lambda x: 1 - 2 * x, lambda x: x.numel()),
-    "bipolar, around a half": (lambda x: (x - 0.5) * 2, lambda x: x.numel()),
     "a weight for each time": (
         lambda x: x * (0.8 ** torch.arange(float(STEPS)))[:, None],
         lambda x: x.sum().item(),

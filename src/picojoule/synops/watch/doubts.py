@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from picojoule.synops.watch.judged import can_be_read
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
@@ -36,6 +38,18 @@ def doubts(neurons: Neurons, step_count: StepCount, origins: Origins) -> dict[st
             "and samples=, or time_axis=."
         ] = not step_count.told
     return found
+
+
+def replaced_by_hooks(names: Iterable[str]) -> dict[str, bool]:
+    """That hooks of the user's change what modules give, as adapters do: what they multiply is not seen."""
+    listed = ", ".join(map(repr, names))
+    if not listed:
+        return {}
+    sentence = (
+        f"forward hooks replace the output of {listed}. What they multiply is not counted, and what they give is taken "
+        "for spikes if all values are whole numbers. Do it in a module's forward to have it counted."
+    )
+    return {sentence: True}
 
 
 def _listed(types: dict[str, str]) -> str:

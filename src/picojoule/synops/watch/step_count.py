@@ -1,5 +1,7 @@
 """How many samples and time steps a forward pass has."""
 
+# More than 250 lines: what is seen and what follows from it are one judgement, in the order of its evidence.
+
 from __future__ import annotations
 
 from collections import Counter
@@ -17,7 +19,6 @@ from picojoule.synops.watch.pass_size import (
     size_of_unfolded,
 )
 from picojoule.synops.watch.spiking import Spiking, TimeAxis
-
 
 _OF_SEQUENCES = (
     nn.RNNBase,

@@ -91,6 +91,11 @@ def _product(origins: Origins, a: Any, b: Any) -> Origin:
         return DENSE
     if b.numel() == 1:
         return origins.scaled(first, b)
+    return _by_a_table(first, second, b)
+
+
+def _by_a_table(first: Origin, second: Origin, b: Tensor) -> Origin:
+    """Spikes times constants, or times data, which makes dense values."""
     if second.kind != "constant" or b.requires_grad:
         return DENSE
     if not second.parameters and first.uniform():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -75,8 +76,8 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     if isinstance(origin.unit, Tensor) or any(x.requires_grad for x in looked_at):
         return DENSE
     unit = origin.unit
-    if not all(whole_units(x, unit) for x in numbers):
-        unit = unit / 2  # as of 2 x - 1, which is -1 or 1
+    if all(map(is_whole, [unit, *numbers])):
+        unit = float(math.gcd(*map(int, [unit, *numbers])))  # 2 x - 1 is -1 or 1
         origin = replace(origin, unit=unit)
     if not all(whole_units(x, unit) for x in numbers):
         return DENSE
