@@ -15,7 +15,7 @@ def test_products_of_a_hook_that_replaces_an_output_are_said_to_be_missing() -> 
     down, up = torch.rand(8, 2), torch.rand(2, 4)
     model[0].register_forward_hook(lambda _, args, out: out + args[0] @ down @ up)
     monitor = Monitor(model)
-    with monitor, pytest.warns(MonitorWarning, match="forward hooks replace the output of '0'"):
+    with monitor, pytest.warns(MonitorWarning, match="forward hooks change the output of '0'"):
         model(torch.ones(3, 8))
     assert "forward hooks" in monitor.report().warnings[0]
     with warnings.catch_warnings(), monitor:  # once

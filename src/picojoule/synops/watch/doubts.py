@@ -46,8 +46,20 @@ def replaced_by_hooks(names: Iterable[str]) -> dict[str, bool]:
     if not listed:
         return {}
     sentence = (
-        f"forward hooks replace the output of {listed}. What they multiply is not counted, and what they give is taken "
+        f"forward hooks change the output of {listed}. What they multiply is not counted, and what they give is taken "
         "for spikes if all values are whole numbers. Do it in a module's forward to have it counted."
+    )
+    return {sentence: True}
+
+
+def left_pytorch(names: Iterable[str]) -> dict[str, bool]:
+    """That values went where nobody sees what is done to them."""
+    listed = ", ".join(repr(name) if name else "the model itself" for name in names)
+    if not listed:
+        return {}
+    sentence = (
+        f"values leave PyTorch in {listed}, by numpy() or tolist(). What is multiplied there is not counted. Do it with "
+        "tensors, or pass formulas= for the module."
     )
     return {sentence: True}
 

@@ -20,7 +20,7 @@ from torch.overrides import _get_current_function_mode
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.layers.retime import Retime
 from picojoule.synops.watch.detail import RateDetails
-from picojoule.synops.watch.doubts import doubts, replaced_by_hooks
+from picojoule.synops.watch.doubts import doubts, left_pytorch, replaced_by_hooks
 from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
@@ -155,6 +155,7 @@ class WatchedForward:
         self.ledger.notes |= doubts(self.neurons, self.step_count, self.origins)
         self.ledger.notes |= self.tally.lost_gradients.notes()
         self.ledger.notes |= replaced_by_hooks(self._replaced)
+        self.ledger.notes |= left_pytorch(self._functions.left)
         self.settings.learned.complete = True
         if self.tally.details is not None:
             self.ledger.details = self.tally.details.result(size, self.step_count.time_first)

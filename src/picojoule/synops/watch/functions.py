@@ -58,6 +58,7 @@ HARMLESS = frozenset(
 _GET_DATA, _SET_DATA = Tensor.data.__get__, Tensor.data.__set__  # type: ignore[attr-defined]
 
 
+_OUT_OF_PYTORCH = frozenset(["numpy", "array", "tolist"])
 _SUMS = frozenset(
     getattr(space, name)
     for space in (torch, Tensor)
@@ -95,6 +96,7 @@ class FunctionWatch(TorchFunctionMode):
         self._witness, self._known, self._neurons = witness, known, neurons
         self._effects, self._remembers = known.effects, settings.learned.complete
         self._repeats: dict[Any, Repeat] = {}  # by module, call, and place in the code
+        self.left: dict[str, None] = {}  # names of modules in which values left PyTorch
         self._once: set[Any] = set()  # such sites, as long as there was one call
 
     def __torch_function__(
@@ -273,14 +275,25 @@ class FunctionWatch(TorchFunctionMode):
                 result = func(*args, **kwargs)
         if func == _SET_DATA and not isinstance(args[0], nn.Parameter):
             self._origins.put(args[0], self._origins.of(args[1]))
+        if op_name(func) in _OUT_OF_PYTORCH and self._may_be_multiplied(args[0]):
+            self.left[self._stack.top.name] = None
         if isinstance(result, Tensor) and self._is_another_name(func, args):
             self._origins.alias(result, args[0])
             call = None
         if isinstance(result, Tensor | list | tuple):
             self._note(func, args, kwargs, result, call)
-        elif call is not None:
+            return result
+        if call is not None:
             self._effects.add(call, None, frozenset())
         return result
+
+    def _may_be_multiplied(self, x: Tensor) -> bool:
+        """Whether it is data or weights, not sizes and positions that were handed in."""
+        if x.numel() < 2 or self._origins.is_of_numbers(x):
+            return False
+        if self._origins.constant(x):
+            return x.ndim > 1
+        return x.is_floating_point() or not self._origins.is_given(x)
 
     def _is_another_name(self, func: Any, args: Any) -> bool:
         """Whether a function gives a buffer's values under another name, under which they can be written."""
