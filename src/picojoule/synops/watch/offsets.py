@@ -31,7 +31,7 @@ class _Values(NamedTuple):
             return None
         changes = 0 if x.is_inference() else x._version
         where = (x.storage_offset(), x.shape, x.stride(), x.dtype, changes)
-        return cls(StorageWeakRef(x.untyped_storage()), where)
+        return cls(StorageWeakRef(x.untyped_storage()), where)  # type: ignore[no-untyped-call]
 
 
 class _Offset(NamedTuple):
@@ -52,7 +52,7 @@ class Offsets:
         if values is None or added is None or dense.shape != result.shape:
             return
         if len(self._notes) >= _MOST:
-            self._notes = {k: v for k, v in self._notes.items() if not k.storage.expired()}
+            self._notes = {k: v for k, v in self._notes.items() if not k.storage.expired()}  # type: ignore[no-untyped-call]
         self._notes[values] = _Offset(spikes, added, sign)
 
     def without(self, x: Tensor, other: Tensor, sign: int) -> Origin | None:
