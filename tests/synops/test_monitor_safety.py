@@ -57,7 +57,7 @@ def test_a_layer_without_a_formula_is_named_with_the_ways_on() -> None:
         model(torch.ones(5, 3))
     assert str(error.value) == (
         "Monitor: layer '0.mix' (Mix) has weights but no formula, so its SynOps are unknown. "
-        "Pass formulas={Mix: your_formula}, or ignore=['0.mix']."
+        "Pass formulas={Mix: your_formula}, or ignore=['0.mix']; or delete the parameter 'weight' if nothing uses it."
     )
 
 

@@ -14,6 +14,7 @@ Counting semantics:
 - A product element by element with weights is one synapse an element (one-to-one connections); with data it is
   a gate or a reset and counts nothing, unless each operand is spread over the other (an outer product), where
   pairs meet. Dense values times a vector of weights are scaled, as by a normalisation.
+- What a model makes of numbers or of chance alone, such as `1 - torch.eye(n)` or dropout of weights, is a mask of weights and no spikes.
 - An absent element of a sparse tensor is no synapse.
 - A layer that has weights but no formula is an error, never a zero; so is an operator that multiplies in a way
   that is not known. What scripts, exports and operators hide from PyTorch's functions is seen below them.

@@ -5,7 +5,7 @@ MAKE_DENSE_VALUES = {
         atanh cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 gelu glu hypot i0 igamma igammac lgamma log log10
         log1p log2 log_sigmoid log_softmax logaddexp logaddexp2 logcumsumexp logit logsumexp mish mvlgamma polar
         polygamma rad2deg reciprocal rsqrt selu sigmoid silu sin sinc sinh softmax softmin softplus softsign sqrt tan
-        tanh tanhshrink gumbel_softmax xlogy frexp ldexp""",
+        tanh tanhshrink xlogy frexp ldexp""",
     "torch.special": """special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1
         special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v
         special_chebyshev_polynomial_w special_digamma special_entr special_erf special_erfc special_erfcx

@@ -43,7 +43,7 @@ def check_counted(watched: WatchedForward) -> None:
             continue
         for parameter in module.parameters(recurse=False):
             if _is_weight(parameter) and id(parameter) not in accounted:
-                raise UncountedLayerError(name, type(module).__name__)
+                raise UncountedLayerError(name, type(module).__name__, _name_of(module, parameter))
 
 
 def _is_ignored(name: str, ignore: tuple[str, ...]) -> bool:
@@ -60,6 +60,10 @@ def _is_weight(parameter: torch.Tensor) -> bool:
     """Whether it has the shape of a matrix or kernel, not of a vector with axes to broadcast."""
     spread = sum(length > 1 for length in parameter.shape)
     return parameter.ndim >= 2 and (spread >= 2 or parameter.ndim == 2)
+
+
+def _name_of(module: nn.Module, parameter: torch.Tensor) -> str:
+    return next(name for name, own in module._parameters.items() if own is parameter)
 
 
 class UnwatchedThreadError(NotImplementedError):
@@ -83,12 +87,16 @@ class UncountedLayerError(NotImplementedError):
     Args:
         name: the module's qualified name; "" for the model itself.
         kind: its type's name.
+        weight: name of the parameter that took part in no product.
     """
 
-    def __init__(self, name: str, kind: str) -> None:
+    def __init__(self, name: str, kind: str, weight: str) -> None:
         self.name, self.kind = name, kind
         leave_out = f", or ignore=[{name!r}]" if name else ""
-        super().__init__(f"Monitor: {self.what} Pass formulas={{{kind}: your_formula}}{leave_out}.")
+        super().__init__(
+            f"Monitor: {self.what} Pass formulas={{{kind}: your_formula}}{leave_out}; or delete the parameter {weight!r} if "
+            "nothing uses it."
+        )
 
     @property
     def what(self) -> str:

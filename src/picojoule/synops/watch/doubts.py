@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from picojoule.synops.watch.judged import can_be_read
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
@@ -36,6 +38,30 @@ def doubts(neurons: Neurons, step_count: StepCount, origins: Origins) -> dict[st
             "and samples=, or time_axis=."
         ] = not step_count.told
     return found
+
+
+def replaced_by_hooks(names: Iterable[str]) -> dict[str, bool]:
+    """That hooks of the user's change what modules give, as adapters do: what they multiply is not seen."""
+    listed = ", ".join(map(repr, names))
+    if not listed:
+        return {}
+    sentence = (
+        f"forward hooks change the output of {listed}. What they multiply is not counted, and what they give is taken "
+        "for spikes if all values are whole numbers. Do it in a module's forward to have it counted."
+    )
+    return {sentence: True}
+
+
+def left_pytorch(names: Iterable[str]) -> dict[str, bool]:
+    """That values went where nobody sees what is done to them."""
+    listed = ", ".join(repr(name) if name else "the model itself" for name in names)
+    if not listed:
+        return {}
+    sentence = (
+        f"values leave PyTorch in {listed}, by numpy() or tolist(). What is multiplied there is not counted. Do it with "
+        "tensors, or pass formulas= for the module."
+    )
+    return {sentence: True}
 
 
 def _listed(types: dict[str, str]) -> str:

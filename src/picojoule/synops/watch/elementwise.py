@@ -6,6 +6,7 @@
 - Data of which each operand is spread over axes of the other (an outer product, or `q[:, None] * k`):
   each value meets several, and each pair that meets counts.
 - Other products of data are gates (a mask, a reset, attention that lets spikes through): no synapses.
+- What the model makes of numbers or of chance alone is a mask or noise, no data: `weight * (1 - torch.eye(n))`.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
     weights = [i for i, x in enumerate((a, b)) if origins.constant(x) is not None]
     quotient = name.strip("_") in _QUOTIENTS
     if len(weights) == 2 or (quotient and weights != [1]):
+        return []
+    if any(origins.is_of_numbers(x) for i, x in enumerate((a, b)) if i not in weights):
         return []
     if not weights:
         return [aligned(a, b)] if _spreads(a, b) and _spreads(b, a) and not quotient else []

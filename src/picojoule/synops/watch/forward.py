@@ -20,7 +20,7 @@ from torch.overrides import _get_current_function_mode
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.layers.retime import Retime
 from picojoule.synops.watch.detail import RateDetails
-from picojoule.synops.watch.doubts import doubts
+from picojoule.synops.watch.doubts import doubts, left_pytorch, replaced_by_hooks
 from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
@@ -62,6 +62,7 @@ class WatchedForward:
     ) -> None:
         parameters = {id(p): p for p in root.parameters()}
         constants = parameters | _constant_buffers(root, settings)
+        self._parameters, self._constants = parameters, constants
         self.root, self.settings, self.ledger = root, settings, Ledger()
         self.step_count = StepCount(settings.time_axis, settings.num_timesteps, settings.samples)
         self.stack = ModuleStack(root, settings)
@@ -83,6 +84,8 @@ class WatchedForward:
         self._below = list[tuple[Frame, ExitStack]]()  # modules watched by the witness alone
         self._whole = ExitStack()
         self._hooked: set[int] = set()
+        self._before_hooks: list[Any] = []  # outputs of modules whose hooks run now
+        self._replaced: dict[str, None] = {}  # names of modules whose hooks gave another output
         self._thread, self._handles = threading.get_ident(), HookHandles()
 
     # ---- the pass
@@ -151,6 +154,8 @@ class WatchedForward:
         self.ledger.inputs = [Given(shape_of(x), self._are_spikes(x)) for x in self._inputs]
         self.ledger.notes |= doubts(self.neurons, self.step_count, self.origins)
         self.ledger.notes |= self.tally.lost_gradients.notes()
+        self.ledger.notes |= replaced_by_hooks(self._replaced)
+        self.ledger.notes |= left_pytorch(self._functions.left)
         self.settings.learned.complete = True
         if self.tally.details is not None:
             self.ledger.details = self.tally.details.result(size, self.step_count.time_first)
@@ -183,12 +188,15 @@ class WatchedForward:
         self._leave(args, output)
         if id(module) in self._hooked:
             self.stack.push_hooks_of(module)
+            self._before_hooks.append(output)
         self._look()
 
-    def _after_hooks(self, module: nn.Module, *_: Any) -> None:
+    def _after_hooks(self, module: nn.Module, _: Any, output: Any) -> None:
         """What a module's hooks computed for themselves is over."""
         if self.stack.top.module is module:
             self.stack.pop()
+            if output is not self._before_hooks.pop() and _has_hooks_of_the_users(module):
+                self._replaced[self.stack.name(module)] = None
             self._look()
 
     def _after_formula(
@@ -216,11 +224,13 @@ class WatchedForward:
     def _push(self, module: nn.Module, inputs: list[Tensor]) -> None:
         parent = self.stack.top if len(self.stack) else None
         frame = self.stack.push(module)
+        if not self.stack.has(module):
+            self._adopt(module)
         if parent is not None and parent.look is Look.DYNAMICS:
             self._feed(frame, inputs)
         self.neurons.enter(module, frame.kind, inputs)
         if inputs:
-            self.step_count.see_module(inputs[0])
+            self.step_count.see_module(module, inputs[0])
         if frame.kind is not None and frame.name not in self.ledger.carried:
             with self.stack.aside():
                 self.ledger.carried[frame.name] = carries_state(module)
@@ -229,6 +239,12 @@ class WatchedForward:
             below = ExitStack()
             below.enter_context(self._witness.looking())
             self._below.append((frame, below))
+
+    def _adopt(self, module: nn.Module) -> None:
+        """Take the parameters of a module that the model does not list, as one in a plain list, for what they are."""
+        own = {id(p): p for p in module._parameters.values() if p is not None}
+        self._parameters |= own
+        self._constants |= own
 
     def _feed(self, frame: Frame, inputs: list[Tensor]) -> None:
         """A neuron in which nobody looks hands these to a layer inside it."""
@@ -267,6 +283,11 @@ class WatchedForward:
         for x in tensors([output]):
             if self.origins.known(x) is None:
                 self.origins.put(x, DENSE)
+
+
+def _has_hooks_of_the_users(module: nn.Module) -> bool:
+    makers = (getattr(hook, "__module__", None) or "" for hook in module._forward_hooks.values())
+    return any(maker.partition(".")[0] not in ("torch", "picojoule") for maker in makers)
 
 
 def _constant_buffers(root: nn.Module, settings: Settings) -> dict[int, Tensor]:

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from picojoule.synops.formulas import Formula, Synapses, formula_of
@@ -19,6 +21,7 @@ from picojoule.synops.watch.ledger import Line
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.neurons import Neurons
+from picojoule.synops.watch.offsets import same_values
 from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
@@ -52,6 +55,18 @@ HARMLESS = frozenset(
 )
 
 
+_GET_DATA, _SET_DATA = Tensor.data.__get__, Tensor.data.__set__  # type: ignore[attr-defined]
+
+
+_OUT_OF_PYTORCH = frozenset(["numpy", "array", "tolist"])
+_SUMS = frozenset(
+    getattr(space, name)
+    for space in (torch, Tensor)
+    for name in ("add", "sub", "subtract", "rsub", "__add__", "__radd__", "__sub__", "__rsub__")
+    if hasattr(space, name)
+)
+
+
 class FunctionWatch(TorchFunctionMode):
     """Sees the functions of one forward pass.
 
@@ -81,6 +96,7 @@ class FunctionWatch(TorchFunctionMode):
         self._witness, self._known, self._neurons = witness, known, neurons
         self._effects, self._remembers = known.effects, settings.learned.complete
         self._repeats: dict[Any, Repeat] = {}  # by module, call, and place in the code
+        self.left: dict[str, None] = {}  # names of modules in which values left PyTorch
         self._once: set[Any] = set()  # such sites, as long as there was one call
 
     def __torch_function__(
@@ -100,6 +116,8 @@ class FunctionWatch(TorchFunctionMode):
             call = asked(self._origins, func, args, kwargs)
             effect = None if call is None else self._effects.get(call.key)
             if call is not None and effect is not None:
+                if effect is not COUNTED and self._may_offset(call, effect, func, args):
+                    return self._follow(func, args, kwargs)
                 if effect is not COUNTED:
                     return self._run_again(call, effect, func, args, kwargs)
                 repeat = self._repeat(call, args)
@@ -132,6 +150,16 @@ class FunctionWatch(TorchFunctionMode):
         if effect.harmless:
             self._tally.harmless |= effect.harmless
         return result
+
+    def _may_offset(self, call: Asked, effect: Effect, func: Any, args: Any) -> bool:
+        """Whether spikes are offset by dense values here, or the offset is taken away: a matter of which tensors they are."""
+        if effect.origin is None or effect.origin.kind != "dense" or func not in _SUMS:
+            return False
+        if any(origin.kind == "spikes" for origin in call.given):
+            return True
+        return any(map(self._origins.offsets.has, args)) or (
+            len(args) == 2 and all(isinstance(x, Tensor) for x in args) and same_values(*args)
+        )
 
     def _repeat(self, call: Asked, args: Any) -> Repeat | None:
         """What counts this call together with others of its place in the model, if there is such."""
@@ -233,7 +261,10 @@ class FunctionWatch(TorchFunctionMode):
 
     def _follow(self, func: Any, args: Any, kwargs: Any, call: Asked | None = None) -> Any:
         signature = self._known.signature(func, args, kwargs)
-        if self._known.is_new(signature):
+        if "dropout" in op_name(func):  # its own mask is no data
+            with self._stack.accounted():
+                result = func(*args, **kwargs)
+        elif self._known.is_new(signature):
             with self._witness.looking() as seen:
                 result = func(*args, **kwargs)
             if not seen.products:
@@ -242,11 +273,33 @@ class FunctionWatch(TorchFunctionMode):
         else:
             with self._witness.within_a_function():
                 result = func(*args, **kwargs)
+        if func == _SET_DATA and not isinstance(args[0], nn.Parameter):
+            self._origins.put(args[0], self._origins.of(args[1]))
+        if op_name(func) in _OUT_OF_PYTORCH and self._may_be_multiplied(args[0]):
+            self.left[self._stack.top.name] = None
+        if isinstance(result, Tensor) and self._is_another_name(func, args):
+            self._origins.alias(result, args[0])
+            call = None
         if isinstance(result, Tensor | list | tuple):
             self._note(func, args, kwargs, result, call)
-        elif call is not None:
+            return result
+        if call is not None:
             self._effects.add(call, None, frozenset())
         return result
+
+    def _may_be_multiplied(self, x: Tensor) -> bool:
+        """Whether it is data or weights, not sizes and positions that were handed in."""
+        if x.numel() < 2 or self._origins.is_of_numbers(x):
+            return False
+        if self._origins.constant(x):
+            return x.ndim > 1
+        return x.is_floating_point() or not self._origins.is_given(x)
+
+    def _is_another_name(self, func: Any, args: Any) -> bool:
+        """Whether a function gives a buffer's values under another name, under which they can be written."""
+        if func != Tensor.detach and func != _GET_DATA:
+            return False
+        return self._origins.is_constant(args[0]) and not self._origins.is_parameter(args[0])
 
     def _note(
         self,
@@ -265,20 +318,38 @@ class FunctionWatch(TorchFunctionMode):
             several = origin if isinstance(origin, list) else [origin] * len(results)
             for x, its in zip(results, several, strict=False):
                 self._origins.put(x, its)
+            self._written(result, args, kwargs)
         if op_name(func) in HARMLESS:
             harmless |= self._tally.parameters(tensors((*args, *kwargs.values())))
             self._tally.harmless |= harmless
         if call is not None and _is_new(result, args):
             self._effects.add(call, origin, harmless)
 
+    def _written(self, result: Any, args: Any, kwargs: Any) -> None:
+        """What was written into a view is in what it is a view of."""
+        into = kwargs.get("out") if kwargs else None
+        into = args[0] if into is None and args else into
+        if result is not into or not isinstance(result, Tensor):
+            return
+        for owner in self._origins.owners(result):
+            before = self._origins.before_a_change(owner, result)
+            if before is not None:
+                self._origins.put(owner, before)
+                self._origins.put(owner, together(self._origins, [owner, result]))
+
     def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
-        target, _, value = args
+        target, where, value = args
         with self._stack.aside():
             after = together(self._origins, [target, value])
+            data = not all(
+                self._origins.is_of_numbers(x) or self._origins.constant(x)
+                for x in tensors([where])
+            )
+            if data and after.source == "numbers":
+                after = replace(after, source="made")
         result = func(*args, **kwargs)
-        for x in (target, target._base):
-            if x is not None:
-                self._origins.put(x, after)
+        for x in (target, *self._origins.owners(target)):
+            self._origins.put(x, after)
         return result
 
 

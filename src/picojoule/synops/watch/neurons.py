@@ -83,6 +83,10 @@ class Neurons:
         if self.search is not None:
             self.search.see_synapses()
 
+    def see_sample(self, x: Tensor) -> None:
+        """Note that a layer took what the model was called with for one sample."""
+        self._step_count.see_sample(x)
+
     def enter(self, module: nn.Module, kind: Spiking | None, inputs: list[Tensor]) -> None:
         """A module begins to run."""
         self._given.append(inputs)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.magnitudes import Magnitudes, Unit, in_numbers
+from picojoule.synops.watch.offsets import Offsets
 from picojoule.synops.watch.tensor_map import TensorMap
 
 
@@ -27,7 +28,8 @@ class Origin:
         whole: for values of unknown origin: a boolean scalar, whether they are all multiples of
             the unit, so spikes; dense values otherwise.
         parameters: ids of the parameters that a constant is made of.
-        source: who made the spikes: a spiking layer, the caller, or the model in a way nobody knows.
+        source: who made the values: a spiking layer, the caller, the model in a way nobody knows, or the model
+            of numbers and of chance alone, without data.
     """
 
     kind: Literal["spikes", "dense", "zeros", "constant"]
@@ -35,7 +37,7 @@ class Origin:
     signed: bool = True
     whole: Tensor | None = None
     parameters: frozenset[int] = frozenset()
-    source: Literal["made", "given", "layer"] = "made"
+    source: Literal["numbers", "made", "given", "layer"] = "made"
 
     def scaled(self, factor: Unit) -> Origin:
         """The origin of this tensor times `factor`, a number or a tensor of one element."""
@@ -68,11 +70,14 @@ class Origin:
         return self.kind, self.unit, self.signed, judged, self.parameters, self.source
 
 
-_SOURCES = ("made", "given", "layer")
+_SOURCES = ("numbers", "made", "given", "layer")
+_OF_NOBODY = ("numbers", "made")
 SPIKES = Origin("spikes", signed=False)
 SIGNED_SPIKES = Origin("spikes")
 DENSE = Origin("dense")
 ZEROS = Origin("zeros")
+NOISE = Origin("dense", source="numbers")
+WHOLE_NUMBERS = Origin("spikes", source="numbers")  # which no data have a part in
 _GIVEN = {origin: replace(origin, source="given") for origin in (SPIKES, SIGNED_SPIKES)}
 
 
@@ -132,6 +137,8 @@ class Origins:
         self._inputs = None if inputs is None else replace(inputs, source="given")
         self._of_constants: dict[int, Origin] = {}
         self._units: dict[Any, Tensor] = {}
+        self.offsets = Offsets()
+        self._aliases = TensorMap[Tensor]()  # of buffers, by another name of their values
         self._replaced: dict[int, int] = {}  # ids of parameters in whose place others stand
         self._given: set[int] = set()
         self.unexplained: list[Tensor] | None = None  # flags: were there spikes that nobody knows
@@ -153,11 +160,12 @@ class Origins:
         return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
     def put(self, x: Tensor, origin: Origin, at: int | None = None) -> None:
-        """Note a tensor's origin. Tensors of integer types need no note.
+        """Note a tensor's origin. Tensors of integer types need no note, unless no data are in them.
 
         `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
-        if x.is_floating_point() or x.is_quantized or origin.kind == "constant":
+        without_data = origin.kind == "constant" or origin.source == "numbers"
+        if x.is_floating_point() or x.is_quantized or without_data:
             if at is None:
                 at = None if x.is_inference() else x._version
             self._records[x] = _Record(at, origin)
@@ -176,6 +184,24 @@ class Origins:
         now = version(x)
         if record is not None and now is not None and record.version == now - 1:
             self.put(x, record.origin)
+
+    def alias(self, x: Tensor, owner: Tensor) -> None:
+        """Note that `x` is another name for the values of a buffer: what is written into it is in the buffer."""
+        self._aliases[x] = owner
+
+    def owners(self, x: Tensor) -> list[Tensor]:
+        """The tensors that hold the values of `x`, too: what it is a view of, a buffer that it is another name of."""
+        held = [x] if x._base is None else [x, x._base]
+        aliased = [self._aliases.get(each) for each in held]
+        return [*held[1:], *(owner for owner in aliased if owner is not None)]
+
+    def before_a_change(self, x: Tensor, of: Tensor) -> Origin | None:
+        """What `x` held before its part or alias `of` was changed in place; None if that is not known, or nothing changed."""
+        record, now = self._records.get(x), version(x)
+        if record is not None and record.version is not None and now is not None:
+            quiet = of._base is not x  # an alias may have another version than what it is of
+            return record.origin if record.version == now - 1 or quiet else None
+        return self.unjudged(x) if self.is_constant(x) and not self.is_parameter(x) else None
 
     def stand_for(self, new: Tensor, parameter: int) -> None:
         """Treat a tensor as the parameter, given by its id, that it stands in for while the model runs."""
@@ -216,6 +242,14 @@ class Origins:
                 return i, version(own), factor.requires_grad
         return None
 
+    def is_of_numbers(self, x: Tensor) -> bool:
+        """Whether the model made it of numbers or of chance alone: a table, a mask, noise."""
+        origin = self.unjudged(x)
+        if origin is None:
+            return False
+        numbers = origin.kind == "constant" and not origin.parameters
+        return numbers or origin.kind == "zeros" or origin.source == "numbers"
+
     def is_held(self, x: Tensor) -> bool:
         """Whether a parameter or a buffer is in it, not only numbers; masks of booleans are neither."""
         origin = self.constant(x)
@@ -240,7 +274,7 @@ class Origins:
         record = self._records.get(x)
         if record is not None and (record.version is None or record.version == x._version):
             return record.origin
-        if self.is_constant(x):
+        if self.is_constant(x) and not self._was_written(x):
             return self._of_constant(id(x if id(x) in self._constants else x._base))
         if x.is_floating_point() or x.is_quantized:
             return None
@@ -248,6 +282,13 @@ class Origins:
             return DENSE
         whole = SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
         return _GIVEN[whole] if self.is_given(x) else whole
+
+    def _was_written(self, x: Tensor) -> bool:
+        """Whether the model has written into a buffer what is no constant, and changed it since."""
+        owner = x if id(x) in self._constants else x._base
+        record = None if owner is None else self._records.get(owner)
+        written = record is not None and record.origin.kind != "constant"
+        return written and id(owner) not in self._parameters
 
     def _of_constant(self, owner: int) -> Origin:
         found = self._of_constants.get(owner)
@@ -269,7 +310,7 @@ class Origins:
     def magnitudes(self, x: Tensor) -> Magnitudes:
         """The spikes of a tensor, whose sums are made once."""
         origin = self.of(x)
-        if self.unexplained is not None and origin.source == "made" and x.is_floating_point():
+        if self.unexplained is not None and origin.source in _OF_NOBODY and x.is_floating_point():
             spikes = (x.detach() != 0).any()
             self.unexplained.append(spikes if origin.whole is None else spikes & origin.whole)
         record = self._records.get(x)

@@ -27,7 +27,7 @@ def _looked_up(
 ) -> list[Synapses]:
     """Indexing in all its names, of a weight by data."""
     weight, *more = (*args, *kwargs.values())
-    index = [x for x in tensors(more) if origins.constant(x) is None]
+    index = [x for x in tensors(more) if not origins.constant(x) and not origins.is_of_numbers(x)]
     if not index or not isinstance(weight, Tensor) or not origins.is_parameter(weight):
         return []
 
@@ -55,7 +55,7 @@ def _chosen(
         names = ("input", "condition", "other")
     given = dict(zip(names, args, strict=False)) | kwargs
     condition, yes, no = (given.get(name, 0) for name in ("condition", "input", "other"))
-    if not isinstance(condition, Tensor) or origins.constant(condition) is not None:
+    if not _is_data(origins, condition):
         return []
     if _is_weight(origins, yes) and _is_nothing(origins, no):
         return [aligned(condition, yes, [1])]
@@ -70,7 +70,7 @@ def _blanked(
     """`weight.masked_fill(~spikes, 0)`."""
     given = dict(zip(("input", "mask", "value"), args, strict=False)) | kwargs
     weight, mask = given["input"], given["mask"]
-    if not isinstance(mask, Tensor) or origins.constant(mask) is not None:
+    if not _is_data(origins, mask):
         return []
     if _is_weight(origins, weight) and _is_nothing(origins, given["value"]):
         return [aligned(~mask, weight, [1])]
@@ -93,6 +93,11 @@ _BY_NAME: dict[str, Selecting] = {
 def selecting(name: str) -> Selecting | None:
     """What finds the weights that a function of this name selects; None for other functions."""
     return _BY_NAME.get(name)
+
+
+def _is_data(origins: Origins, x: Any) -> bool:
+    """Whether it is a tensor that is neither a constant nor made of numbers alone."""
+    return isinstance(x, Tensor) and not origins.constant(x) and not origins.is_of_numbers(x)
 
 
 def _is_condition(x: Any) -> bool:

@@ -1,5 +1,7 @@
 """How many samples and time steps a forward pass has."""
 
+# More than 250 lines: what is seen and what follows from it are one judgement, in the order of its evidence.
+
 from __future__ import annotations
 
 from collections import Counter
@@ -17,6 +19,11 @@ from picojoule.synops.watch.pass_size import (
     size_of_unfolded,
 )
 from picojoule.synops.watch.spiking import Spiking, TimeAxis
+
+_OF_SEQUENCES = (
+    nn.RNNBase,
+    nn.MultiheadAttention,
+)  # which have the samples second, unless told otherwise
 
 
 class StepCount:
@@ -42,6 +49,7 @@ class StepCount:
         self._supposed: set[str] = set()  # loops whose layers were only found by what they do
         self._loop_shape: tuple[int, ...] = ()
         self._shape: tuple[int, ...] | None = None
+        self._in_layer: int | None = None  # samples, as a layer of PyTorch takes the model's input
         self._inner: set[tuple[int, ...]] = set()  # leading axes of what modules got
         self.time_first = time_axis == "tb"
         self.doubts: list[str] = []  # sentences, each with the option that settles it
@@ -52,10 +60,24 @@ class StepCount:
         """Note what the model was called with."""
         self._shape = batch_shape(values)
 
-    def see_module(self, data: Tensor) -> None:
+    def see_sample(self, data: Tensor) -> None:
+        """Note that a layer took this for one sample, without an axis for samples."""
+        if tuple(data.shape) == self._shape:
+            self._in_layer = 1
+
+    def see_module(self, module: nn.Module, data: Tensor) -> None:
         """Note the first tensor that some module got."""
+        if self._in_layer is None and self._shape is not None and isinstance(module, _OF_SEQUENCES):
+            self._see_sequences(module, tuple(data.shape))
         if self._num_timesteps is not None:
             self._inner.add(tuple(data.shape[:2]))
+
+    def _see_sequences(self, module: Any, shape: tuple[int, ...]) -> None:
+        batch_first = getattr(module, "batch_first", False)
+        if len(shape) == 2 and shape == self._shape:
+            self._in_layer = 1
+        elif len(shape) == 3 and not batch_first and self._shape is not None:
+            self._in_layer = shape[1] if shape[:2] == self._shape[:2] else None
 
     def see_spiking(self, name: str, module: nn.Module, kind: Spiking, data: Tensor) -> None:
         """Note what a spiking module was called with."""
@@ -69,7 +91,7 @@ class StepCount:
             self._take(name, size_of_shape(kind.time_axis, tuple(data.shape)))
         else:
             self._loop[name] += 1
-            self._loop_shape = tuple(data.shape)
+            self._loop_shape = max(self._loop_shape, tuple(data.shape), key=lambda shape: shape[:1])
             if not kind.sure:
                 self._supposed.add(name)
 
@@ -157,7 +179,7 @@ class StepCount:
             if calls == 1 and self._num_timesteps is None and self._supposed.issuperset(self._loop):
                 self._doubt_one_call()
             return PassSize(self._loop_samples(), calls)
-        return PassSize(shape[0], 1)
+        return PassSize(shape[0] if self._in_layer is None else self._in_layer, 1)
 
     def _doubt_one_call(self) -> None:
         self.doubts.append(

@@ -74,8 +74,18 @@ class Tally:
         if has_data:
             self.counted |= self.parameters(arguments)
             self._neurons.see_synapses()
+            for each in synapses:
+                self._see_sample(each)
             self.lost_gradients.see(frame.name, frame.module)
         return has_data
+
+    def _see_sample(self, each: Synapses) -> None:
+        """A vector or picture that weights take alone, as the model got it, is one sample."""
+        if each.leading or each.weights != frozenset([1]):
+            return
+        data, weight = each.operands[:2]
+        if data.ndim == max(weight.ndim - 1, 1) and self._origins.is_given(data):
+            self._neurons.see_sample(data)
 
     def name(self, path: str, function: Any, parameters: frozenset[int]) -> str:
         """The name of a call that is no layer's own."""

@@ -6,10 +6,12 @@ To have spikes followed through another one, enter its name above the rule that 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
-from picojoule.synops.watch.origin import DENSE, Origin, joined
+from picojoule.synops.watch.origin import DENSE, NOISE, WHOLE_NUMBERS, Origin, joined
 from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rules
     arithmetic,
     assembling,
@@ -36,7 +38,29 @@ def origin_of_result(call: FunctionCall) -> Result:
         constants = _constants(call)
         if constants is not None:
             return joined(constants)
-    return DENSE if found is None else found(call)
+    if found is None:
+        return _of_numbers_alone(call) or DENSE
+    origin = found(call)
+    if makes_anew(found) or not isinstance(origin, Origin) or origin.source != "numbers":
+        return origin
+    return origin if _is_without_data(call) else replace(origin, source="made")
+
+
+def _of_numbers_alone(call: FunctionCall) -> Origin | None:
+    """What a function without a rule makes of masks and noise, such as `~mask`; None if there are data."""
+    if (
+        not isinstance(call.result, Tensor)
+        or not tensors(call.values)
+        or not _is_without_data(call)
+    ):
+        return None
+    real = call.result.is_floating_point() or call.result.is_complex()
+    return NOISE if real else WHOLE_NUMBERS
+
+
+def _is_without_data(call: FunctionCall) -> bool:
+    origins = call.origins
+    return all(origins.is_of_numbers(x) or origins.constant(x) for x in tensors(call.values))
 
 
 def _constants(call: FunctionCall) -> list[Origin] | None:

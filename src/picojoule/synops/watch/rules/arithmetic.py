@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result
+from picojoule.synops.watch.offsets import same_values
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.rounding import rounded
@@ -14,13 +15,19 @@ from picojoule.synops.watch.rules.units import is_value, is_whole, together, wit
 @rule("add __add__ __radd__ __iadd__")
 def added(call: FunctionCall) -> Result:
     """Spikes of one unit stay spikes; whole numbers of units may be added."""
-    return _sum(call)
+    return _followed(call, _sum(call), 1, 1)
 
 
-@rule("sub subtract __sub__ __rsub__ rsub __isub__")
+@rule("sub subtract __sub__ __isub__")
 def subtracted(call: FunctionCall) -> Result:
     """A difference, whose spikes may be negative."""
-    return with_sign(_sum(call), True)
+    return with_sign(_followed(call, _sum(call), 1, -1), True)
+
+
+@rule("rsub __rsub__")
+def subtracted_from(call: FunctionCall) -> Result:
+    """The same the other way round."""
+    return with_sign(_followed(call, _sum(call), -1, 1), True)
 
 
 @rule("neg negative __neg__")
@@ -49,8 +56,8 @@ def divided(call: FunctionCall) -> Result:
     first, second = call.origins.of(a), call.origins.of(b)
     if first.kind == second.kind == "constant":
         return joined([first, second])
-    if first.kind == "spikes" and b.numel() == 1 and second.kind != "spikes":
-        return first.scaled(1 / b.reshape(()))
+    if first.kind == "spikes" and b.numel() == 1:
+        return first.scaled(1 / b.reshape(()).to(call.result.dtype))
     return ZEROS if first.kind == "zeros" else DENSE
 
 
@@ -63,3 +70,24 @@ def _sum(call: FunctionCall) -> Origin:
     if not isinstance(b, Tensor):
         return together(call.origins, [a, b * alpha])
     return together(call.origins, [a, b]) if is_whole(alpha) else DENSE
+
+
+def _followed(call: FunctionCall, origin: Origin, *signs: int) -> Origin:
+    """Dense values that spikes are offset by, followed until they are taken away again."""
+    a, b = call.operands
+    if origin.kind != "dense" or not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        return origin
+    in_place = call.result is a or call.result is b
+    if in_place or a.shape != b.shape or call.kwargs.get("alpha", 1) != 1:
+        return origin
+    origins, (first, second) = call.origins, signs
+    if first + second == 0 and same_values(a, b):
+        return ZEROS
+    for x, its, other, sign in ((a, first, b, second), (b, second, a, first)):
+        left = origins.offsets.without(x, other, its * sign)
+        if left is not None:
+            return left.scaled(its)
+        known = origins.unjudged(x)
+        if known is not None and known.kind == "spikes":
+            origins.offsets.added(call.result, known.scaled(its), other, sign)
+    return origin

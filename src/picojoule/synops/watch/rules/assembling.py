@@ -18,6 +18,8 @@ def assembled(call: FunctionCall) -> Result:
     pieces = tensors(call.values)
     parts = [call.origins.of(x) for x in pieces]
     origin = joined(parts)
+    if any(part.kind == "constant" for part in parts) and origin.kind == "dense":
+        return uniform(together(call.origins, pieces))  # a buffer may hold spikes of before
     if any(part.kind != "spikes" for part in parts) or not (
         origin.kind == "dense" or any(map(has_map, parts))
     ):

@@ -7,7 +7,16 @@ from typing import Any
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, ZEROS, Origin, joined
+from picojoule.synops.watch.origin import (
+    DENSE,
+    NOISE,
+    SIGNED_SPIKES,
+    SPIKES,
+    WHOLE_NUMBERS,
+    ZEROS,
+    Origin,
+    joined,
+)
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import is_value, together, whole_units
 
@@ -21,20 +30,36 @@ def zeros(_: FunctionCall) -> Result:
     return ZEROS
 
 
-@rule("""ones ones_like new_ones eye one_hot bernoulli poisson binomial randint randint_like random geometric
-    histc""", anew=True)  # fmt: skip
+@rule("ones ones_like new_ones eye randint randint_like random geometric", anew=True)
 def whole(_: FunctionCall) -> Result:
-    """Whole numbers, whatever was given: spikes, or what may be added to spikes."""
-    return SIGNED_SPIKES
+    """Whole numbers, whatever was given: a mask, or what may be added to spikes."""
+    return WHOLE_NUMBERS
 
 
-@rule(
-    """rand rand_like randn randn_like randperm normal uniform exponential log_normal cauchy""",
-    anew=True,
-)
+@rule("one_hot bernoulli poisson binomial histc", anew=True)
+def whole_by_what_is_given(call: FunctionCall) -> Result:
+    """Whole numbers that may tell of data: spikes, unless all that is given are numbers."""
+    given = tensors(call.values)
+    return WHOLE_NUMBERS if all(map(call.origins.is_of_numbers, given)) else SIGNED_SPIKES
+
+
+@rule("gumbel_softmax")
+def drawn_by_a_softmax(call: FunctionCall) -> Result:
+    """One of each axis if it is `hard`, with the gradient of the soft one."""
+    hard = call.given("logits tau hard").get("hard", False)
+    return SIGNED_SPIKES if hard else DENSE
+
+
+@rule("rand rand_like randn randn_like randperm uniform exponential log_normal cauchy", anew=True)
 def at_random(_: FunctionCall) -> Result:
     """Noise."""
-    return DENSE
+    return NOISE
+
+
+@rule("normal", anew=True)
+def around(call: FunctionCall) -> Result:
+    """Noise, around values that may be data."""
+    return NOISE if all(map(call.origins.is_of_numbers, tensors(call.values))) else DENSE
 
 
 @rule("""arange range linspace logspace tril_indices triu_indices hann_window hamming_window bartlett_window
@@ -65,17 +90,19 @@ def full(call: FunctionCall) -> Result:
         return call.origins.of(value)
     if value == 0:
         return ZEROS
-    return SIGNED_SPIKES if is_value(value) and whole_units(value, 1.0) else _OF_NUMBERS
+    return WHOLE_NUMBERS if is_value(value) and whole_units(value, 1.0) else _OF_NUMBERS
 
 
 @rule("""eq ne lt le gt ge not_equal less less_equal greater greater_equal
     __eq__ __ne__ __lt__ __le__ __gt__ __ge__""", anew=True)  # fmt: skip
 def compared(call: FunctionCall) -> Result:
-    """True or false; where weights are compared it is a mask of them."""
+    """True or false; where weights are compared it is a mask of them, and without data it is one of numbers."""
     given = [call.origins.constant(x) for x in tensors(call.values)]
     constants = [origin for origin in given if origin is not None]
     if len(constants) == len(given) and any(origin.parameters for origin in constants):
         return joined(constants)
+    if all(call.origins.is_of_numbers(x) or call.origins.constant(x) for x in tensors(call.values)):
+        return WHOLE_NUMBERS
     return SPIKES
 
 

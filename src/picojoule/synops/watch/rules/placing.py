@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from picojoule.synops.watch.function_call import FunctionCall, Result
-from picojoule.synops.watch.origin import DENSE, Origin
+from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
+from picojoule.synops.watch.origin import DENSE, Origin, by_values
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.summing import of_unit_1
 from picojoule.synops.watch.rules.units import is_whole, together, uniform, with_sign
@@ -82,7 +82,7 @@ def filled_diagonal(call: FunctionCall) -> Result:
     return _written(call, call.given("input fill_value")["fill_value"])
 
 
-@rule("copy", anew=True)
+@rule("copy set", anew=True)
 def copied(call: FunctionCall) -> Result:
     """What the source is."""
     return call.origins.of(call.values[1])
@@ -97,7 +97,16 @@ def assigned(call: FunctionCall) -> Result:
 def _written(call: FunctionCall, value: Any) -> Origin:
     """Values that change places have to have one unit; a number does not move."""
     origin = together(call.origins, [call.first, value])
+    if origin.kind == "constant" and _is_placed_by_data(call):
+        return by_values(call.result)
     return uniform(origin) if isinstance(value, Tensor) else origin
+
+
+def _is_placed_by_data(call: FunctionCall) -> bool:
+    """Whether data say what is written where, into what is no parameter."""
+    origins = call.origins
+    data = any(origins.constant(x) is None for x in tensors(call.values))
+    return data and not any(origins.is_parameter(x) for x in tensors(call.values))
 
 
 def _reduced(call: FunctionCall, written: Any, reduce: Any, product: tuple[str, ...]) -> Origin:

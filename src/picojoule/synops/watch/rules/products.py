@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result
@@ -61,6 +62,14 @@ def _power(origin: Origin, exponent: float) -> Origin:
     return replace(origin, unit=origin.unit**exponent, signed=origin.signed and exponent % 2 == 1)
 
 
+def _masked(a: Origin, b: Origin) -> Origin | None:
+    """Weights under a mask, or with noise, are weights."""
+    for weights, others in ((a, b), (b, a)):
+        if weights.kind == "constant" and others.source == "numbers" and others.whole is None:
+            return weights
+    return None
+
+
 def _product(origins: Origins, a: Any, b: Any) -> Origin:
     if not isinstance(a, Tensor):
         a, b = b, a
@@ -73,13 +82,30 @@ def _product(origins: Origins, a: Any, b: Any) -> Origin:
         return joined([first, second], product=True).scaled(second.unit)
     if first.kind == second.kind:
         return joined([first, second])
+    masked = _masked(first, second)
+    if masked is not None:
+        return masked
     if first.kind != "spikes":
         (a, first), (b, second) = (b, second), (a, first)
     if first.kind != "spikes":
         return DENSE
     if b.numel() == 1:
         return origins.scaled(first, b)
+    return _by_a_table(first, second, b)
+
+
+def _by_a_table(first: Origin, second: Origin, b: Tensor) -> Origin:
+    """Spikes times constants, or times data, which makes dense values."""
     if second.kind != "constant" or b.requires_grad:
         return DENSE
+    if not second.parameters and first.uniform():
+        return _weighted(first, b)
     mask = replace(SIGNED_SPIKES, whole=all_whole(b))  # a mask, or a table of whole numbers
     return joined([first, mask], product=True)
+
+
+def _weighted(spikes: Origin, table: Tensor) -> Origin:
+    """Spikes times a table of numbers, such as 0.5^t: each is worth its number, unless all are whole numbers."""
+    worth = table.detach().abs()
+    worth = torch.where(all_whole(table) | (worth == 0), torch.ones_like(worth), worth)
+    return replace(spikes, unit=worth * spikes.unit, signed=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origin, Origins, joined
+from picojoule.synops.watch.origin import DENSE, NOISE, WHOLE_NUMBERS, Origin, Origins, joined
 
 
 def uniform(origin: Origin) -> Origin:
@@ -60,19 +61,24 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     given = [x for x in operands if isinstance(x, Tensor)]
     noted = [origins.known(x) for x in given]
     if any(origin is not None and origin.kind == "dense" for origin in noted):
-        return DENSE  # whatever the others are; their values need not be looked at
+        return (
+            NOISE if all(map(origins.is_of_numbers, given)) else DENSE
+        )  # the others need not be looked at
     found = [origin or origins.of(x) for x, origin in zip(given, noted, strict=True)]
     numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
     origin = joined(found)
     if origin.kind == "constant" or (origin.kind != "dense" and not numbers):
         return origin
     known, looked_at = _parted(given, found)
-    origin = SIGNED_SPIKES if origin.kind == "zeros" else _of_one_unit(known)
+    origin = WHOLE_NUMBERS if origin.kind == "zeros" else _of_one_unit(known)
     if origin.kind != "spikes":
         return DENSE
     if isinstance(origin.unit, Tensor) or any(x.requires_grad for x in looked_at):
         return DENSE
     unit = origin.unit
+    if all(map(is_whole, [unit, *numbers])):
+        unit = float(math.gcd(*map(int, [unit, *numbers])))  # 2 x - 1 is -1 or 1
+        origin = replace(origin, unit=unit)
     if not all(whole_units(x, unit) for x in numbers):
         return DENSE
     flags = [replace(origin, whole=all_whole(x, unit)) for x in looked_at]

@@ -1,0 +1,96 @@
+"""How many samples a forward pass has, where PyTorch's own layers or a shrinking batch tell."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from picojoule import Monitor
+from picojoule.layers import IAF
+
+
+def _samples(model: nn.Module, *args: Tensor) -> int:
+    with Monitor(model) as monitor:
+        model(*args)
+    return int(monitor.report().samples)
+
+
+UNBATCHED: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
+    "Linear": (nn.Linear(8, 3), (8,)),
+    "Conv1d": (nn.Conv1d(2, 4, 3), (2, 8)),
+    "Conv2d": (nn.Conv2d(2, 4, 3), (2, 8, 8)),
+    "Conv3d": (nn.Conv3d(2, 4, 3), (2, 8, 8, 8)),
+    "ConvTranspose2d": (nn.ConvTranspose2d(2, 4, 3), (2, 8, 8)),
+    "behind others": (nn.Sequential(nn.Identity(), nn.Conv2d(2, 4, 3), nn.ReLU()), (2, 8, 8)),
+    "LSTM": (nn.LSTM(8, 3), (5, 8)),
+}
+
+
+@pytest.mark.parametrize("name", UNBATCHED)
+def test_a_layer_that_takes_a_sample_alone_has_one(name: str) -> None:
+    model, shape = UNBATCHED[name]
+    assert _samples(model, (torch.rand(shape) < 0.5).float()) == 1
+
+
+@pytest.mark.parametrize("name", UNBATCHED)
+def test_with_a_batch_it_has_as_many(name: str) -> None:
+    model, shape = UNBATCHED[name]
+    if name == "LSTM":
+        shape = (5, 8)
+        assert _samples(model, (torch.rand(5, 4, 8) < 0.5).float()) == 4
+        return
+    assert _samples(model, (torch.rand(4, *shape) < 0.5).float()) == 4
+
+
+SEQUENCES: dict[str, tuple[nn.Module, int]] = {
+    "LSTM": (nn.LSTM(8, 3), 1),
+    "GRU, batch first": (nn.GRU(8, 3, batch_first=True), 0),
+    "attention": (nn.TransformerEncoderLayer(8, 2, 16), 1),
+    "attention, batch first": (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 0),
+    "attention at rest": (nn.TransformerEncoderLayer(8, 2, 16).eval(), 1),
+    "behind others": (nn.Sequential(nn.Linear(8, 8), nn.LSTM(8, 3)), 1),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_layers_of_sequences_say_where_the_samples_are(name: str) -> None:
+    model, axis = SEQUENCES[name]
+    x = (torch.rand(5, 3, 8) < 0.5).float()
+    assert _samples(model, x) == x.shape[axis]
+
+
+def test_spiking_layers_go_before_them() -> None:
+    model = nn.Sequential(nn.Linear(8, 8), IAF(), nn.Linear(8, 8), nn.TransformerEncoderLayer(8, 2))
+    assert _samples(model, (torch.rand(5, 3, 8) < 0.5).float()) == 5
+
+
+def test_samples_that_leave_the_batch_were_there() -> None:
+    class LeavesOneByOne(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.synapses, self.neuron = nn.Linear(8, 6), Neuron()
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.neuron.v = torch.zeros(len(x), 6)
+            out = x.new_zeros(())
+            for step in range(x.shape[1]):
+                left = max(len(x) - step, 1)
+                self.neuron.v = self.neuron.v[:left]
+                out = out + self.neuron(self.synapses(x[:left, step])).sum()
+            return out
+
+    class Neuron(nn.Module):
+        v = torch.zeros(())
+
+        def forward(self, x: Tensor) -> Tensor:
+            v = self.v + x
+            fired = (v > 0.2).float()
+            self.v = v - 0.2 * fired
+            return fired
+
+    model, x = LeavesOneByOne(), (torch.rand(3, 5, 8) < 0.5).float()
+    with Monitor(model, spiking=[Neuron]) as monitor:
+        model(x)
+    report = monitor.report()
+    assert (report.samples, report.num_timesteps) == (3, 5)
+    arrived = sum(x[: max(3 - step, 1), step].sum() for step in range(5)) * 6
+    assert monitor.synops.per_sample.total.item() * 3 == pytest.approx(float(arrived))
