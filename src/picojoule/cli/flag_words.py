@@ -22,7 +22,7 @@ SWEEP = BUDGET | {"seeds": "--seeds", "jobs": "--jobs", "unit": "--unit"}
 # what cannot be done from here, and what can
 _WAYS = {
     r"^load_data: ": "--data ",
-    r"Pass formulas=\{(\w+): your_formula\}(?:, or ignore=\[.*\])?\.": r"In Python picojoule.Monitor(model, "
+    r"Pass formulas=\{(\w+): your_formula\}(?:, or ignore=\[.*\])?(?:; or delete the parameter .* uses it)?\.": r"In Python picojoule.Monitor(model, "
     r"formulas={\1: your_formula}) counts it, and picojoule.Budget(monitor, ...) trains it.",
     r"For another, pass an EnergyProfile instead of a name\.": "picojoule info tells what each costs.",
     r"For another, pass a MemoryCost instead of a name\.": "Name one of these, as in --profile 45nm-int8+step.",

@@ -1,5 +1,7 @@
 """What a fused kernel is specialised on, and which of its arguments it is given."""
 
+# More than 250 lines: every backend reads a plan, and a neuron's parameters, constants and plan are told by one list.
+
 from __future__ import annotations
 
 import functools
@@ -110,7 +112,7 @@ class Plan:
 
     @property
     def summed(self) -> bool:
-        """For the CPU's kernels: whether spikes are added up over time, too. Values are not: all at once round less."""
+        """For the CPU's kernels: whether they add up spikes over time, too. Values round less added up elsewhere."""
         return self.spike != NONE and not self.stepped
 
     def row(self, parameter: str) -> int:

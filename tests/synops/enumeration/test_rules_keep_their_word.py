@@ -40,6 +40,7 @@ BY_CHANCE = {
     "means of one value": "scatter_reduce.mean index_reduce.mean masked.mean",
     "half the sum of two even ones": "trapz trapezoid cumulative_trapezoid",
     "of one axis of length 1": "nn.functional.pdist fft.hfft fft.hfft2 fft.hfftn fft.irfft fft.irfft2 fft.irfftn",
+    "products, which are counted below functions": "sparse.mm.reduce",
     "losses": "nn.functional.margin_ranking_loss nn.functional.l1_loss nn.functional.mse_loss nn.functional.nll_loss nn.functional.hinge_embedding_loss",
     "backward passes": "max_pool2d_with_indices_backward native_dropout_backward",
     "bins between the values": "histogram histogramdd",

@@ -57,6 +57,8 @@ WITH_WEIGHTS: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Tensor, float]
         W[0],
         N,
     ),
+    "lerp from weights": (lambda x, w: torch.lerp(w, torch.zeros(6), x), W[0], N),
+    "lerp of spikes": (lambda x, w: torch.lerp(x, torch.zeros(6), w), W[0], N),
     "masked_fill": (lambda x, w: w.masked_fill(x[:, None] == 0, 0.0).sum(-1), W, 3 * N),
 }
 

@@ -16,7 +16,7 @@ from picojoule.synops.watch.selection import selecting
 def is_conditional(function: Any) -> bool:
     """Whether a function multiplies element by element, or selects."""
     name = base_name(function)
-    return factors_of(name) is not None or selecting(name) is not None
+    return bool(factors_of(name)) or selecting(name) is not None
 
 
 def conditional_synapses(
@@ -24,9 +24,10 @@ def conditional_synapses(
 ) -> list[Synapses]:
     """The synapses of such a call; none of a gate, a scale, or a selection by the model itself."""
     name = base_name(function)
-    factors = factors_of(name)
-    if factors is not None:
-        return synapses_between(origins, name, *factors(*args, **kwargs))
+    products = factors_of(name)
+    if products:
+        pairs = [factors(*args, **kwargs) for factors in products]
+        return [synapses for a, b in pairs for synapses in synapses_between(origins, name, a, b)]
     select = selecting(name)
     assert select is not None
     return select(origins, function, args, kwargs)
@@ -34,6 +35,5 @@ def conditional_synapses(
 
 def scales(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
     """The tensors that a product element by element multiplies."""
-    factors = factors_of(base_name(function))
-    given = factors(*args, **kwargs) if factors is not None else ()
-    return [x for x in given if isinstance(x, Tensor)]
+    pairs = [factors(*args, **kwargs) for factors in factors_of(base_name(function))]
+    return [x for pair in pairs for x in pair if isinstance(x, Tensor)]

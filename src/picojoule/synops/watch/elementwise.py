@@ -46,27 +46,33 @@ def _end_and_weight(
     return end, weight
 
 
+def _start_and_weight(
+    start: Any = None, _: Any = None, weight: Any = None, **named: Any
+) -> tuple[Any, Any]:
+    return named.get("input", start), weight
+
+
 def _outer_after_bias(_: Any = None, a: Any = None, b: Any = None, **named: Any) -> tuple[Any, Any]:
     vectors = [x for x in (a, b, *(named.get(n) for n in ("vec1", "vec2"))) if x is not None]
     return vectors[0].unsqueeze(-1), vectors[1]
 
 
-_OPERANDS: dict[str, Operands] = {
-    "mul multiply __mul__ __rmul__ __imul__ mul_ multiply_": _two,
-    "div divide true_divide __truediv__ __itruediv__ div_ divide_ true_divide_": _two,
-    "outer ger": _outer,
-    "cross linalg_cross": _two,
-    "addcmul addcmul_ addcdiv addcdiv_": _last_two,
-    "lerp lerp_": _end_and_weight,
-    "addr addr_": _outer_after_bias,
+_OPERANDS: dict[str, tuple[Operands, ...]] = {
+    "mul multiply __mul__ __rmul__ __imul__ mul_ multiply_": (_two,),
+    "div divide true_divide __truediv__ __itruediv__ div_ divide_ true_divide_": (_two,),
+    "outer ger": (_outer,),
+    "cross linalg_cross": (_two,),
+    "addcmul addcmul_ addcdiv addcdiv_": (_last_two,),
+    "lerp lerp_": (_end_and_weight, _start_and_weight),  # start (1 - weight) + end weight
+    "addr addr_": (_outer_after_bias,),
 }
 _BY_NAME = {name: operands for names, operands in _OPERANDS.items() for name in names.split()}
 _QUOTIENTS = ("div", "divide", "true_divide", "truediv", "itruediv", "addcdiv")
 
 
-def factors_of(name: str) -> Operands | None:
-    """What finds the two factors of a product element by element of this name; None for other functions."""
-    return _BY_NAME.get(name)
+def factors_of(name: str) -> tuple[Operands, ...]:
+    """What finds the two factors of each product element by element in a function of this name."""
+    return _BY_NAME.get(name, ())
 
 
 def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synapses]:

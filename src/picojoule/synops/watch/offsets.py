@@ -7,15 +7,13 @@ The values of `s` are those of the spikes but for rounding; its gradient is that
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-if TYPE_CHECKING:
-    from picojoule.synops.watch.origin import Origin
-
+Spikes = TypeVar("Spikes")  # what is known of them
 _MOST = 256  # notes before those on what is gone are thrown away
 
 
@@ -34,19 +32,19 @@ class _Values(NamedTuple):
         return cls(StorageWeakRef(x.untyped_storage()), where)  # type: ignore[no-untyped-call]
 
 
-class _Offset(NamedTuple):
-    spikes: Origin
+class _Offset(NamedTuple, Generic[Spikes]):
+    spikes: Spikes
     added: _Values
     sign: int
 
 
-class Offsets:
+class Offsets(Generic[Spikes]):
     """What was added to which spikes in a forward pass; holds no values alive."""
 
     def __init__(self) -> None:
-        self._notes: dict[_Values, _Offset] = {}
+        self._notes: dict[_Values, _Offset[Spikes]] = {}
 
-    def added(self, result: Tensor, spikes: Origin, dense: Tensor, sign: int) -> None:
+    def added(self, result: Tensor, spikes: Spikes, dense: Tensor, sign: int) -> None:
         """Note that a tensor is spikes, and dense values added (1) or taken away (-1)."""
         values, added = _Values.of(result), _Values.of(dense)
         if values is None or added is None or dense.shape != result.shape:
@@ -55,7 +53,7 @@ class Offsets:
             self._notes = {k: v for k, v in self._notes.items() if not k.storage.expired()}  # type: ignore[no-untyped-call]
         self._notes[values] = _Offset(spikes, added, sign)
 
-    def without(self, x: Tensor, other: Tensor, sign: int) -> Origin | None:
+    def without(self, x: Tensor, other: Tensor, sign: int) -> Spikes | None:
         """The spikes that are left of `x` when `other` is added to it (1) or taken away (-1); None if something else is left."""
         if not self._notes:
             return None

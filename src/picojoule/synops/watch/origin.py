@@ -137,7 +137,7 @@ class Origins:
         self._inputs = None if inputs is None else replace(inputs, source="given")
         self._of_constants: dict[int, Origin] = {}
         self._units: dict[Any, Tensor] = {}
-        self.offsets = Offsets()
+        self.offsets = Offsets[Origin]()
         self._aliases = TensorMap[Tensor]()  # of buffers, by another name of their values
         self._replaced: dict[int, int] = {}  # ids of parameters in whose place others stand
         self._given: set[int] = set()

@@ -137,7 +137,8 @@ class StepCount:
     def _check_samples(self, seen: PassSize) -> None:
         """Raise unless what was seen can be shared out over as many samples as are said."""
         said, timed = self._samples, self._axis in ("bt", "tb", "last", "outer")
-        if said is None or not (self.told_samples or timed) or not isinstance(seen.samples, int):
+        known = bool(self._found) or bool(self._loop.keys() - self._supposed)
+        if said is None or not (known or timed) or not isinstance(seen.samples, int):
             return
         steps = 1 if self._num_timesteps is None else seen.num_timesteps  # it may be said otherwise
         if (seen.samples * steps) % said:
