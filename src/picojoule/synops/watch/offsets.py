@@ -24,54 +24,66 @@ class _Values(NamedTuple):
     where: tuple[object, ...]
 
     @classmethod
-    def of(cls, x: Tensor) -> _Values | None:
-        if type(x) not in (Tensor, torch.nn.Parameter) or x.layout is not torch.strided:
-            return None
+    def of(cls, x: Tensor) -> _Values:
         changes = 0 if x.is_inference() else x._version
         where = (x.storage_offset(), x.shape, x.stride(), x.dtype, changes)
         return cls(StorageWeakRef(x.untyped_storage()), where)  # type: ignore[no-untyped-call]
 
 
 class _Offset(NamedTuple, Generic[Spikes]):
+    result: _Values
     spikes: Spikes
     added: _Values
     sign: int
 
 
 class Offsets(Generic[Spikes]):
-    """What was added to which spikes in a forward pass; holds no values alive."""
+    """What was added to which spikes in a forward pass; holds no values alive.
+
+    A note is found by the address of the values, at once; that they are the same ones is looked at then.
+    """
 
     def __init__(self) -> None:
-        self._notes: dict[_Values, _Offset[Spikes]] = {}
+        self._notes: dict[int, _Offset[Spikes]] = {}
 
     def added(self, result: Tensor, spikes: Spikes, dense: Tensor, sign: int) -> None:
         """Note that a tensor is spikes, and dense values added (1) or taken away (-1)."""
-        values, added = _Values.of(result), _Values.of(dense)
-        if values is None or added is None or dense.shape != result.shape:
+        address = _address(result)
+        if address is None or _address(dense) is None or dense.shape != result.shape:
             return
         if len(self._notes) >= _MOST:
-            self._notes = {k: v for k, v in self._notes.items() if not k.storage.expired()}  # type: ignore[no-untyped-call]
-        self._notes[values] = _Offset(spikes, added, sign)
+            self._notes = {
+                at: note
+                for at, note in self._notes.items()
+                if not note.result.storage.expired()  # type: ignore[no-untyped-call]
+            }
+        self._notes[address] = _Offset(_Values.of(result), spikes, _Values.of(dense), sign)
 
     def without(self, x: Tensor, other: Tensor, sign: int) -> Spikes | None:
         """The spikes that are left of `x` when `other` is added to it (1) or taken away (-1); None if something else is left."""
-        if not self._notes:
+        note = self._note(x)
+        if note is None or note.sign + sign or _address(other) is None:
             return None
-        values = _Values.of(x)
-        note = None if values is None else self._notes.get(values)
-        if note is None or note.sign + sign or note.added != _Values.of(other):
-            return None
-        return note.spikes
+        return note.spikes if note.added == _Values.of(other) else None
 
     def has(self, x: object) -> bool:
         """Whether a tensor is known to be spikes and something else."""
-        if not self._notes or not isinstance(x, Tensor):
-            return False
-        values = _Values.of(x)
-        return values is not None and values in self._notes
+        return isinstance(x, Tensor) and self._note(x) is not None
+
+    def _note(self, x: Tensor) -> _Offset[Spikes] | None:
+        address = _address(x) if self._notes else None
+        note = None if address is None else self._notes.get(address)
+        return note if note is not None and note.result == _Values.of(x) else None
 
 
 def same_values(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors are two names of the same values."""
-    values = _Values.of(a)
-    return values is not None and values == _Values.of(b)
+    address = _address(a)
+    return address is not None and address == _address(b) and _Values.of(a) == _Values.of(b)
+
+
+def _address(x: Tensor) -> int | None:
+    """Where the values of a tensor are; None of one that is not plain, or without values."""
+    if type(x) not in (Tensor, torch.nn.Parameter) or x.layout is not torch.strided:
+        return None
+    return x.data_ptr() or None
