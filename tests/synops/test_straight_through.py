@@ -142,6 +142,48 @@ def test_what_was_changed_in_place_does_not_cancel() -> None:
     assert monitor.macs.per_sample.total == 8 * 3
 
 
+class TwoSums(nn.Module):
+    """A sum that takes an offset away, and one of the same shapes that does not, in either order."""
+
+    def __init__(
+        self, taken_away: Callable[[Tensor, Tensor], Tensor], other: Fire, swapped: bool
+    ) -> None:
+        super().__init__()
+        self.p, self.q, self.readout = (nn.Linear(6, n, bias=False) for n in (6, 6, 3))
+        self.taken_away, self.other, self.swapped = taken_away, other, swapped
+        self.arrived: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> None:
+        p, q = self.p(x), self.q(x)
+        sums = [lambda: self.taken_away(p, _fired(p)), lambda: self.other(torch.stack([p, q]))]
+        self.arrived = [each() for each in (sums[::-1] if self.swapped else sums)]
+        for each in self.arrived:
+            self.readout(each)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("taken_away", "other"),
+    [
+        (lambda p, spikes: p + (spikes - p).detach(), lambda both: both[0] + both[1].detach()),
+        (lambda p, spikes: spikes + (p - p.detach()), lambda both: both[0] - both[1].detach()),
+        (lambda p, spikes: (spikes + p) - p.detach(), lambda both: both[0] - both[1].detach()),
+        (lambda p, spikes: p - (p - spikes).detach(), lambda both: both[1] - both[0].detach()),
+    ],
+)
+def test_a_sum_like_one_that_cancelled_is_looked_at_by_itself_in_each_pass(
+    taken_away: Callable[[Tensor, Tensor], Tensor], other: Fire, swapped: bool
+) -> None:
+    torch.manual_seed(0)
+    model, x = TwoSums(taken_away, other, swapped), (torch.rand(5, 6) < 0.5).float()
+    monitor = Monitor(model, samples=5, num_timesteps=1).attach()
+    for _ in range(4):
+        model(x)
+        spikes = _fired(model.p(x)).sum().item()
+        assert monitor.synops["readout"].item() * 5 == pytest.approx(spikes * 3)
+        assert monitor.macs["readout"].item() == 6 * 3
+
+
 def test_a_hard_gumbel_softmax_is_one_of_each_row() -> None:
     class Choice(nn.Module):
         def __init__(self) -> None:

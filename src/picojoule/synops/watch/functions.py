@@ -21,11 +21,11 @@ from picojoule.synops.watch.ledger import Line
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.neurons import Neurons
-from picojoule.synops.watch.offsets import same_values
 from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
 from picojoule.synops.watch.rules import origin_of_result
+from picojoule.synops.watch.rules.arithmetic import left_of_offsets
 from picojoule.synops.watch.rules.units import together
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
@@ -59,12 +59,18 @@ _GET_DATA, _SET_DATA = Tensor.data.__get__, Tensor.data.__set__  # type: ignore[
 
 
 _OUT_OF_PYTORCH = frozenset(["numpy", "array", "tolist"])
-_SUMS = frozenset(
-    getattr(space, name)
+# functions that add, with the signs of their operands
+_SUMS = {
+    getattr(space, name): signs
+    for names, signs in (
+        ("add __add__ __radd__", (1, 1)),
+        ("sub subtract __sub__", (1, -1)),
+        ("rsub __rsub__", (-1, 1)),
+    )
+    for name in names.split()
     for space in (torch, Tensor)
-    for name in ("add", "sub", "subtract", "rsub", "__add__", "__radd__", "__sub__", "__rsub__")
     if hasattr(space, name)
-)
+}
 
 
 class FunctionWatch(TorchFunctionMode):
@@ -116,8 +122,6 @@ class FunctionWatch(TorchFunctionMode):
             call = asked(self._origins, func, args, kwargs)
             effect = None if call is None else self._effects.get(call.key)
             if call is not None and effect is not None:
-                if effect is not COUNTED and self._may_offset(call, effect, func, args):
-                    return self._follow(func, args, kwargs)
                 if effect is not COUNTED:
                     return self._run_again(call, effect, func, args, kwargs)
                 repeat = self._repeat(call, args)
@@ -143,6 +147,10 @@ class FunctionWatch(TorchFunctionMode):
         """Run a function that was seen to have no synapses when it was given the like."""
         result = func(*args, **kwargs)
         origin = effect.origin if effect.judged_as is None else effect.result(call.given)
+        if origin is not None and origin.kind == "dense" and func in _SUMS:
+            seen = FunctionCall(self._origins, func, args, kwargs, result)
+            with self._stack.aside():
+                origin = left_of_offsets(seen, _SUMS[func]) or origin
         if type(result) is Tensor and origin is not None:
             self._origins.put(result, origin)
         elif isinstance(result, Tensor | list | tuple):
@@ -150,16 +158,6 @@ class FunctionWatch(TorchFunctionMode):
         if effect.harmless:
             self._tally.harmless |= effect.harmless
         return result
-
-    def _may_offset(self, call: Asked, effect: Effect, func: Any, args: Any) -> bool:
-        """Whether spikes are offset by dense values here, or the offset is taken away: a matter of which tensors they are."""
-        if effect.origin is None or effect.origin.kind != "dense" or func not in _SUMS:
-            return False
-        if any(origin.kind == "spikes" for origin in call.given):
-            return True
-        return any(map(self._origins.offsets.has, args)) or (
-            len(args) == 2 and all(isinstance(x, Tensor) for x in args) and same_values(*args)
-        )
 
     def _repeat(self, call: Asked, args: Any) -> Repeat | None:
         """What counts this call together with others of its place in the model, if there is such."""
@@ -323,7 +321,9 @@ class FunctionWatch(TorchFunctionMode):
             harmless |= self._tally.parameters(tensors((*args, *kwargs.values())))
             self._tally.harmless |= harmless
         if call is not None and _is_new(result, args):
-            self._effects.add(call, origin, harmless)
+            # what a sum takes away of an offset is a matter of which tensors it is given
+            is_dense = func in _SUMS and any(each.kind == "dense" for each in call.given)
+            self._effects.add(call, DENSE if is_dense else origin, harmless)
 
     def _written(self, result: Any, args: Any, kwargs: Any) -> None:
         """What was written into a view is in what it is a view of."""

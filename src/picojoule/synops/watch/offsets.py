@@ -66,10 +66,6 @@ class Offsets(Generic[Spikes]):
             return None
         return note.spikes if note.added == _Values.of(other) else None
 
-    def has(self, x: object) -> bool:
-        """Whether a tensor is known to be spikes and something else."""
-        return isinstance(x, Tensor) and self._note(x) is not None
-
     def _note(self, x: Tensor) -> _Offset[Spikes] | None:
         address = _address(x) if self._notes else None
         note = None if address is None else self._notes.get(address)

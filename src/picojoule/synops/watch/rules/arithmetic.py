@@ -15,19 +15,19 @@ from picojoule.synops.watch.rules.units import is_value, is_whole, together, wit
 @rule("add __add__ __radd__ __iadd__")
 def added(call: FunctionCall) -> Result:
     """Spikes of one unit stay spikes; whole numbers of units may be added."""
-    return _followed(call, _sum(call), 1, 1)
+    return _followed(call, _sum(call), (1, 1))
 
 
 @rule("sub subtract __sub__ __isub__")
 def subtracted(call: FunctionCall) -> Result:
     """A difference, whose spikes may be negative."""
-    return with_sign(_followed(call, _sum(call), 1, -1), True)
+    return with_sign(_followed(call, _sum(call), (1, -1)), True)
 
 
 @rule("rsub __rsub__")
 def subtracted_from(call: FunctionCall) -> Result:
     """The same the other way round."""
-    return with_sign(_followed(call, _sum(call), -1, 1), True)
+    return with_sign(_followed(call, _sum(call), (-1, 1)), True)
 
 
 @rule("neg negative __neg__")
@@ -72,22 +72,30 @@ def _sum(call: FunctionCall) -> Origin:
     return together(call.origins, [a, b]) if is_whole(alpha) else DENSE
 
 
-def _followed(call: FunctionCall, origin: Origin, *signs: int) -> Origin:
-    """Dense values that spikes are offset by, followed until they are taken away again."""
+def _followed(call: FunctionCall, origin: Origin, signs: tuple[int, int]) -> Origin:
+    left = left_of_offsets(call, signs) if origin.kind == "dense" else None
+    return origin if left is None else left
+
+
+def left_of_offsets(call: FunctionCall, signs: tuple[int, int]) -> Origin | None:
+    """What a sum of dense values leaves where it takes away what spikes were offset by; else None, and notes an offset.
+
+    Which tensors they are decides that, not their origins alone.
+    """
     a, b = call.operands
-    if origin.kind != "dense" or not isinstance(a, Tensor) or not isinstance(b, Tensor):
-        return origin
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        return None
     in_place = call.result is a or call.result is b
     if in_place or a.shape != b.shape or call.kwargs.get("alpha", 1) != 1:
-        return origin
+        return None
     origins, (first, second) = call.origins, signs
     if first + second == 0 and same_values(a, b):
         return ZEROS
     for x, its, other, sign in ((a, first, b, second), (b, second, a, first)):
         left = origins.offsets.without(x, other, its * sign)
         if left is not None:
-            return left.scaled(its)
+            return with_sign(left.scaled(its), True) if -1 in signs else left
         known = origins.unjudged(x)
         if known is not None and known.kind == "spikes":
             origins.offsets.added(call.result, known.scaled(its), other, sign)
-    return origin
+    return None
