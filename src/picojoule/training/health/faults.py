@@ -82,9 +82,10 @@ def _wild_loss(task_loss: Sequence[float], classes: int) -> dict[str, str]:
     grown = last > _BEYOND_REASON * first and last > guessing
     if math.isfinite(last) and not wild and not grown:
         return {}
+    at_first = f", and the first epoch had {first:.3g}" if len(task_loss) > 1 else ""
     return {
         "loss": (
             f"the loss of epoch {len(task_loss)} is {last:.3g} in the mean, beyond reason: guessing among {classes} "
-            f"classes has {guessing:.3g}, and the first epoch had {first:.3g}. Lower the learning rate, or allow more."
+            f"classes has {guessing:.3g}{at_first}. Lower the learning rate, or allow more."
         )
     }
