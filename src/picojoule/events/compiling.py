@@ -6,12 +6,15 @@ from typing import Any, Literal, get_args, overload
 
 from torch import Tensor, nn
 
+from picojoule.convert.batch_norm import fold_batch_norm
+from picojoule.convert.discretize import discretize
 from picojoule.events.asynchronous import AsynchronousNetwork
 from picojoule.events.calls import computing
 from picojoule.events.following import follow
 from picojoule.events.left_hooks import warn_of_hooks
 from picojoule.events.network import Dense, EventNetwork
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
+from picojoule.events.whole_numbers import check_limits
 from picojoule.synops.watch.count import Weights
 
 
@@ -22,6 +25,7 @@ def compile(  # noqa: A001
     *,
     dense: Dense = ...,
     order: Literal["step"] = ...,
+    limits: ChipLimits | None = ...,
     weights: Weights = ...,
 ) -> EventNetwork: ...
 @overload
@@ -77,7 +81,10 @@ def compile(  # noqa: A001
             neurons fire at once; a layer empties its queue before the next, as sinabs' specksim does it, or each event
             goes through as far as it can before the next, as Speck does it.
         leak: of an asynchronous order: "step", "tick" (of a slow clock, as Speck's) or "exponential" (by elapsed time).
-        limits: of a chip, for an asynchronous order.
+        limits: of a chip. With order="step" they are `weight_bits` (8 at most) and `state_bits`: the network is that of
+            :func:`picojoule.convert.discretize` with these widths, its weights are kept in 8 bits, and a potential in 16 (in 32
+            from 17 on) that stops at the ends of its range at each event, in the order of bias, layers and index. Where none does,
+            spikes are those of the discretised model. IAF only; nothing goes by dense products.
         tick_steps: time steps from one tick of the slow clock to the next.
         arrival: in which order the input's events of a step come, for an asynchronous order: "index", or "random", the same in
             every run. Rows of a picture one after the other are nothing that a camera sends.
@@ -93,7 +100,7 @@ def compile(  # noqa: A001
         NotImplementedError: a layer has no kernel; the message names it and says what to do.
         TypeError: the model is no module, the sample no tensor, or an option no number.
         ValueError: a parameter is not finite, or on another device; the model does not take the sample, or has no spiking layer; an
-            argument is another word, or the leak or limits of a chip come with the order "step".
+            argument is another word, or the leak or other limits of a chip come with the order "step".
 
     Example:
         >>> import torch
@@ -121,15 +128,30 @@ def compile(  # noqa: A001
             )
         warn_of_hooks(model)
         return asynchronous
-    if (leak, limits, tick_steps, arrival) != ("step", None, 1, "index"):
+    if (leak, tick_steps, arrival) != ("step", 1, "index"):
         raise ValueError(
-            "events.compile: a leak other than 'step', tick_steps, arrival and limits of a chip go with order='breadth' or 'depth', but order "
-            "is 'step'."
+            "events.compile: a leak other than 'step', tick_steps and arrival go with order='breadth' or 'depth', but order is 'step'."
         )
+    followed, state_bits = (model, None) if limits is None else _discretized(model, limits, dense)
     with computing():
-        network = EventNetwork(follow(model, sample), dense, weights)
+        network = EventNetwork(follow(followed, sample), dense, weights, state_bits)
     warn_of_hooks(model)
     return network
+
+
+def _discretized(
+    model: nn.Module, limits: ChipLimits, dense: Dense
+) -> tuple[nn.Module, int | None]:
+    """The model in whole numbers, and the bits of its potentials."""
+    limits = check_limits(limits)
+    if dense == "always":
+        raise ValueError(
+            "events.compile: dense='always' and limits do not go together: a dense product's potentials do not stop at the ends of their range."
+        )
+    weight_bits, state_bits = limits.weight_bits or 8, limits.state_bits or 16
+    bias_bits = weight_bits if limits.bias_bits is None else limits.bias_bits
+    whole = discretize(fold_batch_norm(model), weight_bits, state_bits, bias_bits, saturate=True)
+    return whole, state_bits
 
 
 def _check(model: Any, sample: Any) -> None:

@@ -27,6 +27,7 @@ from picojoule.events.plan_table import plan_table
 from picojoule.events.states import SpikeCounter, StageStates, carry_counts
 from picojoule.events.stream import EventStream
 from picojoule.events.tally import Tally, report_of
+from picojoule.events.whole_numbers import check_whole, in_whole_numbers
 from picojoule.report import Report
 from picojoule.synops.watch.count import Weights
 
@@ -48,6 +49,7 @@ class EventNetwork:
     Attributes:
         graph: its stages.
         weights: "all", or "nonzero", which takes weights of zero for no synapses.
+        state_bits: width of potentials that are whole numbers; None for reals.
         synops: SynOps of the last call by weighted layer, of each sample and step, float64 `b t`.
 
     Example:
@@ -61,9 +63,19 @@ class EventNetwork:
         (True, True)
     """
 
-    def __init__(self, graph: EventGraph, dense: Dense, weights: Weights = "all") -> None:
-        self.graph, self.weights = graph, weights
+    def __init__(
+        self,
+        graph: EventGraph,
+        dense: Dense,
+        weights: Weights = "all",
+        state_bits: int | None = None,
+    ) -> None:
+        self.graph, self.weights, self.state_bits = graph, weights, state_bits
         self._plans = [plan_stage(graph, k, weights) for k in range(len(graph.stages))]
+        if state_bits is not None:
+            self._plans = [
+                in_whole_numbers(graph, k, plan, state_bits) for k, plan in enumerate(self._plans)
+            ]
         self._dense = dense
         self._states: list[StageStates] = []
         self._engines: dict[tuple[int, int], Engine] = {}
@@ -83,9 +95,12 @@ class EventNetwork:
 
         Raises:
             TypeError: the input is no float32 tensor, or has another layout.
-            ValueError: its shape does not fit, or a value is not finite; the states stay as they were.
+            ValueError: its shape does not fit, a value is not finite, or none of the whole numbers that the network takes; the
+                states stay as they were.
         """
         batch, steps = self._sizes(x)
+        if self.state_bits is not None:
+            check_whole(x._values() if x.layout == torch.sparse_coo else x, "EventNetwork")
         if x.layout == torch.sparse_coo:
             return self._folded(self._run(SparseRaster(x, batch, steps), batch, steps, x.shape))
         frames = x.resolve_neg().reshape(batch, steps, *self.graph.input_signal.shape)

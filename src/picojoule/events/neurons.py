@@ -21,12 +21,13 @@ class Neurons:
     """A layer of neurons, or none, as the kernels have it.
 
     Args:
-        kernel: name of the stage's kernel: "touched", "stepped" or "passing".
+        kernel: name of the stage's kernel: "touched", "stepped", "passing", or one of whole numbers.
         plan: what the kernel is compiled for.
         parameters: `rows n`, or `rows` where all neurons share them.
         constants: the numbers of `ops/plan.py`.
         gain: what arriving currents are multiplied by, where that went into the weights.
         states: names of the layer's states, with their place in the tables.
+        dtype: of the potentials.
     """
 
     kernel: str
@@ -35,6 +36,17 @@ class Neurons:
     constants: Tensor
     gain: float
     states: dict[str, str]
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether potentials are whole numbers."""
+        return self.dtype != torch.float32
+
+    @property
+    def looks_at_reached(self) -> bool:
+        """Whether only neurons that were reached are looked at."""
+        return self.kernel == "touched" or self.is_whole
 
     @property
     def keep(self) -> float:

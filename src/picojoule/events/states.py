@@ -25,12 +25,13 @@ class StageStates:
     def __init__(self, signal: Signal, plan: StagePlan, batch: int) -> None:
         self.signal, self.plan = signal, plan
         used = {*plan.neurons.states.values()} | (
-            set(_SCRATCH) if plan.neurons.kernel != "touched" else set()
+            set() if plan.neurons.looks_at_reached else set(_SCRATCH)
         )
         self._arrays = {
             name: torch.zeros(batch, signal.neurons if name in used else 0, dtype=torch.float32)
             for name in (*NAMES, *_SCRATCH)
         }
+        self._arrays["potential"] = self._arrays["potential"].to(plan.neurons.dtype)
         self.fired = torch.zeros(batch, signal.neurons, dtype=torch.float32)
         self.fired_densely = torch.zeros(signal.neurons, dtype=torch.float64)
         self._touched = torch.zeros(batch, plan.num_rows + 8, dtype=torch.uint8)
@@ -65,7 +66,7 @@ class StageStates:
 
     def look_at_all(self) -> None:
         """The next step looks at all neurons, touched or not: their potentials came from elsewhere."""
-        if self.plan.neurons.kernel == "touched":
+        if self.plan.neurons.looks_at_reached:
             self._touched.fill_(1)
             self._reached.copy_(self._all_reached)
 
@@ -85,7 +86,7 @@ class StageStates:
 
     def get(self, name: str) -> Tensor:
         """A state of the layer by its name there, `b *n`."""
-        return self.signal.to_torch(self._arrays[self.plan.neurons.states[name]])
+        return self.signal.to_torch(self._arrays[self.plan.neurons.states[name]].float())
 
     def put(self, name: str, value: Tensor, which: Tensor | slice = slice(None)) -> None:
         """Set a state of some samples, `b *n`."""

@@ -22,6 +22,7 @@ from picojoule.events.terms import TRANSPOSED
 from picojoule.synops.watch.count import Weights
 
 _Reals = np.ndarray[Any, np.dtype[np.float32]]
+_Weights = np.ndarray[Any, np.dtype[np.float32]] | np.ndarray[Any, np.dtype[np.int8]]
 SPARSE_ENOUGH = (
     0.08  # of a weight's values that are not zero: a vector of eight costs as much as one entry
 )
@@ -38,7 +39,7 @@ class Synapses:
     row_flags: np.ndarray[Any, np.dtype[np.int64]]
     weight_of: Ints
     state_of: Ints
-    weights: _Reals
+    weights: _Weights  # whole numbers where potentials are
     entry_first: Ints
     entry_state: Ints
     width: int

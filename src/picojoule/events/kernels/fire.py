@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from picojoule.events.kernels.arithmetic import Arithmetic
 from picojoule.events.kernels.pointers import integers
 from picojoule.events.kernels.tables import EDGE, VECTOR
-from picojoule.events.kernels.vectors import BLOCK, lowest_lane, reach, reach_block
+from picojoule.events.kernels.vectors import BLOCK, lowest_lane
 from picojoule.ops.cpu.inlined import inlined
 from picojoule.ops.cpu.membrane import membrane
 from picojoule.ops.cpu.parameters import reader
@@ -21,16 +22,17 @@ from picojoule.ops.plan import LIMIT, MIN_V_MEM, RESET_VALUE, THRESHOLD, Plan
 
 
 @functools.cache
-def fire_touched(plan: Plan) -> Any:
+def fire_touched(plan: Plan, arithmetic: Arithmetic) -> Any:
     """A function that lets the neurons fire that were reached, and says how many events there are now."""
-    fire_those, bounded, parameter = _fire_those(plan), plan.bounded, reader(True)
+    fire_those, bounded, parameter = _fire_those(plan, arithmetic), plan.bounded, reader(True)
+    number, at_threshold = arithmetic.from_real, _at_threshold(arithmetic)
 
     @inlined
     def fire(
         v: Any, num_rows: Any, row_size: Any, channels: Any, touched: Any, reached: Any, p: Any, c: Any, fired: Any,
         at: Any, positions: Any, channel: Any, values: Any,
     ) -> Any:  # fmt: skip
-        threshold = parameter(p, THRESHOLD, 0)
+        threshold = number(parameter(p, THRESHOLD, 0))
         lowest, highest = reached[0] // BLOCK * BLOCK, reached[1]
         reached[0], reached[1] = row_size, 0
         for row in range(num_rows):
@@ -42,8 +44,8 @@ def fire_touched(plan: Plan) -> Any:
                 size = min(BLOCK if start + BLOCK <= row_size else VECTOR, row_size - start)
                 first = row * row_size + start
                 if bounded:
-                    _raise_to(parameter(p, MIN_V_MEM, 0), v, first, first + size)
-                bits = _at_threshold(v, first, size, threshold)
+                    _raise_to(number(parameter(p, MIN_V_MEM, 0)), v, first, first + size)
+                bits = at_threshold(v, first, size, threshold)
                 if bits != 0:
                     at, again = fire_those(
                         v, first, bits, channels, p, c, fired, at, positions, channel, values
@@ -61,9 +63,10 @@ def fire_touched(plan: Plan) -> Any:
 
 
 @functools.cache
-def _fire_those(plan: Plan) -> Any:
+def _fire_those(plan: Plan, arithmetic: Arithmetic) -> Any:
     """A function that lets neurons fire that are at their threshold; whether one is still, too."""
     pieces, bounded, parameter = membrane(plan), plan.bounded, reader(True)
+    number = arithmetic.from_real
     count, cost_now, after_reset = pieces.count, pieces.cost_now, pieces.after_reset
 
     @inlined
@@ -79,11 +82,13 @@ def _fire_those(plan: Plan) -> Any:
             lane = lowest_lane(bits)
             bits &= bits - 1
             j = first + lane
-            spikes = count(v[j], threshold, c[LIMIT])
-            v[j] = after_reset(v[j], spikes, cost, c[RESET_VALUE])
+            potential = np.float32(v[j])
+            spikes = count(potential, threshold, c[LIMIT])
+            potential = after_reset(potential, spikes, cost, c[RESET_VALUE])
             if bounded:
-                v[j] = max(v[j], parameter(p, MIN_V_MEM, 0))
-            again |= v[j] >= threshold
+                potential = max(potential, parameter(p, MIN_V_MEM, 0))
+            again |= potential >= threshold
+            v[j] = number(potential)
             fired[j] += spikes
             beyond = own + lane
             while beyond >= channels:
@@ -95,18 +100,24 @@ def _fire_those(plan: Plan) -> Any:
     return fire_those
 
 
-@inlined
-def _at_threshold(v: Any, first: Any, size: Any, threshold: Any) -> Any:
-    """Which of a block, of a vector, or of fewer are at the threshold, as bits."""
-    if size == BLOCK:
-        return reach_block(v, first, threshold)
-    if size == VECTOR:
-        return reach(v, first, threshold)
-    bits = 0
-    for lane in range(size):
-        if v[first + lane] >= threshold:
-            bits |= 1 << lane
-    return bits
+@functools.cache
+def _at_threshold(arithmetic: Arithmetic) -> Any:
+    """A function: which of a block, of a vector, or of fewer are at the threshold, as bits."""
+    reach, reach_block = arithmetic.reach, arithmetic.reach_block
+
+    @inlined
+    def at_threshold(v: Any, first: Any, size: Any, threshold: Any) -> Any:
+        if size == BLOCK:
+            return reach_block(v, first, threshold)
+        if size == VECTOR:
+            return reach(v, first, threshold)
+        bits = 0
+        for lane in range(size):
+            if v[first + lane] >= threshold:
+                bits |= 1 << lane
+        return bits
+
+    return at_threshold
 
 
 @inlined

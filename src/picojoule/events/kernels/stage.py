@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from picojoule.events.kernels.advance import advance
+from picojoule.events.kernels.arithmetic import REALS, Arithmetic
 from picojoule.events.kernels.emit import write_values
 from picojoule.events.kernels.fire import fire_touched, leak_row, leak_where_events_arrive
 from picojoule.events.kernels.patterns import ONE, add_patterns, count_ones, write_codes
 from picojoule.events.kernels.pointers import bytes_at, doubles, integers, reals, wide
-from picojoule.events.kernels.scatter import deliver
+from picojoule.events.kernels.scatter import adding_all, deliver, delivering
 from picojoule.events.kernels.tables import EDGE, STAGE
 from picojoule.ops.cpu.inlined import inlined
 from picojoule.ops.cpu.parameters import constants, load_parameters, rows_of
@@ -23,9 +25,12 @@ from picojoule.ops.plan import Plan
 ZERO = np.float32(0)
 
 
-def touched(plan: Plan) -> Callable[..., None]:
-    """A stage of neurons whose potentials only events change, see `fire`."""
-    fire, load, rows, leaks = fire_touched(plan), load_parameters(plan), rows_of(plan), plan.leaks
+def touched(plan: Plan, arithmetic: Arithmetic = REALS) -> Callable[..., None]:
+    """A stage of neurons whose potentials only events change, see `fire`; of whole numbers, a bias, too."""
+    fire, load, rows = fire_touched(plan, arithmetic), load_parameters(plan), rows_of(plan)
+    potentials_at, size, deliver_all = arithmetic.at, arithmetic.size, _delivering_all(arithmetic)
+    is_whole, add_all = arithmetic is not REALS, adding_all(arithmetic)
+    leaks = plan.leaks and not is_whole
 
     def run(first: Any, last: Any, table: Any) -> None:
         stage = wide(table)
@@ -37,7 +42,8 @@ def touched(plan: Plan) -> Callable[..., None]:
             sample = which[k]
             if _stops(stage, sample):
                 continue
-            v, fired, touched, reached = _neurons(stage, stage[STAGE.potential], sample)
+            v = potentials_at(stage[STAGE.potential] + size * sample * N)
+            fired, touched, reached = _neurons(stage, sample)
             offsets, positions, channel, values = _events(stage, sample)
             latest = integers(stage[STAGE.latest] + 4 * sample * R)
             _clear(latest, R)
@@ -46,7 +52,10 @@ def touched(plan: Plan) -> Callable[..., None]:
                 offsets[t] = at
                 if leaks:
                     _leak(stage, sample, t, v, R, row_size, touched, latest, powers)
-                _deliver_all(stage, sample, t, v, touched, reached)
+                if is_whole and stage[STAGE.bias] != 0:
+                    add_all(N, v, potentials_at(stage[STAGE.bias]))
+                    _reach_all(touched, reached, R, row_size)
+                deliver_all(stage, sample, t, v, touched, reached)
                 at = fire(
                     v, R, row_size, C, touched, reached, p, numbers, fired,
                     at, positions, channel, values,
@@ -75,7 +84,8 @@ def stepped(plan: Plan) -> Callable[..., None]:
             sample = which[k]
             if _stops(stage, sample):
                 continue
-            x, fired, touched, reached = _neurons(stage, stage[STAGE.current], sample)
+            x = _own(stage[STAGE.current], sample, N)
+            fired, touched, reached = _neurons(stage, sample)
             v, i, b = (
                 _own(stage[STAGE.potential], sample, N),
                 _own(stage[STAGE.synaptic], sample, N),
@@ -112,7 +122,8 @@ def passing() -> Callable[..., None]:
             sample = which[k]
             if _stops(stage, sample):
                 continue
-            x, fired, touched, reached = _neurons(stage, stage[STAGE.current], sample)
+            x = _own(stage[STAGE.current], sample, N)
+            fired, touched, reached = _neurons(stage, sample)
             offsets, positions, channel, values = _events(stage, sample)
             at = 0
             for t in range(T):
@@ -145,14 +156,12 @@ def _own(array: Any, sample: Any, size: Any) -> Any:
 
 
 @inlined
-def _neurons(stage: Any, target: Any, sample: Any) -> Any:
-    """What events are added to, what was given out, and the notes of what was reached."""
+def _neurons(stage: Any, sample: Any) -> Any:
+    """What was given out, and the notes of what was reached."""
     N, R = stage[STAGE.num_neurons], stage[STAGE.num_rows]
-    noted = (
-        bytes_at(stage[STAGE.touched] + sample * (R + 8)),
-        integers(stage[STAGE.reached] + 8 * sample),
-    )
-    return _own(target, sample, N), _own(stage[STAGE.fired], sample, N), noted[0], noted[1]
+    touched = bytes_at(stage[STAGE.touched] + sample * (R + 8))
+    reached = integers(stage[STAGE.reached] + 8 * sample)
+    return _own(stage[STAGE.fired], sample, N), touched, reached
 
 
 @inlined
@@ -194,24 +203,38 @@ def _arrived(edge: Any, sample: Any, t: Any, steps: Any) -> Any:
     return offsets[0], offsets[1]
 
 
-@inlined
-def _deliver_all(stage: Any, sample: Any, t: Any, target: Any, touched: Any, reached: Any) -> None:
-    edges = wide(stage[STAGE.edges])
-    for k in range(stage[STAGE.num_edges]):
-        edge = wide(edges[k])
-        first, last = _arrived(edge, sample, t, stage[STAGE.num_steps])
-        values = reals(edge[EDGE.values] + 4 * sample * edge[EDGE.capacity])
-        by_patterns = _are_many(edge, sample, first, last)
-        if by_patterns:
-            _deliver_patterns(stage, edge, sample, first, last, target, touched, reached)
-        while first < last:
-            stop = last
-            if by_patterns:  # what is left are values other than 1, one by one
-                while first < last and values[first] == ONE:
-                    first += 1
-                stop = min(first + 1, last)
-            deliver(edge, sample, first, stop, target, touched, reached)
-            first = stop
+@functools.cache
+def _delivering_all(arithmetic: Arithmetic) -> Any:
+    """A function that delivers all that arrives in a step."""
+    deliver_some, with_patterns = delivering(arithmetic), arithmetic is REALS
+
+    @inlined
+    def deliver_all(
+        stage: Any, sample: Any, t: Any, target: Any, touched: Any, reached: Any
+    ) -> None:
+        edges = wide(stage[STAGE.edges])
+        for k in range(stage[STAGE.num_edges]):
+            edge = wide(edges[k])
+            first, last = _arrived(edge, sample, t, stage[STAGE.num_steps])
+            by_patterns = False
+            if with_patterns:
+                by_patterns = _are_many(edge, sample, first, last)
+                if by_patterns:
+                    _deliver_patterns(stage, edge, sample, first, last, target, touched, reached)
+            values = reals(edge[EDGE.values] + 4 * sample * edge[EDGE.capacity])
+            while first < last:
+                stop = last
+                if by_patterns:  # what is left are values other than 1, one by one
+                    while first < last and values[first] == ONE:
+                        first += 1
+                    stop = min(first + 1, last)
+                deliver_some(edge, sample, first, stop, target, touched, reached)
+                first = stop
+
+    return deliver_all
+
+
+_deliver_all = _delivering_all(REALS)
 
 
 @inlined
@@ -231,6 +254,11 @@ def _deliver_patterns(
     row_size = stage[STAGE.num_neurons] // rows
     write_codes(edge, sample, first, last)
     add_patterns(edge, sample, target, rows, row_size)
+    _reach_all(touched, reached, rows, row_size)
+
+
+@inlined
+def _reach_all(touched: Any, reached: Any, rows: Any, row_size: Any) -> None:
     for row in range(rows):
         touched[row] = 1
     reached[0], reached[1] = 0, row_size

@@ -14,6 +14,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 VECTOR = 8  # reals that are computed at once
+STATE_BITS = range(2, 25)  # widths of potentials that are whole numbers
+
+
+def whole_kernel(bits: int) -> str:
+    """Name of the kernel whose potentials are whole numbers of so many bits."""
+    return f"whole{bits}"
 
 
 class StagePlaces(NamedTuple):

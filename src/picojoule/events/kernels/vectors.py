@@ -12,20 +12,25 @@ from picojoule.events.kernels.tables import VECTOR
 
 BLOCK = 4 * VECTOR  # what is looked at together
 _VECTOR = ir.VectorType(ir.FloatType(), VECTOR)
-_ALIGNMENT = 4  # of one real: vectors begin anywhere
+_ALIGNMENT = 4  # of one real
 
 
-def _load(builder: Any, array: Any, index: Any) -> tuple[Any, Any]:
+def load(builder: Any, array: Any, index: Any, vector: Any = _VECTOR) -> tuple[Any, Any]:
     """A vector, and the pointer to it."""
-    pointer = builder.bitcast(builder.gep(array, [index]), ir.PointerType(_VECTOR))
-    return builder.load(pointer, align=_ALIGNMENT), pointer
+    pointer = builder.bitcast(builder.gep(array, [index]), ir.PointerType(vector))
+    return builder.load(pointer, align=_bytes_of(vector.element)), pointer
 
 
-def _repeated(builder: Any, value: Any) -> Any:
+def _bytes_of(number: Any) -> int:
+    """Vectors begin anywhere: they are aligned as one number is."""
+    return number.width // 8 if isinstance(number, ir.IntType) else _ALIGNMENT
+
+
+def repeated(builder: Any, value: Any, vector: Any = _VECTOR) -> Any:
     """A vector of one value."""
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, value, ir.IntType(32)(0))
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), VECTOR), [0] * VECTOR)
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
     return builder.shuffle_vector(first, undefined, lanes)
 
 
@@ -35,9 +40,9 @@ def add_vector(_typing: Any, target: Any, a: Any, weights: Any, b: Any, value: A
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         into, at, source, start, factor = arguments
-        sums, place = _load(builder, into, at)
-        added, _ = _load(builder, source, start)
-        product = builder.fmul(_repeated(builder, factor), added, flags=("contract",))
+        sums, place = load(builder, into, at)
+        added, _ = load(builder, source, start)
+        product = builder.fmul(repeated(builder, factor), added, flags=("contract",))
         builder.store(builder.fadd(product, sums, flags=("contract",)), place, align=_ALIGNMENT)
         return context.get_dummy_value()
 
@@ -50,9 +55,9 @@ def add_sums(_typing: Any, target: Any, a: Any, sums: Any, starts: Any) -> Any:
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         into, at, table, begins = arguments
-        total, place = _load(builder, into, at)
+        total, place = load(builder, into, at)
         for k in range(len(starts)):
-            vector, _ = _load(builder, table, builder.extract_value(begins, k))
+            vector, _ = load(builder, table, builder.extract_value(begins, k))
             total = builder.fadd(total, vector)
         builder.store(total, place, align=_ALIGNMENT)
         return context.get_dummy_value()
@@ -60,33 +65,41 @@ def add_sums(_typing: Any, target: Any, a: Any, sums: Any, starts: Any) -> Any:
     return types.void(target, types.int64, sums, starts), generate
 
 
-def _found(comparison: str, lanes: int) -> Any:
-    """A function (values, start, limit): which of so many values compare so with the limit, as bits."""
+def found(comparison: str, lanes: int, whole_bits: int = 0) -> Any:
+    """A function (values, start, limit): which of so many values compare so with the limit, as bits.
+
+    Args:
+        comparison: as C writes it.
+        lanes: how many values.
+        whole_bits: width of values that are whole numbers; 0 for reals.
+    """
+    number = ir.IntType(whole_bits) if whole_bits else ir.FloatType()
+    vector = ir.VectorType(number, lanes if whole_bits else VECTOR)
+    kind: Any = {0: types.float32, 16: types.int16, 32: types.int32}[whole_bits]
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def found(_typing: Any, values: Any, start: Any, limit: Any) -> Any:
+    def compare(_typing: Any, values: Any, start: Any, limit: Any) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            array, index, number = arguments
+            array, index, bound = arguments
             found_lanes = None
-            limits = _repeated(builder, number)
-            for k in range(0, lanes, VECTOR):
-                value, _ = _load(builder, array, builder.add(index, index.type(k)))
-                bits = builder.bitcast(
-                    builder.fcmp_unordered(comparison, value, limits), ir.IntType(VECTOR)
-                )
+            limits = repeated(builder, bound, vector)
+            for k in range(0, lanes, vector.count):
+                value, _ = load(builder, array, builder.add(index, index.type(k)), vector)
+                differ = builder.icmp_signed if whole_bits else builder.fcmp_unordered
+                bits = builder.bitcast(differ(comparison, value, limits), ir.IntType(vector.count))
                 wide = builder.shl(builder.zext(bits, ir.IntType(64)), ir.IntType(64)(k))
                 found_lanes = wide if found_lanes is None else builder.or_(found_lanes, wide)
             return found_lanes
 
-        return types.int64(values, types.int64, types.float32), generate
+        return types.int64(values, types.int64, kind), generate
 
-    return found
+    return compare
 
 
 # NaN counts as found: who looks at it closely does not let it pass
-reach = _found(">=", VECTOR)
-reach_block = _found(">=", BLOCK)
-any_differs = _found("!=", BLOCK)
+reach = found(">=", VECTOR)
+reach_block = found(">=", BLOCK)
+any_differs = found("!=", BLOCK)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
