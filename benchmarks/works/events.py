@@ -18,6 +18,7 @@ from picojoule import events
 ACTIVITIES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 QUICK = (0.02, 0.4)
 _STEPS_OF_SEARCH = 12
+_NARROW = events.ChipLimits(weight_bits=8, state_bits=16)
 DENSE = "PyTorch, inference_mode"
 
 
@@ -33,6 +34,14 @@ class EventDriven(Implementation):
     """The engine, which takes a dense product where that is quicker."""
 
     name = "Picojoule, events"
+    over = DENSE
+    fewest_rounds = 5
+
+
+class EightBits(Implementation):
+    """The engine with weights of 8 bits and potentials of 16."""
+
+    name = "Picojoule, events in 8 bits"
     over = DENSE
     fewest_rounds = 5
 
@@ -116,8 +125,9 @@ def _scaled(stage: list[nn.Module], data: Tensor, activity: float) -> Tensor:
 def inference(implementation: Implementation, name: str, batch: int, activity: float) -> Step:
     """One call from rest."""
     model, x = active(name, batch, activity)
-    if isinstance(implementation, EventDriven):
-        network = events.compile(model, x)
+    if isinstance(implementation, EventDriven | EightBits):
+        limits = _NARROW if isinstance(implementation, EightBits) else None
+        network = events.compile(model, x, limits=limits)
 
         def run_events() -> None:
             network.reset()
@@ -135,7 +145,7 @@ def inference(implementation: Implementation, name: str, batch: int, activity: f
 
 def both(_: Sequence[Implementation]) -> list[Implementation]:
     """The engine beside the model; libraries take no part."""
-    return [Dense(), EventDriven()]
+    return [Dense(), EventDriven(), EightBits()]
 
 
 def _work(name: str, network: str, title: str, batches: tuple[int, ...], seconds: float) -> Work:

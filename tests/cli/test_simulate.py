@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import Result
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
@@ -312,24 +313,19 @@ def test_a_matrix_with_named_columns() -> None:
     assert found["layers"] == values(*PULSES)["layers"]
 
 
+def trained_in(out: Path, *options: object) -> Path:
+    """The folder of a run."""
+    settings = ["--model", f"{TRAINED}:model", "--data", f"{TRAINED}:data", "--epochs", 1, "--batch-size", 8, *options]  # fmt: skip
+    done = CliRunner().invoke(
+        app, ["train", *map(str, settings), "--out", str(out), "--no-compare"]
+    )
+    assert done.exit_code in (0, 3, 4), done.output
+    return out
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "tiny"
-    settings = [
-        "--model",
-        f"{TRAINED}:model",
-        "--data",
-        f"{TRAINED}:data",
-        "--epochs",
-        1,
-        "--batch-size",
-        8,
-    ]
-    done = CliRunner().invoke(
-        app, ["train", *map(str, settings), "--out", str(out), "--no-compare", "--no-budget"]
-    )
-    assert done.exit_code in (0, 3), done.output
-    return out
+    return trained_in(tmp_path_factory.mktemp("runs") / "tiny", "--no-budget")
 
 
 def test_a_run_has_its_shape_and_its_test_data(folder: Path) -> None:
@@ -358,6 +354,34 @@ def test_the_gap_by_default_is_that_to_a_chip(folder: Path) -> None:
     assert "Note: the gap is that to a chip that runs depth first" in done.stderr
 
 
+@pytest.fixture(scope="module")
+def pruned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose budget may take connections away, half of which are gone."""
+    out = trained_in(tmp_path_factory.mktemp("runs") / "pruned", "--synops-per-timestep", 1000)
+    with torch.no_grad():
+        state = picojoule.load(out).model.state_dict()
+        next(x for name, x in state.items() if "weight" in name)[:, ::2] = 0.0
+    save_file(state, out / "trained.safetensors")
+    return out
+
+
+def test_the_synops_of_a_run_are_counted_as_its_own_report_has_them(pruned: Path) -> None:
+    np.save("pulses.npy", pulses([(t, t % 6) for t in range(0, 9000, 50)]))
+    run_of = (pruned, "pulses.npy", "--dt-us", DT_US)
+    own, every, others = (
+        values(*run_of, *weights)["layers"]
+        for weights in ([], ["--weights", "all"], ["--weights", "nonzero"])
+    )
+    assert own == others != every
+
+
+def test_time_steps_in_whole_numbers_are_those_of_the_discretised_model() -> None:
+    bits = ("--weight-bits", 8, "--state-bits", 16)
+    found, plain = values(*PULSES, *bits), values(*PULSES)
+    assert plain["layers"] == found["layers"]
+    assert "by time steps, weights of 8 bits, potentials of 16 bits" in run(*PULSES, *bits).output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -373,6 +397,8 @@ def test_the_gap_by_default_is_that_to_a_chip(folder: Path) -> None:
         (["./networks.py:odd", "pulses.npy", "--dt-us", "1000", "--size", "3"], "'0' (LayerNorm)"),
         ([*PULSES, "--leak", "tick"], "--leak is of chips without time steps, and --order is step"),
         ([*PULSES, "--queue-length", "4"], "Add --order depth"),
+        ([*PULSES, "--weight-bits", "8"], "such as --weight-bits 8 --state-bits 16"),
+        ([*PULSES, "--weight-bits", "12", "--state-bits", "16"], "--weight-bits are 8 at most"),
         ([*PULSES, "--order", "depth", "--tick-steps", "4"], "Add --leak tick"),
         ([*PULSES, "--order", "depth", "--state-bits", "16"], "Add --weight-bits, such as --weight-bits 8"),
         ([*PULSES, "--order", "depth", "--decimate", "0.5"], "--decimate is 0.5, expected whole numbers >= 1"),

@@ -1,5 +1,7 @@
 """`picojoule simulate`: what a chip will make of a network, event by event."""
 
+# More than 250 lines: the options, each with its sentence of help.
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -15,12 +17,14 @@ from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.report_file import Format, check_picture, chosen_format, print_or_write
 from picojoule.cli.simulated_gap import checked_samples
-from picojoule.cli.simulation import AnyOrder, Asked, simulated
+from picojoule.cli.simulation import simulated
+from picojoule.cli.simulation_asked import AnyOrder, Asked
 from picojoule.data.event_columns import TimeUnit
 from picojoule.events.orders import Arrival, Leak
 from picojoule.events.slow_start import telling
 from picojoule.printable import printable
 from picojoule.report.priced import priceable
+from picojoule.synops.watch.count import Weights
 
 _NOT_KEPT = 4  # as of `picojoule train`
 _INPUT, _CHIP = "Model and input", "How the chip runs"
@@ -160,6 +164,13 @@ def simulate(
         int | None,
         _option("Test samples. [dim]Default: 200, if there is --data.[/]", _GAP, min=1),
     ] = None,
+    weights: Annotated[
+        Weights | None,
+        _option(
+            "Whether pruned weights are synapses. [dim]Default: as the run counted them; all of another model.[/]",
+            _REPORT,
+        ),
+    ] = None,
     profile: Annotated[
         list[str] | None,
         _option(
@@ -217,6 +228,7 @@ def simulate(
             window_ms=window_ms,
             data=data,
             samples=checked_samples(samples, data),
+            weights=weights,
         )
         asked.check()
         profiles = [priceable(each).name for each in profile or []]  # before anything runs

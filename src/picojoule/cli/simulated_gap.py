@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from picojoule.cli.progress import ProgressBar
 from picojoule.events import Gap, gap
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
+from picojoule.synops.watch.count import Weights
 from picojoule.training import LoadedRun, TrainConfig
 from picojoule.training.samples.run_data import load_run_data
 
@@ -84,6 +85,7 @@ def measured_gap(
     tick_steps: int,
     limits: ChipLimits,
     arrival: Arrival,
+    weights: Weights,
 ) -> tuple[Gap, list[str]]:
     """The causes one by one: those of the options, or, if there are none (`order` is None), those of a chip.
 
@@ -109,6 +111,7 @@ def measured_gap(
             tick_steps=tick_steps,
             arrival=arrival,
             readout=labelled.readout,
+            weights=weights,
         )
     except RuntimeError as error:
         if isinstance(error, NotImplementedError):

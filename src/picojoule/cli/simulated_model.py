@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,9 @@ from picojoule.cli.counted_run import CLASSES, default_input
 from picojoule.cli.simulated_input import Raster
 from picojoule.convert.trace import SampleError
 from picojoule.events import EventNetwork
+from picojoule.events.orders import ChipLimits
 from picojoule.layers import FlattenTime, SqueezeMixin, set_batch_size
+from picojoule.synops.watch.count import Weights
 from picojoule.training import LoadedRun, load
 from picojoule.training.files.checkpoint_files import read_checkpoint
 from picojoule.training.files.run_folder import CHECKPOINT
@@ -108,12 +111,25 @@ def _size(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def compiled(model: nn.Module, shape: tuple[int, ...]) -> EventNetwork:
+class HowCompiled(NamedTuple):
+    """What `events.compile` is told.
+
+    Args:
+        weights: what SynOps are counted by.
+        limits: of a chip that keeps the time steps; None for none.
+    """
+
+    weights: Weights
+    limits: ChipLimits | None
+
+
+def compiled(model: nn.Module, shape: tuple[int, ...], how: HowCompiled) -> EventNetwork:
     """The event network of a model that is to take one recording at a time.
 
     Args:
         model: which is told so.
         shape: of a step, `*n`.
+        how: it is compiled.
 
     Raises:
         NotImplementedError: a layer has no kernel; the message names it.
@@ -123,10 +139,10 @@ def compiled(model: nn.Module, shape: tuple[int, ...]) -> EventNetwork:
     set_batch_size(model, 1)
     steps = max([_STEPS, *(layer.num_timesteps for layer in folding)])
     is_folded = folding and not any(isinstance(each, FlattenTime) for each in model.modules())
-    return _compiled(model, torch.zeros(*(() if is_folded else (1,)), steps, *shape))
+    return _compiled(model, torch.zeros(*(() if is_folded else (1,)), steps, *shape), how)
 
 
-def compiled_for(model: nn.Module, raster: Tensor) -> EventNetwork:
+def compiled_for(model: nn.Module, raster: Tensor, how: HowCompiled) -> EventNetwork:
     """The event network of a model that is to take a raster, its samples and steps as they are.
 
     Raises:
@@ -136,16 +152,16 @@ def compiled_for(model: nn.Module, raster: Tensor) -> EventNetwork:
         isinstance(each, FlattenTime) for each in model.modules()
     ):
         set_batch_size(model, len(raster))
-    return _compiled(model, raster)
+    return _compiled(model, raster, how)
 
 
-def _compiled(model: nn.Module, sample: Tensor) -> EventNetwork:
+def _compiled(model: nn.Module, sample: Tensor, how: HowCompiled) -> EventNetwork:
     try:
-        return events.compile(model, sample)
+        return events.compile(model, sample, limits=how.limits, weights=how.weights)
     except NotImplementedError:
         raise
     except Exception as error:
-        if str(error).startswith("events") and not isinstance(error, SampleError):
+        if str(error).startswith(("events", "discretize")) and not isinstance(error, SampleError):
             raise
         cause = error.__cause__ if isinstance(error, SampleError) else None
         raise ValueError(

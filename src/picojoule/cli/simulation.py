@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
-
 from torch import nn
 
-from picojoule.cli.peaks import Limit, Peaks, Per, check_names, peaks_of, window_of
+from picojoule.cli.peaks import Peaks, check_names, peaks_of, window_of
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.simulated_gap import Labelled, measured_gap
 from picojoule.cli.simulated_input import Raster, Recording, read_input, recording
@@ -18,90 +14,11 @@ from picojoule.cli.simulated_run import (
     run_by_steps,
     run_in_order,
 )
+from picojoule.cli.simulation_asked import Asked
 from picojoule.cli.simulation_report import Found, counted
-from picojoule.data.event_columns import TimeUnit
 from picojoule.events import EventNetwork, Gap
-from picojoule.events.orders import Arrival, ChipLimits, Leak
+from picojoule.synops.watch.count import Weights
 from picojoule.training.networks.factories import BUILT_IN
-
-AnyOrder = Literal["step", "breadth", "depth"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the options say, each by itself within its range."""
-
-    model: str
-    input_file: Path
-    dt_us: int | None
-    size: str | None
-    time_unit: TimeUnit | None
-    columns: list[str] | None
-    checkpoint: Path | None
-    num_timesteps: int | None
-    seed: int
-    order: AnyOrder
-    leak: Leak
-    tick_steps: int
-    arrival: Arrival
-    chip: ChipLimits
-    limit: Limit
-    per: Per
-    window_ms: float | None
-    data: str | None
-    samples: int | None
-
-    def check(self) -> None:
-        """Raise ValueError where options do not go together, before anything runs."""
-        asynchronous = {
-            "--leak": self.leak != "step",
-            "--weight-bits": self.chip.weight_bits is not None,
-            "--one-threshold": self.chip.one_threshold_per_layer,
-            "--decimate": self.chip.decimate != 1,
-            "--queue-length": self.chip.queue_length is not None,
-        }
-        first = next((option for option, is_stated in asynchronous.items() if is_stated), None)
-        if self.order == "step" and first is not None:
-            raise ValueError(
-                f"{first} is of chips without time steps, and --order is step, PyTorch's. Add --order depth, in which each event "
-                "goes through before the next, or --order breadth, a layer after the other."
-            )
-        if self.tick_steps != 1 and self.leak != "tick":
-            raise ValueError(
-                f"--tick-steps {self.tick_steps} is of the clock of --leak tick, and --leak is {self.leak}. Add --leak tick."
-            )
-        timed = {"--limit-synops-per-second": self.limit, "--window-ms": self.window_ms}
-        first = next((option for option, value in timed.items() if value is not None), None)
-        if self.dt_us is None and first is not None:
-            raise ValueError(
-                f"{first} is about time, and nothing says how long a step lasts. Give --dt-us, in microseconds, such as "
-                "--dt-us 1000."
-            )
-        if self.dt_us is not None:
-            window_of(self.window_ms, self.dt_us)
-
-    @property
-    def how(self) -> str:
-        """Order and leak in words."""
-        if self.order == "step":
-            return "by time steps"
-        ticks = f" every {self.tick_steps} steps" if self.tick_steps > 1 else ""
-        leaks = {"step": "step", "tick": f"tick{ticks}", "exponential": "elapsed time"}
-        return ", ".join(
-            [f"{self.order} first", f"leak by {leaks[self.leak]}", *_in_words(self.chip)]
-        )
-
-    def settings(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "events": str(self.input_file),
-            "order": self.order,
-            "leak": self.leak,
-            "tick_steps": self.tick_steps,
-            "arrival": self.arrival,
-            "seed": self.seed,
-            "limits": asdict(self.chip),
-        }
 
 
 def simulated(asked: Asked, progress: ProgressBar) -> tuple[Found, list[str]]:
@@ -134,7 +51,7 @@ def simulated(asked: Asked, progress: ProgressBar) -> tuple[Found, list[str]]:
         asked.dt_us,
         steps,
         _peaks(run, asked, steps),
-        _gap(asked, model, labelled, progress, notes),
+        _gap(asked, model, network.weights, labelled, progress, notes),
         asked.limit,
     )
     return found, notes
@@ -160,9 +77,10 @@ def _prepared(
     raster = shown if isinstance(shown, Raster) else None
     model = named.build(raster, asked.num_timesteps, asked.seed, asked.checkpoint)
     if isinstance(shown, Raster):
-        network, notes = compiled_for(model, shown.values), []
+        network, notes = compiled_for(model, shown.values, asked.compiled(named)), []
     else:
-        network, notes = compiled(model, shown.shape), [*shown.notes]
+        network = compiled(model, shown.shape, asked.compiled(named))
+        notes = [*shown.notes]
     check_names(asked.limit, network.weighted_layers)
     if named.name in BUILT_IN and asked.checkpoint is None:
         notes.append(
@@ -182,6 +100,7 @@ def _peaks(run: Simulation, asked: Asked, steps: int) -> Peaks | None:
 def _gap(
     asked: Asked,
     model: nn.Module,
+    weights: Weights,
     labelled: Labelled | None,
     progress: ProgressBar,
     notes: list[str],
@@ -197,6 +116,7 @@ def _gap(
         tick_steps=asked.tick_steps,
         limits=asked.chip,
         arrival=asked.arrival,
+        weights=weights,
     )
     notes += more
     return found
@@ -225,18 +145,3 @@ def _notes(run: Simulation, asked: Asked) -> list[str]:
             f"events were lost in front of full queues ({where}); a longer --queue-length loses fewer."
         )
     return notes
-
-
-def _in_words(chip: ChipLimits) -> list[str]:
-    words = []
-    if chip.weight_bits is not None:
-        words.append(f"weights of {chip.weight_bits} bits")
-    if chip.state_bits is not None:
-        words.append(f"potentials of {chip.state_bits} bits")
-    if chip.one_threshold_per_layer:
-        words.append("one threshold a layer")
-    if chip.decimate != 1:
-        words.append("a decimator")
-    if chip.queue_length is not None:
-        words.append(f"queues of {chip.queue_length}")
-    return words

@@ -14,6 +14,7 @@ from picojoule.events.following import follow
 from picojoule.events.left_hooks import warn_of_hooks
 from picojoule.events.network import Dense, EventNetwork
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
+from picojoule.events.plan import check_weights
 from picojoule.events.whole_numbers import check_limits
 from picojoule.synops.watch.count import Weights
 
@@ -117,8 +118,7 @@ def compile(  # noqa: A001
         raise ValueError(
             f"events.compile: dense is {dense!r}, expected one of {', '.join(get_args(Dense))}."
         )
-    if weights not in get_args(Weights):
-        raise ValueError(f"events.compile: weights is {weights!r}, expected 'all' or 'nonzero'.")
+    check_weights("events.compile", weights)
     _check(model, sample)
     if order != "step":
         with computing():

@@ -20,11 +20,12 @@ from picojoule.events.labelled import batches
 from picojoule.events.left_hooks import warn_of_hooks
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order, OrderedNetwork
 from picojoule.events.orders.limits import count_of
-from picojoule.events.plan import StagePlan, plan_stage
+from picojoule.events.plan import StagePlan, check_weights, plan_stage
 from picojoule.events.states import StageStates
 from picojoule.layers import FlattenTime, SqueezeMixin, reset_states, set_batch_size
 from picojoule.report.document import Document, Table, count
 from picojoule.report.rendering.text import text
+from picojoule.synops.watch.count import Weights
 
 Readout = Literal["auto", "count", "potential"]
 _ALL = ChipLimits(weight_bits=8, state_bits=16, one_threshold_per_layer=True)
@@ -43,7 +44,7 @@ class GapRow:
         accuracy: share of samples whose answer is right.
         change: of the accuracy, to the row before; None of the first row.
         spikes_per_sample: of all neurons.
-        synops_per_sample: of all synapses.
+        synops_per_sample: of the synapses that `weights` counts.
     """
 
     cause: str
@@ -111,6 +112,7 @@ def gap(
     arrival: Arrival = "random",
     readout: Readout = "auto",
     batch_size: int = 50,
+    weights: Weights = "all",
 ) -> Gap:
     """Accuracy, spikes and SynOps of a network: in PyTorch, and with what a chip does switched on one by one.
 
@@ -130,6 +132,7 @@ def gap(
         readout: what answers: "count", the output summed over time; "potential", that and what is left in the last
             neurons, in thresholds; "auto", the second where the network ends in neurons that spike.
         batch_size: samples that are run at a time, of data by number.
+        weights: what SynOps are counted by, as a Monitor's: "nonzero" takes pruned weights for no synapses.
 
     Returns:
         One row a cause.
@@ -162,10 +165,11 @@ def gap(
         raise ValueError(
             f"gap: readout is {readout!r}, expected one of {', '.join(get_args(Readout))}."
         )
+    check_weights("gap", weights)
     batch_size = count_of("gap: batch_size", batch_size)
     causes = _causes(order, leak, limits, tick_steps)
     with computing():
-        comparison = _Comparison(model, causes, tick_steps, arrival, readout)
+        comparison = _Comparison(model, causes, tick_steps, arrival, readout, weights)
         for frames, labels in batches(data, batch_size):
             comparison.add(frames, labels)
         result = comparison.result()
@@ -183,8 +187,10 @@ class _Comparison:
         tick_steps: int,
         arrival: Arrival,
         readout: Readout,
+        weights: Weights,
     ) -> None:
         self._model, self._causes = copied(model).eval(), causes
+        self._weights: Weights = weights
         self._name, self._readout = type(model).__name__, readout
         self._options: tuple[int, Arrival] = tick_steps, arrival
         self._sums = [_Sums() for _ in range(len(causes) + 1)]
@@ -224,7 +230,9 @@ class _Comparison:
         reset_states(self._model)
         sample = self._folded(frames)
         self._graph = follow(self._model, sample)
-        self._plans = [plan_stage(self._graph, k) for k in range(len(self._graph.stages))]
+        self._plans = [
+            plan_stage(self._graph, k, self._weights) for k in range(len(self._graph.stages))
+        ]
         self._last = self._graph.output - 1
         self._reads_potential = _reads_potential(self._graph, self._readout)
         self._networks = [

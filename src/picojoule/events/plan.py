@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from torch import Tensor
 
@@ -53,6 +53,12 @@ class StagePlan:
     def all_edges(self) -> list[Edge]:
         """Its synapses, the recurrent ones last."""
         return [*self.edges, *([] if self.recurrent is None else [self.recurrent])]
+
+
+def check_weights(where: str, weights: object) -> None:
+    """Raise ValueError unless it is a word for what SynOps are counted by; `where` starts the message."""
+    if weights not in get_args(Weights):
+        raise ValueError(f"{where}: weights is {weights!r}, expected 'all' or 'nonzero'.")
 
 
 def plan_stage(graph: EventGraph, index: int, counted: Weights = "all") -> StagePlan:
