@@ -36,7 +36,7 @@ from picojoule.ops.cpu.cache import keep, kept
 
 RATES = 0.01, 0.05, 0.2  # activities at which a layer is measured
 _REPEATS, _MOST_REPEATS, _LONG_ENOUGH_S = 3, 15, 0.02
-_FORMAT = 5
+_FORMAT = 6
 
 
 def set_limits(engine: Engine) -> None:
@@ -218,7 +218,7 @@ def _key(engine: Engine, stage: int) -> str:
         digest.update(str(part).encode())
     for edge in plan.all_edges:
         for field in fields(edge.synapses):
-            if field.name == "patterns":  # they follow from the others
+            if field.name in ("patches", "patterns"):  # they follow from the others
                 continue
             value = getattr(edge.synapses, field.name)
             arrays = value if isinstance(value, tuple) else (value,)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from picojoule.events.kernels.tables import EdgePlaces, PatternPlaces
+from picojoule.events.kernels.tables import PATCH, EdgePlaces, PatternPlaces
 from picojoule.events.patterns import Patterns
 from picojoule.events.synapses import Synapses
 
@@ -50,8 +50,11 @@ def edge_places(
         **{f"inner_{name}": array for name, array in inner},
         **{name: getattr(synapses, name) for name in _ARRAYS},
     }
+    outer_patch, inner_patch = synapses.patches or (synapses.weight_of, synapses.weight_of)
     return EdgePlaces(
-        kind=synapses.kind,
+        kind=synapses.kind if synapses.patches is None else PATCH,
+        outer_patch=outer_patch.ctypes.data,
+        inner_patch=inner_patch.ctypes.data,
         width=synapses.width,
         rows_apart=synapses.apart[0],
         weights_apart=synapses.apart[1],

@@ -17,7 +17,16 @@ from picojoule.events.graph import Term
 from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT, LARGEST
 from picojoule.events.patterns import Patterns, patterns_of
 from picojoule.events.signals import Signal
-from picojoule.events.tap_tables import Ints, apart, counted, int32, rows_of, table, together
+from picojoule.events.tap_tables import (
+    Ints,
+    apart,
+    counted,
+    int32,
+    patches,
+    rows_of,
+    table,
+    together,
+)
 from picojoule.events.terms import TRANSPOSED
 from picojoule.synops.watch.count import Weights
 
@@ -48,6 +57,9 @@ class Synapses:
     ]  # of rows that follow one another: neurons, weights; (0, 0) if that differs
     fan: _Reals  # positions, channels of the source
     num_rows: int
+    patches: tuple[Ints, Ints] | None = (
+        None  # outer and inner ones, where an event reaches one patch
+    )
     patterns: Patterns | None = None  # where the layer has few input channels
 
 
@@ -88,6 +100,7 @@ def synapses(
         apart(outer),
         kernel.fan(nonzero=counted == "nonzero"),
         rows,
+        patches(outer, inner) if kind == DENSE else None,
         kernel.patterns(rows) if kind == DENSE else None,
     )
 

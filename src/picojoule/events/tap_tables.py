@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,31 @@ def apart(outer: tuple[Ints, ...]) -> tuple[int, int]:
         for s, w in zip(np.diff(state)[inside], np.diff(weight)[inside], strict=True)
     }
     return steps.pop() if len(steps) == 1 else (0, 0)
+
+
+def patches(outer: tuple[Ints, ...], inner: tuple[Ints, ...]) -> tuple[Ints, Ints] | None:
+    """Of each outer and inner place the one patch that an event there reaches; None where it is more, or not a row after the other.
+
+    `outer`: of, first, weight, state, row; `inner`: of, first, weight, state, length. `tables.EdgePlaces` says what comes of them.
+    """
+    rows, runs = np.diff(outer[1]), np.diff(inner[1])
+    are_apart = apart(outer) != (0, 0) or (len(rows) and rows.max() <= 1)
+    lowest, flags = rows_of(outer)
+    if not are_apart or (len(runs) and runs.max() > 1) or bool((flags[rows > 0] == 0).any()):
+        return None
+    of_row, of_run = _first_entries(outer), _first_entries(inner)
+    lengths = np.where(runs > 0, of_run(inner[4]), 0)
+    none = np.zeros_like(lengths)
+    return (
+        int32(np.stack([rows, of_row(outer[3]), of_row(outer[2]), lowest], 1)),
+        int32(np.stack([lengths, of_run(inner[3]), of_run(inner[2]), none], 1)),
+    )
+
+
+def _first_entries(places: tuple[Ints, ...]) -> Callable[[Ints], Ints]:
+    """A function that gives of a column the first entry of each place; anything where it has none."""
+    at = np.minimum(places[1][:-1], len(places[2]) - 1)
+    return lambda column: column[at]
 
 
 def counted(rows: list[list[Tap]], size: int) -> np.ndarray[Any, Any]:

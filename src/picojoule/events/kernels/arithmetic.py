@@ -15,8 +15,8 @@ from picojoule.events.kernels.whole_vectors import adder_of_vectors
 from picojoule.ops.cpu.inlined import contracted, inlined
 
 _NARROW = 16  # bits of a potential that fits two bytes
-_MOST_AT_ONCE = 255  # spikes of an event: as many times a weight of 8 bits fits two bytes
-_LARGEST = np.float32(_MOST_AT_ONCE)
+_FEW = np.float32(255)  # spikes of an event: as many times a weight of 8 bits fits two bytes
+_MOST = np.float32(2**30)  # more spikes than from one end of a range to the other
 
 
 class Arithmetic(NamedTuple):
@@ -29,10 +29,11 @@ class Arithmetic(NamedTuple):
         lanes: potentials of a vector.
         at: a pointer to potentials from an address.
         weights_at: a pointer to weights from an address.
-        pieces: (value): in how many pieces an event is delivered.
-        piece: (value): the first of them.
+        is_few: (value): whether vectors can take an event of this value.
+        few: (value): the value, for vectors.
+        many: (value): the value, for one potential after another.
         plus: (potential, other): their sum.
-        add: (target, a, weights, b, piece): adds a weight to a potential.
+        add: (target, a, weights, b, value): adds a weight, times a value, to a potential.
         add_vector: the same for a vector of them.
         reach: (v, first, threshold): which of eight potentials are at the threshold, as bits.
         reach_block: the same of a block.
@@ -45,8 +46,9 @@ class Arithmetic(NamedTuple):
     lanes: int
     at: Any
     weights_at: Any
-    pieces: Any
-    piece: Any
+    is_few: Any
+    few: Any
+    many: Any
     plus: Any
     add: Any
     add_vector: Any
@@ -56,8 +58,8 @@ class Arithmetic(NamedTuple):
 
 
 @inlined
-def _one_piece(value: Any) -> Any:
-    return 1
+def _always(_value: Any) -> Any:
+    return True
 
 
 @inlined
@@ -77,7 +79,7 @@ def _add_real(target: Any, a: Any, weights: Any, b: Any, value: Any) -> None:
 
 REALS = Arithmetic(
     types.float32, types.float32, 4, VECTOR, reals, reals,
-    _one_piece, _as_it_is, _plus, _add_real, add_vector, reach, reach_block, _as_it_is,
+    _always, _as_it_is, _as_it_is, _plus, _add_real, add_vector, reach, reach_block, _as_it_is,
 )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ REALS = Arithmetic(
 def whole_numbers(bits: int) -> Arithmetic:
     """Weights of 8 bits, and potentials of so many, 2 to 24, that stop at the ends of their range at each event.
 
-    An event of k spikes is k events; those that do not fit at once come in pieces.
+    An event of k spikes is k events.
     """
     is_narrow = bits <= _NARROW
     kind: Any = types.int16 if is_narrow else types.int32
@@ -94,14 +96,16 @@ def whole_numbers(bits: int) -> Arithmetic:
     lowest, highest = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
     @inlined
-    def pieces(value: Any) -> Any:
-        if abs(value) <= _MOST_AT_ONCE:
-            return 1
-        return (np.int64(abs(value)) + (_MOST_AT_ONCE - 1)) // _MOST_AT_ONCE
+    def is_few(value: Any) -> Any:
+        return abs(value) <= _FEW
 
     @inlined
-    def piece(value: Any) -> Any:
-        return store(np.int32(min(max(value, -_LARGEST), _LARGEST)))
+    def few(value: Any) -> Any:
+        return store(np.int32(value))
+
+    @inlined
+    def many(value: Any) -> Any:
+        return np.int64(min(max(value, -_MOST), _MOST))
 
     @inlined
     def plus(value: Any, other: Any) -> Any:
@@ -110,7 +114,8 @@ def whole_numbers(bits: int) -> Arithmetic:
 
     @inlined
     def add(target: Any, a: Any, weights: Any, b: Any, value: Any) -> None:
-        target[a] = plus(target[a], np.int32(value) * np.int32(weights[b]))
+        total = np.int64(target[a]) + np.int64(value) * np.int64(weights[b])
+        target[a] = store(min(max(total, np.int64(lowest)), np.int64(highest)))
 
     @inlined
     def from_real(value: Any) -> Any:
@@ -119,6 +124,6 @@ def whole_numbers(bits: int) -> Arithmetic:
     width = 16 if is_narrow else 32
     return Arithmetic(
         kind, types.int8, width // 8, lanes, pointer_to(kind), pointer_to(types.int8),
-        pieces, piece, plus, add, adder_of_vectors(bits, width, lanes),
+        is_few, few, many, plus, add, adder_of_vectors(bits, width, lanes),
         found(">=", VECTOR, width), found(">=", BLOCK, width), from_real,
     )  # fmt: skip

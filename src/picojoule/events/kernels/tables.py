@@ -101,7 +101,7 @@ class EdgePlaces(NamedTuple):
         channel: where.
         values: how many spikes, or a value.
         capacity: entries a sample.
-        kind: one of the four below.
+        kind: one of the five below.
         outer_of: of a position, its entry in the next four (its row of the input).
         outer_first: where the entries of the next three begin: the taps, and the rows of neurons, that it reaches.
         outer_weight: where a tap's weights begin.
@@ -109,11 +109,13 @@ class EdgePlaces(NamedTuple):
         outer_row: the number of that row.
         first_row: int32, of an outer place the lowest of its rows.
         row_flags: int64, a byte of 1 for each of its rows from there on; 0 if there are too many.
+        outer_patch: of an outer place, where an event reaches one patch: rows, where the first begins, where its weights do, its number.
         inner_of: of a position, its entry in the next four (its place in the row).
         inner_first: where the entries of the next three begin: contiguous runs of taps and neurons.
         inner_weight: where a run's weights begin.
         inner_state: where in the row a run's neurons begin.
         inner_length: length of a run.
+        inner_patch: of an inner place, where an event reaches one patch: length of its run, where in a row it begins, where its weights do, 0.
         weight_of: of a channel, where its weights begin.
         state_of: of a channel, where its neurons begin.
         weights: float32, `channel outer inner neurons`; of synapses without weights the one factor.
@@ -141,6 +143,7 @@ class EdgePlaces(NamedTuple):
     outer_weight: int
     outer_state: int
     outer_row: int
+    outer_patch: int
     first_row: int
     row_flags: int
     inner_of: int
@@ -148,6 +151,7 @@ class EdgePlaces(NamedTuple):
     inner_weight: int
     inner_state: int
     inner_length: int
+    inner_patch: int
     weight_of: int
     state_of: int
     weights: int
@@ -302,3 +306,5 @@ DENSE = 0  # rows of weights without holes
 COMPRESSED = 1  # the weights that are not zero, one by one
 DIRECT = 2  # no weights: an event reaches the windows that it is in, in its own channel
 LARGEST = 3  # the same, and of a window the largest counts
+PATCH = 4  # rows of weights, and what an event reaches is one patch: rows that are equally far apart, and a run of each
+RECORD = 4  # numbers of an entry of `outer_patch` and `inner_patch`
