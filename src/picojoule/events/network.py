@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -99,13 +100,18 @@ class EventNetwork:
                 states stay as they were.
         """
         batch, steps = self._sizes(x)
-        if self.state_bits is not None:
-            check_whole(x._values() if x.layout == torch.sparse_coo else x, "EventNetwork")
         if x.layout == torch.sparse_coo:
+            if self.state_bits is not None:
+                check_whole(x._values(), "EventNetwork")
             return self._folded(self._run(SparseRaster(x, batch, steps), batch, steps, x.shape))
         frames = x.resolve_neg().reshape(batch, steps, *self.graph.input_signal.shape)
-        _check_finite(frames)
-        return self._folded(self._run(DenseRaster(frames), batch, steps, x.shape))
+        check: Callable[[], None] | None = partial(self._check_values, frames)
+        if not self._holds(batch) or self.steps_at_once(batch, steps) < steps:
+            self._check_values(
+                frames
+            )  # before anything changes; otherwise the kernels tell whether it is needed
+            check = None
+        return self._folded(self._run(DenseRaster(frames, check), batch, steps, x.shape))
 
     @in_turn
     def run_events(
@@ -329,9 +335,19 @@ class EventNetwork:
     def _folded(self, frames: Tensor) -> Tensor:
         return frames.flatten(0, 1) if self.graph.folded_output else frames
 
+    def _check_values(self, frames: Tensor) -> None:
+        """Raise ValueError if a value is not finite, or none of the whole numbers that the network takes."""
+        _check_finite(frames)
+        if self.state_bits is not None:
+            check_whole(frames, "EventNetwork")
+
+    def _holds(self, batch: int) -> bool:
+        """Whether there are states for as many samples."""
+        return bool(self._states) and len(self._states[0].fired) == batch
+
     def _hold(self, batch: int) -> None:
         """States for as many samples: those that are there, or zeros."""
-        if not self._states or len(self._states[0].fired) != batch:
+        if not self._holds(batch):
             fresh = [
                 StageStates(s.signal, p, batch)
                 for s, p in zip(self.graph.stages, self._plans, strict=True)

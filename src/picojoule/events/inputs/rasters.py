@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -22,14 +23,21 @@ class Raster(Protocol):
 
 
 class DenseRaster:
-    """A dense sequence, `b t *n`."""
+    """A dense sequence, `b t *n`.
 
-    def __init__(self, frames: Tensor) -> None:
-        self._frames = frames
+    Args:
+        frames: the sequence.
+        check: raises an error if a value may not be in it; called before anything changes, if one may be wrong.
+    """
+
+    def __init__(self, frames: Tensor, check: Callable[[], None] | None = None) -> None:
+        self._frames, self._check = frames, check
 
     def run(self, engine: Engine, first: int) -> Tensor:
         """As of any raster."""
-        return engine.run(self._frames[:, first : first + engine.steps].contiguous())
+        return engine.run(
+            self._frames[:, first : first + engine.steps].contiguous(), check=self._check
+        )
 
 
 class RecordedRaster:

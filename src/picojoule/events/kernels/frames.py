@@ -60,7 +60,7 @@ def events_of_frames() -> Callable[..., None]:
                         lane = lowest_lane(bits)
                         bits &= bits - 1
                         value = x[start + lane]
-                        if value != np.floor(value):
+                        if value != np.floor(value) or value - value != ZERO:  # infinity
                             broken[sample] = 1
                         major, rest = begins_at, start + lane - begins_at * minor
                         if (
