@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -123,6 +124,23 @@ def test_an_input_that_is_none_is_refused_and_nothing_runs(
     with pytest.raises(error, match=f"{type(made).__name__}: .*{message}|finite"):
         made(given)
     assert made.report().samples == 0
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("batch", [2, 3])  # as many samples as before, and others
+@pytest.mark.parametrize("kind", ["where quicker", *KINDS])
+def test_a_value_that_is_not_finite_leaves_states_and_counts_as_they_were(
+    kind: str, batch: int, bad: float
+) -> None:
+    made = events.compile(net(), x(), **KINDS.get(kind, {}))
+    made(x())
+    other = copy.deepcopy(made)
+    given = x(batch, 5, 3)
+    given[1, 4, 2] = bad
+    with pytest.raises(ValueError, match="finite"):
+        made(given)
+    assert made.report().samples == 2
+    assert torch.equal(made(x()), other(x()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
