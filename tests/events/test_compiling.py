@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from functools import partial
 
@@ -94,7 +95,8 @@ def test_compiling_changes_nothing_of_the_model_and_copies_its_weights() -> None
     model, x = network("batch norm, max pooling")
     model.train()
     before, random = copy.deepcopy(model.state_dict()), torch.get_rng_state()
-    made = events.compile(model, x)
+    with pytest.warns(UserWarning, match="is in training mode"):
+        made = events.compile(model, x)
     expected = made(x)
     assert model.training
     assert torch.equal(torch.get_rng_state(), random)
@@ -236,3 +238,21 @@ def test_hooks_that_watch_or_compute_a_weight_are_no_cause_of_a_warning() -> Non
     picojoule.reset_states(model)
     with torch.no_grad():
         assert torch.equal(found, model(x))
+
+
+@pytest.mark.parametrize("order", ["step", "depth"])
+@pytest.mark.parametrize("layer", [nn.Dropout(0.5), nn.BatchNorm1d(4)])
+def test_a_layer_that_only_trains_so_is_told(layer: nn.Module, order: str) -> None:
+    layer.train()
+    model = nn.Sequential(
+        layers.FlattenTime(),
+        nn.Linear(3, 4),
+        layer,
+        layers.IAFSqueeze(batch_size=1),
+        layers.UnflattenTime(1),
+    )
+    with pytest.warns(UserWarning, match=rf"'2' \({type(layer).__name__}\) is in training mode"):
+        events.compile(model, torch.zeros(1, 5, 3), order=order)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        events.compile(model.eval(), torch.zeros(1, 5, 3), order=order)

@@ -11,7 +11,7 @@ from picojoule.convert.discretize import discretize
 from picojoule.events.asynchronous import AsynchronousNetwork
 from picojoule.events.calls import computing
 from picojoule.events.following import follow
-from picojoule.events.left_hooks import warn_of_hooks
+from picojoule.events.left_out import warn_of_hooks, warn_of_training
 from picojoule.events.network import Dense, EventNetwork
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
 from picojoule.events.plan import check_weights
@@ -92,7 +92,8 @@ def compile(  # noqa: A001
         weights: what SynOps are counted by, as a Monitor's: "nonzero" takes pruned weights for no synapses (after folding).
 
     Warns:
-        UserWarning: a module has a hook of yours, which is not called event by event.
+        UserWarning: a module has a hook of yours, which is not called event by event; or a layer that does something else in training
+            (Dropout, batch normalisation) is in training mode.
 
     Returns:
         The network, its states at zero: an :class:`EventNetwork`, or an :class:`AsynchronousNetwork` for another order.
@@ -127,6 +128,7 @@ def compile(  # noqa: A001
                 graph, order, leak, limits, tick_steps, arrival, weights=weights
             )
         warn_of_hooks(model)
+        warn_of_training(model)
         return asynchronous
     if (leak, tick_steps, arrival) != ("step", 1, "index"):
         raise ValueError(
@@ -136,6 +138,7 @@ def compile(  # noqa: A001
     with computing():
         network = EventNetwork(follow(followed, sample), dense, weights, state_bits)
     warn_of_hooks(model)
+    warn_of_training(model)
     return network
 
 

@@ -17,7 +17,7 @@ from picojoule.events.engine import Engine
 from picojoule.events.following import follow
 from picojoule.events.graph import EventGraph
 from picojoule.events.labelled import batches
-from picojoule.events.left_hooks import warn_of_hooks
+from picojoule.events.left_out import warn_of_hooks
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order, OrderedNetwork
 from picojoule.events.orders.limits import count_of
 from picojoule.events.plan import StagePlan, check_weights, plan_stage

@@ -1,4 +1,4 @@
-"""Hooks of a user's, which a compiled network does not call."""
+"""What of a model a compiled network leaves out: the user's hooks, and what only training does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+_OTHER_IN_TRAINING = nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd
 _KNOWN = "picojoule.", "torch.nn.utils."  # they watch, or compute a weight, which the network has
 
 
@@ -30,6 +31,19 @@ def warn_of_hooks(model: nn.Module, where: str = "events.compile") -> None:
         UserWarning,
         stacklevel=3,
     )
+
+
+def warn_of_training(model: nn.Module) -> None:
+    """Warn the caller's caller of the first layer that is in training mode and does something else there."""
+    for name, module in model.named_modules():
+        if module.training and isinstance(module, _OTHER_IN_TRAINING):
+            warnings.warn(
+                f"events.compile: {name!r} ({type(module).__name__}) is in training mode, and the network runs as in evaluation: its spikes "
+                "are those after model.eval().",
+                UserWarning,
+                stacklevel=3,
+            )
+            return
 
 
 def _hooks(model: nn.Module) -> Iterator[tuple[str, Any]]:
