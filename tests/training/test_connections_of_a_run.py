@@ -1,5 +1,6 @@
 """Connections that go under a limit: the same after a break, after a kill, and in two processes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def test_a_run_broken_off_and_resumed_has_the_masks_of_an_unbroken_one(
     assert any((mask == 0).any() for mask in masks(one).values())
     for name in ("checkpoint.safetensors", "trained.safetensors"):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("synapses", ["keep", "prune", "fixed", "thin"])
+def test_a_finished_run_that_is_resumed_is_trimmed_to_the_same_weights(
+    silence: Progress, tmp_path: Path, synapses: str
+) -> None:
+    settings = replace(
+        config(synapses), synops_per_timestep={"both": 20.0}, groups={"both": ("2",)}, epochs=2
+    )
+    first = train(settings, tmp_path, silence, compare=False)
+    trained = (tmp_path / "trained.safetensors").read_bytes()
+    (tmp_path / "trained.safetensors").unlink()  # as if it had been killed in the trim
+    again = train(settings, tmp_path, StopAfter(0), compare=False, resume=True)
+    assert (tmp_path / "trained.safetensors").read_bytes() == trained
+    assert again.to_dict() == first.to_dict()
 
 
 def test_two_processes_lose_the_same_connections_as_one(tmp_path: Path) -> None:

@@ -244,6 +244,9 @@ class Budget:
                 "before it, outside."
             )
         self._look()
+        _ = (
+            self._steered.wiring
+        )  # while the pass is there: a run that is over is trimmed without another
         self._begin_connections()
 
     def penalty(self) -> Tensor:

@@ -5,6 +5,7 @@ How files and flags state it is in `stated.py`, what a setting may be in `ranges
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
@@ -211,7 +212,10 @@ class TrainConfig:
 
     def differences(self, saved: Mapping[str, Any]) -> list[str]:
         """The settings in which a saved run leads to other numbers, as text."""
-        here, there = with_rate(self.to_dict()), with_rate({**ADDED, **saved})
+        as_saved = json.loads(
+            json.dumps(self.to_dict())
+        )  # files have lists where Python may have tuples
+        here, there = with_rate(as_saved), with_rate({**ADDED, **saved})
         return [
             f"{field.name} is {here[field.name]!r} here and {there.get(field.name)!r} there"
             for field in fields(self)
