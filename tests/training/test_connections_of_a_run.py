@@ -49,10 +49,10 @@ def test_a_finished_run_that_is_resumed_is_trimmed_to_the_same_weights(
     settings = replace(
         config(synapses), synops_per_timestep={"both": 20.0}, groups={"both": ("2",)}, epochs=2
     )
-    first = train(settings, tmp_path, silence, compare=False)
+    first = train(settings, tmp_path, silence)
     trained = (tmp_path / "trained.safetensors").read_bytes()
     (tmp_path / "trained.safetensors").unlink()  # as if it had been killed in the trim
-    again = train(settings, tmp_path, StopAfter(0), compare=False, resume=True)
+    again = train(settings, tmp_path, StopAfter(0), resume=True)
     assert (tmp_path / "trained.safetensors").read_bytes() == trained
     assert again.to_dict() == first.to_dict()
 
