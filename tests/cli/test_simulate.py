@@ -346,6 +346,16 @@ def test_a_run_has_its_shape_and_its_test_data(folder: Path) -> None:
     assert gap["rows"][0]["accuracy"] == pytest.approx(right.item())
 
 
+def test_the_gap_has_the_bits_that_were_asked_for(folder: Path) -> None:
+    np.save("pulses.npy", pulses([(t, t % 6) for t in range(0, 9000, 50)]))
+    done = values(
+        folder, "pulses.npy", "--dt-us", DT_US, "--samples", 3, "--weight-bits", 6, "--state-bits", 14, "--order", "step",
+    )  # fmt: skip
+    causes = [row["cause"] for row in done["gap"]["rows"]]
+    assert "weights of 6 bits" in causes
+    assert "potentials of 14 bits" in causes
+
+
 def test_the_gap_by_default_is_that_to_a_chip(folder: Path) -> None:
     done = run(folder, "pulses.npy", "--dt-us", DT_US, "--data", f"{TRAINED}:data")
     assert done.exit_code == 0, done.output

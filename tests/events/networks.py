@@ -167,6 +167,15 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         ),
         (BATCH, STEPS, 2, 6, 6),
     ),
+    "pruned convolutions": (
+        lambda: _pruned_convolutions(
+            nn.Sequential(
+                nn.Conv2d(2, 12, 5, padding=2, bias=False), iaf(), nn.Conv2d(12, 8, 3, stride=2, bias=False), iaf(),
+                nn.ConvTranspose2d(8, 12, 3, bias=False), iaf(), nn.Conv2d(12, 12, 3, groups=2, dilation=2, bias=False), iaf(),
+            )
+        ),
+        (BATCH * STEPS, 2, 12, 12),
+    ),
     "pruned": (
         lambda: _pruned(nn.Sequential(nn.Linear(50, 64, bias=False), layers.IAF(), nn.Linear(64, 16, bias=False), layers.IAF())),
         (BATCH, STEPS, 50),
@@ -178,6 +187,15 @@ def _pruned(model: nn.Sequential) -> nn.Sequential:
     """One weight in twenty is left in the first layer."""
     weight = model[0].weight.data
     weight *= torch.rand(weight.shape) < 0.05
+    return model
+
+
+@torch.no_grad()
+def _pruned_convolutions(model: nn.Sequential) -> nn.Sequential:
+    """One weight in sixteen is left of each, and strong."""
+    for layer in model:
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.weight *= 4 * (torch.rand(layer.weight.shape) < 1 / 16)
     return model
 
 

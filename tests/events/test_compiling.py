@@ -240,6 +240,18 @@ def test_hooks_that_watch_or_compute_a_weight_are_no_cause_of_a_warning() -> Non
         assert torch.equal(found, model(x))
 
 
+@pytest.mark.parametrize(
+    "front", [nn.ZeroPad2d(1), layers.SumPool2d(1), nn.Identity(), layers.ChannelShift(0)]
+)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_one_step_of_one_channel_is_no_axis_of_time(front: nn.Module, batch: int) -> None:
+    model = nn.Sequential(front, nn.Conv2d(1, 3, 2), layers.IAFSqueeze(batch_size=batch))
+    made = events.compile(model, torch.ones(batch, 1, 4, 4))
+    x = torch.ones(batch * 3, 1, 4, 4)
+    with torch.no_grad():
+        assert torch.allclose(made(x), model(x))
+
+
 @pytest.mark.parametrize("order", ["step", "depth"])
 @pytest.mark.parametrize("layer", [nn.Dropout(0.5), nn.BatchNorm1d(4)])
 def test_a_layer_that_only_trains_so_is_told(layer: nn.Module, order: str) -> None:

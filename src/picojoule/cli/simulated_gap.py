@@ -95,10 +95,13 @@ def measured_gap(
     """
     notes = []
     if order is None:
-        order, leak, limits = "depth", "tick", _CHIP
+        order, leak = "depth", "tick"
+        limits = (
+            _CHIP if limits.weight_bits is None else replace(limits, one_threshold_per_layer=True)
+        )
         notes.append(
             "the gap is that to a chip that runs depth first, with a leak by a tick every "
-            f"{'step' if tick_steps == 1 else f'{tick_steps} steps'}, weights of 8 bits, potentials of 16 and one threshold a "
+            f"{'step' if tick_steps == 1 else f'{tick_steps} steps'}, weights of {limits.weight_bits} bits, potentials of {limits.state_bits} and one threshold a "
             "layer; choose another with --order, --leak, --weight-bits, --state-bits, --one-threshold."
         )
     try:

@@ -10,6 +10,7 @@ from picojoule.cli.peaks import Limit, Per, window_of
 from picojoule.cli.simulated_model import HowCompiled, NamedModel
 from picojoule.data.event_columns import TimeUnit
 from picojoule.events.orders import Arrival, ChipLimits, Leak
+from picojoule.events.whole_numbers import WEIGHT_BITS
 from picojoule.synops.watch.count import Weights
 
 AnyOrder = Literal["step", "breadth", "depth"]
@@ -55,9 +56,13 @@ class Asked:
                 "goes through before the next, or --order breadth, a layer after the other."
             )
         bits = self.chip.weight_bits
-        if self.order == "step" and bits is not None and (bits > 8 or self.chip.state_bits is None):
+        if (
+            self.order == "step"
+            and bits is not None
+            and (bits > WEIGHT_BITS or self.chip.state_bits is None)
+        ):
             raise ValueError(
-                "with --order step, --weight-bits are 8 at most and go with --state-bits, such as --weight-bits 8 --state-bits 16. "
+                f"with --order step, --weight-bits are {WEIGHT_BITS} at most and go with --state-bits, such as --weight-bits 8 --state-bits 16. "
                 "Other widths go with --order depth or breadth."
             )
         if self.tick_steps != 1 and self.leak != "tick":

@@ -15,7 +15,7 @@ from picojoule.events.left_out import warn_of_hooks, warn_of_training
 from picojoule.events.network import Dense, EventNetwork
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
 from picojoule.events.plan import check_weights
-from picojoule.events.whole_numbers import check_limits
+from picojoule.events.whole_numbers import check_neurons, widths_of
 from picojoule.synops.watch.count import Weights
 
 
@@ -84,7 +84,8 @@ def compile(  # noqa: A001
         leak: of an asynchronous order: "step", "tick" (of a slow clock, as Speck's) or "exponential" (by elapsed time).
         limits: of a chip. With order="step" they are `weight_bits` (8 at most) and `state_bits`: the network is that of
             :func:`picojoule.convert.discretize` with these widths, its weights are kept in 8 bits, and a potential in 16 (in 32
-            from 17 on) that stops at the ends of its range at each event, in the order of bias, layers and index. Where none does,
+            from 17 on) that stops at the ends of its range at each event: first the bias, then layer by layer, of images position by position and
+            at each the channels. Where none does,
             spikes are those of the discretised model. IAF only; nothing goes by dense products.
         tick_steps: time steps from one tick of the slow clock to the next.
         arrival: in which order the input's events of a step come, for an asynchronous order: "index", or "random", the same in
@@ -146,13 +147,12 @@ def _discretized(
     model: nn.Module, limits: ChipLimits, dense: Dense
 ) -> tuple[nn.Module, int | None]:
     """The model in whole numbers, and the bits of its potentials."""
-    limits = check_limits(limits)
+    weight_bits, state_bits, bias_bits = widths_of(limits)
     if dense == "always":
         raise ValueError(
             "events.compile: dense='always' and limits do not go together: a dense product's potentials do not stop at the ends of their range."
         )
-    weight_bits, state_bits = limits.weight_bits or 8, limits.state_bits or 16
-    bias_bits = weight_bits if limits.bias_bits is None else limits.bias_bits
+    check_neurons(model)
     whole = discretize(fold_batch_norm(model), weight_bits, state_bits, bias_bits, saturate=True)
     return whole, state_bits
 

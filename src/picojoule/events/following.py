@@ -223,6 +223,12 @@ def _leading_axes(traced: Trace, sample: Tensor) -> int:
         for kinds, axes in _AXES:
             if isinstance(call.module, kinds):
                 return sample.ndim - axes
+    for call in traced.calls.values():  # behind what only moves events about
+        if len(call.input_shape) != sample.ndim or isinstance(call.module, StatefulLayer):
+            break
+        for kinds, axes in _AXES:
+            if isinstance(call.module, kinds):
+                return sample.ndim - axes
     batch, steps, *_ = _batch_and_steps(traced)
     return 2 if tuple(sample.shape[:2]) == (batch, steps) else 1
 

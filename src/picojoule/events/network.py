@@ -271,7 +271,7 @@ class EventNetwork:
     def steps_at_once(self, batch: int, steps: int) -> int:
         """How many of so many steps fit into memory."""
         neurons = sum(self.graph.signal(k).neurons for k in range(len(self._plans) + 1))
-        return min(steps, max(1, MOST_BYTES // (batch * neurons * _EVENT_BYTES)))
+        return min(steps, max(1, MOST_BYTES // max(batch * neurons * _EVENT_BYTES, 1)))
 
     # ---- what it spent
 

@@ -28,6 +28,7 @@ class Neurons:
         gain: what arriving currents are multiplied by, where that went into the weights.
         states: names of the layer's states, with their place in the tables.
         dtype: of the potentials.
+        state_bits: width of potentials that are whole numbers; None for reals.
     """
 
     kernel: str
@@ -37,11 +38,12 @@ class Neurons:
     gain: float
     states: dict[str, str]
     dtype: torch.dtype = torch.float32
+    state_bits: int | None = None
 
     @property
     def is_whole(self) -> bool:
         """Whether potentials are whole numbers."""
-        return self.dtype != torch.float32
+        return self.state_bits is not None
 
     @property
     def looks_at_reached(self) -> bool:

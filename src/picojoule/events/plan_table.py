@@ -48,7 +48,7 @@ def _kernel(stage: Stage, plan: StagePlan) -> str:
     if stage.takes_largest:
         return "takes the largest of a window"
     if plan.neurons.is_whole:
-        return f"{_NEURONS['touched']}, in whole numbers of {plan.neurons.kernel.removeprefix('whole')} bits"
+        return f"{_NEURONS['touched']}, in whole numbers of {plan.neurons.state_bits} bits"
     return _NEURONS[plan.neurons.kernel] + _why(stage, plan)
 
 

@@ -18,6 +18,7 @@ from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT, LARGEST
 from picojoule.events.patterns import Patterns, patterns_of
 from picojoule.events.signals import Signal
 from picojoule.events.tap_tables import (
+    Apart,
     Ints,
     apart,
     counted,
@@ -32,9 +33,8 @@ from picojoule.synops.watch.count import Weights
 
 _Reals = np.ndarray[Any, np.dtype[np.float32]]
 _Weights = np.ndarray[Any, np.dtype[np.float32]] | np.ndarray[Any, np.dtype[np.int8]]
-SPARSE_ENOUGH = (
-    0.08  # of a weight's values that are not zero: a vector of eight costs as much as one entry
-)
+# of a weight's values that are not zero: a vector of eight costs as much as one entry
+SPARSE_ENOUGH = 0.08
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ class Synapses:
     entry_first: Ints
     entry_state: Ints
     width: int
-    apart: tuple[
-        int, int
-    ]  # of rows that follow one another: neurons, weights; (0, 0) if that differs
+    apart: Apart  # of rows that follow one another: neurons, weights; (0, 0) if that differs
     fan: _Reals  # positions, channels of the source
     num_rows: int
     patches: tuple[Ints, Ints] | None = (
@@ -82,26 +80,28 @@ def synapses(
         takes_largest: of the values of a window the largest counts.
         counted: "nonzero" takes weights of zero for no synapses.
     """
-    kernel = _Kernel(term, source, target, gain)
-    kind = LARGEST if takes_largest else DIRECT if term.layer is None else kernel.kind()
+    kernel = _Kernel(term, source, target, gain, takes_largest=takes_largest)
     outer, inner, rows = kernel.places()
-    weights, first, state = kernel.stored(kind)
+    weights, first, state = kernel.stored()
+    lowest, flags = rows_of(outer)
+    between = apart(outer)
     return Synapses(
-        kind,
+        kernel.kind,
         outer,
         inner,
-        *rows_of(outer),
+        lowest,
+        flags,
         kernel.weight_of(),
         kernel.state_of(),
         weights,
         first,
         state,
         kernel.width,
-        apart(outer),
+        between,
         kernel.fan(nonzero=counted == "nonzero"),
         rows,
-        patches(outer, inner) if kind == DENSE else None,
-        kernel.patterns(rows) if kind == DENSE else None,
+        patches(outer, inner, lowest, flags, between) if kernel.kind == DENSE else None,
+        kernel.patterns(rows) if kernel.kind == DENSE else None,
     )
 
 
@@ -126,7 +126,15 @@ def fan_before_weights(term: Term, target: Signal, counted: Weights = "all") -> 
 class _Kernel:
     """The taps of a term, along its outer axes together and its inner axis."""
 
-    def __init__(self, term: Term, source: Signal, target: Signal, gain: float) -> None:
+    def __init__(
+        self,
+        term: Term,
+        source: Signal,
+        target: Signal,
+        gain: float,
+        *,
+        takes_largest: bool = False,
+    ) -> None:
         self.term, self.source, self.target, self.gain = term, source, target, gain
         self.sources = source.channels
         self.layer: Any = term.layer
@@ -135,6 +143,7 @@ class _Kernel:
         self.outer_taps = 1 + max((tap.tap for row in self.outer for tap in row), default=0)
         self.weights = self._weights()  # channel, outer tap, inner tap, neurons of a tap
         self.width = self.weights.shape[-1]
+        self.kind = self._kind(takes_largest)
 
     # ---- geometry
 
@@ -220,7 +229,9 @@ class _Kernel:
             for tap in row:
                 last = own[-1] if own else None
                 length = 0 if last is None else last[2] // self.width
-                joins = self.groups == 1 and self.layer is not None
+                joins = (
+                    self.groups == 1 and self.kind == DENSE
+                )  # nonzero ones are looked up tap by tap
                 if (
                     joins
                     and last is not None
@@ -287,20 +298,21 @@ class _Kernel:
         inner = by_channel.index_select(by_channel.ndim - 2, torch.tensor(self.inner_order))
         return inner.reshape(len(inner), -1, *inner.shape[-2:])[self.term.channel_shift :]
 
-    def kind(self) -> int:
+    def _kind(self, takes_largest: bool) -> int:
         """Compressed where few weights are left."""
-        return (
-            COMPRESSED
-            if np.count_nonzero(self.weights) < SPARSE_ENOUGH * self.weights.size
-            else DENSE
-        )
+        if takes_largest:
+            return LARGEST
+        if self.layer is None:
+            return DIRECT
+        is_sparse = np.count_nonzero(self.weights) < SPARSE_ENOUGH * self.weights.size
+        return COMPRESSED if is_sparse else DENSE
 
-    def stored(self, kind: int) -> tuple[_Reals, Ints, Ints]:
-        """The weights as that kind keeps them, and of compressed ones the entries of each tap."""
+    def stored(self) -> tuple[_Reals, Ints, Ints]:
+        """The weights as their kind keeps them, and of compressed ones the entries of each tap."""
         none = np.zeros(1, np.int32)
-        if kind in (DIRECT, LARGEST):
+        if self.kind in (DIRECT, LARGEST):
             return np.full(1, self.term.factor * self.gain, np.float32), none, none
-        if kind == DENSE:
+        if self.kind == DENSE:
             return self.weights.reshape(-1), none, none
         by_tap = self.weights.reshape(-1, self.width)
         tap, state = np.nonzero(by_tap)

@@ -11,6 +11,8 @@ import numpy as np
 from picojoule.events.axes import Tap
 
 Ints = np.ndarray[Any, np.dtype[np.int32]]
+Longs = np.ndarray[Any, np.dtype[np.int64]]
+Apart = tuple[int, int]
 
 
 def together(
@@ -36,7 +38,7 @@ def table(rows: list[list[Any]], entry: Any) -> tuple[Ints, ...]:
     return (int32(first), *(int32(np.ascontiguousarray(column)) for column in entries.T))
 
 
-def rows_of(outer: tuple[Ints, ...]) -> tuple[Ints, np.ndarray[Any, np.dtype[np.int64]]]:
+def rows_of(outer: tuple[Ints, ...]) -> tuple[Ints, Longs]:
     """Of each outer place its lowest row, and a byte of 1 for each of its rows from there on; 0 for too many."""
     _, first, _, _, row = outer
     lowest, flags = np.zeros(len(first) - 1, np.int32), np.zeros(len(first) - 1, np.int64)
@@ -48,7 +50,7 @@ def rows_of(outer: tuple[Ints, ...]) -> tuple[Ints, np.ndarray[Any, np.dtype[np.
     return lowest, flags
 
 
-def apart(outer: tuple[Ints, ...]) -> tuple[int, int]:
+def apart(outer: tuple[Ints, ...]) -> Apart:
     """How far apart the rows that an event reaches are: neurons and weights; (0, 0) if it differs, or there is but one."""
     _, first, weight, state, _ = outer
     inside = np.ones(max(len(state) - 1, 0), bool)
@@ -60,14 +62,23 @@ def apart(outer: tuple[Ints, ...]) -> tuple[int, int]:
     return steps.pop() if len(steps) == 1 else (0, 0)
 
 
-def patches(outer: tuple[Ints, ...], inner: tuple[Ints, ...]) -> tuple[Ints, Ints] | None:
+def patches(
+    outer: tuple[Ints, ...], inner: tuple[Ints, ...], lowest: Ints, flags: Longs, between: Apart
+) -> tuple[Ints, Ints] | None:
     """Of each outer and inner place the one patch that an event there reaches; None where it is more, or not a row after the other.
 
-    `outer`: of, first, weight, state, row; `inner`: of, first, weight, state, length. `tables.EdgePlaces` says what comes of them.
+    Args:
+        outer: of, first, weight, state, row.
+        inner: of, first, weight, state, length.
+        lowest: as of `rows_of`.
+        flags: the same.
+        between: as of `apart`.
+
+    Returns:
+        `outer_patch` and `inner_patch` of `tables.EdgePlaces`.
     """
     rows, runs = np.diff(outer[1]), np.diff(inner[1])
-    are_apart = apart(outer) != (0, 0) or (len(rows) and rows.max() <= 1)
-    lowest, flags = rows_of(outer)
+    are_apart = between != (0, 0) or (len(rows) and rows.max() <= 1)
     if not are_apart or (len(runs) and runs.max() > 1) or bool((flags[rows > 0] == 0).any()):
         return None
     of_row, of_run = _first_entries(outer), _first_entries(inner)

@@ -6,22 +6,24 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from picojoule.events.graph import EventGraph, Stage
-from picojoule.events.kernels.tables import STATE_BITS, whole_kernel
-from picojoule.events.neurons import Neurons
+from picojoule.events.kernels.tables import STATE_BITS, bytes_of, whole_kernel
+from picojoule.events.neurons import Neurons, spec_of
 from picojoule.events.orders.limits import ChipLimits
 from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.terms import CannotRunError
-from picojoule.ops.plan import NONE
+from picojoule.layers.whole_model import stateful_layers
+from picojoule.ops.plan import NONE, plan_of, unsupported_part
 
 WEIGHT_BITS = 8
-_NARROW = 16  # bits of a potential that fits two bytes
+DTYPES = {2: torch.int16, 4: torch.int32}  # by bytes
+_ADVICE = "Leave limits out, or use order='breadth'."
 
 
-def check_limits(limits: object) -> ChipLimits:
-    """What of a chip's limits the time steps of a model can have.
+def widths_of(limits: object) -> tuple[int, int, int]:
+    """Bits of weights, potentials and biases, for the time steps of a model.
 
     Raises:
         TypeError: they are no ChipLimits.
@@ -40,7 +42,11 @@ def check_limits(limits: object) -> ChipLimits:
             f"events.compile: with order='step' limits need weight_bits, {WEIGHT_BITS} at most, and state_bits, but they are "
             f"{limits.weight_bits} and {limits.state_bits}. Wider weights go with order='breadth' or 'depth'."
         )
-    return limits
+    return (
+        limits.weight_bits,
+        limits.state_bits,
+        limits.weight_bits if limits.bias_bits is None else limits.bias_bits,
+    )
 
 
 def in_whole_numbers(graph: EventGraph, index: int, plan: StagePlan, bits: int) -> StagePlan:
@@ -61,19 +67,31 @@ def in_whole_numbers(graph: EventGraph, index: int, plan: StagePlan, bits: int) 
     )
 
 
+def check_neurons(model: nn.Module) -> None:
+    """Raise CannotRunError for the first layer whose neurons do more than integrate and fire."""
+    for name, layer in stateful_layers(model):
+        spec = spec_of(layer)
+        if unsupported_part(spec) is not None:
+            continue  # which `compile` tells for any numbers
+        plan = plan_of(spec, stepped=spec.connect is not None, shared=True)
+        if plan.leaks or plan.synaptic or plan.adaptive or plan.stepped or plan.spike == NONE:
+            raise CannotRunError(
+                name,
+                layer,
+                "has no kernel of whole numbers with order='step', whose neurons integrate and fire: no leak, no current, no "
+                f"feedback. {_ADVICE}",
+            )
+
+
 def _integrating(stage: Stage, neurons: Neurons, bits: int) -> Neurons:
     assert bits in STATE_BITS
     plan = neurons.plan
     assert plan is not None
-    does_more = plan.leaks or plan.synaptic or plan.adaptive or plan.stepped
-    if does_more or plan.spike == NONE or not plan.shared:
+    if not plan.shared:
         raise CannotRunError(
-            stage.name,
-            stage.neuron,
-            "has no kernel of whole numbers with order='step': these integrate and fire, all neurons alike. Leave limits out, or use "
-            "order='breadth'.",
+            stage.name, stage.neuron, f"has neurons of different thresholds. {_ADVICE}"
         )
-    parameters, dtype = neurons.parameters, torch.int16 if bits <= _NARROW else torch.int32
+    parameters, dtype = neurons.parameters, DTYPES[bytes_of(bits)]
     if plan.bounded:
         row = plan.row("min_v_mem")
         low = float(parameters[row])
@@ -85,7 +103,12 @@ def _integrating(stage: Stage, neurons: Neurons, bits: int) -> Neurons:
             plan = replace(plan, bounded=False)
             parameters = torch.cat([parameters[:row], parameters[row + 1 :]])
     return replace(
-        neurons, kernel=whole_kernel(bits), plan=plan, parameters=parameters, dtype=dtype
+        neurons,
+        kernel=whole_kernel(bits),
+        plan=plan,
+        parameters=parameters,
+        dtype=dtype,
+        state_bits=bits,
     )
 
 
@@ -96,7 +119,7 @@ def _narrowed(stage: Stage, edge: Edge) -> Edge:
         raise CannotRunError(
             stage.name,
             stage.neuron,
-            f"gets weights that are no whole numbers of {WEIGHT_BITS} bits. Leave limits out, or use order='breadth'.",
+            f"gets weights that are no whole numbers of {WEIGHT_BITS} bits. {_ADVICE}",
         )
     return edge._replace(synapses=replace(edge.synapses, weights=narrow, patterns=None))
 
@@ -111,10 +134,10 @@ def _whole_bias(stage: Stage, bias: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def check_whole(values: Tensor, where: str) -> None:
-    """Raise ValueError unless all values of an input are whole numbers."""
+    """Raise ValueError unless all values of an input, which are finite, are whole numbers."""
     if not torch.equal(values, values.trunc()):
         first = values[values != values.trunc()].flatten()[0].item()
         raise ValueError(
             f"{where}: the input has {first}, and a network of whole numbers takes whole numbers: spikes or counts. Scale it to those, or "
-            "compile without limits."
+            "run it without limits of bits. The states stay as they were."
         )

@@ -9,12 +9,11 @@ import numpy as np
 from numba import types
 
 from picojoule.events.kernels.pointers import pointer_to, reals
-from picojoule.events.kernels.tables import VECTOR
+from picojoule.events.kernels.tables import VECTOR, bytes_of
 from picojoule.events.kernels.vectors import BLOCK, add_vector, found, reach, reach_block
 from picojoule.events.kernels.whole_vectors import adder_of_vectors
 from picojoule.ops.cpu.inlined import contracted, inlined
 
-_NARROW = 16  # bits of a potential that fits two bytes
 _FEW = np.float32(255)  # spikes of an event: as many times a weight of 8 bits fits two bytes
 _MOST = np.float32(2**30)  # more spikes than from one end of a range to the other
 
@@ -89,7 +88,7 @@ def whole_numbers(bits: int) -> Arithmetic:
 
     An event of k spikes is k events.
     """
-    is_narrow = bits <= _NARROW
+    is_narrow = bytes_of(bits) == 2
     kind: Any = types.int16 if is_narrow else types.int32
     store = np.int16 if is_narrow else np.int32
     lanes = 16 if is_narrow else 8
@@ -121,9 +120,9 @@ def whole_numbers(bits: int) -> Arithmetic:
     def from_real(value: Any) -> Any:
         return store(min(max(np.int64(value), lowest), highest))
 
-    width = 16 if is_narrow else 32
+    width = 8 * bytes_of(bits)
     return Arithmetic(
-        kind, types.int8, width // 8, lanes, pointer_to(kind), pointer_to(types.int8),
+        kind, types.int8, bytes_of(bits), lanes, pointer_to(kind), pointer_to(types.int8),
         is_few, few, many, plus, add, adder_of_vectors(bits, width, lanes),
         found(">=", VECTOR, width), found(">=", BLOCK, width), from_real,
     )  # fmt: skip

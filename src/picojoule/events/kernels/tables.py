@@ -17,6 +17,11 @@ VECTOR = 8  # reals that are computed at once
 STATE_BITS = range(2, 25)  # widths of potentials that are whole numbers
 
 
+def bytes_of(bits: int) -> int:
+    """Bytes that a potential of so many bits is kept in."""
+    return 2 if bits <= 16 else 4
+
+
 def whole_kernel(bits: int) -> str:
     """Name of the kernel whose potentials are whole numbers of so many bits."""
     return f"whole{bits}"
