@@ -121,7 +121,7 @@ def test_a_work_is_complete(name):
     rows = [row.name for row in registered.rows(INSTALLED)]
     assert len(set(rows)) == len(rows) > 1
     others = {"small_calls": ["snnTorch", "snnTorch, Monitor", "Norse", "Norse, Monitor"]}
-    inference = ["PyTorch, inference_mode", "Picojoule, events"]
+    inference = ["PyTorch, inference_mode", "Picojoule, events", "Picojoule, events in 8 bits"]
     expected = others.get(name, inference if name.startswith("events") else None)
     assert rows == expected if expected else "picojoule auto" in rows
 

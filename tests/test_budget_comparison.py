@@ -149,7 +149,7 @@ def test_every_method_has_the_recipe_of_picojoule_train() -> None:
     assert free == TrainConfig(epochs=3, seed=2)
     assert limited == config_of(recipe, Spec(BUDGET, 2, 8e3))
     assert limited.without_budget().differences(free.to_dict()) == [
-        "groups is {'trained': ('4', '7', '10')} here and None there",
+        "groups is {'trained': ['4', '7', '10']} here and None there",
         "synapses is 'prune' here and None there",
     ]
 
