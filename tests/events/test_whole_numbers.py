@@ -151,6 +151,17 @@ def test_copies_pickles_and_fresh_networks_go_on_as_they_do() -> None:
     assert torch.equal(made(x.to_sparse()), first)
 
 
+def test_states_that_a_call_left_in_the_model_take_no_part() -> None:
+    model, x = simple()
+    expected = events.compile(model, x, limits=LIMITS)(x)
+    with torch.no_grad():
+        model(x * 50)
+    states = [layer.v_mem.clone() for _, layer in layers.stateful_layers(model)]
+    assert torch.equal(events.compile(model, x, limits=LIMITS)(x), expected)
+    for (_, layer), state in zip(layers.stateful_layers(model), states, strict=True):
+        assert torch.equal(layer.v_mem, state)
+
+
 def test_samples_one_step_none_and_two_threads() -> None:
     model, x = simple()
     made, expected = events.compile(model, x, limits=LIMITS), whole(model)

@@ -16,6 +16,7 @@ from picojoule.events.network import Dense, EventNetwork
 from picojoule.events.orders import Arrival, ChipLimits, Leak, Order
 from picojoule.events.plan import check_weights
 from picojoule.events.whole_numbers import check_neurons, widths_of
+from picojoule.layers import reset_states
 from picojoule.synops.watch.count import Weights
 
 
@@ -153,8 +154,9 @@ def _discretized(
             "events.compile: dense='always' and limits do not go together: a dense product's potentials do not stop at the ends of their range."
         )
     check_neurons(model)
-    whole = discretize(fold_batch_norm(model), weight_bits, state_bits, bias_bits, saturate=True)
-    return whole, state_bits
+    at_rest = fold_batch_norm(model)
+    reset_states(at_rest)  # as the network begins; potentials would take part in the scales
+    return discretize(at_rest, weight_bits, state_bits, bias_bits, saturate=True), state_bits
 
 
 def _check(model: Any, sample: Any) -> None:
