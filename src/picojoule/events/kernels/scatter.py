@@ -16,64 +16,20 @@ from numba import njit, types
 
 from picojoule.events.kernels.arithmetic import REALS, Arithmetic
 from picojoule.events.kernels.pointers import integers, reals, wide
+from picojoule.events.kernels.rows import row_adders
 from picojoule.events.kernels.tables import COMPRESSED, DENSE, DIRECT, EDGE, LARGEST, PATCH, RECORD
 from picojoule.events.kernels.vectors import mark_rows
-from picojoule.ops.cpu.inlined import contracted, inlined
+from picojoule.ops.cpu.inlined import inlined
 from picojoule.ops.cpu.pipeline import DistinctArguments
 
 _I32, _F32, _INT = types.CPointer(types.int32), types.CPointer(types.float32), types.int64
 _I64, _BYTES = types.CPointer(types.int64), types.CPointer(types.uint8)
 
 
-def _rows_at_once(rows: int, arithmetic: Arithmetic) -> Any:
-    """Adds as many rows of weights side by side: a loop that ends costs more than the vectors of a row."""
-    lanes, add_one, add_vector = arithmetic.lanes, arithmetic.add, arithmetic.add_vector
-
-    @contracted
-    def add(
-        target: Any, a: Any, apart: Any, weights: Any, b: Any, weights_apart: Any, length: Any, value: Any
-    ) -> None:  # fmt: skip
-        whole = length // lanes * lanes
-        for j in range(0, whole, lanes):
-            for k in range(rows):
-                add_vector(target, a + k * apart + j, weights, b + k * weights_apart + j, value)
-        for j in range(whole, length):
-            for k in range(rows):
-                add_one(target, a + k * apart + j, weights, b + k * weights_apart + j, value)
-
-    return add
-
-
-@functools.cache
-def _row_adders(arithmetic: Arithmetic) -> tuple[Any, Any]:
-    """Adds one row of weights; adds `rows` of them onto as many rows of neurons, which lie `apart`."""
-    one, two, three, four, five = (_rows_at_once(rows, arithmetic) for rows in range(1, 6))
-
-    @contracted
-    def add_rows(
-        target: Any, a: Any, apart: Any, weights: Any, b: Any, weights_apart: Any, length: Any, value: Any, rows: Any
-    ) -> None:  # fmt: skip
-        while rows > 5:
-            five(target, a, apart, weights, b, weights_apart, length, value)
-            rows, a, b = rows - 5, a + 5 * apart, b + 5 * weights_apart
-        if rows == 5:
-            five(target, a, apart, weights, b, weights_apart, length, value)
-        elif rows == 4:
-            four(target, a, apart, weights, b, weights_apart, length, value)
-        elif rows == 3:
-            three(target, a, apart, weights, b, weights_apart, length, value)
-        elif rows == 2:
-            two(target, a, apart, weights, b, weights_apart, length, value)
-        elif rows == 1:
-            one(target, a, apart, weights, b, weights_apart, length, value)
-
-    return one, add_rows
-
-
 def _adder(kind: int, arithmetic: Arithmetic) -> Any:
     """Events `first` to `last` over synapses of a kind; no two of its pointers overlap, so its loops are vectorised."""
     is_dense, is_compressed, is_largest = kind == DENSE, kind == COMPRESSED, kind == LARGEST
-    add_row, add_rows = _row_adders(arithmetic)
+    add_row, add_rows = row_adders(arithmetic)
     is_few, few, many = arithmetic.is_few, arithmetic.few, arithmetic.many
     add_one, from_real = arithmetic.add, arithmetic.from_real
 
@@ -136,7 +92,7 @@ def _adder(kind: int, arithmetic: Arithmetic) -> Any:
 
 def _patch_adder(arithmetic: Arithmetic) -> Any:
     """The same where each event reaches one patch: its rows and its run stand side by side, and little is looked up."""
-    _, add_rows = _row_adders(arithmetic)
+    _, add_rows = row_adders(arithmetic)
     is_few, few, many, add_one = arithmetic.is_few, arithmetic.few, arithmetic.many, arithmetic.add
 
     def add(
@@ -178,22 +134,6 @@ def _patch_adder(arithmetic: Arithmetic) -> Any:
         error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True,
         pipeline_class=DistinctArguments, fastmath={"contract"},
     )(add)  # fmt: skip
-
-
-@functools.cache
-def adding_all(arithmetic: Arithmetic) -> Any:
-    """(N, potentials, others): adds as many others to the potentials, which they do not overlap."""
-    plus, numbers = arithmetic.plus, types.CPointer(arithmetic.numbers)
-
-    def add_all(N: Any, v: Any, others: Any) -> None:
-        for j in range(N):
-            v[j] = plus(v[j], others[j])
-
-    return njit(
-        types.void(_INT, numbers, numbers),
-        error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True,
-        pipeline_class=DistinctArguments,
-    )(add_all)  # fmt: skip
 
 
 @functools.cache

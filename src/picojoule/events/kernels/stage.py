@@ -16,7 +16,8 @@ from picojoule.events.kernels.emit import write_values
 from picojoule.events.kernels.fire import fire_touched, leak_row, leak_where_events_arrive
 from picojoule.events.kernels.patterns import ONE, add_patterns, count_ones, write_codes
 from picojoule.events.kernels.pointers import bytes_at, doubles, integers, reals, wide
-from picojoule.events.kernels.scatter import adding_all, deliver, delivering
+from picojoule.events.kernels.rows import adding_all
+from picojoule.events.kernels.scatter import deliver, delivering
 from picojoule.events.kernels.tables import EDGE, STAGE
 from picojoule.ops.cpu.inlined import inlined
 from picojoule.ops.cpu.parameters import constants, load_parameters, rows_of
