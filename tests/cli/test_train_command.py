@@ -143,6 +143,10 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 Unbroken = tuple[list[object], Path]
+ENDED = (
+    OF_NO_USE,
+    4,
+)  # so small a run is of no use, or just above its limit: processors round otherwise
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +155,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
     folder = tmp_path_factory.mktemp("unbroken")
     limit = ["--synops-per-timestep", 60_000, "--per", "trainable"]
     arguments = ["train", *short(folder), "--epochs", 12, *limit]
-    assert picojoule(*arguments, "--out", folder / "run").exit_code == OF_NO_USE
+    assert picojoule(*arguments, "--out", folder / "run").exit_code in ENDED
     return arguments, folder / "run"
 
 
@@ -167,7 +171,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
     assert not (tmp_path / "killed/report.json").exists()
 
     resumed = picojoule(*arguments, "--out", tmp_path / "killed", "--resume")
-    assert resumed.exit_code == OF_NO_USE
+    assert resumed.exit_code in ENDED
     for name in ("checkpoint.safetensors", "plain/checkpoint.safetensors"):
         one, other = (load_file(folder / name) for folder in (tmp_path / "killed", run))
         assert all(torch.equal(one[key], other[key]) for key in one | other)

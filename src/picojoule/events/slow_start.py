@@ -26,6 +26,7 @@ def telling(tell: Callable[[str], None]) -> Iterator[None]:
     """Inside, sentences go to `tell`.
 
     Example:
+        >>> _said.clear()  # as in a new process
         >>> with telling(print):
         ...     say_that_it_compiles("depth")
         compiling the kernels of order='depth' for this machine; this takes tens of seconds, once, since they are kept on disk.
