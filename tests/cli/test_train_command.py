@@ -142,7 +142,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
-Unbroken = tuple[list[object], Path]
+Unbroken = tuple[list[object], Path, int]
 ENDED = (
     OF_NO_USE,
     4,
@@ -151,19 +151,20 @@ ENDED = (
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
-    """A command, and the folder of a run of it that nothing broke off."""
+    """A command, the folder of a run of it that nothing broke off, and how that ended."""
     folder = tmp_path_factory.mktemp("unbroken")
     limit = ["--synops-per-timestep", 60_000, "--per", "trainable"]
     arguments = ["train", *short(folder), "--epochs", 12, *limit]
-    assert picojoule(*arguments, "--out", folder / "run").exit_code in ENDED
-    return arguments, folder / "run"
+    status = picojoule(*arguments, "--out", folder / "run").exit_code
+    assert status in ENDED
+    return arguments, folder / "run", status
 
 
 @pytest.mark.parametrize("kill_at", ["plain/checkpoint.safetensors", "checkpoint.safetensors"])
 def test_a_killed_run_resumes_to_the_same_weights(
     tmp_path: Path, unbroken: Unbroken, kill_at: str
 ) -> None:
-    arguments, run = unbroken
+    arguments, run, status = unbroken
     command = [sys.executable, "-m", "picojoule", *arguments, "--out", tmp_path / "killed"]
     with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         wait_for(tmp_path / "killed" / kill_at, process)
@@ -171,7 +172,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
     assert not (tmp_path / "killed/report.json").exists()
 
     resumed = picojoule(*arguments, "--out", tmp_path / "killed", "--resume")
-    assert resumed.exit_code in ENDED
+    assert resumed.exit_code == status
     for name in ("checkpoint.safetensors", "plain/checkpoint.safetensors"):
         one, other = (load_file(folder / name) for folder in (tmp_path / "killed", run))
         assert all(torch.equal(one[key], other[key]) for key in one | other)

@@ -106,6 +106,18 @@ def test_what_is_left_in_the_last_neurons_is_a_part_of_the_answer() -> None:
     assert gap(model, data, limits=none, readout="count").rows[0].accuracy == 0.5
 
 
+def test_pruned_weights_are_no_synapses_if_asked() -> None:
+    model = net()
+    with torch.no_grad():
+        model[1].weight[:, :, ::2] = 0.0
+    every, present = (gap(model, samples(), weights=weights) for weights in ("all", "nonzero"))
+    for one, other in zip(every.rows, present.rows, strict=True):
+        assert (one.accuracy, one.spikes_per_sample) == (other.accuracy, other.spikes_per_sample)
+        assert other.synops_per_sample < one.synops_per_sample
+    with pytest.raises(ValueError, match="gap: weights is 'some', expected 'all' or 'nonzero'"):
+        gap(model, samples(), weights="some")
+
+
 def test_what_cannot_be_read_is_an_error() -> None:
     frames, labels = torch.ones(2, 3, 1, 4, 4), torch.zeros(2)
     with pytest.raises(ValueError, match=r"steps of shape \(2, 2, 2\), expected a number for each"):
