@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from math import inf
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 import picojoule
+import picojoule.layers as pl
 from picojoule import Monitor, Report, events
+from picojoule.events.dense import run_dense
 from picojoule.events.engine import Engine
+from picojoule.events.graph import Stage
 from picojoule.events.network import Dense
 from picojoule.events.program import NEVER
 from picojoule.layers import stateful_layers
@@ -121,3 +125,32 @@ def test_a_sample_does_not_depend_on_its_neighbours_nor_on_the_threads(name: str
     finally:
         torch.set_num_threads(threads)
     assert all(count.shape == (2, 6) for count in made.synops.values())
+
+
+def test_a_stage_that_hears_much_late_in_a_sample_takes_a_dense_product(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look at some of the steps would miss what the layers before make of slowly rising potentials."""
+    model = nn.Sequential(
+        nn.Linear(4, 8, bias=False), pl.IAF(), nn.Linear(8, 3, bias=False), pl.IAF()
+    )
+    nn.init.constant_(model[0].weight, 0.25)
+    x = torch.zeros(3, 9, 4)
+    x[0, 1:-1] = 1  # no spike in steps 0 and 8
+    x[1, 3] = 1
+    ways: list[tuple[int, list[int]]] = []
+
+    def set_limits(engine: Engine) -> None:
+        engine.limits_of_frames.copy_(torch.tensor([0.0, 100.0]))
+
+    def noted(stage: Stage, inputs: Any, batch: int, states: Any, which: torch.Tensor) -> Any:
+        ways.append((states.plan.edges[0].fan_before.numel(), which.tolist()))
+        return run_dense(stage, inputs, batch, states, which)
+
+    monkeypatch.setattr("picojoule.events.network.set_limits", set_limits)
+    monkeypatch.setattr("picojoule.events.engine.run_dense", noted)
+    made = events.compile(model, x)
+    with torch.no_grad():
+        assert torch.equal(made(x), model(x))
+    assert ways == [(4, [0, 1]), (8, [0])]  # 7 steps of 8 spikes with 3 synapses; one step
+    assert made.synops["2"].sum(1).tolist() == [168, 24, 0]

@@ -49,10 +49,12 @@ class Engine:
         signals = range(len(plans) + 1)
         self._frames = [Frames(self.program, k) for k in signals]
         self._arrived: dict[tuple[int, int], Arrived] = {}
+        # of a stage, samples that take a dense product, and what arrives at its weights, which is counted
+        self._counted: dict[int, tuple[Tensor, list[Tensor]]] = {}
         self._dense: list[Tensor | None] = [None for _ in signals]
         self._has_events = torch.zeros(len(signals), batch, dtype=torch.bool)
         self._has_frames = torch.zeros(len(signals), batch, dtype=torch.bool)
-        self._all = torch.arange(batch)
+        self._all, self._nobody = torch.arange(batch), torch.empty(0, dtype=torch.int64)
         self._rarely = 0.5 * steps * sum(float(e.fan_before.sum()) for e in plans[0].edges)
 
     @property
@@ -104,7 +106,7 @@ class Engine:
         some = frames[:, :: max(1, self.steps // _GLANCES)]
         if 2 * self._rarely * some.count_nonzero().item() < limit / 2 * max(some.numel(), 1):
             return None
-        busy = self._is_busy(0, self._all, [frames])
+        busy = self._is_busy(frames)
         return busy if bool(busy.any()) else None
 
     def _frames_of_output(self) -> Tensor:
@@ -149,15 +151,22 @@ class Engine:
         self._has_events.zero_()
         self._has_frames.zero_()
         self._dense = [None for _ in self._dense]
+        self._counted.clear()
         self.program.start()
 
     def _choose(self, stage: int, which: Tensor) -> None:
         """Where what arrives at a stage is dense: event by event from here on, or a dense product."""
-        terms = self.graph.stages[stage].terms
-        if self._all_dense(stage, which):
-            busy = self._is_busy(stage, which, [self._need_frames(t.source, which) for t in terms])
-        else:
-            busy = torch.zeros(len(which), dtype=torch.bool)
+        if self.limits_of_frames[stage] == torch.inf or not self._all_dense(stage, which):
+            self._part(stage, which, torch.zeros(len(which), dtype=torch.bool))
+            return
+        inputs = self._arriving(stage, which)
+        self._count(stage, which, inputs)
+        synops = sum(self.program.synops[stage][k][which].sum(1) for k in range(len(inputs)))
+        busy = synops > self.limits_of_frames[stage]
+        if not bool(busy.all()):
+            size = len(which), self.steps
+            inputs = [x.unflatten(0, size)[busy].flatten(0, 1) for x in inputs]
+        self._counted[stage] = which[busy], inputs
         self._part(stage, which, busy)
 
     def _part(self, stage: int, which: Tensor, busy: Tensor) -> None:
@@ -171,25 +180,21 @@ class Engine:
             self.program.run(stage, calm)
             self._note_events(stage, calm)
 
-    def _is_busy(self, stage: int, which: Tensor, given: list[Tensor]) -> Tensor:
-        """Of each sample, whether a dense product is quicker, by some of the steps of what its terms are given."""
-        limit, total = (
-            float(self.limits_of_frames[stage]),
-            torch.zeros(len(which), dtype=torch.float64),
-        )
-        if limit == torch.inf:
-            return total > limit
-        terms, edges = self.graph.stages[stage].terms, self.plans[stage].edges
-        for term, edge, frames in zip(terms, edges, given, strict=True):
-            some = frames[:, ::_EVERY]
-            synops, _ = count_dense(arriving(term, some), edge.fan_before, len(which))
+    def _is_busy(self, frames: Tensor) -> Tensor:
+        """Of each sample, whether a dense product of the input is quicker in the first stage, by some of the steps."""
+        some = frames[:, :: max(1, min(_EVERY, self.steps // _GLANCES))]
+        total = torch.zeros(self.batch, dtype=torch.float64)
+        for term, edge in zip(self.graph.stages[0].terms, self.plans[0].edges, strict=True):
+            synops, _ = count_dense(arriving(term, some), edge.fan_before, self.batch)
             total += synops.sum(1) * (self.steps / some.shape[1] / term.factor)
-        return total > limit
+        return total > self.limits_of_frames[0]
 
     def _go_on_densely(self, stage: int, which: Tensor) -> None:
-        inputs = self._arriving(stage, which)
-        if not self._is_counted(stage, which):
-            self._count(stage, which, inputs)
+        counted, inputs = self._counted.pop(stage, (self._nobody, []))
+        if not torch.equal(counted, which):
+            inputs = self._arriving(stage, which)
+            if not self._is_counted(stage, which):
+                self._count(stage, which, inputs)
         out = run_dense(self.graph.stages[stage], inputs, len(which), self.states[stage], which)
         back = self.plans[stage].recurrent
         if back is not None:
