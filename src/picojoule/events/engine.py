@@ -165,7 +165,7 @@ class Engine:
         busy = synops > self.limits_of_frames[stage]
         if not bool(busy.all()):
             size = len(which), self.steps
-            inputs = [x.unflatten(0, size)[busy].flatten(0, 1) for x in inputs]
+            inputs = [x.reshape(*size, *x.shape[1:])[busy].flatten(0, 1) for x in inputs]
         self._counted[stage] = which[busy], inputs
         self._part(stage, which, busy)
 
