@@ -8,15 +8,14 @@ import torch
 from torch import Tensor
 
 from picojoule.activation.transforms import is_transformed
+from picojoule.ops.used_up import saved_by
 
 
 class _SingleUse(torch.autograd.Function):
     """Identity on a layer's outputs that notices when its graph has been freed.
 
-    A layer's state carries the graph of its last call. When a later backward pass reaches that
-    graph after an earlier one has used it up, autograd would speak of "the graph a second time";
-    this node comes first and says which layer and what to do. ``outputs`` are fresh tensors that
-    nobody else saved, so they are handed through in place; states are small and copied.
+    This node comes before those that would speak of "the graph a second time". ``outputs`` are fresh tensors
+    that nobody else saved, so they are handed through in place; states are small and copied.
     """
 
     @staticmethod
@@ -30,18 +29,7 @@ class _SingleUse(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
-        try:
-            ctx.saved_tensors  # noqa: B018  (raises once the graph has been freed)
-        except RuntimeError as error:
-            if "second time" not in str(error):  # under checkpoint_time, a fault of the rerun
-                raise
-            raise RuntimeError(
-                f"{ctx.layer_name}: this backward pass goes back in time into an earlier forward pass, "
-                "through the neuron state it left behind, and that graph was already used by an earlier "
-                "backward(). Between the two, call picojoule.reset_states(model) to start from zeros, or "
-                "picojoule.zero_grad(model) to keep the state and cut the gradient. (To go back through "
-                "both on purpose, pass retain_graph=True to the first backward.)"
-            ) from None
+        saved_by(ctx, ctx.layer_name)
         return (None, None, *grads)
 
 
@@ -52,8 +40,13 @@ def single_use(
     # a compiled graph has backward nodes of its own, and so has what torch.func makes
     if torch.compiler.is_compiling() or is_transformed():
         return outputs, states
-    if not torch.is_grad_enabled() or not any(x.requires_grad for x in (*outputs, *states)):
+    given = (*outputs, *states)
+    if not torch.is_grad_enabled() or not any(x.requires_grad for x in given):
         # a view made without gradients may not be written to, as exported programs do with a state
         return outputs, [x.clone() if x._is_view() else x for x in states]
+    node: Any = outputs[0].grad_fn
+    if hasattr(node, "layer_name") and all(x.grad_fn is node for x in given):
+        node.layer_name = layer_name  # the kernels' own node explains itself
+        return outputs, states
     marked = _SingleUse.apply(layer_name, len(outputs), *outputs, *states)  # type: ignore[no-untyped-call]
     return list(marked[: len(outputs)]), list(marked[len(outputs) :])

@@ -269,14 +269,22 @@ class StatefulLayer(nn.Module):
         outputs, ends = single_use(
             type(self).__name__, [output, *recordings.values(), *known], list(states.values())
         )
-        for name, state in zip(states, ends, strict=True):
-            self._leave_state(name, state)
-        self.recordings = dict(zip(recordings, outputs[1:], strict=sums is None))
+        self._leave_states(dict(zip(states, ends, strict=True)))
+        made = dict(zip(recordings, outputs[1:], strict=sums is None))
         if torch.compiler.is_compiling():
-            self._sums = None
+            self.recordings, self._sums = made, None
         else:
-            self._sums = _sums(outputs[0]) if sums is None else (outputs[-1], output.numel())
+            total = _sums(outputs[0]) if sums is None else (outputs[-1], output.numel())
+            self.__dict__.update(recordings=made, _sums=total)
         return outputs[0]
+
+    def _leave_states(self, ends: dict[str, Tensor]) -> None:
+        own, compiling = self.__dict__, torch.compiler.is_compiling()
+        if compiling or self._states_are_buffers() or not ends.keys() <= own.keys():
+            for name, state in ends.items():
+                self._leave_state(name, state)
+        else:
+            own.update(ends)  # past nn.Module.__setattr__, which takes as long as a small kernel
 
     def _leave_state(self, name: str, state: Tensor) -> None:
         if (

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from picojoule.ops.cpu import op
 from picojoule.ops.plan import plan_from, trained
+from picojoule.ops.used_up import saved_by
 
 PLAIN = (Tensor, nn.Parameter)
 
@@ -42,7 +43,10 @@ def nobody_watches() -> bool:
 
 
 class _FusedNeuron(torch.autograd.Function):
-    """`op.fused_neuron` and `op.fused_neuron_backward`, called as functions; and sums of spikes."""
+    """`op.fused_neuron` and `op.fused_neuron_backward`, called as functions; and sums of spikes.
+
+    A layer writes its name into the node, `layer_name`, for a second backward pass through it to tell.
+    """
 
     @staticmethod
     def forward(
@@ -51,21 +55,21 @@ class _FusedNeuron(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:  # fmt: skip
         ctx.save_for_backward(x, v0, i0, b0, p)
         ctx.set_materialize_grads(False)  # sums without a loss on them cost nothing
-        ctx.c, ctx.plan = c, plan
+        ctx.c, ctx.plan, ctx.layer_name = c, plan, None
         return op.forward_and_sums(x, v0, i0, b0, p, c, plan)
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor | None) -> tuple[Tensor | None, ...]:
         plan = trained(plan_from(ctx.plan), ctx.needs_input_grad[4])
-        saved: op.Five = ctx.saved_tensors  # asked for once: recomputation gives them out once
+        saved: Any = saved_by(ctx, ctx.layer_name)  # once: recomputation gives them out once
         x, *starts, _ = saved
         *grads, of_sums = given
         g, gv1, gi1, gb1 = (
-            torch.zeros_like(made) if grad is None else grad
+            grad if grad is not None else torch.zeros_like(made) if made.numel() else made
             for made, grad in zip((x, *starts), grads, strict=True)
         )
         # the operator refuses a second derivative
         as_function = not torch.is_grad_enabled() and nobody_watches()
-        differentiate = op.backward if as_function else op.fused_neuron_backward
+        differentiate: Any = op.backward if as_function else op.fused_neuron_backward
         *made, gp = differentiate(*saved, ctx.c, str(plan), g, gv1, gi1, gb1, of_sums)
         return *made, gp if plan.trained else None, None, None

@@ -99,4 +99,4 @@ def parameter_rows(plan: Plan, values: dict[str, Tensor | float | None], state: 
         row = value if isinstance(value, Tensor) else torch.full((), value, dtype=state.dtype)
         row = row.to(state)
         rows.append(row.reshape(()) if plan.shared else row.expand(neurons))
-    return torch.stack(rows)
+    return rows[0][None] if len(rows) == 1 else torch.stack(rows)

@@ -7,6 +7,7 @@ and float32 otherwise. A state that the plan does not have is empty.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def forward_and_sums(
     given = [tensor.contiguous() for tensor in (x, v0, i0, b0, p)]
     made = [torch.empty_like(tensor) for tensor in given[:4]]
     sums = torch.empty_like(given[1])
-    constants = torch.tensor(c, dtype=v0.dtype)
+    constants = as_tensor(tuple(c), v0.dtype)
     no_feedback = x  # any place: it is not read
     pointers = [tensor.data_ptr() for tensor in (*given, constants, *made, sums, no_feedback)]
     kernel = trained(plan_from(plan), False)
@@ -59,7 +60,7 @@ def backward(
     neurons = x.shape[2:].numel()
     of_sums = v0.new_zeros(neurons) if g_sums is None else g_sums.to(v0.dtype)
     grads = [tensor.contiguous() for tensor in (g, gv1, gi1, gb1, of_sums)]
-    constants = torch.tensor(c, dtype=v0.dtype)
+    constants = as_tensor(tuple(c), v0.dtype)
     gp = p.new_empty((len(x), len(p), neurons) if kernel.trained else 0)
     before = [tensor.data_ptr() for tensor in (*given, constants, *grads)]
     after = [tensor.data_ptr() for tensor in (*made, gp)]
@@ -69,6 +70,12 @@ def backward(
 
     _run(streamed(kernel, is_streamed(made[0])), "backward", x, pointers)
     return (*made, sum_over_samples(gp, p) if kernel.trained else gp)  # type: ignore[return-value]
+
+
+@functools.lru_cache(256)
+def as_tensor(c: tuple[float, ...], dtype: torch.dtype) -> Tensor:
+    """The constants of a neuron as a kernel reads them: made once, since that takes longer than a small call."""
+    return torch.tensor(c, dtype=dtype, device="cpu")
 
 
 def sum_over_samples(gp: Tensor, p: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.ops.cpu.op import like, sum_over_samples
+from picojoule.ops.cpu.op import as_tensor, like, sum_over_samples
 from picojoule.ops.cpu.steps import forward_steps, places, room_for, step_kernel
 from picojoule.ops.operator import make_differentiable, operator, refuse_second_derivative
 from picojoule.ops.plan import Plan, plan_from, trained
@@ -31,7 +31,7 @@ def _forward(
     outputs = _on_cache_lines(total)
     states = room_for((v0, i0, b0), 2)
     feedback = r0.clone(memory_format=torch.contiguous_format)
-    constants = torch.tensor(c, dtype=v0.dtype)
+    constants = as_tensor(tuple(c), v0.dtype)
     p, into = p.contiguous(), weight.t()
     kernel = trained(plan_from(plan), False)
     for t in forward_steps(kernel, total, states, feedback, p, constants, outputs):
@@ -65,7 +65,7 @@ def _backward(
     Of the sequence `total` alone was kept: states and outputs are computed again.
     """
     kernel, steps = plan_from(plan), len(total)
-    p, constants = p.contiguous(), torch.tensor(c, dtype=v0.dtype)
+    p, constants = p.contiguous(), as_tensor(tuple(c), v0.dtype)
     again = replace(kernel, trained=False, stepped=False)
     outputs, states = torch.empty_like(total), room_for((v0, i0, b0), steps + 1)
     for _ in forward_steps(again, total, states, gr1, p, constants, outputs):

@@ -26,7 +26,8 @@ def num_cores() -> int:
 
 def num_workers() -> int:
     """PyTorch's number of threads, but no more than there are cores to run them on."""
-    return max(1, min(torch.get_num_threads(), num_cores()))
+    threads = torch.get_num_threads()
+    return threads if threads == 1 else max(1, min(threads, num_cores()))  # to ask takes time
 
 
 def share_out(
@@ -44,7 +45,7 @@ def share_out(
         fewest: rows of a share at least: to hand one over takes as long as some thousand neurons do.
     """
     shares = num_rows // fewest
-    workers = min(num_workers(), shares) if shares > 1 else 1  # to ask the system takes time too
+    workers = min(num_workers(), shares) if shares > 1 else 1
     bounds = [num_rows * k // workers for k in range(workers + 1)]
     unused = ctypes.c_void_p()
     calls = [
