@@ -29,13 +29,15 @@ class Implementation:
         watched: how its SynOps are counted, a name in `benchmarks.works.watching`; "" for not at all.
         fewest_rounds: rounds that it gets however slow it is; ratios near 1 need several.
         any_call: also runs feedback through layers, and other dtypes than float32.
-        peer: another library; where it fails, the table says so and the benchmark goes on.
+        peer: another library.
+        may_fail: where it cannot run a case, the table says so and the benchmark goes on.
     """
 
     name: str
     over = FLOOR
     watched = ""
     peer = False
+    may_fail = False
     any_call = True
     fewest_rounds = 1
     time_axis = 1

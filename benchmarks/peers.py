@@ -38,7 +38,7 @@ class Stepped(nn.Module):
 class TimeFirst(Implementation):
     """What the libraries with time in front have in common: a cell, repeated."""
 
-    peer = True
+    peer = may_fail = True
     time_axis = 0
 
     def cell(self, tau_mem: float | None) -> Callable[..., Any]:
@@ -57,7 +57,7 @@ class Sinabs(Implementation):
     """sinabs: batch first, time loop inside."""
 
     name = "sinabs"
-    peer = True
+    peer = may_fail = True
 
     def __init__(self) -> None:
         import sinabs.layers as sl

@@ -37,7 +37,7 @@ class Fake(Implementation):
     """An implementation by name."""
 
     def __init__(self, name: str, peer: bool = False) -> None:
-        self.name, self.peer = name, peer
+        self.name, self.peer, self.may_fail = name, peer, peer
 
 
 def work(*cases: Case, tests: tuple[str, ...] = (), growth: bool = False) -> Work:
@@ -210,7 +210,7 @@ def test_a_failure_is_not_tried_again():
 
 
 @pytest.mark.parametrize("peer", [True, False])
-def test_only_peers_may_fail(peer):
+def test_only_who_may_fail_does(peer):
     def build(implementation):
         raise RuntimeError(f"{implementation.name} has no such layer")
 
