@@ -83,6 +83,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Picojoule"
 html_static_path = ["_static"]
 html_css_files = ["picojoule.css"]
+html_js_files = ["reachable.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

@@ -264,7 +264,7 @@ def test_progress_names_the_run(tmp_path: Path) -> None:
 def test_runs_go_on_at_once_in_processes_of_their_own(tmp_path: Path, equal_steps: bool) -> None:
     notes, config = Notes(), replace(CONFIG, equal_steps=equal_steps)
     folder = tmp_path / "at_once"
-    at_once = sweep(config, folder, notes, jobs=5, trainer=pretend)
+    at_once = sweep(config, folder, notes, jobs=3, trainer=pretend)
     assert at_once == run(tmp_path / "alone", config)
     assert trials(folder) == Counter((run, "COMPLETE") for run in ALL)
     assert notes.seen[0] == "sweeping 0/6"
