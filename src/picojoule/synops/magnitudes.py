@@ -18,7 +18,10 @@ _SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bs
 def magnitude(spikes: Tensor) -> Tensor:
     """|spikes|, whose gradient at 0 is 1, not 0: a silent neuron that starts to fire costs."""
     if not spikes.is_floating_point():
-        return spikes.abs() if spikes.is_signed() else spikes
+        if not spikes.is_signed():
+            return spikes
+        wide = torch.promote_types(spikes.dtype, torch.int32)  # of int8, |-128| is -128
+        return spikes.to(wide).abs()
     if not (spikes.requires_grad and torch.is_grad_enabled()):
         return spikes.abs()
     return nn.functional.leaky_relu(-spikes, -1.0)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from picojoule.synops.formulas import products
 from picojoule.synops.formulas.attention import multi_head_attention, scaled_dot_product_attention
 from picojoule.synops.formulas.convolutions import convolution, transposed_convolution
-from picojoule.synops.formulas.embedding import embedding
+from picojoule.synops.formulas.embedding import embedding, embedding_bag
 from picojoule.synops.formulas.kernels import kernel_formula
 from picojoule.synops.formulas.recurrent import cell, layers
 from picojoule.synops.formulas.synapses import Synapses, contraction, fixed, masked
@@ -52,7 +52,7 @@ FORMULAS: dict[Callable[..., Any], Formula] = {
     F.conv_transpose2d: transposed_convolution,
     F.conv_transpose3d: transposed_convolution,
     F.embedding: embedding,
-    F.embedding_bag: embedding,
+    F.embedding_bag: embedding_bag,
     F.scaled_dot_product_attention: scaled_dot_product_attention,
     F.multi_head_attention_forward: multi_head_attention,
     torch.rnn_tanh_cell: cell,

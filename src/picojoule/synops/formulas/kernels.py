@@ -79,8 +79,8 @@ _ATEN: dict[str, Formula] = {
     "_transformer_encoder_layer_fwd": operators.fused_encoder,
     "mkldnn_rnn_layer": operators.mkldnn_rnn,
     "embedding": operators.looked_up,
-    "_embedding_bag": operators.looked_up,
-    "_embedding_bag_forward_only": operators.looked_up,
+    "_embedding_bag": operators.added_up,
+    "_embedding_bag_forward_only": operators.added_up,
 }
 _QUANTIZED: dict[str, Formula] = {
     name: formula

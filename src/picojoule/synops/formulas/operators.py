@@ -13,7 +13,7 @@ from torch import Tensor
 from picojoule.synops.formulas import products
 from picojoule.synops.formulas.attention import scaled_dot_product_attention
 from picojoule.synops.formulas.convolutions import convolution, transposed_convolution
-from picojoule.synops.formulas.embedding import embedding
+from picojoule.synops.formulas.embedding import embedding, embedding_bag
 from picojoule.synops.formulas.synapses import Synapses, contraction, unknown_labels
 
 
@@ -145,6 +145,18 @@ def mkldnn_rnn(input: Tensor, w_ih: Tensor, w_hh: Tensor, *_: Any, **__: Any) ->
 def looked_up(weight: Tensor, indices: Tensor, *_: Any, **__: Any) -> list[Synapses]:
     """aten.embedding: the weight first."""
     return embedding(indices, weight)
+
+
+def added_up(
+    weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool = False, mode: int = 0,
+    sparse: bool = False, per_sample_weights: Tensor | None = None, include_last_offset: bool = False,
+    padding_idx: int = -1,
+) -> list[Synapses]:  # fmt: skip
+    """aten._embedding_bag: rows that are added up; -1 is no `padding_idx`."""
+    padding = padding_idx if padding_idx >= 0 else None
+    return embedding_bag(
+        indices, weight, per_sample_weights=per_sample_weights, padding_idx=padding
+    )
 
 
 def packed_linear(input: Tensor, packed: Any, *_: Any, **__: Any) -> list[Synapses]:

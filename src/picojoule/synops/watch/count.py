@@ -36,7 +36,8 @@ def data_of(synapses: Synapses, origins: Origins) -> frozenset[int]:
             for index in synapses.weights
             if not _is_constant(origins, synapses.operands[index])
         }
-    return frozenset(data)
+    numbers = {index for index in data if origins.is_of_numbers(synapses.operands[index])}
+    return frozenset(data if numbers == data else data - numbers)  # beside data, tables are weights
 
 
 def _is_constant(origins: Origins, x: Tensor) -> bool:

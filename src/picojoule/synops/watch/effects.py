@@ -49,8 +49,7 @@ class Effect(NamedTuple):
         """The origin of the result, for a call that was given these."""
         if self.judged_as is None or self.origin is None:
             return self.origin
-        made, whole = self.origin, given[self.judged_as].whole
-        return Origin(made.kind, made.unit, made.signed, whole, made.parameters, made.source)
+        return replace(self.origin, whole=given[self.judged_as].whole)
 
 
 COUNTED = Effect(None, None, frozenset())  # it has synapses

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from picojoule.synops.formulas import Synapses, contraction
@@ -77,7 +78,7 @@ def factors_of(name: str) -> tuple[Operands, ...]:
 
 def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synapses]:
     """The synapses of a product element by element; none of a gate or a scale."""
-    if not (_has_elements(a) and _has_elements(b)):
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)) or 0 in (a.ndim, b.ndim):
         return []
     weights = [i for i, x in enumerate((a, b)) if origins.constant(x) is not None]
     quotient = name.strip("_") in _QUOTIENTS
@@ -85,15 +86,17 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
         return []
     if any(origins.is_of_numbers(x) for i, x in enumerate((a, b)) if i not in weights):
         return []
+    if any(x.numel() <= 1 for i, x in enumerate((a, b)) if i in weights or not weights):
+        return []
     if not weights:
         return [aligned(a, b)] if _spreads(a, b) and _spreads(b, a) and not quotient else []
     weight, data = (a, b) if weights == [0] else (b, a)
     if not origins.is_held(weight):
         return []
-    if _is_scale(weight) and origins.of(data).kind != "spikes":
+    if is_scale(weight) and origins.of(data).kind != "spikes":
         return []
     synapses = aligned(a, b, weights)
-    return [synapses if origins.is_parameter(weight) else _unless_mask(synapses, weight)]
+    return [synapses if origins.is_parameter(weight) else unless_mask(synapses, weight)]
 
 
 def aligned(a: Tensor, b: Tensor, weights: list[int] | None = None) -> Synapses:
@@ -103,19 +106,16 @@ def aligned(a: Tensor, b: Tensor, weights: list[int] | None = None) -> Synapses:
     return contraction(groups, a, b, weights=weights or [])
 
 
-def _unless_mask(synapses: Synapses, buffer: Tensor) -> Synapses:
+def unless_mask(synapses: Synapses, buffer: Tensor) -> Synapses:
     """No synapses if a buffer holds only 0 and one other value: then it is a mask."""
-    held = buffer.detach().abs()
-    is_mask = ((held == 0) | (held == held.amax())).all()
+    held = buffer.detach()
+    other = torch.where(held.abs().amax() == held.amax(), held.amax(), held.amin())
+    is_mask = ((held == 0) | (held == other)).all()
 
     def count(values: Sequence[Magnitudes | None]) -> Count:
         return synapses.count(values) * ~is_mask
 
     return replace(synapses, count=count)
-
-
-def _has_elements(x: Any) -> bool:
-    return isinstance(x, Tensor) and x.numel() > 1
 
 
 def _spreads(a: Tensor, b: Tensor) -> bool:
@@ -124,6 +124,6 @@ def _spreads(a: Tensor, b: Tensor) -> bool:
     return any(n > 1 and m == 1 for n, m in zip(a.shape, padded[-a.ndim :], strict=True))
 
 
-def _is_scale(weight: Tensor) -> bool:
+def is_scale(weight: Tensor) -> bool:
     """Whether its values lie along one axis, as those of a normalisation do; spectra are kernels."""
     return sum(length > 1 for length in weight.shape) <= 1 and not weight.is_complex()

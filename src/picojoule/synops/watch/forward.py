@@ -9,7 +9,7 @@ there only while the pass runs, tell in which module. Nothing is added to the mo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch.overrides import _get_current_function_mode
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.layers.retime import Retime
 from picojoule.synops.watch.detail import RateDetails
-from picojoule.synops.watch.doubts import doubts, left_pytorch, replaced_by_hooks
+from picojoule.synops.watch.doubts import doubts, left_for_later, left_pytorch, replaced_by_hooks
 from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
@@ -128,6 +128,8 @@ class WatchedForward:
         self._handles.remove()
         _watched_threads[self._thread] -= 1
         self._known.hides_products |= self._witness.seen_outside
+        if isinstance(output, Generator):
+            self.ledger.notes |= left_for_later()
         if output is not None:
             self.stack.pop()  # the model's own hooks
             root = self.stack.top
@@ -156,12 +158,23 @@ class WatchedForward:
         self.ledger.notes |= self.tally.lost_gradients.notes()
         self.ledger.notes |= replaced_by_hooks(self._replaced)
         self.ledger.notes |= left_pytorch(self._functions.left)
+        self.settings.learned.states |= self._left_in_buffers()
         self.settings.learned.complete = True
         if self.tally.details is not None:
             self.ledger.details = self.tally.details.result(size, self.step_count.time_first)
         if self._fired is not None:
             self.ledger.rate_details = self._fired.result(size, self.step_count.time_first)
         return self.ledger
+
+    def _left_in_buffers(self) -> set[str]:
+        """Names of buffers that hold spikes of this pass, so of the next one's first step."""
+        found = set[str]()
+        for name, module in self.root.named_modules():
+            for key, buffer in module._buffers.items():
+                origin = None if buffer is None else self.origins.known(buffer)
+                if origin is not None and origin.kind == "spikes" and origin.source != "numbers":
+                    found.add(_buffer(name, key))
+        return found
 
     def _are_spikes(self, x: Tensor) -> Tensor | bool | None:
         """What an input was taken for; None if no call asked."""
@@ -297,5 +310,13 @@ def _constant_buffers(root: nn.Module, settings: Settings) -> dict[int, Tensor]:
     found = dict[int, Tensor]()
     for name, module in root.named_modules():
         if module._buffers and not settings.keeps_state(name, module):
-            found |= {id(b): b for b in module._buffers.values() if b is not None}
+            found |= {
+                id(buffer): buffer
+                for key, buffer in module._buffers.items()
+                if buffer is not None and _buffer(name, key) not in settings.learned.states
+            }
     return found
+
+
+def _buffer(module: str, name: str) -> str:
+    return f"{module}.{name}".lstrip(".")

@@ -21,12 +21,14 @@ from picojoule.synops.watch.ledger import Line
 from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
 from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.neurons import Neurons
+from picojoule.synops.watch.offsets import same_values
 from picojoule.synops.watch.origin import DENSE, Origins, joined
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.rules.arithmetic import left_of_offsets
-from picojoule.synops.watch.rules.units import together
+from picojoule.synops.watch.rules.picking import constants_of, is_without_data, picked
+from picojoule.synops.watch.rules.units import assembled, together, uniform
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
 from picojoule.synops.watch.witness import Witness
@@ -208,8 +210,13 @@ class FunctionWatch(TorchFunctionMode):
                 name = frame.name if module is not None else ""
                 name = name or self._tally.name(frame.name, func, parameters)
                 line = self._tally.enter(name, kind_of_call(func, module), synapses)
-        with self._stack.accounted():
-            result = func(*args, **kwargs)
+        try:
+            with self._stack.accounted():
+                result = func(*args, **kwargs)
+        except BaseException:
+            if line is not None:
+                self._tally.take_back(line)
+            raise
         with self._stack.aside():
             if line is not None:
                 before = line.biases
@@ -271,8 +278,10 @@ class FunctionWatch(TorchFunctionMode):
         else:
             with self._witness.within_a_function():
                 result = func(*args, **kwargs)
-        if func == _SET_DATA and not isinstance(args[0], nn.Parameter):
-            self._origins.put(args[0], self._origins.of(args[1]))
+        if func == _SET_DATA:
+            call = None  # which values a tensor has from now on no key of a call tells
+            if not isinstance(args[0], nn.Parameter):
+                self._origins.put(args[0], self._origins.of(args[1]))
         if op_name(func) in _OUT_OF_PYTORCH and self._may_be_multiplied(args[0]):
             self.left[self._stack.top.name] = None
         if isinstance(result, Tensor) and self._is_another_name(func, args):
@@ -294,10 +303,14 @@ class FunctionWatch(TorchFunctionMode):
         return x.is_floating_point() or not self._origins.is_given(x)
 
     def _is_another_name(self, func: Any, args: Any) -> bool:
-        """Whether a function gives a buffer's values under another name, under which they can be written."""
-        if func != Tensor.detach and func != _GET_DATA:
-            return False
-        return self._origins.is_constant(args[0]) and not self._origins.is_parameter(args[0])
+        """Whether a function gives values under another name, under which they can be written and nobody sees it."""
+        if func == _GET_DATA:
+            return not self._origins.is_parameter(args[0])
+        return (
+            func == Tensor.detach
+            and self._origins.is_constant(args[0])
+            and not self._origins.is_parameter(args[0])
+        )
 
     def _note(
         self,
@@ -331,26 +344,47 @@ class FunctionWatch(TorchFunctionMode):
         into = args[0] if into is None and args else into
         if result is not into or not isinstance(result, Tensor):
             return
-        for owner in self._origins.owners(result):
-            before = self._origins.before_a_change(owner, result)
+        self._changed(result)
+
+    def _changed(self, x: Tensor) -> None:
+        """Values were written into `x`, whose origin is noted: what it is a part of, or another name of, has them, too."""
+        for owner in self._origins.owners(x):
+            if same_values(owner, x, versions=False):  # all of it
+                self._origins.put(owner, self._origins.of(x))
+                continue
+            before = self._origins.before_a_change(owner, x)
             if before is not None:
                 self._origins.put(owner, before)
-                self._origins.put(owner, together(self._origins, [owner, result]))
+                self._origins.put(owner, together(self._origins, [owner, x]))
 
     def _assign(self, func: Any, args: Any, kwargs: Any) -> Any:
         target, where, value = args
         with self._stack.aside():
-            after = together(self._origins, [target, value])
-            data = not all(
-                self._origins.is_of_numbers(x) or self._origins.constant(x)
-                for x in tensors([where])
+            given = target, value, *tensors([where])
+            call = FunctionCall(self._origins, func, given, {}, target)
+            all_of_it = isinstance(value, Tensor) and _is_everything(where)
+            after = (
+                uniform(self._origins.of(value))
+                if all_of_it
+                else assembled(self._origins, [target, value])
             )
-            if data and after.source == "numbers":
-                after = replace(after, source="made")
+            data = not is_without_data(call)
+            constants = constants_of(call)
         result = func(*args, **kwargs)
-        for x in (target, *self._origins.owners(target)):
-            self._origins.put(x, after)
+        with self._stack.aside():
+            if data and after.kind == "constant":
+                after = picked(call, constants)
+            elif data and after.source == "numbers":
+                after = replace(after, source="made")
+            self._origins.put(target, after)
+            self._changed(target)
         return result
+
+
+def _is_everything(where: Any) -> bool:
+    """Whether an index names all places: `x[:] = value`, `x[...] = value`."""
+    parts = where if isinstance(where, tuple) else (where,)
+    return all(part is ... or (type(part) is slice and part == slice(None)) for part in parts)
 
 
 def _is_new(result: Any, args: tuple[Any, ...]) -> bool:

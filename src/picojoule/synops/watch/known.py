@@ -53,7 +53,7 @@ class KnownCalls:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return type(value) if is_lazy(value) else value.shape
+        return type(value) if is_lazy(value) or value.is_nested else value.shape
     if isinstance(value, _PLAIN):
         return value
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else type(value)

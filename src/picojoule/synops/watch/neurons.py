@@ -31,6 +31,7 @@ class Learned:
         self.kinds: WeakKeyDictionary[nn.Module, Spiking] = WeakKeyDictionary()
         self.units: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
         self.potentials: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+        self.states: set[str] = set()  # buffers in which a pass has left spikes
         self.complete = False
 
 

@@ -30,6 +30,7 @@ class Origin:
         parameters: ids of the parameters that a constant is made of.
         source: who made the values: a spiking layer, the caller, the model in a way nobody knows, or the model
             of numbers and of chance alone, without data.
+        mixed: spikes of different units were added up, in the finest of them.
     """
 
     kind: Literal["spikes", "dense", "zeros", "constant"]
@@ -38,6 +39,7 @@ class Origin:
     whole: Tensor | None = None
     parameters: frozenset[int] = frozenset()
     source: Literal["numbers", "made", "given", "layer"] = "made"
+    mixed: bool = False
 
     def scaled(self, factor: Unit) -> Origin:
         """The origin of this tensor times `factor`, a number or a tensor of one element."""
@@ -67,7 +69,7 @@ class Origin:
         if isinstance(self.unit, Tensor):
             return None
         judged = self.whole is not None
-        return self.kind, self.unit, self.signed, judged, self.parameters, self.source
+        return self.kind, self.unit, self.signed, judged, self.parameters, self.source, self.mixed
 
 
 _SOURCES = ("numbers", "made", "given", "layer")
@@ -97,9 +99,8 @@ def joined(origins: Iterable[Origin], product: bool = False) -> Origin:
     for more in whole:
         flag = more if flag is None else flag & more
     source = max((origin.source for origin in present), key=_SOURCES.index)
-    return replace(
-        first, signed=any(origin.signed for origin in present), whole=flag, source=source
-    )
+    signed, mixed = (any(getattr(o, name) for o in present) for name in ("signed", "mixed"))
+    return replace(first, signed=signed, whole=flag, source=source, mixed=mixed)
 
 
 def same_unit(a: Origin, b: Origin) -> bool:
@@ -160,15 +161,16 @@ class Origins:
         return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
     def put(self, x: Tensor, origin: Origin, at: int | None = None) -> None:
-        """Note a tensor's origin. Tensors of integer types need no note, unless no data are in them.
+        """Note a tensor's origin. Integers are whole, whatever they were made of.
 
         `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
-        without_data = origin.kind == "constant" or origin.source == "numbers"
-        if x.is_floating_point() or x.is_quantized or without_data:
-            if at is None:
-                at = None if x.is_inference() else x._version
-            self._records[x] = _Record(at, origin)
+        if not (x.is_floating_point() or x.is_quantized):
+            if x.is_complex():
+                return
+            if origin.kind != "constant" and origin.source != "numbers":
+                origin = _whole(x)
+        self._records[x] = _Record(version(x) if at is None else at, origin)
 
     def known(self, x: Tensor) -> Origin | None:
         """The origin that was noted, unless the tensor was changed in place since."""
@@ -253,11 +255,7 @@ class Origins:
     def is_held(self, x: Tensor) -> bool:
         """Whether a parameter or a buffer is in it, not only numbers; masks of booleans are neither."""
         origin = self.constant(x)
-        return (
-            origin is not None
-            and bool(origin.parameters)
-            and x.is_floating_point() | x.is_complex()
-        )
+        return origin is not None and bool(origin.parameters) and x.dtype != torch.bool
 
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
@@ -280,8 +278,7 @@ class Origins:
             return None
         if x.is_complex():
             return DENSE
-        whole = SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES
-        return _GIVEN[whole] if self.is_given(x) else whole
+        return _GIVEN[_whole(x)] if self.is_given(x) else _whole(x)
 
     def _was_written(self, x: Tensor) -> bool:
         """Whether the model has written into a buffer what is no constant, and changed it since."""
@@ -339,4 +336,11 @@ def by_values(x: Tensor) -> Origin:
 
 def version(x: Tensor) -> int | None:
     """How often it was changed in place; None of a tensor of inference mode, of which PyTorch does not tell."""
-    return None if x.is_inference() else x._version
+    try:
+        return None if x.is_inference() else x._version
+    except RuntimeError:  # of inference mode, with the values of another
+        return None
+
+
+def _whole(x: Tensor) -> Origin:
+    return SPIKES if x.dtype in (torch.bool, torch.uint8) else SIGNED_SPIKES

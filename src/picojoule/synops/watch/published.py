@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.formulas.synapses import Count
-from picojoule.synops.magnitudes import Magnitudes, exact_dtype, is_strided
+from picojoule.synops.magnitudes import Magnitudes, exact_dtype, is_strided, magnitude
 from picojoule.synops.watch.count import Counter, Weights, data_of
 from picojoule.synops.watch.ledger import NOT_REPRODUCED, Pair
 from picojoule.synops.watch.origin import Origins
@@ -107,7 +107,7 @@ class PublishedCounts:
         if not isinstance(call.module, _NEUROBENCH):
             return 0.0, 0.0
         number = self._nonzero(call.synapses, pruned=True)
-        spiking = ((x == 0) | (x.abs() == 1)).all()
+        spiking = ((x == 0) | (_size(x) == 1)).all()
         return _either(spiking, number)
 
     def _syops(self, call: CountedCall, x: Tensor) -> Pair:
@@ -154,7 +154,7 @@ class PublishedCounts:
             return 0.0, 0.0
         synops, macs = strict
         flops = self._with_border(call)
-        rate = _mean(x.abs())
+        rate = _mean(_size(x))
         if not isinstance(macs, Tensor):
             return (0.0, flops) if macs else (flops * rate if _counted(synops) else 0.0, 0.0)
         dense = macs > 0
@@ -181,7 +181,7 @@ class PublishedCounts:
             "pooled": origin.kind == "spikes"
             and (isinstance(origin.unit, Tensor) or origin.unit != 1.0),
             "pruned": self._pruned.dense(call.synapses) != everything,
-            "graded": ~((x == 0) | (x.abs() == 1)).all(),
+            "graded": ~((x == 0) | (_size(x) == 1)).all(),
             "signed": (x < 0).any(),
             "bias": getattr(call.module, "bias", None) is not None,
             "uneven": call.function in (*_JELLY_CONVOLUTIONS, *_JELLY_TRANSPOSED),
@@ -218,3 +218,7 @@ def _either(spiking: Tensor, number: Count) -> Pair:
 
 def _counted(number: Any) -> bool:
     return isinstance(number, Tensor) or bool(number)
+
+
+def _size(x: Tensor) -> Tensor:
+    return x.abs() if x.is_floating_point() else magnitude(x)  # of integers and booleans, too

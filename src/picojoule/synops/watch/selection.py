@@ -15,7 +15,7 @@ from torch import Tensor
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
-from picojoule.synops.watch.elementwise import aligned
+from picojoule.synops.watch.elementwise import aligned, is_scale, unless_mask
 from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.origin import Origins
 
@@ -58,10 +58,15 @@ def _chosen(
     if not _is_data(origins, condition):
         return []
     if _is_weight(origins, yes) and _is_nothing(origins, no):
-        return [aligned(condition, yes, [1])]
+        return [_arriving(origins, condition, yes)]
     if _is_weight(origins, no) and _is_nothing(origins, yes):
-        return [aligned(~condition, no, [1])]
+        return [_arriving(origins, condition == 0, no)]
     return []
+
+
+def _arriving(origins: Origins, spikes: Tensor, weight: Tensor) -> Synapses:
+    synapses = aligned(spikes, weight, [1])
+    return synapses if origins.is_parameter(weight) else unless_mask(synapses, weight)
 
 
 def _blanked(
@@ -73,7 +78,7 @@ def _blanked(
     if not _is_data(origins, mask):
         return []
     if _is_weight(origins, weight) and _is_nothing(origins, given["value"]):
-        return [aligned(~mask, weight, [1])]
+        return [aligned(mask == 0, weight, [1])]
     return []
 
 
@@ -105,7 +110,10 @@ def _is_condition(x: Any) -> bool:
 
 
 def _is_weight(origins: Origins, x: Any) -> bool:
-    return isinstance(x, Tensor) and x.numel() > 1 and origins.is_parameter(x)
+    """Whether it is a parameter, or a buffer with a matrix of weights; a vector that is not trained is a scale."""
+    if not isinstance(x, Tensor) or x.numel() <= 1:
+        return False
+    return origins.is_parameter(x) or (not is_scale(x) and origins.is_held(x))
 
 
 def _is_nothing(origins: Origins, x: Any) -> bool:

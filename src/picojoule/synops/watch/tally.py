@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
 from torch import Tensor, nn
@@ -39,6 +40,7 @@ class Tally:
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
         self._repeats: list[Repeat] = []
         self._names = CallNames()
+        self._before: Line | None = None  # what was known of the line that was entered last
         self._published = (
             PublishedCounts(origins, settings.weights) if settings.conventions else None
         )
@@ -93,6 +95,7 @@ class Tally:
 
     def enter(self, name: str, kind: str, synapses: list[Synapses]) -> Line:
         """Count a call."""
+        self._before = copy(self.ledger.lines.get(name))
         line = self.ledger.line(name)
         line.kind = kind
         for each in synapses:
@@ -100,6 +103,14 @@ class Tally:
             if self._details is not None:
                 self._details.add(name, each)
         return line
+
+    def take_back(self, line: Line) -> None:
+        """The call that was entered last has failed."""
+        name = next(name for name, each in self.ledger.lines.items() if each is line)
+        if self._before is None:
+            del self.ledger.lines[name], self.ledger.order[name]
+        else:
+            self.ledger.lines[name] = self._before
 
     def repeat(
         self, line: Line, synapses: list[Synapses], args: tuple[Any, ...], biases: int

@@ -9,9 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from torch import Tensor
+from torch._ops import OpOverload, OpOverloadPacket
 
 from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
-from picojoule.synops.watch.origin import DENSE, NOISE, WHOLE_NUMBERS, Origin, joined
+from picojoule.synops.watch.origin import (
+    DENSE,
+    NOISE,
+    WHOLE_NUMBERS,
+    Origin,
+    by_values,
+    joined,
+)
 from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rules
     arithmetic,
     assembling,
@@ -26,7 +34,10 @@ from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rule
     storing,
     summing,
 )
+from picojoule.synops.watch.rules.picking import is_without_data
 from picojoule.synops.watch.rules.registry import Rule, makes_anew, rule_of
+
+_OF_PYTORCH = ("aten::", "prims::", "prim::", "quantized::", "mkldnn::", "c10d::", "_c10d")
 
 __all__ = ["Rule", "origin_of_result", "rule_of"]
 
@@ -39,28 +50,40 @@ def origin_of_result(call: FunctionCall) -> Result:
         if constants is not None:
             return joined(constants)
     if found is None:
-        return _of_numbers_alone(call) or DENSE
+        return _of_numbers_alone(call) or (_by_values(call) if _is_foreign(call) else DENSE)
     origin = found(call)
-    if makes_anew(found) or not isinstance(origin, Origin) or origin.source != "numbers":
+    if makes_anew(found) or not isinstance(origin, Origin) or origin.kind != "spikes":
         return origin
-    return origin if _is_without_data(call) else replace(origin, source="made")
+    is_whole = isinstance(call.result, Tensor) and not call.result.is_floating_point()
+    if origin.source != "numbers" and not is_whole:
+        return origin
+    if is_without_data(call):
+        return replace(origin, source="numbers") if is_whole else origin
+    return replace(origin, source="made") if origin.source == "numbers" else origin
 
 
 def _of_numbers_alone(call: FunctionCall) -> Origin | None:
     """What a function without a rule makes of masks and noise, such as `~mask`; None if there are data."""
-    if (
-        not isinstance(call.result, Tensor)
-        or not tensors(call.values)
-        or not _is_without_data(call)
-    ):
+    if not isinstance(call.result, Tensor) or not tensors(call.values) or not is_without_data(call):
         return None
     real = call.result.is_floating_point() or call.result.is_complex()
     return NOISE if real else WHOLE_NUMBERS
 
 
-def _is_without_data(call: FunctionCall) -> bool:
-    origins = call.origins
-    return all(origins.is_of_numbers(x) or origins.constant(x) for x in tensors(call.values))
+def _is_foreign(call: FunctionCall) -> bool:
+    """Whether it is an operator of somebody else's, which may make spikes; PyTorch's own without a rule make none."""
+    operator = call.function
+    if isinstance(operator, OpOverload):
+        operator = operator.overloadpacket
+    if not isinstance(operator, OpOverloadPacket):
+        return False
+    return not operator._qualified_op_name.startswith(_OF_PYTORCH)
+
+
+def _by_values(call: FunctionCall) -> Result:
+    made = tensors([call.result])
+    real = [by_values(x) if x.is_floating_point() else DENSE for x in made]
+    return real[0] if isinstance(call.result, Tensor) else real
 
 
 def _constants(call: FunctionCall) -> list[Origin] | None:

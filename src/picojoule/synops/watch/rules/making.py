@@ -108,4 +108,7 @@ def compared(call: FunctionCall) -> Result:
 
 def _of_data(call: FunctionCall, values: list[Any]) -> Origin:
     given = tensors(values)
-    return together(call.origins, given) if given else _OF_NUMBERS
+    if given:
+        return together(call.origins, given)
+    value = values[0] if values else None
+    return ZEROS if is_value(value) and value == 0 else _OF_NUMBERS

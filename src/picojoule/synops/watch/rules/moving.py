@@ -25,8 +25,7 @@ def kept(call: FunctionCall) -> Result:
 @rule("""reshape _reshape_alias _reshape_copy view_as reshape_as flatten unflatten ravel squeeze unsqueeze expand expand_as
     broadcast_to repeat tile repeat_interleave permute transpose swapaxes swapdims movedim moveaxis t adjoint T mT H mH
     matrix_H numpy_T unbind split split_with_sizes unsafe_split unsafe_split_with_sizes chunk unsafe_chunk tensor_split
-    hsplit vsplit dsplit select narrow slice __getitem__ index _unsafe_index index_select gather take take_along_dim
-    masked_select flip fliplr flipud roll rot90 diagonal diag diag_embed diagflat tril triu unfold
+    hsplit vsplit dsplit select narrow slice flip fliplr flipud roll rot90 diagonal diag diag_embed diagflat tril triu unfold
     im2col fftshift ifftshift pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle _unsafe_view
     reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d""")  # fmt: skip
 def moved(call: FunctionCall) -> Result:

@@ -6,11 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
-from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
-from picojoule.synops.watch.origin import DENSE, Origin, by_values
+from picojoule.synops.watch.function_call import FunctionCall, Result
+from picojoule.synops.watch.origin import DENSE, Origin
+from picojoule.synops.watch.rules.picking import placed_by_data
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.summing import of_unit_1
-from picojoule.synops.watch.rules.units import is_whole, together, uniform, with_sign
+from picojoule.synops.watch.rules.units import assembled, is_whole, uniform, with_sign
 
 _KEPT = ("sum", "amax", "amin", "add", None)
 
@@ -96,17 +97,9 @@ def assigned(call: FunctionCall) -> Result:
 
 def _written(call: FunctionCall, value: Any) -> Origin:
     """Values that change places have to have one unit; a number does not move."""
-    origin = together(call.origins, [call.first, value])
-    if origin.kind == "constant" and _is_placed_by_data(call):
-        return by_values(call.result)
-    return uniform(origin) if isinstance(value, Tensor) else origin
-
-
-def _is_placed_by_data(call: FunctionCall) -> bool:
-    """Whether data say what is written where, into what is no parameter."""
-    origins = call.origins
-    data = any(origins.constant(x) is None for x in tensors(call.values))
-    return data and not any(origins.is_parameter(x) for x in tensors(call.values))
+    origin = assembled(call.origins, [call.first, value])
+    origin = uniform(origin) if isinstance(value, Tensor) else origin
+    return placed_by_data(call, origin)
 
 
 def _reduced(call: FunctionCall, written: Any, reduce: Any, product: tuple[str, ...]) -> Origin:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 
 from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
-from picojoule.synops.watch.origin import DENSE
+from picojoule.synops.watch.origin import DENSE, Origin
+from picojoule.synops.watch.rules.moving import moved
+from picojoule.synops.watch.rules.picking import placed_by_data
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import is_value, together, uniform
+from picojoule.synops.watch.rules.units import assembled, is_value, together, uniform
 
 
 @rule("""max_pool1d max_pool2d max_pool3d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
@@ -39,4 +41,12 @@ def at_rank(call: FunctionCall) -> Result:
 def chosen(call: FunctionCall) -> Result:
     """Either of two values."""
     either = [x for x in call.values if is_value(x)]
-    return together(call.origins, [x for x in either if getattr(x, "dtype", None) != torch.bool])
+    values = [x for x in either if getattr(x, "dtype", None) != torch.bool]
+    return placed_by_data(call, assembled(call.origins, values))
+
+
+@rule("__getitem__ index _unsafe_index index_select gather take take_along_dim masked_select")
+def picked(call: FunctionCall) -> Result:
+    """Values at places that indices or a mask name."""
+    origin = moved(call)
+    return placed_by_data(call, origin) if isinstance(origin, Origin) else origin

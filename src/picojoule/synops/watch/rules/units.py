@@ -52,6 +52,18 @@ def is_whole(x: Any) -> bool:
     return isinstance(x, Real) and float(x).is_integer()
 
 
+def assembled(origins: Origins, operands: list[Any]) -> Origin:
+    """The same for a choice or an assembly, where numbers beside nothing else are spikes of what they have in common."""
+    numbers = [float(x) for x in operands if not isinstance(x, Tensor) and x != 0]
+    given = [origins.known(x) for x in operands if isinstance(x, Tensor)]
+    if not numbers or not all(origin is not None and origin.kind == "zeros" for origin in given):
+        return together(origins, operands)
+    unit = 1.0 if all(map(is_whole, numbers)) else min(map(abs, numbers))
+    if not all(math.isfinite(x) and whole_units(x, unit) for x in numbers):
+        return DENSE
+    return replace(WHOLE_NUMBERS, unit=unit, signed=min(numbers) < 0)
+
+
 def together(origins: Origins, operands: list[Any]) -> Origin:
     """The origin of a sum, a choice or an assembly of tensors and numbers.
 
@@ -115,7 +127,12 @@ def _of_one_unit(origins: list[Origin]) -> Origin:
     if len(units) > 1:
         finest = min(units)
         if all(whole_units(unit, finest) for unit in units):
+            if any(
+                o.mixed for o in origins
+            ):  # a trace that decays by half halves its unit each step
+                return DENSE
             origins = [
-                o if isinstance(o.unit, Tensor) else replace(o, unit=finest) for o in origins
+                o if isinstance(o.unit, Tensor) else replace(o, unit=finest, mixed=True)
+                for o in origins
             ]
     return joined(origins)
