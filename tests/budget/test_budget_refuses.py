@@ -300,3 +300,37 @@ def test_bounds_made_by_hand_are_checked_too() -> None:
     ):
         with pytest.raises(ValueError, match="expected"):
             make()
+
+
+def test_what_is_no_state_of_a_budget_is_refused() -> None:
+    model = network()
+    with picojoule.Monitor(model) as monitor:
+        budget = picojoule.Budget(monitor, synops_per_timestep={"2": 10.0})
+        for wrong in ({"a": 1}, {"model": model.state_dict(), "budget": {}}):
+            with pytest.raises(ValueError, match=r"no constraint's state; expected what Budget"):
+                budget.load_state_dict(wrong)
+
+
+def test_a_layer_that_a_pass_leaves_out_spends_nothing_in_it() -> None:
+    class Dropped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Linear(20, 20), nn.Linear(20, 20), nn.Linear(20, 4)
+            self.fire, self.fires, self.skips = IAF(), IAF(), False
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.fire(self.a(x))
+            return self.c(x if self.skips else self.fires(self.b(x)))
+
+    model = Dropped()
+    optimizer = torch.optim.Adam(model.parameters())
+    x = torch.ones(4, 5, 20)
+    with picojoule.Monitor(model) as monitor:
+        budget = picojoule.Budget(monitor, synops_per_timestep={"b": 5.0}, steps=8)
+        for step in range(8):
+            model.skips = step % 2 == 1
+            picojoule.reset_states(model)
+            optimizer.zero_grad()
+            budget.backward(model(x).square().mean())
+            optimizer.step()
+            budget.step()

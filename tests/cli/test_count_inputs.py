@@ -282,3 +282,11 @@ def test_samples_that_an_axis_contradicts_are_told(tmp_path: Path) -> None:
     told = refused("./networks.py:build", *given)
     assert "--samples is 7, but " in told
     assert "Leave --samples out" in told
+
+
+def test_a_file_with_nan_is_refused_with_its_place(tmp_path: Path) -> None:
+    frames = np.zeros((2, 5, 20), dtype=np.float32)
+    frames[1, 2, 3] = np.nan
+    np.save(tmp_path / "broken.npy", frames)
+    with pytest.raises(ValueError, match=r"broken\.npy: the value at \[1, 2, 3\] is NaN"):
+        model_input([str(tmp_path / "broken.npy")], 0.1, False, 0)

@@ -156,3 +156,67 @@ def test_an_error_of_our_own_that_nothing_explains_is_raised(
     fault.__code__ = fault.__code__.replace(co_filename=command.__file__)
     monkeypatch.setattr(command, "run_training", fault)
     assert str(run("train", "wide").exception) == "ours"
+
+
+DATA = """
+import sys
+import torch
+from torch import nn
+from picojoule.layers import IAF
+
+
+class Bad:
+    num_classes = 2
+
+    def __init__(self, error):
+        self.error = error
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        if index == 7:
+            self.error()
+        return torch.ones(3, 4), index % 2
+
+
+def model():
+    return nn.Sequential(nn.Linear(4, 6), IAF(), nn.Linear(6, 2), IAF())
+
+
+def ends():
+    return Bad(lambda: next(iter(()))), Bad(lambda: None)
+
+
+def ends_in_test():
+    return Bad(lambda: None), Bad(lambda: next(iter(())))
+
+
+def leaves():
+    return Bad(lambda: sys.exit(0)), Bad(lambda: None)
+"""
+
+
+@pytest.mark.parametrize("data", ["ends", "ends_in_test"])
+def test_a_data_set_that_ends_early_is_an_error_with_its_line(data: str, tmp_path: Path) -> None:
+    done = on_data(data, tmp_path)
+    assert done.exit_code == 1
+    assert "raised StopIteration" in done.output
+    assert "next(iter(()))" in done.output
+
+
+def test_a_program_that_the_users_code_ends_is_no_success(tmp_path: Path) -> None:
+    done = on_data("leaves", tmp_path)
+    assert done.exit_code == 1
+    assert "ended by sys.exit(0), so there is no result" in done.output
+    assert "sys.exit(0)" in done.output.splitlines()[-1]
+
+
+def on_data(data: str, folder: Path) -> Result:
+    (folder / "theirs.py").write_text(DATA)
+    code = folder / "theirs.py"
+    return CliRunner().invoke(
+        app,
+        ["train", "--model", f"{code}:model", "--data", f"{code}:{data}", "--epochs", "1",
+         "--no-compare", "--out", str(folder / "run")],
+    )  # fmt: skip

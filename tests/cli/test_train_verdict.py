@@ -4,10 +4,27 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
+import picojoule
 from picojoule.cli.app import app
 from tests.training.commands import NETWORKS
+
+MASKED = f"""
+import runpy
+import torch
+from torch.nn.utils import prune
+
+networks = runpy.run_path({str(NETWORKS)!r})
+
+
+def model():
+    made = networks["model"]()
+    prune.random_unstructured(made[2], "weight", 0.5)
+    return made
+"""
 
 
 def train(out: Path, *arguments: object) -> Result:
@@ -96,3 +113,52 @@ def test_help_says_what_a_status_means() -> None:
     assert "Exit status: 0, the budget is kept; 4, it is not; 3, the network is of no use" in said
     for flag in ("--within", "--unreachable"):
         assert flag in said
+
+
+def test_a_run_that_cannot_begin_leaves_the_finished_one(tmp_path: Path) -> None:
+    assert train(tmp_path / "run", "--epochs", 1).exit_code in (0, 3, 4)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    assert "trained.safetensors" in before
+    for wrong in (
+        ("--synops-per-timestep", "typo=4"),
+        ("--start-from", tmp_path / "typo.safetensors"),
+        ("--model", f"{NETWORKS}:typo"),
+        ("--resume",),
+    ):
+        done = train(tmp_path / "run", "--overwrite", *wrong)
+        assert done.exit_code == 1, done.output
+        assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before, (
+            wrong
+        )
+
+
+def test_a_run_may_start_from_the_one_that_it_replaces(tmp_path: Path) -> None:
+    train(tmp_path / "run", "--epochs", 1)
+    again = tmp_path / "run/trained.safetensors"
+    done = train(tmp_path / "run", "--epochs", 1, "--overwrite", "--start-from", again)
+    assert done.exit_code in (0, 3, 4), done.output
+    assert report(tmp_path / "run")
+
+
+def test_an_exit_budget_out_of_reach_is_no_success(tmp_path: Path) -> None:
+    done = train(tmp_path, "--epochs", 2, "--exit-synops-per-sample", 1)
+    assert "a budget of 1 SynOps per sample is out of reach" in done.output.replace("\n", " ")
+    assert done.exit_code == 4, done.output
+
+
+def test_a_run_without_its_twin_goes_on_without(tmp_path: Path) -> None:
+    train(tmp_path, "--epochs", 1)
+    done = CliRunner().invoke(app, ["train", "--out", str(tmp_path), "--resume"])
+    assert done.exit_code in (0, 3, 4), done.output
+    assert not (tmp_path / "plain").exists()
+
+
+def test_a_network_with_masks_of_its_own_is_loaded_again(tmp_path: Path) -> None:
+    (tmp_path / "masked.py").write_text(MASKED)
+    done = train(tmp_path / "run", "--epochs", 1, "--model", f"{tmp_path / 'masked.py'}:model")
+    assert done.exit_code in (0, 3, 4), done.output
+    run = picojoule.load(tmp_path / "run")
+    kept = load_file(tmp_path / "run/trained.safetensors")["2.weight"]
+    layer = run.model.get_submodule("2")
+    assert torch.equal(layer.weight_orig * layer.weight_mask, kept)
+    assert 0.4 < float((kept == 0).float().mean()) < 0.6

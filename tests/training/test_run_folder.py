@@ -51,9 +51,32 @@ def test_overwriting_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
     leave_a_run(tmp_path)
     (tmp_path / "plain").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
-    with run_folder(tmp_path, replace(CONFIG, seed=7), overwrite=True):
+    with run_folder(tmp_path, replace(CONFIG, seed=7), overwrite=True) as begin:
+        assert (tmp_path / "checkpoint.safetensors").exists()
+        begin()
         left = sorted(path.name for path in tmp_path.iterdir())
         assert left == [".lock", "config.yaml", "notes.txt"]
+
+
+def test_a_run_that_cannot_begin_leaves_the_one_that_it_was_to_replace(tmp_path: Path) -> None:
+    leave_a_run(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with (
+        pytest.raises(ValueError, match="no such layer"),
+        run_folder(tmp_path, replace(CONFIG, seed=7), overwrite=True),
+    ):
+        raise ValueError("no such layer")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_to_go_on_and_to_replace_contradict_each_other(tmp_path: Path) -> None:
+    leave_a_run(tmp_path)
+    with (
+        pytest.raises(ValueError, match="pass one of them"),
+        run_folder(tmp_path, CONFIG, resume=True, overwrite=True),
+    ):
+        pass
+    assert (tmp_path / "checkpoint.safetensors").exists()
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -180,7 +180,7 @@ Limit = SynopsLimit | EnergyLimit
 
 
 def _added(counts: Counts, layers: tuple[str, ...]) -> Reading:
-    values = {name: counts[name] for name in layers}
+    values = {name: counts[name] for name in layers if name in counts}  # some may be left out
     fixed = tuple(name for name, value in values.items() if not value.requires_grad)
     total = sum(values.values(), start=torch.zeros(()))
     return Reading(total, sum((values[name] for name in fixed), start=torch.zeros(())), fixed)

@@ -183,6 +183,12 @@ class PenalisedTraining:
         Raises:
             ValueError: it is of other constraints.
         """
+        strange = [name for name, each in state.items() if not _is_state(each)]
+        if strange:
+            raise ValueError(
+                f"Budget.load_state_dict: {strange[0]!r} is no constraint's state; expected what Budget.state_dict() gave. Of a "
+                'checkpoint, pass the entry that has it, such as saved["budget"].'
+            )
         self._saved = dict(state) or None
         if self._active is not None:
             self._restore(constraints, infeasible)
@@ -200,3 +206,7 @@ class PenalisedTraining:
         self._given_up = {name: why for name, why in found.items() if name not in infeasible}
         self.not_reached = dict(self._given_up)
         self._saved = None
+
+
+def _is_state(saved: Any) -> bool:
+    return isinstance(saved, Mapping) and "average" in saved

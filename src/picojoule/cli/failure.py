@@ -54,6 +54,13 @@ def explained(
         raise typer.Exit(130) from None
     except (typer.Exit, typer.Abort):
         raise
+    except SystemExit as error:
+        place = last_line_of_theirs(error)
+        where = "" if place is None else f"\n{_shown(place)}"
+        _tell(
+            f"{command}: the program was ended by sys.exit({error.code!r}), so there is no result.{where}"
+        )
+        raise typer.Exit(1) from None
     except Exception as error:
         said = _said(error, stated, flags)
         if said is None or os.environ.get("PICOJOULE_TRACEBACK"):

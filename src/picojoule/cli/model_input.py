@@ -106,12 +106,25 @@ def model_input(given: Sequence[str], rate: float, dense: bool, seed: int) -> Mo
             words.append(f"{what} (seed {seed})")
         else:
             content, what = reader(Path(each))
+            _check_numbers(each, content)
             words.append(what)
         if isinstance(content, dict):
             kwargs |= content
         else:
             args += content
     return ModelInput(tuple(args), "; ".join(words), kwargs)
+
+
+def _check_numbers(file: str, content: Any) -> None:
+    """Raise ValueError at the first NaN: each figure after it would be NaN, too."""
+    values = content.values() if isinstance(content, dict) else content
+    for x in values:
+        broken = torch.isnan(x) if isinstance(x, Tensor) and x.is_floating_point() else None
+        if broken is not None and bool(broken.any()):
+            first = broken.nonzero()[0].tolist()
+            raise ValueError(
+                f"--input {file}: the value at {first} is NaN. Give an input of numbers."
+            )
 
 
 def _drawn(

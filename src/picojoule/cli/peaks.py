@@ -148,8 +148,10 @@ def window_of(window_ms: float | None, dt_us: int) -> int:
 
 def per_second(synops: Tensor, steps: int, dt_s: float) -> Tensor:
     """SynOps per second in the window that ends with each step, `b t`; before the first step there are none."""
-    total = torch.nn.functional.pad(synops.double().cumsum(1), (steps, 0))
-    return (total[:, steps:] - total[:, :-steps]) / (steps * dt_s)
+    num_timesteps = synops.shape[1]
+    reach = min(steps, num_timesteps)  # a longer window has nothing more
+    total = torch.nn.functional.pad(synops.double().cumsum(1), (reach, 0))
+    return (total[:, reach:] - total[:, :num_timesteps]) / (steps * dt_s)
 
 
 def check_names(limit: Limit, layers: Iterable[str]) -> None:

@@ -120,7 +120,10 @@ def _status(run: Run) -> int:
     """What a script should know: 0, or that it is better not to go on with this network."""
     if run.budget.faults:
         return _OF_NO_USE
-    return _SUCCESS if run.budget.trained.keeps_budget else _NOT_KEPT
+    exits = run.budget.exits
+    out_of_reach = exits is not None and exits.tested is None
+    kept = run.budget.trained.keeps_budget and not out_of_reach
+    return _SUCCESS if kept else _NOT_KEPT
 
 
 def _asked(

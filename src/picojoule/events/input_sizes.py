@@ -49,8 +49,9 @@ def _unfolded(graph: EventGraph, folded: int, where: str) -> tuple[int, int]:
     except SqueezeError as error:
         sizes = shown_sizes(graph.batch_size, graph.num_timesteps, " and ")
         raise ValueError(
-            f"{where}: the first axis of the input has {folded} entries (batch * time), and the network was compiled for {sizes}. "
-            "For another batch call picojoule.set_batch_size(model, n), and compile the model again."
+            f"{where}: the first axis of the input has {folded} entries (batch * time), and the network was compiled for "
+            f"{sizes or 'no number of samples that divides it'}. Where the batch axis is missing, add one; for another batch call "
+            "picojoule.set_batch_size(model, n), and compile the model again."
         ) from error
 
 

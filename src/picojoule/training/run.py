@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,14 @@ import torch
 
 from picojoule.atomic_write import write_json
 from picojoule.layers import reset_states
-from picojoule.training.files.run_folder import PLAIN, REPORT, TENSORBOARD, check_begun, run_folder
+from picojoule.training.files.run_folder import (
+    CHECKPOINT,
+    PLAIN,
+    REPORT,
+    TENSORBOARD,
+    check_begun,
+    run_folder,
+)
 from picojoule.training.loop.fit import begun, fit
 from picojoule.training.loop.logs import Log, NoLog, tensorboard_log
 from picojoule.training.loop.processes import launched, losing_others_explained, on_first
@@ -108,13 +116,16 @@ def train(
     folder = Path(folder)
     if resume:
         check_begun(folder)
+        # the twin comes first, so where there is none there was to be none
+        compare = compare and ((folder / PLAIN).exists() or not (folder / CHECKPOINT).exists())
     data = load_run_data(config)
     fabric = launched(config)
     if not fabric.is_global_zero:
         progress = Quiet()
     with ExitStack() as stack, losing_others_explained(fabric):
         folder_in_use = run_folder(folder, config, resume=resume, overwrite=overwrite)
-        on_first(fabric, lambda: stack.enter_context(folder_in_use))
+        begin = list[Callable[[], None]]()
+        on_first(fabric, lambda: begin.append(stack.enter_context(folder_in_use)))
 
         def trained(trainer: Trainer, place: Path, name: str) -> Fit:
             on_first(fabric, lambda: place.mkdir(exist_ok=True))
@@ -128,6 +139,7 @@ def train(
         with begun(config, data, fabric) as trainer:
             for sentence in (*trainer.remarks, *trainer.impossible.values()):
                 progress.note(sentence)
+            on_first(fabric, lambda: begin[0]())
             if compare and config.has_budget:
                 trainer.monitor.reset()  # frees the first batch while the other network is trained
                 reset_states(trainer.model)

@@ -88,6 +88,7 @@ def take_over(path: Path, saved: Mapping[str, Tensor], model: nn.Module) -> None
     Raises:
         ValueError: they are of another model, which is as it was.
     """
+    saved = _with_masks_of(model, saved)
     parameters = masks_of_saved(model, saved)
     with put_back_on_failure(parameters):
         give_masks(parameters)
@@ -95,6 +96,17 @@ def take_over(path: Path, saved: Mapping[str, Tensor], model: nn.Module) -> None
     model.load_state_dict(saved, strict=False)
     for layer, of in parameters:
         refresh(layer, of)
+
+
+def _with_masks_of(model: nn.Module, saved: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The same for a model that is made with masks (`torch.nn.utils.prune`), where the file has whole weights: zeros are what is masked."""
+    own, found = learned_tensors(model), dict(saved)
+    for original in [name for name in own if name.endswith(_ORIGINAL) and name not in saved]:
+        plain = original.removesuffix(_ORIGINAL)
+        if plain in saved and plain + _MASK in own:
+            weight = found.pop(plain)
+            found |= {original: weight, plain + _MASK: (weight != 0).to(own[plain + _MASK])}
+    return found
 
 
 def learned_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,36 +27,47 @@ PICTURES = ("firing_rates.png", "synops.png")
 @contextmanager
 def run_folder(
     folder: Path, config: TrainConfig, *, resume: bool = False, overwrite: bool = False
-) -> Iterator[Path]:
+) -> Iterator[Callable[[], None]]:
     """Make or reopen a run's folder and keep other processes out while it is in use.
+
+    What it gives is to be called once nothing is left that may stop the run before its first step: with `overwrite`, the run in the
+    folder stays until then.
 
     Args:
         folder: where the run's files go.
         config: what the run is to do; kept as `config.yaml`.
         resume: go on with the run in the folder.
-        overwrite: remove the run in the folder, if there is one, and start afresh.
+        overwrite: replace the run in the folder, if there is one.
 
     Raises:
         FileExistsError: the folder holds another run, or files that are no run's.
         FileNotFoundError: `resume`, but there is no run.
-        ValueError: `resume`, but the run there has another configuration.
+        ValueError: `resume`, but the run there has another configuration; or `overwrite`, too.
         BlockingIOError: another process works in the folder.
     """
     _check_free(folder, config, resume=resume, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     taken = f"another process is training in {folder}; wait for it or choose another --out"
     with only_process(folder, taken):
-        if overwrite:
-            _remove_run(folder)
         for place in (folder, folder / PLAIN):
             remove_partial(place)
+        replaces = overwrite and (folder / CONFIG).exists()
         if not (folder / CONFIG).exists():
             write_yaml(folder / CONFIG, config.to_dict())
+
+        def begin() -> None:
+            nonlocal replaces
+            if replaces:
+                _remove_run(folder)
+                write_yaml(folder / CONFIG, config.to_dict())
+                replaces = False
+
         try:
-            yield folder
+            yield begin
         except BaseException:
-            if not any((folder / name).exists() for name in (CHECKPOINT, f"{PLAIN}/{CHECKPOINT}")):
-                _remove_run(folder)  # it never began, so the next try finds the folder free
+            began = any((folder / name).exists() for name in (CHECKPOINT, f"{PLAIN}/{CHECKPOINT}"))
+            if not began and not replaces:
+                _remove_run(folder)  # so the next try finds the folder free
             raise
 
 
@@ -80,6 +91,10 @@ def saved_settings(folder: Path) -> Settings:
 
 
 def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: bool) -> None:
+    if resume and overwrite:
+        raise ValueError(
+            "--resume goes on with the run in the folder and --overwrite replaces it: pass one of them."
+        )
     if resume:
         check_begun(folder)
     if not folder.exists():

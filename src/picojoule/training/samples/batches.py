@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from picojoule.training.randomness import Stream, generator
 from picojoule.training.samples.labels import class_numbers
@@ -119,13 +119,31 @@ def loaded(
         ValueError: frames of one batch differ in shape, or `stacked` finds fault with the targets.
     """
     yield from DataLoader(
-        dataset,
+        _Told(dataset),
         batch_sampler=[batch.tolist() for batch in batches],
         num_workers=workers,
         collate_fn=partial(_batch, stacked),
         pin_memory=torch.cuda.is_available(),
         generator=drawn or torch.Generator(),
     )
+
+
+class _Told(Dataset[Any]):
+    """A data set whose `StopIteration`, which would end the batches without a word, is an error."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self._dataset[index]
+        except StopIteration as error:
+            raise RuntimeError(
+                f"sample {index} of the data set raised StopIteration: an iterator in it has come to its end."
+            ) from error
 
 
 def _batch(stacked: Stacked, samples: list[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
