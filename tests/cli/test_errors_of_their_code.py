@@ -192,6 +192,10 @@ def ends_in_test():
     return Bad(lambda: None), Bad(lambda: next(iter(())))
 
 
+def good():
+    return Bad(lambda: torch.ones(1)), Bad(lambda: torch.ones(1))
+
+
 def leaves():
     return Bad(lambda: sys.exit(0)), Bad(lambda: None)
 """
@@ -212,11 +216,45 @@ def test_a_program_that_the_users_code_ends_is_no_success(tmp_path: Path) -> Non
     assert "sys.exit(0)" in done.output.splitlines()[-1]
 
 
-def on_data(data: str, folder: Path) -> Result:
+def on_data(data: str, folder: Path, model: str = "") -> Result:
     (folder / "theirs.py").write_text(DATA)
     code = folder / "theirs.py"
+    model = model or f"{code}:model"
     return CliRunner().invoke(
         app,
-        ["train", "--model", f"{code}:model", "--data", f"{code}:{data}", "--epochs", "1",
+        ["train", "--model", model, "--data", f"{code}:{data}", "--epochs", "1", "--batch-size", "4",
          "--no-compare", "--out", str(folder / "run")],
     )  # fmt: skip
+
+
+KEEPS = """
+import torch
+from torch import nn
+from picojoule.layers import IAF
+
+
+class Keeps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("v", torch.zeros(0))
+
+    def forward(self, x):
+        if not self.v.shape == x[:, 0].shape:
+            self.v = torch.zeros_like(x[:, 0])
+        for t in range(x.shape[1]):
+            self.v = self.v * 0.5 + x[:, t]
+        return self.v[:, None] + x
+
+
+def model():
+    return nn.Sequential(nn.Linear(4, 6), Keeps(), IAF(), nn.Linear(6, 2), IAF())
+"""
+
+
+def test_a_neuron_of_theirs_that_keeps_its_graph_is_named(tmp_path: Path) -> None:
+    (tmp_path / "keeps.py").write_text(KEEPS)
+    done = on_data("good", tmp_path, f"{tmp_path / 'keeps.py'}:model")
+    assert done.exit_code == 1
+    assert "layer '1' keeps its state between calls" in done.output
+    assert "at the start of the model's forward" in done.output
+    assert "Traceback" not in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -180,10 +181,21 @@ Limit = SynopsLimit | EnergyLimit
 
 
 def _added(counts: Counts, layers: tuple[str, ...]) -> Reading:
-    values = {name: counts[name] for name in layers if name in counts}  # some may be left out
+    check_called(layers, counts)
+    values = {name: counts[name] for name in layers}
     fixed = tuple(name for name, value in values.items() if not value.requires_grad)
     total = sum(values.values(), start=torch.zeros(()))
     return Reading(total, sum((values[name] for name in fixed), start=torch.zeros(())), fixed)
+
+
+def check_called(layers: Iterable[str], known: Container[str]) -> None:
+    """Raise ValueError unless each of these layers was called in the pass that a budget is to steer."""
+    missing = [name for name in layers if name not in known]
+    if missing:
+        raise ValueError(
+            f"Budget: layer {missing[0]!r} was not called in this forward pass, so nothing tells what it spends. Where a layer is "
+            "left out now and then, multiply what it gives by 0 in place of that, or put no limit on it and on what feeds it."
+        )
 
 
 def check_dt(name: str, dt_s: float | None) -> None:

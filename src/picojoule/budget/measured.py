@@ -10,6 +10,7 @@ from torch import Tensor
 
 from picojoule.budget.constraints import Constraint, Reading
 from picojoule.budget.constraints import mean as mean_of
+from picojoule.budget.limits import check_called
 from picojoule.budget.reach import Reach
 from picojoule.budget.steering import Aim
 from picojoule.budget.wiring import Wiring
@@ -52,6 +53,7 @@ def measured(
     Raises:
         FloatingPointError: something is not finite.
     """
+    check_called(wiring.drives, monitor.rates)
     readings = {name: each.read(monitor) for name, each in constraints.items()}
     trained = {name: each for name, each in readings.items() if each.value.requires_grad}
     steered = {name: _steered(constraints[name], each, margin) for name, each in trained.items()}

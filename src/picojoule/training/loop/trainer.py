@@ -20,6 +20,7 @@ from picojoule.training.answers.answers import Answers, first_answers
 from picojoule.training.answers.each_step import loss_of_each_step
 from picojoule.training.files.checkpoint import learned_tensors
 from picojoule.training.health.first_batch import remarks
+from picojoule.training.health.kept_graphs import kept_graph
 from picojoule.training.health.not_finite import broken_weights, first_not_finite
 from picojoule.training.health.vitals import Vitals, Watch, over_processes
 from picojoule.training.loop.mixed_time_steps import MixedTimeSteps
@@ -109,7 +110,9 @@ class Trainer:
         self.budget = self.config.budget(self.monitor, self.trainable, steps)
         if self.budget is not None:
             self.answers(frames)  # the budget sees how spikes flow
-        self.model.load_state_dict(before, strict=False)
+        own = self.model.state_dict()  # what has grown is no weight
+        same = {name: value for name, value in before.items() if own[name].shape == value.shape}
+        self.model.load_state_dict(same, strict=False)
         self._begin_budget()
         last = list(counts)[-1] if counts else None
         config = self.config
@@ -217,6 +220,11 @@ class Trainer:
                 loss += self._micro_batch(*next(batches), step.size, last)
             except (ValueError, FloatingPointError) as error:
                 raise type(error)(f"{where}: {error} {_KEPT}") from error
+            except RuntimeError as error:
+                sentence = kept_graph(self.model, error)
+                if sentence is None:
+                    raise
+                raise ValueError(f"{where}: {sentence}") from error
             for name, count in self.monitor.synops.items():
                 spent[name] = spent.get(name, 0.0) + weight * count.item()
         self.optimizer.step()
