@@ -11,7 +11,10 @@ import pytest
 import torch
 from torch import nn
 
+import picojoule
+from picojoule.cli.counted_run import run as run_counted
 from picojoule.cli.model_input import model_input
+from picojoule.layers import IAF
 from tests.cli.test_count_command import PART, refused, run
 
 NETWORKS = '''
@@ -290,3 +293,21 @@ def test_a_file_with_nan_is_refused_with_its_place(tmp_path: Path) -> None:
     np.save(tmp_path / "broken.npy", frames)
     with pytest.raises(ValueError, match=r"broken\.npy: the value at \[1, 2, 3\] is NaN"):
         model_input([str(tmp_path / "broken.npy")], 0.1, False, 0)
+
+
+def test_dense_is_for_random_inputs(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((2, 5, 20), dtype=np.float32))
+    with pytest.raises(ValueError, match=r"--dense draws values .* each --input is a file"):
+        model_input([str(tmp_path / "x.npy")], 0.1, True, 0)
+    assert len(model_input([str(tmp_path / "x.npy"), "2,3"], 0.1, True, 0).args) == 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_model_gets_floats_of_its_own_type(dtype: torch.dtype) -> None:
+    network = nn.Sequential(nn.Linear(12, 6), IAF(), nn.Linear(6, 3), IAF()).to(dtype)
+    shown = model_input(["4,5,12"], 0.5, False, 0)
+    with picojoule.Monitor(network) as monitor:
+        taken, _ = run_counted(network, monitor, shown, None)
+    assert taken.first.dtype == dtype
+    assert taken.words.endswith(f"as {str(dtype).removeprefix('torch.')}")
+    assert monitor.report().synops_per_sample >= float(shown.first.sum()) * 6 / 4

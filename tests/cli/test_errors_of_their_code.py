@@ -162,7 +162,7 @@ DATA = """
 import sys
 import torch
 from torch import nn
-from picojoule.layers import IAF
+from picojoule.layers import IAF, IAFSqueeze
 
 
 class Bad:
@@ -194,6 +194,22 @@ def ends_in_test():
 
 def good():
     return Bad(lambda: torch.ones(1)), Bad(lambda: torch.ones(1))
+
+
+def short():
+    return Short(13), Short(13)
+
+
+class Short(Bad):
+    def __init__(self, samples):
+        self.samples, self.error = samples, lambda: None
+
+    def __len__(self):
+        return self.samples
+
+
+def normed():
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.BatchNorm1d(6), IAFSqueeze(batch_size=1), nn.Linear(6, 2))
 
 
 def leaves():
@@ -258,3 +274,11 @@ def test_a_neuron_of_theirs_that_keeps_its_graph_is_named(tmp_path: Path) -> Non
     assert "layer '1' keeps its state between calls" in done.output
     assert "at the start of the model's forward" in done.output
     assert "Traceback" not in done.output
+
+
+def test_an_error_of_the_first_epoch_speaks_of_no_epoch_before(tmp_path: Path) -> None:
+    done = on_data("short", tmp_path, f"{tmp_path / 'theirs.py'}:normed")
+    assert done.exit_code == 1
+    assert "epoch 1/1: Expected more than 1 value per channel" in done.output
+    assert "epoch before" not in done.output
+    assert "learning rate" not in done.output

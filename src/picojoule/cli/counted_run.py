@@ -97,6 +97,9 @@ def run(
     network.eval()
     reset_states(network)
     attempts = [shown, shown.as_floats()] if shown.has_whole_numbers else [shown]
+    dtypes = {p.dtype for p in network.parameters() if p.is_floating_point()}
+    if len(dtypes) == 1 and torch.float32 not in dtypes:
+        attempts = [each.in_dtype(*dtypes) for each in attempts]
     failed: list[Exception] = []
     for attempt in attempts:
         try:

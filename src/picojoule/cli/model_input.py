@@ -68,6 +68,16 @@ class ModelInput:
         args, kwargs = pytree.tree_map_only(Tensor, _as_float, (self.args, self.kwargs))
         return replace(self, args=args, kwargs=kwargs, words=f"{self.words}, as floats")
 
+    def in_dtype(self, dtype: torch.dtype) -> ModelInput:
+        """The same with floats of that type, as a model of float64 takes them."""
+
+        def cast(x: Tensor) -> Tensor:
+            return x.to(dtype) if x.is_floating_point() else x
+
+        args, kwargs = pytree.tree_map_only(Tensor, cast, (self.args, self.kwargs))
+        words = f"{self.words}, as {str(dtype).removeprefix('torch.')}"
+        return replace(self, args=args, kwargs=kwargs, words=words)
+
     def _tensors(self) -> list[Tensor]:
         leaves = pytree.tree_leaves((self.args, self.kwargs))
         return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
@@ -112,6 +122,11 @@ def model_input(given: Sequence[str], rate: float, dense: bool, seed: int) -> Mo
             kwargs |= content
         else:
             args += content
+    if dense and all(Path(each).suffix.lower() in _READERS for each in given):
+        raise ValueError(
+            "--dense draws values in place of random spikes, and each --input is a file. Leave it out; "
+            "--input-kind dense takes what is in a file for dense values."
+        )
     return ModelInput(tuple(args), "; ".join(words), kwargs)
 
 

@@ -35,7 +35,7 @@ from picojoule.training.tasks.classification import Classification
 from picojoule.training.tasks.distillation import Teacher
 from picojoule.training.tasks.task import OwnTask
 
-_KEPT = "The checkpoint of the epoch before is kept. Try a smaller learning rate."
+_KEPT = "The checkpoint of the epoch before is kept."
 OnStep = Callable[[float, dict[str, float], str], None]
 
 
@@ -219,7 +219,10 @@ class Trainer:
             try:
                 loss += self._micro_batch(*next(batches), step.size, last)
             except (ValueError, FloatingPointError) as error:
-                raise type(error)(f"{where}: {error} {_KEPT}") from error
+                said = str(error) if str(error).endswith((".", "!", "?")) else f"{error}."
+                kept = "" if where.startswith("epoch 1/") else f" {_KEPT}"
+                way = " Try a smaller learning rate." if type(error) is FloatingPointError else ""
+                raise type(error)(f"{where}: {said}{kept}{way}") from error
             except RuntimeError as error:
                 sentence = kept_graph(self.model, error)
                 if sentence is None:
