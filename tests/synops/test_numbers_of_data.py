@@ -252,6 +252,20 @@ def test_frozen_weights_in_buffers_are_synapses(name: str) -> None:
     assert totals(Calls(function, w=weight), X, X, X) == [(ARRIVED * 5, 0)] * 3
 
 
+def test_a_mask_in_a_buffer_is_no_weight_whatever_its_type() -> None:
+    for mask in (
+        SIGNS > 0,
+        (SIGNS > 0).float(),
+        -(SIGNS > 0).float(),
+        (SIGNS > 0).to(torch.complex64),
+    ):
+        model = Calls(lambda self, x: (x[..., None] * self.w).abs().sum(1), w=mask)
+        assert totals(model, X) == [(0, 0)]
+    spectrum = torch.complex(SIGNS, SIGNS.flip(0))
+    model = Calls(lambda self, x: (x[..., None] * self.w).abs().sum(1), w=spectrum)
+    assert totals(model, X) == [(ARRIVED * 5, 0)]
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 def test_one_spike_meets_each_weight_whatever_the_batch(batch: int) -> None:
     x = torch.ones(batch, 1)

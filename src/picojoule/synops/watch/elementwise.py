@@ -109,7 +109,7 @@ def aligned(a: Tensor, b: Tensor, weights: list[int] | None = None) -> Synapses:
 def unless_mask(synapses: Synapses, buffer: Tensor) -> Synapses:
     """No synapses if a buffer holds only 0 and one other value: then it is a mask."""
     held = buffer.detach()
-    other = torch.where(held.abs().amax() == held.amax(), held.amax(), held.amin())
+    other = torch.take(held, held.abs().argmax())
     is_mask = ((held == 0) | (held == other)).all()
 
     def count(values: Sequence[Magnitudes | None]) -> Count:

@@ -117,6 +117,8 @@ def _parted(given: list[Tensor], found: list[Origin]) -> tuple[list[Origin], lis
 
 def all_whole(x: Tensor, unit: float = 1.0) -> Tensor:
     """Whether all values are whole numbers of units: a boolean scalar on their device."""
+    if x.is_complex():
+        return torch.zeros((), dtype=torch.bool, device=x.device)
     number = x.detach() / unit
     return (number == number.round()).all() & number.isfinite().all()
 
