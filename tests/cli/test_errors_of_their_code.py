@@ -208,6 +208,10 @@ class Short(Bad):
         return self.samples
 
 
+def lazy():
+    return nn.Sequential(nn.LazyLinear(6), IAF(), nn.Linear(6, 2), IAF())
+
+
 def normed():
     return nn.Sequential(nn.Flatten(), nn.Linear(12, 6), nn.BatchNorm1d(6), IAFSqueeze(batch_size=1), nn.Linear(6, 2))
 
@@ -282,3 +286,9 @@ def test_an_error_of_the_first_epoch_speaks_of_no_epoch_before(tmp_path: Path) -
     assert "epoch 1/1: Expected more than 1 value per channel" in done.output
     assert "epoch before" not in done.output
     assert "learning rate" not in done.output
+
+
+def test_a_layer_without_a_size_is_named(tmp_path: Path) -> None:
+    done = on_data("good", tmp_path, f"{tmp_path / 'theirs.py'}:lazy")
+    assert done.exit_code == 1
+    assert "0.weight has no size before the model's first call" in done.output

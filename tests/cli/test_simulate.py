@@ -482,3 +482,13 @@ def test_several_profiles_stand_side_by_side() -> None:
         run(*PULSES, "--profile", "loihi", "--profile", "odin", "--format", "json").stdout
     )
     assert [each["profile"] for each in found["energy_j"]] == ["loihi", "odin"]
+
+
+@pytest.mark.parametrize("window", [1, 3, 5, 10**12])
+def test_a_window_may_be_longer_than_the_recording(window: int) -> None:
+    synops = torch.tensor([[1.0, 0.0, 4.0, 2.0, 0.0]])
+    found = per_second(synops, window, dt_s=0.001)
+    expected = [
+        synops[0, max(t + 1 - window, 0) : t + 1].sum() / (window * 0.001) for t in range(5)
+    ]
+    torch.testing.assert_close(found[0], torch.stack(expected).double())

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from picojoule.budget import Budget, BudgetWarning, EarlyExit
 from picojoule.layers import HookHandles, check_finite
@@ -92,6 +93,11 @@ class Trainer:
             ValueError: the data do not fit the model, or the budget does not fit it, or it cannot exit early.
             NotImplementedError: it cannot exit early.
         """
+        lazy = next((name for name, p in self.model.named_parameters() if is_lazy(p)), None)
+        if lazy is not None:
+            raise ValueError(
+                f"{lazy} has no size before the model's first call (a lazy layer): call the model on one sample in its factory."
+            )
         before = {name: value.clone() for name, value in learned_tensors(self.model).items()}
         set_epoch(self.data.train, 0)
         first = self._steps(0)[0]
