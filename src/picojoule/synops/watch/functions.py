@@ -27,7 +27,7 @@ from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.rules.arithmetic import left_of_offsets
-from picojoule.synops.watch.rules.picking import constants_of, is_without_data, picked
+from picojoule.synops.watch.rules.picking import constants_of, is_without_data, origin_of_picked
 from picojoule.synops.watch.rules.units import assembled, together, uniform
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
@@ -373,7 +373,7 @@ class FunctionWatch(TorchFunctionMode):
         result = func(*args, **kwargs)
         with self._stack.aside():
             if data and after.kind == "constant":
-                after = picked(call, constants)
+                after = origin_of_picked(call, constants)
             elif data and after.source == "numbers":
                 after = replace(after, source="made")
             self._origins.put(target, after)

@@ -34,7 +34,7 @@ def placed_by_data(call: FunctionCall, origin: Origin) -> Origin:
     """
     if origin.kind != "constant" or is_without_data(call):
         return origin
-    return picked(call, constants_of(call))
+    return origin_of_picked(call, constants_of(call))
 
 
 def constants_of(call: FunctionCall) -> list[Tensor]:
@@ -42,7 +42,7 @@ def constants_of(call: FunctionCall) -> list[Tensor]:
     return [x for x in tensors(call.values) if call.origins.constant(x) is not None]
 
 
-def picked(call: FunctionCall, constants: list[Tensor]) -> Origin:
+def origin_of_picked(call: FunctionCall, constants: list[Tensor]) -> Origin:
     """The origin of a result that is some of these constants, wherever data want them."""
     if any(x.numel() > 1 and call.origins.is_parameter(x) for x in constants):
         return DENSE
