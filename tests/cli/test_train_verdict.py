@@ -12,6 +12,14 @@ import picojoule
 from picojoule.cli.app import app
 from tests.training.commands import NETWORKS
 
+ANALOG = """
+from torch import nn
+
+
+def model():
+    return nn.Sequential(nn.Flatten(), nn.Linear(24, 8), nn.ReLU(), nn.Linear(8, 3))
+"""
+
 MASKED = f"""
 import runpy
 import torch
@@ -162,3 +170,10 @@ def test_a_network_with_masks_of_its_own_is_loaded_again(tmp_path: Path) -> None
     layer = run.model.get_submodule("2")
     assert torch.equal(layer.weight_orig * layer.weight_mask, kept)
     assert 0.4 < float((kept == 0).float().mean()) < 0.6
+
+
+def test_a_network_without_spikes_keeps_no_budget_in_name_alone(tmp_path: Path) -> None:
+    (tmp_path / "analog.py").write_text(ANALOG)
+    done = train(tmp_path / "run", "--epochs", 1, "--model", f"{tmp_path / 'analog.py'}:model")
+    assert "No limit was set, so there is no budget to keep" in done.output
+    assert "The budget is kept" not in done.output

@@ -138,6 +138,10 @@ def _kept(run: Run) -> list[str]:
     """Whether the budget is kept on the test set, and what of it is not and why."""
     if not run.config.has_budget:
         return []
+    if not run.config.bounds_any(run.budget.trained.trainable):
+        return [
+            "No limit was set, so there is no budget to keep: no layer behind spikes has weights that are trained."
+        ]
     declared = [f"  {each}" for each in run.budget.trained.broken if each.declared]
     broken = [f"  {each}" for each in run.budget.trained.broken if not each.declared]
     if broken:

@@ -3,6 +3,8 @@
 How files and flags state it is in `stated.py`, what a setting may be in `ranges.py`.
 """
 
+# More than 250 lines: the settings of a run stand one below the other, each with what it means.
+
 from __future__ import annotations
 
 import json
@@ -182,9 +184,9 @@ class TrainConfig:
             trainable: the counted layers whose SynOps training can change.
             steps: of training in all.
         """
-        limits: dict[str, Any] = {name: self._limit(name, trainable) for name in LIMITS}
-        if all(bound is None for bound in (*limits.values(), self.min_rate, self.max_rate)):
+        if not self.bounds_any(trainable):
             return None
+        limits: dict[str, Any] = {name: self._limit(name, trainable) for name in LIMITS}
         return Budget(
             monitor,
             **limits,
@@ -199,6 +201,11 @@ class TrainConfig:
             steps=steps,
             synapses=self.connections,
         )
+
+    def bounds_any(self, trainable: Sequence[str]) -> bool:
+        """Whether a limit or a rate is on anything, where training can change the SynOps of these layers."""
+        limits = [self._limit(name, trainable) for name in LIMITS]
+        return any(bound is not None for bound in (*limits, self.min_rate, self.max_rate))
 
     def _limit(self, name: str, trainable: Sequence[str]) -> Bound | None:
         bound: Bound | None = getattr(self, name)
