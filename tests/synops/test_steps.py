@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import picojoule
 from picojoule import Monitor
 from picojoule.synops import MonitorWarning
 from tests.synops.multi_step import (
@@ -352,3 +353,17 @@ def test_the_same_numbers_by_detail() -> None:
     monitor = right(model, x, spiking=[neuron], detail=("sample", "step"))
     (heard,) = model.heard
     assert torch.equal(monitor.synops.detail["head"], 2 * heard.sum(-1).T)
+
+
+def test_a_call_a_step_contradicts_a_layer_that_takes_several() -> None:
+    model = nn.Sequential(nn.Linear(12, 20), picojoule.layers.IAF())
+    with (
+        pytest.raises(ValueError, match=r"time_axis is 'outer'.*layer '1' got 4 samples of 20"),
+        Monitor(model, time_axis="outer"),
+    ):
+        model(torch.ones(4, 12))  # 20 neurons, which the layer takes for steps
+    picojoule.reset_states(model)
+    with Monitor(model, time_axis="outer") as monitor:
+        for _ in range(3):
+            model(torch.ones(4, 1, 12))
+    assert monitor.report().num_timesteps == 3

@@ -119,6 +119,7 @@ class StepCount:
         Raises:
             ValueError: they cannot be told.
         """
+        self._check_one_step()
         found = self._of_layers()
         size = found or self._by_calls_or_input()
         self._check_samples(size)
@@ -133,6 +134,16 @@ class StepCount:
                 "the model was given no tensor with axes, so its samples are taken for 1. Pass samples=."
             )
         return size
+
+    def _check_one_step(self) -> None:
+        """Raise if a model that is said to be called once a step has a layer that takes several."""
+        several = [n for n, size in self._found.items() if size.num_timesteps != 1]
+        if self._axis == "outer" and several:
+            raise ValueError(
+                f"Monitor: time_axis is 'outer', a call a time step, but layer {several[0]!r} got "
+                f"{self._found[several[0]].in_words()}. Leave time_axis out if the model takes whole sequences; for a step, give that layer an "
+                "axis of 1 for time."
+            )
 
     def _check_samples(self, seen: PassSize) -> None:
         """Raise unless what was seen can be shared out over as many samples as are said."""
