@@ -274,8 +274,6 @@ def test_one_spike_meets_each_weight_whatever_the_batch(batch: int) -> None:
 
 
 def test_a_condition_of_bytes_is_a_condition() -> None:
-    silent = (X == 0).to(torch.uint8)[..., None]
-
     def chosen(self: Any, x: Tensor) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's on uint8
@@ -283,7 +281,6 @@ def test_a_condition_of_bytes_is_a_condition() -> None:
                 (x == 0).to(torch.uint8)[..., None], torch.zeros_like(self.w), self.w
             )
 
-    assert silent.any()
     assert totals(Calls(chosen, w=nn.Parameter(SIGNS)), X) == [(ARRIVED * 5, 0)]
 
 
@@ -306,6 +303,18 @@ def test_a_call_that_fails_has_no_synapses() -> None:
         model(X)
     assert monitor.report().synops_per_sample * 4 == ARRIVED * 5
     assert [row.name for row in monitor.report().rows] == ["a"]
+
+
+def test_a_call_that_fails_leaves_the_others_of_its_layer() -> None:
+    def looped(self: Any, x: Tensor) -> Tensor:
+        out = sum(self.a(x) for _ in range(6))
+        try:
+            return self.a(x[:, :4])
+        except RuntimeError:
+            return out
+
+    model = Calls(looped, a=nn.Linear(6, 5))
+    assert totals(model, X, X, X) == [(6 * ARRIVED * 5, 0)] * 3  # later calls are counted together
 
 
 def test_a_bag_adds_up_the_rows_that_it_does_not_leave_out() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import copy
 from typing import Any
 
 from torch import Tensor, nn
 
 from picojoule.synops.formulas import Synapses
+from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.watch.count import Counter, data_of
 from picojoule.synops.watch.detail import Details
 from picojoule.synops.watch.ledger import Ledger, Line
@@ -40,7 +40,8 @@ class Tally:
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
         self._repeats: list[Repeat] = []
         self._names = CallNames()
-        self._before: Line | None = None  # what was known of the line that was entered last
+        # what the line that was entered last had before; None of a new one
+        self._before: tuple[Count, Count, Count, str] | None = None
         self._published = (
             PublishedCounts(origins, settings.weights) if settings.conventions else None
         )
@@ -95,7 +96,8 @@ class Tally:
 
     def enter(self, name: str, kind: str, synapses: list[Synapses]) -> Line:
         """Count a call."""
-        self._before = copy(self.ledger.lines.get(name))
+        line = self.ledger.lines.get(name)
+        self._before = None if line is None else (line.synops, line.macs, line.dense, line.kind)
         line = self.ledger.line(name)
         line.kind = kind
         for each in synapses:
@@ -105,12 +107,12 @@ class Tally:
         return line
 
     def take_back(self, line: Line) -> None:
-        """The call that was entered last has failed."""
-        name = next(name for name, each in self.ledger.lines.items() if each is line)
+        """The call that was entered last, in this line, has failed; calls that are counted together still go to the line."""
         if self._before is None:
+            name = next(name for name, each in self.ledger.lines.items() if each is line)
             del self.ledger.lines[name], self.ledger.order[name]
         else:
-            self.ledger.lines[name] = self._before
+            line.synops, line.macs, line.dense, line.kind = self._before
 
     def repeat(
         self, line: Line, synapses: list[Synapses], args: tuple[Any, ...], biases: int

@@ -11,6 +11,7 @@ from dataclasses import replace
 from torch import Tensor
 from torch._ops import OpOverload, OpOverloadPacket
 
+from picojoule.synops.formulas.kernels import is_pytorchs_own
 from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import (
     DENSE,
@@ -36,8 +37,6 @@ from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rule
 )
 from picojoule.synops.watch.rules.picking import is_without_data
 from picojoule.synops.watch.rules.registry import Rule, makes_anew, rule_of
-
-_OF_PYTORCH = ("aten::", "prims::", "prim::", "quantized::", "mkldnn::", "c10d::", "_c10d")
 
 __all__ = ["Rule", "origin_of_result", "rule_of"]
 
@@ -72,12 +71,8 @@ def _of_numbers_alone(call: FunctionCall) -> Origin | None:
 
 def _is_foreign(call: FunctionCall) -> bool:
     """Whether it is an operator of somebody else's, which may make spikes; PyTorch's own without a rule make none."""
-    operator = call.function
-    if isinstance(operator, OpOverload):
-        operator = operator.overloadpacket
-    if not isinstance(operator, OpOverloadPacket):
-        return False
-    return not operator._qualified_op_name.startswith(_OF_PYTORCH)
+    is_operator = isinstance(call.function, OpOverload | OpOverloadPacket)
+    return is_operator and not is_pytorchs_own(call.function)
 
 
 def _by_values(call: FunctionCall) -> Result:

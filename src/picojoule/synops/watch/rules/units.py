@@ -53,7 +53,7 @@ def is_whole(x: Any) -> bool:
 
 
 def assembled(origins: Origins, operands: list[Any]) -> Origin:
-    """The same for a choice or an assembly, where numbers beside nothing else are spikes of what they have in common."""
+    """The origin of a choice or an assembly, as of `together`; numbers beside nothing else are spikes of what they have in common."""
     numbers = [float(x) for x in operands if not isinstance(x, Tensor) and x != 0]
     given = [origins.known(x) for x in operands if isinstance(x, Tensor)]
     if not numbers or not all(origin is not None and origin.kind == "zeros" for origin in given):
@@ -129,9 +129,8 @@ def _of_one_unit(origins: list[Origin]) -> Origin:
     if len(units) > 1:
         finest = min(units)
         if all(whole_units(unit, finest) for unit in units):
-            if any(
-                o.mixed for o in origins
-            ):  # a trace that decays by half halves its unit each step
+            # a trace that decays by half halves its unit in each step
+            if any(o.mixed for o in origins):
                 return DENSE
             origins = [
                 o if isinstance(o.unit, Tensor) else replace(o, unit=finest, mixed=True)
