@@ -143,9 +143,9 @@ def test_a_stage_that_hears_much_late_in_a_sample_takes_a_dense_product(
     def set_limits(engine: Engine) -> None:
         engine.limits_of_frames.copy_(torch.tensor([0.0, 100.0]))
 
-    def noted(stage: Stage, inputs: Any, batch: int, states: Any, which: torch.Tensor) -> Any:
+    def noted(stage: Stage, inputs: Any, neuron: Any, states: Any, which: torch.Tensor) -> Any:
         ways.append((states.plan.edges[0].fan_before.numel(), which.tolist()))
-        return run_dense(stage, inputs, batch, states, which)
+        return run_dense(stage, inputs, neuron, states, which)
 
     monkeypatch.setattr("picojoule.events.network.set_limits", set_limits)
     monkeypatch.setattr("picojoule.events.engine.run_dense", noted)

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from picojoule.events.arrived import can_be_added_up
-from picojoule.events.dense import arriving, run_dense
+from picojoule.events.dense import arriving
 from picojoule.events.engine import Engine
 from picojoule.events.program import NEVER
 from picojoule.ops.cpu.cache import keep, kept
@@ -153,7 +153,7 @@ def _dense_s(engine: Engine, stage: int, generator: torch.Generator) -> _Dense:
 
     inputs = of_frames()
     return _Dense(
-        _shortest(lambda: run_dense(whole, inputs, engine.batch, engine.states[stage], everything)),
+        _shortest(lambda: engine.run_dense(stage, inputs, everything)),
         _shortest(of_frames),
         sum(_shortest(partial(_make_arrive, engine, stage, k)) for k in range(len(whole.terms))),
         _shortest(to_events),

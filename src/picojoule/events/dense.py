@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from torch import Tensor
 
 from picojoule.events.graph import Stage, Term
+from picojoule.events.pooled import adds_up_windows, through_pooling
 from picojoule.events.states import StageStates
 from picojoule.layers import SqueezeMixin, StatefulLayer
 
@@ -16,19 +16,23 @@ def arriving(term: Term, frames: Tensor) -> Tensor:
     """What arrives at a term's weights, `(b t) *n`, of its source's frames, `b t *m`."""
     data = frames.flatten(0, 1)
     for module in term.modules[: _place_of_weights(term)]:
-        data = module(data)
+        data = through_pooling(module, data) if adds_up_windows(module) else module(data)
     return data
 
 
 def run_dense(
-    stage: Stage, inputs: list[Tensor], batch: int, states: StageStates, which: Tensor
+    stage: Stage,
+    inputs: list[Tensor],
+    neuron: StatefulLayer | None,
+    states: StageStates,
+    which: Tensor,
 ) -> Tensor:
     """What a stage gives out, `b t *n`, and its states for the samples `which`.
 
     Args:
         stage: the stage.
         inputs: what arrives at the weights of each term, `(b t) *m`.
-        batch: samples.
+        neuron: a copy of the stage's layer, to work in.
         states: of the stage; those of `which` are read and written.
         which: samples, `b`.
     """
@@ -37,17 +41,14 @@ def run_dense(
     shift = _other_bias(stage)
     if shift is not None:
         total = total + shift
-    current = total.reshape(batch, -1, *total.shape[1:])
-    if stage.neuron is None:
+    current = total.reshape(len(which), -1, *total.shape[1:])
+    if neuron is None:
         return current.float()
-    neuron = copy.copy(stage.neuron)  # other networks of the same stages may run in other threads
     for name in states.plan.neurons.states:
-        setattr(neuron, name, states.get(name)[which])
+        setattr(neuron, name, states.get(name, which))
     spikes = _forward(neuron, current)
     sums = neuron.output_sums
-    states.fired_densely += states.signal.to_engine(
-        (spikes.sum((0, 1)) if sums is None else sums)[None]
-    )[0]
+    states.fired_densely += spikes.sum((0, 1)) if sums is None else sums
     for name in states.plan.neurons.states:
         states.put(name, getattr(neuron, name), which)
     states.look_at_all()

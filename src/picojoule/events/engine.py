@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,7 +22,6 @@ from picojoule.events.states import StageStates
 
 _DONE = -1
 _NOWHERE = 2**31
-_EVERY = 8  # of the steps one is looked at to tell how busy they are
 _GLANCES = 3  # steps that are looked at to tell whether it is worth a look
 
 
@@ -52,8 +52,11 @@ class Engine:
         # of a stage, samples that take a dense product, and what arrives at its weights, which is counted
         self._counted: dict[int, tuple[Tensor, list[Tensor]]] = {}
         self._dense: list[Tensor | None] = [None for _ in signals]
-        self._has_events = torch.zeros(len(signals), batch, dtype=torch.bool)
-        self._has_frames = torch.zeros(len(signals), batch, dtype=torch.bool)
+        # other networks of the same stages may run in other threads
+        self._neurons = [copy.copy(stage.neuron) for stage in graph.stages]
+        # by signal and sample; NumPy's, whose operations on a few numbers take a tenth of the time
+        self._has_events = np.zeros((len(signals), batch), bool)
+        self._has_frames = np.zeros((len(signals), batch), bool)
         self._all, self._nobody = torch.arange(batch), torch.empty(0, dtype=torch.int64)
         self._rarely = 0.5 * steps * sum(float(e.fan_before.sum()) for e in plans[0].edges)
 
@@ -73,41 +76,40 @@ class Engine:
         Values are finite, or `check` raises an error: it is called before the states change, unless all values are whole numbers.
         """
         self._start()
-        busy = self._are_busy(frames)
         self._dense[0] = frames
-        if busy is not None and check is not None:
-            check()
-        if busy is None:  # the usual way, in as few calls as there can be
+        self._has_frames[0] = True
+        if self._may_be_busy(frames):
+            if check is not None:
+                check()
+            self._choose(0, self._all)
+        else:  # the usual way, in as few calls as there can be
             self._frames[0].to_events(frames, self._all)
             if check is not None and bool(self.program.broken[0].any()):
                 check()
             self.program.run(0, self._all)
             if self.program.stopped.max().item() == _DONE and self.graph.output:
                 return self._frames_of_output()
-        self._has_frames[0] = True
-        if busy is None:
             self._has_events[0] = True
             self._note_events(0, self._all)
-        else:
-            self._part(0, self._all, busy)
         self._go_on()
         return self._given_out()
 
-    def _are_busy(self, frames: Tensor) -> Tensor | None:
-        """Of each sample, whether the first stage takes a dense product of the input; None where none does.
+    def _may_be_busy(self, frames: Tensor) -> bool:
+        """Whether some sample may be one for which the first stage takes a dense product of the input.
 
-        A look at the input takes longer than events do of an input that is almost silent. So it is a glance at some steps, and the
+        To count the input takes longer than events do of one that is almost silent. So it is a glance at some steps, and the
         kernels, which count all, may find it out, where these are calm, or where a dense product is no quicker before more than half
         of all values are spikes.
         """
         limit = float(self.limits_of_frames[0])
         if limit > self._rarely:
-            return None
+            return False
         some = frames[:, :: max(1, self.steps // _GLANCES)]
-        if 2 * self._rarely * some.count_nonzero().item() < limit / 2 * max(some.numel(), 1):
-            return None
-        busy = self._is_busy(frames)
-        return busy if bool(busy.any()) else None
+        total = torch.zeros(self.batch, dtype=torch.float64)
+        for term, edge in zip(self.graph.stages[0].terms, self.plans[0].edges, strict=True):
+            synops, _ = count_dense(arriving(term, some), edge.fan_before, self.batch)
+            total += synops.sum(1) * (self.steps / some.shape[1] / term.factor)
+        return bool((total > limit / 2).any())
 
     def _frames_of_output(self) -> Tensor:
         out = torch.empty(
@@ -148,8 +150,8 @@ class Engine:
         return torch.where(stopped == _DONE, _NOWHERE, stopped).min()
 
     def _start(self) -> None:
-        self._has_events.zero_()
-        self._has_frames.zero_()
+        self._has_events[:] = False
+        self._has_frames[:] = False
         self._dense = [None for _ in self._dense]
         self._counted.clear()
         self.program.start()
@@ -180,22 +182,13 @@ class Engine:
             self.program.run(stage, calm)
             self._note_events(stage, calm)
 
-    def _is_busy(self, frames: Tensor) -> Tensor:
-        """Of each sample, whether a dense product of the input is quicker in the first stage, by some of the steps."""
-        some = frames[:, :: max(1, min(_EVERY, self.steps // _GLANCES))]
-        total = torch.zeros(self.batch, dtype=torch.float64)
-        for term, edge in zip(self.graph.stages[0].terms, self.plans[0].edges, strict=True):
-            synops, _ = count_dense(arriving(term, some), edge.fan_before, self.batch)
-            total += synops.sum(1) * (self.steps / some.shape[1] / term.factor)
-        return total > self.limits_of_frames[0]
-
     def _go_on_densely(self, stage: int, which: Tensor) -> None:
         counted, inputs = self._counted.pop(stage, (self._nobody, []))
         if not torch.equal(counted, which):
             inputs = self._arriving(stage, which)
             if not self._is_counted(stage, which):
                 self._count(stage, which, inputs)
-        out = run_dense(self.graph.stages[stage], inputs, len(which), self.states[stage], which)
+        out = self.run_dense(stage, inputs, which)
         back = self.plans[stage].recurrent
         if back is not None:
             self.program.synops[stage][-1][which] = count_dense(
@@ -203,8 +196,16 @@ class Engine:
             )[0]
         self._put_frames(stage + 1, which, out)
         self.program.stopped[which] = _DONE
+        del inputs, out
+        if len(which) == self.batch:
+            self._forget_before(stage)
         if stage + 1 < len(self.plans):
             self._choose(stage + 1, which)
+
+    def run_dense(self, stage: int, inputs: list[Tensor], which: Tensor) -> Tensor:
+        """What a stage gives out, `b t *n`, for what arrives at the weights of its terms, `(b t) *m`, in PyTorch."""
+        neuron, states = self._neurons[stage], self.states[stage]
+        return run_dense(self.graph.stages[stage], inputs, neuron, states, which)
 
     @property
     def limits(self) -> Tensor:
@@ -233,7 +234,7 @@ class Engine:
 
     def _all_dense(self, stage: int, which: Tensor) -> bool:
         terms = self.graph.stages[stage].terms
-        return all(bool(self._has_frames[term.source, which].all()) for term in terms)
+        return all(self._has_frames[term.source, which.numpy()].all() for term in terms)
 
     def _arriving(self, stage: int, which: Tensor) -> list[Tensor]:
         """What arrives at the weights of each term, `(b t) *n`."""
@@ -243,7 +244,8 @@ class Engine:
     def _arriving_at(self, stage: int, number: int, which: Tensor) -> Tensor:
         whole = self.graph.stages[stage]
         term = whole.terms[number]
-        if bool(self._has_frames[term.source, which].all()) or not can_be_added_up(whole, term):
+        given = self._has_frames[term.source, which.numpy()].all()
+        if given or not can_be_added_up(whole, term):
             return arriving(term, self._need_frames(term.source, which))
         self._need_events(term.source, which)
         return self.arrived(stage, number, which)
@@ -259,9 +261,9 @@ class Engine:
     def _is_counted(self, stage: int, which: Tensor) -> bool:
         """Whether the kernels counted what arrives before they stopped: events do, and spikes that meet add up."""
         sources = [term.source for term in self.graph.stages[stage].terms]
+        only_events = self._has_events & ~self._has_frames
         return all(
-            self.graph.signal(source).is_spikes
-            and bool((self._has_events[source, which] & ~self._has_frames[source, which]).all())
+            self.graph.signal(source).is_spikes and only_events[source, which.numpy()].all()
             for source in sources
         )
 
@@ -276,24 +278,24 @@ class Engine:
             self.program.broken[term.source, which] |= broken
 
     def _note_events(self, stage: int, which: Tensor) -> None:
-        stopped = self.program.stopped[which]
-        if bool((stopped == _DONE).all()):
-            self._has_events[stage + 1 :, which] = True
+        stopped, chosen = self.program.stopped[which].numpy(), which.numpy()
+        if (stopped == _DONE).all():
+            self._has_events[stage + 1 :, chosen] = True
             return
         for k in range(stage, len(self.plans)):
-            self._has_events[k + 1, which] = (stopped == _DONE) | (stopped > k)
+            self._has_events[k + 1, chosen] = (stopped == _DONE) | (stopped > k)
 
     def _need_events(self, signal: int, which: Tensor) -> None:
-        missing = which[~self._has_events[signal, which]]
+        missing = which[torch.from_numpy(~self._has_events[signal, which.numpy()])]
         if len(missing):
             self._frames[signal].to_events(self._known(signal), missing)
-            self._has_events[signal, missing] = True
+            self._has_events[signal, missing.numpy()] = True
 
     def _need_frames(self, signal: int, which: Tensor) -> Tensor:
-        missing = which[~self._has_frames[signal, which]]
+        missing = which[torch.from_numpy(~self._has_frames[signal, which.numpy()])]
         if len(missing):
             self._frames[signal].of_events(self._memory(signal), missing)
-            self._has_frames[signal, missing] = True
+            self._has_frames[signal, missing.numpy()] = True
         frames = self._known(signal)
         return frames if len(which) == self.batch else frames[which]
 
@@ -302,7 +304,14 @@ class Engine:
             self._dense[signal] = frames.contiguous()
         else:
             self._memory(signal)[which] = frames
-        self._has_frames[signal, which] = True
+        self._has_frames[signal, which.numpy()] = True
+
+    def _forget_before(self, stage: int) -> None:
+        """Frames that no later stage hears: what comes next gets their memory, which is in the cache, as in PyTorch."""
+        heard = {term.source for later in self.graph.stages[stage + 1 :] for term in later.terms}
+        for signal in {*range(stage + 1)} - heard - {self.graph.output}:
+            self._dense[signal] = None
+            self._has_frames[signal] = False
 
     def _known(self, signal: int) -> Tensor:
         frames = self._dense[signal]

@@ -228,7 +228,7 @@ class EventNetwork:
         synops, whole = engine.synops, not bool(engine.program.broken[0].any())
         self._tally.add(synops, 0, engine.steps, whole=whole)
         self._tally.sample_steps += engine.batch * engine.steps
-        self._counter.after(engine.steps, self._states)
+        self._counter.after(engine.batch * engine.steps, self._states)
         return synops
 
     @in_turn

@@ -201,7 +201,7 @@ def count_dense(data: Tensor, fan: Tensor, batch: int) -> tuple[Tensor, Tensor]:
             synops.data_ptr(),
             broken.data_ptr(),
         )
-        run_kernel(compiled("synops_of_frames"), torch.tensor(list(places)), batch)
+        run_kernel(compiled("synops_of_frames"), torch.tensor(list(places)), batch * steps)
     return synops, broken
 
 

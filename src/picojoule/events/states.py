@@ -8,7 +8,7 @@ from torch import Tensor
 from picojoule.events.plan import StagePlan
 from picojoule.events.signals import Signal
 
-_MOST_UNGATHERED = 2**16  # steps in which spikes are counted in float32
+_MOST_UNGATHERED = 2**16  # steps of samples in which spikes are counted in float32
 NAMES = "potential", "synaptic", "trace", "feedback"
 _SCRATCH = "current", "output"
 
@@ -33,7 +33,8 @@ class StageStates:
         }
         self._arrays["potential"] = self._arrays["potential"].to(plan.neurons.dtype)
         self.fired = torch.zeros(batch, signal.neurons, dtype=torch.float32)
-        self.fired_densely = torch.zeros(signal.neurons, dtype=torch.float64)
+        self.fired_densely = torch.zeros(signal.shape, dtype=torch.float32)
+        self._fired_before = torch.zeros(signal.shape, dtype=torch.float64)
         self._touched = torch.zeros(batch, plan.num_rows + 8, dtype=torch.uint8)
         self._reached = torch.zeros(batch, 2, dtype=torch.int32)
         row = signal.neurons // max(plan.num_rows, 1)
@@ -51,18 +52,23 @@ class StageStates:
     @property
     def fired_by_neuron(self) -> Tensor:
         """What each neuron gave out since the count began, of all samples, `*n`."""
-        total = self.fired.sum(0, dtype=torch.float64) + self.fired_densely
-        return self.signal.to_torch(total[None])[0]
+        own = self.fired.sum(0, dtype=torch.float64)
+        return self._fired_before + self.fired_densely + self.signal.to_torch(own[None])[0]
 
     def gather(self) -> None:
         """Move what was counted in float32, which counts to 2^24, to where there is more room."""
-        self.fired_densely += self.fired.sum(0, dtype=torch.float64)
+        self._fired_before = self.fired_by_neuron
         self.fired.zero_()
+        self.fired_densely.zero_()
+
+    def take_counts(self, other: StageStates) -> None:
+        """What was given out in other states goes on to be counted here."""
+        self._fired_before += other.fired_by_neuron
 
     def start_count(self) -> None:
         """What was given out so far is forgotten."""
-        self.fired.zero_()
-        self.fired_densely.zero_()
+        for counts in self._counts.values():
+            counts.zero_()
 
     def look_at_all(self) -> None:
         """The next step looks at all neurons, touched or not: their potentials came from elsewhere."""
@@ -76,7 +82,7 @@ class StageStates:
 
     def changed_by_steps(self) -> list[Tensor]:
         """Copies of the states and of the counts of spikes; not of what the kernels note for themselves."""
-        counts = (self.fired, self.fired_densely) if self.signal.is_spikes else ()
+        counts = self._counts.values() if self.signal.is_spikes else ()
         return [array.clone() for array in (*(self._arrays[name] for name in NAMES), *counts)]
 
     def put_back(self, kept: dict[str, Tensor]) -> None:
@@ -84,28 +90,41 @@ class StageStates:
         for name, array in self._everything().items():
             array.copy_(kept[name])
 
-    def get(self, name: str) -> Tensor:
-        """A state of the layer by its name there, `b *n`."""
-        return self.signal.to_torch(self._arrays[self.plan.neurons.states[name]].float())
+    def get(self, name: str, which: Tensor | None = None) -> Tensor:
+        """A state of the layer by its name there, `b *n`, of all samples or of some."""
+        array = self._arrays[self.plan.neurons.states[name]]
+        some = array if which is None or len(which) == len(array) else array[which]
+        return self.signal.to_torch(some.float())
 
-    def put(self, name: str, value: Tensor, which: Tensor | slice = slice(None)) -> None:
-        """Set a state of some samples, `b *n`."""
-        self._arrays[self.plan.neurons.states[name]][which] = self.signal.to_engine(value)
+    def put(self, name: str, value: Tensor, which: Tensor | None = None) -> None:
+        """Set a state, `b *n`, of all samples or of some."""
+        array = self._arrays[self.plan.neurons.states[name]]
+        if which is None or len(which) == len(array):
+            self.signal.to_torch(array).copy_(value)
+        else:
+            array[which] = self.signal.to_engine(value)
 
     def addresses(self) -> dict[str, int]:
         """For the tables."""
         return {
             name: array.data_ptr()
             for name, array in self._everything().items()
-            if name != "fired_densely"
+            if name not in ("fired_densely", "fired_before")
+        }
+
+    @property
+    def _counts(self) -> dict[str, Tensor]:
+        return {
+            "fired": self.fired,
+            "fired_densely": self.fired_densely,
+            "fired_before": self._fired_before,
         }
 
     def _everything(self) -> dict[str, Tensor]:
         looked_at = {"touched": self._touched, "reached": self._reached, "latest": self._latest}
         return {
             **self._arrays,
-            "fired": self.fired,
-            "fired_densely": self.fired_densely,
+            **self._counts,
             **looked_at,
         }
 
@@ -117,7 +136,7 @@ class SpikeCounter:
         self._ungathered = 0
 
     def after(self, steps: int, states: list[StageStates]) -> None:
-        """After so many steps more."""
+        """After so many steps more, those of each sample."""
         self._ungathered += steps
         if self._ungathered > _MOST_UNGATHERED:
             self._ungathered = 0
@@ -128,4 +147,4 @@ class SpikeCounter:
 def carry_counts(old: list[StageStates], new: list[StageStates]) -> None:
     """What neurons fired goes on to be counted in the states of another batch."""
     for before, after in zip(old, new, strict=True):
-        after.fired_densely += before.signal.to_engine(before.fired_by_neuron[None])[0]
+        after.take_counts(before)

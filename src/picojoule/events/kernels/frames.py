@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from picojoule.events.kernels.pointers import doubles, integers, reals, wide
-from picojoule.events.kernels.tables import ARRIVED, COUNT, FRAME
-from picojoule.events.kernels.vectors import BLOCK, any_differs, lowest_lane
+from picojoule.events.kernels.tables import ARRIVED, COUNT, FRAME, POOL, VECTOR
+from picojoule.events.kernels.vectors import BLOCK, add_windows, any_differs, lowest_lane
 from picojoule.ops.cpu.inlined import inlined
 
 ZERO = np.float32(0)
@@ -158,6 +158,35 @@ def _clear(x: Any, N: Any) -> None:
         x[j] = ZERO
 
 
+def pooled_frames() -> Callable[..., None]:
+    """Adds up windows of 2 x 2, row by row as PyTorch's pooling does; a last row or column that is left over belongs to none."""
+
+    def run(first: Any, last: Any, table: Any) -> None:
+        pool = wide(table)
+        height, width = pool[POOL.height], pool[POOL.width]
+        x, out = reals(pool[POOL.values]), reals(pool[POOL.sums])
+        H, W = height // 2, width // 2
+        for plane in range(first, last):
+            for row in range(H):
+                upper, at = (plane * height + 2 * row) * width, (plane * H + row) * W
+                _pooled_row(x, upper, upper + width, out, at, W)
+
+    return run
+
+
+@inlined
+def _pooled_row(x: Any, upper: Any, lower: Any, out: Any, at: Any, W: Any) -> None:
+    if W < VECTOR:
+        for j in range(W):
+            a, b = upper + 2 * j, lower + 2 * j
+            out[at + j] = ((x[a] + x[a + 1]) + x[b]) + x[b + 1]
+        return
+    for j in range(0, W - VECTOR, VECTOR):
+        add_windows(out, at + j, x, upper + 2 * j, lower + 2 * j)
+    j = W - VECTOR  # the last eight, of which some may be written twice
+    add_windows(out, at + j, x, upper + 2 * j, lower + 2 * j)
+
+
 def synops_of_frames() -> Callable[..., None]:
     """Counts the SynOps of a dense sequence: of each step the sum of |value| times its synapses.
 
@@ -172,16 +201,15 @@ def synops_of_frames() -> Callable[..., None]:
             doubles(count[COUNT.synops]),
             wide(count[COUNT.broken]),
         )
-        for sample in range(first, last):
-            for t in range(T):
-                x = reals(count[COUNT.values] + 4 * (sample * T + t) * N)
-                total = 0.0
-                for start in range(0, N, PIECE):
-                    part, fraction = _piece(x, fan, start, min(start + PIECE, N))
-                    total += part
-                    if fraction != ZERO:
-                        broken[sample] = 1
-                synops[sample * T + t] = total
+        for step in range(first, last):  # of all samples, one after the other
+            x = reals(count[COUNT.values] + 4 * step * N)
+            total = 0.0
+            for start in range(0, N, PIECE):
+                part, fraction = _piece(x, fan, start, min(start + PIECE, N))
+                total += part
+                if fraction != ZERO:
+                    broken[step // T] = 1
+            synops[step] = total
 
     return run
 

@@ -11,6 +11,7 @@ from picojoule.events.kernels.frames import (
     arrived_of_events,
     events_of_frames,
     frames_of_events,
+    pooled_frames,
     synops_of_frames,
 )
 from picojoule.events.kernels.stage import passing, stepped, touched
@@ -32,6 +33,7 @@ SOURCES: dict[str, Any] = {
     "events_of_frames": events_of_frames,
     "frames_of_events": frames_of_events,
     "arrived_of_events": arrived_of_events,
+    "pooled_frames": pooled_frames,
     "synops_of_frames": synops_of_frames,
     "breadth": breadth,
     "depth": depth,

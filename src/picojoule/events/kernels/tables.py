@@ -299,12 +299,29 @@ class CountPlaces(NamedTuple):
     broken: int
 
 
+class PoolPlaces(NamedTuple):
+    """Planes `h w` of a dense sequence, of which windows of 2 x 2 are added up.
+
+    Attributes:
+        height: h.
+        width: w.
+        values: float32 `planes h w`.
+        sums: float32 `planes h/2 w/2`, written.
+    """
+
+    height: int
+    width: int
+    values: int
+    sums: int
+
+
 STAGE = StagePlaces(*range(len(StagePlaces._fields)))
 EDGE = EdgePlaces(*range(len(EdgePlaces._fields)))
 PATTERN = PatternPlaces(*range(len(PatternPlaces._fields)))
 FRAME = FramePlaces(*range(len(FramePlaces._fields)))
 ARRIVED = ArrivedPlaces(*range(len(ArrivedPlaces._fields)))
 COUNT = CountPlaces(*range(len(CountPlaces._fields)))
+POOL = PoolPlaces(*range(len(PoolPlaces._fields)))
 
 # how synapses are kept
 DENSE = 0  # rows of weights without holes

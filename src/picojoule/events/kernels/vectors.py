@@ -12,6 +12,7 @@ from picojoule.events.kernels.tables import VECTOR
 
 BLOCK = 4 * VECTOR  # what is looked at together
 _VECTOR = ir.VectorType(ir.FloatType(), VECTOR)
+_LANES = ir.VectorType(ir.IntType(32), VECTOR)
 _ALIGNMENT = 4  # of one real
 
 
@@ -63,6 +64,26 @@ def add_sums(_typing: Any, target: Any, a: Any, sums: Any, starts: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(target, types.int64, sums, starts), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_windows(_typing: Any, sums: Any, at: Any, values: Any, upper: Any, lower: Any) -> Any:
+    """sums[at : at + 8] = eight windows of 2 x 2 side by side, row by row: of `values`, from `upper` and `lower` on."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        out, place, array, *rows = arguments
+        total = None
+        for row in rows:
+            halves = [load(builder, array, builder.add(row, row.type(k)))[0] for k in (0, VECTOR)]
+            for side in (0, 1):
+                lanes = ir.Constant(_LANES, [2 * k + side for k in range(VECTOR)])
+                part = builder.shuffle_vector(*halves, lanes)
+                total = part if total is None else builder.fadd(total, part)
+        _, pointer = load(builder, out, place)
+        builder.store(total, pointer, align=_ALIGNMENT)
+        return context.get_dummy_value()
+
+    return types.void(sums, types.int64, values, types.int64, types.int64), generate
 
 
 def found(comparison: str, lanes: int, whole_bits: int = 0) -> Any:
