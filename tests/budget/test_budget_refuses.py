@@ -59,6 +59,31 @@ def monitored(model: nn.Module, *shape: int) -> picojoule.Monitor:
         ({"min_rate": 0.1, "max_rate": {}}, "a bound names no layer"),
         ({"min_rate": 0.1, "rate_of": "synapse"}, "of is 'synapse'; choose"),
         ({"min_rate": 0.1, "rate_percentile": 101.0}, "percentile is 101.0"),
+        ({"max_rate": 0.1, "rate_percentile": 101.0}, "max_rate of percentile 101"),
+        ({"synops_per_second": 5.0, "dt_s": math.inf}, "dt_s is inf"),
+        ({"synops_per_timestep": 10**400}, "expected a finite number > 0"),
+        ({"synops_per_timestep": 1.0, "steps": -3}, "steps is -3, expected a whole number"),
+        ({"synops_per_timestep": 1.0, "steps": 2.5}, "steps is 2.5"),
+        ({"synops_per_timestep": 1.0, "warmup_steps": 1.5}, "warmup_steps is 1.5"),
+        ({"synops_per_timestep": 1.0, "margin": "a"}, "margin is 'a'"),
+        ({"synops_per_timestep": 1.0, "within": "a"}, "within is 'a'"),
+        (
+            {"synops_per_timestep": {"2": 5.0}, "groups": {"2": ["4"]}},
+            "group '2' of the layers ['4'] has the name of another layer",
+        ),
+        (
+            {"constraints": [SynopsLimit(layers=("2",), bound=b) for b in (5.0, 1e6)]},
+            "two constraints have the name 'synops_per_timestep of 2'",
+        ),
+        (
+            {
+                "constraints": [
+                    EnergyLimit(bound=1e-12, profile=profile("loihi")),
+                    EnergyLimit(bound=1.0, profile=profile("truenorth")),
+                ]
+            },
+            "two constraints have the name 'energy_j of the model'",
+        ),
     ],
 )
 def test_what_cannot_be_meant(options, message: str) -> None:
@@ -75,6 +100,17 @@ def test_what_cannot_be_meant(options, message: str) -> None:
         ({"energy_j": {"2": None}, "profile": "loihi"}, "a limit is None"),
         ({"min_rate": "0.1"}, "min_rate is '0.1', expected"),
         ({"min_rate": (0.1, 0.2), "max_rate": 1.0}, "min_rate is (0.1, 0.2), expected"),
+        ({"synops_per_timestep": True}, "a limit is True"),
+        ({"synops_per_timestep": torch.ones(2)}, "a limit is tensor"),
+        ({"synops_per_timestep": {2: 5.0}}, "a bound is for 2, expected the name"),
+        ({"synops_per_second": 1.0, "dt_s": "1"}, "dt_s is '1'"),
+        ({"synops_per_timestep": {"a": 5.0}, "groups": {"a": "24"}}, "group 'a' is '24'"),
+        ({"synops_per_timestep": 5.0, "groups": ["2"]}, "groups is ['2'], expected a dict"),
+        ({"synops_per_timestep": 5.0, "unreachable": "2"}, "unreachable is '2', expected a list"),
+        ({"synops_per_timestep": 5.0, "controller": None}, "expected a Controller"),
+        ({"synops_per_timestep": 5.0, "split_range": 3}, "expected a SplitRange"),
+        ({"constraints": SynopsLimit(bound=5.0)}, "expected a list"),
+        ({"constraints": ["x"]}, "constraints has 'x', expected a SynopsLimit"),
     ],
 )
 def test_bounds_that_are_no_numbers(options, message: str) -> None:
@@ -278,7 +314,7 @@ def test_the_state_of_a_network_of_another_size() -> None:
 
 @pytest.mark.parametrize("options", [{"tighten": 0.0}, {"tighten": 1.1}, {"warmup_steps": -1}])
 def test_schedules_out_of_range(options) -> None:
-    with pytest.raises(ValueError, match="Schedule: expected"):
+    with pytest.raises(ValueError, match=r"Schedule: expected|warmup_steps is -1, expected"):
         picojoule.Budget(picojoule.Monitor(network()), min_rate=0.1, **options)
 
 

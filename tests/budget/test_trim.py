@@ -119,3 +119,95 @@ def test_the_state_of_another_budget_is_refused_and_changes_nothing() -> None:
     with pytest.raises(ValueError, match=r"synops_per_timestep of 2"):
         budget.load_state_dict(other.state_dict())
     assert str(budget.state_dict()) == before
+
+
+def test_a_ceiling_on_a_rate_is_kept_where_a_limit_would_be_filled_up() -> None:
+    model, monitor, budget = begun(synops_per_timestep=1e9)
+    spent(model, monitor)
+    rate, first = monitor.rates["1"].mean().item(), monitor.synops["2"].item()
+    limits = {"synops_per_timestep": {"2": 1.2 * first}, "max_rate": {"1": 0.95 * rate}}
+    model, monitor, budget = begun(**limits)
+    budget._synapses = "prune"  # whose limits are all filled up
+    budget.trim(lambda: model(batch()))
+    spent(model, monitor)
+    assert budget.met
+    assert budget.violations(monitor) == []
+
+
+def test_a_ceiling_alone_is_trimmed() -> None:
+    model, monitor, budget = begun(max_rate=0.05)
+    budget.trim(lambda: model(batch()))
+    spent(model, monitor)
+    assert budget.violations(monitor) == []
+    assert max(rate.mean().item() for rate in monitor.rates.values()) > 0.04
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("failing", [StopError(), KeyboardInterrupt(), "nan"])
+def test_a_trim_that_fails_leaves_the_weights(failing: BaseException | str) -> None:
+    model, _, budget = begun(synops_per_timestep={"2": 5.0, "4": 5.0})
+    before, calls = [p.clone() for p in model.parameters()], 0
+
+    def forward() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 3 and isinstance(failing, BaseException):
+            raise failing
+        model(batch() * (torch.nan if calls > 3 else 1.0))
+
+    kind = FloatingPointError if failing == "nan" else type(failing)
+    with pytest.raises(kind):
+        budget.trim(forward)
+    assert all(torch.equal(p, x) for p, x in zip(model.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("margin", [float("nan"), 2, -0.1, "a"])
+def test_margins_that_are_no_shares(margin: object) -> None:
+    model, _, budget = begun(synops_per_timestep={"2": 5.0})
+    with pytest.raises(ValueError, match=r"margin of trim\(\) is"):
+        budget.trim(lambda: model(batch()), margin=margin)  # type: ignore[arg-type]
+
+
+def test_a_trim_measures_what_is_deployed_and_moves_no_statistics() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(16, 80), nn.Dropout(0.5), nn.Unflatten(1, (1, -1)), IAF(), nn.Flatten(0, 1), nn.BatchNorm1d(80)
+    )  # fmt: skip
+    model.append(nn.Linear(80, 4))
+    monitor = Monitor(model).attach()
+    budget = Budget(monitor, synops_per_timestep={"6": 10.0})
+    x = batch()[0]
+    budget.backward(model(x).square().mean())
+    budget.step()
+    statistics, state = model[5].running_mean.clone(), torch.get_rng_state()
+    budget.trim(lambda: model(x))
+    assert torch.equal(model[5].running_mean, statistics)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("way", ["load_state_dict", "another layer"])
+def test_parameters_that_were_replaced_are_scaled(way: str) -> None:
+    model, monitor, budget = begun(synops_per_timestep={"2": 30.0})
+    if way == "another layer":
+        model[0] = nn.Linear(16, 200)
+    else:
+        saved = {name: 2 * value for name, value in model.state_dict().items()}
+        model.load_state_dict(saved, assign=True)
+    trimmed = budget.trim(lambda: model(batch()))
+    assert (
+        trimmed.after["synops_per_timestep of 2"]
+        <= 30.0
+        < trimmed.before["synops_per_timestep of 2"]
+    )
+    assert 0.97 * 30.0 <= spent(model, monitor)["2"] <= 30.0
+
+
+def test_a_parameter_that_is_gone_is_named() -> None:
+    model, _, budget = begun(synops_per_timestep={"2": 30.0})
+    model[0] = nn.Linear(16, 200, bias=False)
+    with pytest.raises(RuntimeError, match=r"lost the parameter '0\.bias'"):
+        budget.trim(lambda: model(batch()))

@@ -429,6 +429,8 @@ def test_time_steps_in_whole_numbers_are_those_of_the_discretised_model() -> Non
         (["./networks.py:ones", "pulses.npy", "--dt-us", "1000", "--size", "3", "--checkpoint", "no.pt"], "No such file"),
         (["./networks.py:ones", "long.npy", "--dt-us", "1", "--size", "3"], "Give longer steps"),
         (["./networks.py:ones", "empty.npy", "--dt-us", "1", "--size", "3"], "holds no events"),
+        (["./networks.py:ones", "early.npy", "--dt-us", "1", "--size", "3"], "first event is at -5 us, and times begin at 0. Add 5 us"),
+        (["./networks.py:ones", "real.npy", "--dt-us", "1", "--size", "3"], "Pass --time-unit, one of"),
     ],
 )  # fmt: skip
 def test_errors_say_what_to_do(arguments: list[str], message: str) -> None:
@@ -436,6 +438,8 @@ def test_errors_say_what_to_do(arguments: list[str], message: str) -> None:
     torch.save(torch.ones(1, 5, 3), "ones.pt")
     np.save("long.npy", pulses([(0, 0), (10**9, 1)]))
     np.save("empty.npy", pulses([(0, 0)])[:0])
+    np.save("early.npy", pulses([(-5, 0), (3, 1)]))
+    np.save("real.npy", np.array([(0.5, 0, 0, 0)], dtype=[("t", "f8"), ("x", "i2"), ("y", "i2"), ("p", "i1")]))
     told = refused(*arguments)
     assert message in told
     assert told.startswith("picojoule simulate: ")

@@ -150,6 +150,15 @@ def test_a_conv_net_comes_back_squeezed_and_not(tmp_path: Path, conv: dict[str, 
     assert torch.equal(unsqueezed(data.unflatten(0, (BATCH, TIME))).flatten(0, 1), model(data))
 
 
+@pytest.mark.parametrize(
+    "conv", [{"kernel_size": (3, 1), "padding": "same"}, {"kernel_size": (1, 5)}]
+)
+def test_kernels_that_are_not_square(tmp_path: Path, conv: dict[str, Any]) -> None:
+    model = nn.Sequential(nn.Conv2d(2, 3, **conv), IAFSqueeze(batch_size=BATCH))
+    data = torch.rand(BATCH * TIME, 2, 8, 8) * 2
+    assert_same(model, through_a_file(tmp_path, model, data, num_timesteps=TIME), data)
+
+
 def test_conv1d_is_float32_and_keeps_its_place(tmp_path: Path) -> None:
     model = nn.Sequential(
         nn.Conv1d(2, 3, 3, stride=2, padding=1),

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from picojoule.budget.checks import check_count, check_kinds, check_share
 from picojoule.budget.connections import Connections
 from picojoule.budget.constraints import Constraint, Per, RateOf
 from picojoule.budget.contest import Contest
@@ -138,11 +139,19 @@ class Budget:
         controller: Controller = Controller(),  # noqa: B008
         split_range: SplitRange | None = None,
     ) -> None:
-        if not 0 <= margin < 1:
-            raise ValueError(f"Budget: margin is {margin}, expected a share in [0, 1).")
-        if within is not None and not margin < within < 1:
+        check_kinds(
+            groups=(groups, Mapping),
+            constraints=(constraints, Sequence),
+            unreachable=(unreachable, Sequence),
+            controller=(controller, Controller),
+            split_range=(split_range, SplitRange),
+        )
+        check_share("margin", margin)
+        check_count("steps", steps, 1, optional=True)
+        check_count("warmup_steps", warmup_steps, 0)
+        if within is not None and (isinstance(within, str) or not margin < within < 1):
             raise ValueError(
-                f"Budget: within is {within}, expected a share in (margin, 1) with a margin of {margin}, which training "
+                f"Budget: within is {within!r}, expected a share in (margin, 1) with a margin of {margin}, which training "
                 "keeps free, or None."
             )
         stated: dict[Per, Bound | None] = {
@@ -190,6 +199,7 @@ class Budget:
         self._saved_connections: dict[str, Any] | None = None
         self._contest = Contest()
         self._saved_names: frozenset[str] | None = None
+        self._saved_by: str | None = None  # "backward" or "penalty"
         self._trimmed: Mapping[str, Tensor] = {}
         self._told: set[str] = set()
         self.infeasible: dict[str, str] = {}
@@ -220,6 +230,10 @@ class Budget:
             raise RuntimeError(
                 "Budget: backward() after penalty(). A training loop uses one of them throughout."
             )
+        if not self._steered.has_batch:
+            self._steered.check_new()
+        self._check_gradients()
+        self._check_saved_by("backward")
         self._look()
         constraints = {n: each for n, each in self._all().items() if n not in self.infeasible}
         task = None
@@ -261,6 +275,9 @@ class Budget:
             raise RuntimeError(
                 f"Budget: synapses={self._synapses!r} needs budget.backward(loss) in place of a penalty() in the loss."
             )
+        if torch.is_grad_enabled():
+            self._check_gradients()
+        self._check_saved_by("penalty")
         self._look()
         if not self._penalised.has_begun and self._looked:
             _ = self._steered.wiring  # for a trim
@@ -284,12 +301,22 @@ class Budget:
         if self._steered.has_batch:
             self._step_steered()
         elif self._penalised.has_batch:
+            self._steered.check_new()
             self._step_penalised()
         else:
             raise RuntimeError(
                 "Budget: step() without a penalty() or a backward() with gradients before it."
             )
+        self._steered.note_step()
         self._trimmed = {}
+
+    def _check_gradients(self) -> None:
+        _ = self._monitor.own_ledger  # or nothing ran
+        if not self._monitor.saw_gradients:
+            raise RuntimeError(
+                "Budget: the monitor's last forward pass ran without gradients. Call the model with gradients before "
+                "budget.backward(loss) or budget.penalty(), and validate in `with monitor.paused():` or with a Monitor of its own."
+            )
 
     def _step_penalised(self) -> None:
         if self._penalised.step(self._constraints, self.infeasible):
@@ -378,17 +405,20 @@ class Budget:
     def trim(self, forward: Callable[[], object], *, margin: float = 0.006) -> Trimmed:
         """Bring what is spent just inside each limit, without training: one gain on the weights that drive the spikes.
 
-        The gain of each limit is found by bisection, in the order of depth. A limit that held training down is filled up
-        again where it has room; one that never mattered is left alone. A floor that was kept stays so, where limits leave
-        room. `met` and `violations()` then judge what the calibration data measured.
+        The gain of each limit is found by bisection, in the order of depth; a `max_rate` is one, too. A limit of SynOps or
+        joules that held training down is filled up again where it has room; one that never mattered is left alone. A floor that
+        was kept stays so, where limits leave room. `met` and `violations()` then judge what the calibration data measured. If
+        something fails, the weights are as they were.
 
         Args:
             forward: runs the model on calibration data, in one call or several, each after `reset_states`; none of the
-                test set. It is called some dozen times, without gradients.
+                test set. It is called some dozen times, without gradients, the model in eval mode.
             margin: share of each limit to stay under, so that other data keep it.
 
         Raises:
+            FloatingPointError: what is spent is not finite.
             RuntimeError: no pass with gradients has shown which weights drive which spikes.
+            ValueError: the margin is no share.
 
         Example:
             >>> import picojoule
@@ -403,17 +433,21 @@ class Budget:
             >>> budget.trim(lambda: model(x)).after["synops_per_timestep of 2"] <= 10
             True
         """
+        check_share("margin of trim()", margin)
         if not self._steered.wiring.drives:
             raise RuntimeError(
                 "Budget: trim() before a forward pass with gradients and a backward(), penalty() or begin(), which show what "
                 "weights drive what spikes."
             )
         reachable = {n: each for n, each in self._all().items() if n not in self._reach.out}
-        limits = {n: each for n, each in reachable.items() if each.spends}
+        limits = {n: each for n, each in reachable.items() if not each.is_floor}
         floors = {n: each for n, each in reachable.items() if each.is_floor}
-        kept_down = self._steered.kept_down() if self._synapses == "keep" else set(limits)
+        spending = {n for n, each in limits.items() if each.spends}
+        if self._synapses == "keep":
+            spending &= self._steered.kept_down()
+        self._steered.find_replaced()
         trimming = Trimming(self._monitor, forward, self._steered.wiring, margin)
-        trimmed = trimming.run(limits, frozenset(kept_down), floors)
+        trimmed = trimming.run(limits, frozenset(spending), floors)
         self._trimmed = trimming.measured
         return trimmed
 
@@ -429,6 +463,12 @@ class Budget:
     def met(self) -> bool:
         """Whether nothing is violated but what was declared unreachable when the budget was made."""
         return all(each.declared for each in self.violations())
+
+    def __reduce__(self) -> str:
+        raise TypeError(
+            "A Budget cannot be copied or pickled: it belongs to one model and its Monitor. Save budget.state_dict(), and load it "
+            "into a Budget of the other model."
+        )
 
     def violations(self, monitor: CountingMonitor | None = None) -> list[Violation]:
         """What is on the wrong side of its bound, the worst first. Waits for the device.
@@ -488,16 +528,39 @@ class Budget:
         """Take over what `state_dict` gave, now or, before the first pass of training, then.
 
         Raises:
-            ValueError: it is of a budget with other constraints.
+            TypeError: it is no dict.
+            ValueError: it is of a budget with other constraints, of another kind of training, or no budget's.
         """
-        if "tracks" in state:
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"Budget.load_state_dict: got {type(state).__name__}, expected what Budget.state_dict() gave."
+            )
+        kind = "backward" if "tracks" in state else "penalty"
+        self._saved_by = kind if state else None
+        if self._penalised.has_begun or self._steered.averages:
+            self._check_saved_by("penalty" if self._penalised.has_begun else "backward")
+        if kind == "backward":
             self._load_steered(state)
         else:
             self._penalised.load_state_dict(state, self._constraints, self.infeasible)
             if self._penalised.has_begun:
                 self.not_reached = dict(self._penalised.not_reached)
 
+    def _check_saved_by(self, kind: str) -> None:
+        """Raise ValueError if the state that was loaded is of a training by the other way."""
+        saved, self._saved_by = self._saved_by, None
+        if saved is not None and saved != kind:
+            raise ValueError(
+                f"Budget: the loaded state is of a training with {saved}(), and this one calls {kind}(). Go on as it began, "
+                "or leave the state out."
+            )
+
     def _load_steered(self, state: Mapping[str, Any]) -> None:
+        missing = {*self._steered.state_dict(), "connections", "reach"} - {*state}
+        if missing:
+            raise ValueError(
+                f"Budget.load_state_dict: the state has no {min(missing)!r}; expected what Budget.state_dict() gave."
+            )
         self._saved_names = frozenset(state["reach"])
         if self._constraints:
             self._check_saved(self._constraints)

@@ -108,10 +108,15 @@ class Constraint(Protocol):
 
 
 def check_positive(name: str, bound: float) -> None:
-    """Raise ValueError unless the bound is a finite number > 0."""
+    """Raise ValueError unless the bound is a finite number > 0, TypeError if it is no number."""
+    told = f"Budget: {name} is {bound!r}, expected a finite number > 0."
+    if isinstance(bound, bool | str):
+        raise TypeError(told)
     try:
-        good = 0 < bound < float("inf")
-    except TypeError:
-        raise TypeError(f"Budget: {name} is {bound!r}, expected a finite number > 0.") from None
+        good = 0 < float(bound) < float("inf")
+    except OverflowError:  # of a whole number
+        good = False
+    except (TypeError, ValueError, RuntimeError):  # of a list, or a tensor of several values
+        raise TypeError(told) from None
     if not good:
-        raise ValueError(f"Budget: {name} is {bound}, expected a finite number > 0.")
+        raise ValueError(told)

@@ -60,6 +60,7 @@ class Declaration:
                 f"Budget: got a {type(monitor).__name__}, expected a Monitor of the model: "
                 "Budget(picojoule.Monitor(model).attach(), ...)."
             )
+        _check_kinds(self.more)
         stated = [*self.synops.values(), self.energy_j, self.min_rate, self.max_rate]
         if all(bound is None for bound in stated) and not self.more:
             raise ValueError(
@@ -68,10 +69,7 @@ class Declaration:
             )
         if self.per not in get_args(Scope):
             raise ValueError(f"Budget: per is {self.per!r}; choose one of {list(get_args(Scope))}.")
-        if not all(self.groups.values()) or (self.per == "group" and not self.groups):
-            raise ValueError(
-                "Budget: per='group' needs groups={name: [layers]}, with a layer in each."
-            )
+        self._check_groups()
         self._check_mappings(stated)
         if self.energy_j is not None and self.profile is None:
             raise ValueError("Budget: energy_j needs a profile, such as profile='loihi'.")
@@ -84,9 +82,25 @@ class Declaration:
                 check_positive("a limit", number)
         self._check_rates()
         self._check_layers(monitor)
+        _check_distinct(self.more)
+
+    def _check_groups(self) -> None:
+        if not all(self.groups.values()) or (self.per == "group" and not self.groups):
+            raise ValueError(
+                "Budget: per='group' needs groups={name: [layers]}, with a layer in each."
+            )
+        for name, layers in self.groups.items():
+            if isinstance(layers, str):
+                raise TypeError(
+                    f"Budget: group {name!r} is {layers!r}, expected a list of layers, such as [{layers!r}]."
+                )
 
     def _check_mappings(self, stated: Sequence[Bound | None]) -> None:
         named = [bound for bound in stated if isinstance(bound, Mapping)]
+        for name in (name for bound in named for name in bound if not isinstance(name, str)):
+            raise TypeError(
+                f"Budget: a bound is for {name!r}, expected the name of a layer or group, such as {str(name)!r}."
+            )
         if not all(named):
             raise ValueError(
                 "Budget: a bound names no layer; give numbers by layer, such as {'4': 6e4}, or leave it out."
@@ -106,6 +120,7 @@ class Declaration:
         counted, spiking = tuple(monitor.synops), tuple(monitor.rates)
         _check_spiking(spiking)
         found = [*self._synops(counted), *self._joules(counted), *self._rates(spiking), *self.more]
+        _check_distinct(found)
         for constraint in found:
             constraint.check(monitor)
         return found
@@ -132,6 +147,12 @@ class Declaration:
         check_names(named, [*counted, *_calls(named)], "counted layer", "Budget")
         _check_spiking(spiking)
         check_names(self._spiking_names(), spiking, "spiking layer", "Budget")
+        for name, layers in self.groups.items():
+            if name in counted and tuple(layers) != (name,):
+                raise ValueError(
+                    f"Budget: group {name!r} of the layers {list(layers)} has the name of another layer. Give it a name that is "
+                    "no layer's, so that a limit says which of them it is for."
+                )
 
     def _counted_names(self) -> Iterator[str]:
         for group in self.groups.values():
@@ -151,7 +172,8 @@ class Declaration:
 
     def _check_rates(self) -> None:
         if self.min_rate is not None or self.max_rate is not None:
-            RateBound(layer="the layers", bound=1.0, of=self.rate_of, percentile=self.percentile)
+            upper, of = self.min_rate is None, self.rate_of
+            RateBound(layer="the layers", bound=1.0, upper=upper, of=of, percentile=self.percentile)
         low, high = (
             {} if bound is None else dict(bound) if isinstance(bound, Mapping) else {"": bound}
             for bound in (self.min_rate, self.max_rate)
@@ -174,7 +196,8 @@ class Declaration:
         if isinstance(bound, Mapping):
             for name, number in bound.items():
                 group = self.groups.get(name)
-                yield (tuple(group), name, number) if group else ((name,), "", number)
+                layers, label = (tuple(group), name) if group else ((name,), "")
+                yield layers, label, float(number)
         elif self.per == "layer":
             yield from (((name,), "", bound) for name in counted)
         elif self.per == "group":
@@ -207,6 +230,25 @@ class Declaration:
                     of=self.rate_of,
                     percentile=self.percentile,
                 )
+
+
+def _check_kinds(constraints: Iterable[object]) -> None:
+    for each in constraints:
+        if not hasattr(each, "counted_layers"):
+            raise TypeError(
+                f"Budget: constraints has {each!r}, expected a SynopsLimit, EnergyLimit, RateBound or other Constraint."
+            )
+
+
+def _check_distinct(constraints: Iterable[Constraint]) -> None:
+    """Raise ValueError where two have one name: results are by name, so that one of them would be lost."""
+    names = [constraint.name for constraint in constraints]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(
+            f"Budget: two constraints have the name {twice!r}. Leave the looser one out, or, if they differ in more than their "
+            "bounds (a profile, say), give one of them a label of its own: SynopsLimit(label=...)."
+        )
 
 
 def _numbers(bound: Bound | None) -> Iterable[float]:

@@ -200,5 +200,8 @@ def check_called(layers: Iterable[str], known: Container[str]) -> None:
 
 def check_dt(name: str, dt_s: float | None) -> None:
     """Raise ValueError unless the length of a time step is known."""
-    if not (dt_s and dt_s > 0):
-        raise ValueError(f"Budget: {name}: dt_s is {dt_s}, expected the seconds of a step, > 0.")
+    told = f"Budget: {name}: dt_s is {dt_s!r}, expected the seconds of a step, finite and > 0."
+    if isinstance(dt_s, str):
+        raise TypeError(told)
+    if not (dt_s and 0 < dt_s < float("inf")):
+        raise ValueError(told)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from picojoule.budget.constraints import Constraint
 from picojoule.budget.wiring import Wiring
@@ -62,19 +63,35 @@ class Trimming:
         binding: frozenset[str],
         floors: Mapping[str, Constraint],
     ) -> Trimmed:
-        """Trim.
+        """Trim; the weights stay as they were where something fails.
 
         Args:
             limits: by name.
             binding: those that held training down, and may be filled up again.
             floors: by name; one that was kept stays so, where the limits leave room for it.
         """
+        weights = {p for drive in self._wiring.drives.values() for p in drive.last}
+        before = [(p, p.detach().clone()) for p in weights]
+        try:
+            return self._run(limits, binding, floors)
+        except BaseException:
+            with torch.no_grad():
+                for parameter, value in before:
+                    parameter.copy_(value)
+            raise
+
+    def _run(
+        self,
+        limits: Mapping[str, Constraint],
+        binding: frozenset[str],
+        floors: Mapping[str, Constraint],
+    ) -> Trimmed:
         order = sorted(
             limits, key=lambda name: self._depth(limits[name])
         )  # upstream moves downstream
         every = {**limits, **floors}
         before = values = self._measure(every)
-        binding |= {name for name in limits if before[name] > limits[name].bound}
+        binding |= {n for n in limits if limits[n].spends and before[n] > limits[n].bound}
         for _ in range(_ROUNDS):
             off = [n for n in order if not self._kept(limits[n], values[n], n in binding)]
             if not off:
@@ -97,8 +114,8 @@ class Trimming:
 
     def _sources(self, limit: Constraint) -> tuple[str, ...]:
         drives = self._wiring.drives
-        found = self._wiring.sources(limit.counted_layers)
-        return tuple(n for n in found if drives[n].last)
+        found = limit.spiking_layers or self._wiring.sources(limit.counted_layers)
+        return tuple(n for n in found if n in drives and drives[n].last)
 
     def _kept(self, limit: Constraint, value: float, fill: bool) -> bool:
         share = value / limit.bound
@@ -134,8 +151,7 @@ class Trimming:
 
     def _lift(self, name: str, floor: Constraint, limits: Mapping[str, Constraint]) -> None:
         """Scale a floor's layers up until it is kept again; as before, if that breaks a limit."""
-        drives = self._wiring.drives
-        sources = tuple(n for n in floor.spiking_layers if n in drives and drives[n].last)
+        sources = self._sources(floor)
         lifted, step = 0.0, _LIFT
         while self._measure({name: floor})[name] < floor.bound:
             self._scale(sources, step)
@@ -159,11 +175,30 @@ class Trimming:
         """What each measures on the calibration data; of each neuron or channel, the worst."""
         model, counting = self._monitor.model, self._monitor.twin()
         reset_states(model)
-        with torch.no_grad(), self._monitor.paused(), counting:
+        with torch.no_grad(), self._monitor.paused(), _in_eval_mode(model), counting:
             self._forward()
         reset_states(model)
         self.measured = values = {n: x.read(counting).value for n, x in constraints.items()}
-        return {
+        numbers = {
             name: (x.max() if constraints[name].upper else x.min()).item()
             for name, x in values.items()
         }
+        for name, number in numbers.items():
+            if not math.isfinite(number):
+                raise FloatingPointError(
+                    f"Budget.trim: {name} is {number} on the calibration data. See picojoule.check_finite(model), which names the "
+                    "layer, and look for values in the data that are not finite. The weights are as they were."
+                )
+        return numbers
+
+
+@contextmanager
+def _in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """What is deployed is measured: without dropout, and with the statistics that a normalisation has learned, which stay."""
+    was_training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in was_training:
+            module.training = True

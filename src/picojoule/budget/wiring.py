@@ -47,6 +47,17 @@ class Wiring:
         """
         return tuple(n for n, ends in self.reached.items() if not layers or set(ends) & set(layers))
 
+    def replaced(self, parameters: Mapping[nn.Parameter, nn.Parameter]) -> Wiring:
+        """The same with other parameters in the place of some."""
+        drives = {
+            name: Drive(
+                tuple(parameters.get(p, p) for p in drive.last),
+                tuple(parameters.get(p, p) for p in drive.all),
+            )
+            for name, drive in self.drives.items()
+        }
+        return Wiring(drives, self.reached)
+
 
 @dataclass
 class _Seen:

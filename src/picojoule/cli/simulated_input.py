@@ -93,7 +93,11 @@ def read_input(
             f"--dt-us is missing: the length of a time step, in which the events of {file} are counted, in microseconds. "
             "Take the one that the model was trained with, such as --dt-us 1000."
         )
-    return read_events(file, time_unit=time_unit, columns=columns)
+    try:
+        return read_events(file, time_unit=time_unit, columns=columns)
+    except ValueError as error:
+        told = str(error).replace("time_unit=", "--time-unit ").replace("time_unit", "--time-unit")
+        raise ValueError(told) from error
 
 
 def _is_recording(file: Path, columns: list[str] | None) -> bool:
@@ -135,6 +139,10 @@ def recording(events: Events, file: Path, shape: tuple[int, ...], dt_us: int) ->
         notes.append(f"times fall at {falls:,} of the events; they were sorted by time.")
     _check_inside(events, file, shape)
     start_us, stop_us = int(events.t_us[0]), int(events.t_us[-1])
+    if start_us < 0:
+        raise ValueError(
+            f"{file}: its first event is at {start_us:,} us, and times begin at 0. Add {-start_us:,} us to all of them."
+        )
     if start_us:
         notes.append(f"time 0 is that of the first event, at {start_us:,} us in the file.")
     steps = (stop_us - start_us) // dt_us + 1

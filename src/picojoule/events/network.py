@@ -102,7 +102,7 @@ class EventNetwork:
         batch, steps = self._sizes(x)
         if x.layout == torch.sparse_coo:
             if self.state_bits is not None:
-                check_whole(x._values(), "EventNetwork")
+                check_whole(x.detach().coalesce().values(), "EventNetwork")  # what meets adds up
             return self._folded(self._run(SparseRaster(x, batch, steps), batch, steps, x.shape))
         frames = x.resolve_neg().reshape(batch, steps, *self.graph.input_signal.shape)
         check: Callable[[], None] | None = partial(self._check_values, frames)

@@ -285,6 +285,11 @@ class CountingMonitor:
         return tuple(name for name, kind in kinds.items() if kind is not None and kind.spikes)
 
     @property
+    def saw_gradients(self) -> bool:
+        """Whether the last forward pass ran with gradients, so that the counts have theirs."""
+        return self._recorder.saw_gradients
+
+    @property
     def synops(self) -> Counts:
         """SynOps by layer or call, per sample and time step, and their `total`; differentiable."""
         counts = self.counts("synops")

@@ -47,6 +47,7 @@ class Recorder:
         self.size: PassSize | None = None  # of the passes meanwhile; None to find out
         self.ledger: Ledger | None = None
         self.changes = 0  # of the ledger
+        self.saw_gradients = False  # in the last pass
 
     def attach(self) -> None:
         """Start to watch.
@@ -126,6 +127,7 @@ class Recorder:
         else:
             self.ledger = ledger
         self.changes += 1
+        self.saw_gradients = torch.is_grad_enabled()
         self._origins = watched.origins if self._accumulate else None
         self._warn(ledger.notes)
 

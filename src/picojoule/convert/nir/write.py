@@ -73,9 +73,14 @@ def graph_of(
         },
         edges=edges,
         metadata=packed(dt=step.dt, discretisation=step.discretisation),
-        # NIR takes the channels of a grouped convolution from its weight, and finds a mismatch
-        type_check=all(getattr(call.module, "groups", 1) == 1 for call in traced.calls.values()),
+        type_check=all(_is_known_by_nir(call.module) for call in traced.calls.values()),
     )
+
+
+def _is_known_by_nir(module: nn.Module) -> bool:
+    """Whether nir's own arithmetic of shapes holds: it takes channels from the weight, and the kernel's height for its width, too."""
+    grouped = getattr(module, "groups", 1) > 1
+    return not (grouped or (isinstance(module, nn.Conv2d) and len({*module.kernel_size}) > 1))
 
 
 def _node(
