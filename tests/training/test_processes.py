@@ -92,7 +92,7 @@ def test_a_process_that_loses_another_says_so_and_leaves_a_checkpoint(tmp_path: 
     out = tmp_path / "run"
     both = command(out, "--devices", "2", "--epochs", "5000")
     with started(both, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as first:
-        while not (out / "checkpoint.safetensors").exists():
+        while not [*out.glob("checkpoint.training-*.safetensors")]:  # that of an epoch
             assert first.poll() is None
             time.sleep(0.05)
         found = subprocess.run(
