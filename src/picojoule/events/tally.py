@@ -55,8 +55,9 @@ class Tally:
 
     def add(self, synops: Mapping[str, Tensor], batch: int, steps: int, *, whole: bool) -> None:
         """One call more."""
-        for path, count in synops.items():
-            self.synops[path] = self.synops.get(path, 0.0) + float(count.numpy().sum())
+        totals = torch.stack([*synops.values()]).sum((1, 2)).tolist() if synops else []
+        for path, total in zip(synops, totals, strict=True):
+            self.synops[path] = self.synops.get(path, 0.0) + total
         self.whole &= whole
         self.samples += batch
         self.sample_steps += batch * steps
