@@ -413,6 +413,8 @@ def test_time_steps_in_whole_numbers_are_those_of_the_discretised_model() -> Non
         ([*PULSES, "--order", "depth", "--state-bits", "16"], "Add --weight-bits, such as --weight-bits 8"),
         ([*PULSES, "--order", "depth", "--decimate", "0.5"], "--decimate is 0.5, expected whole numbers >= 1"),
         ([*PULSES, "--order", "depth", "--decimate", "conv=2"], "decimate names a layer 'conv'"),
+        ([*PULSES, "--window-ms", "nan"], "--window-ms is nan, expected milliseconds > 0"),
+        (["./networks.py:ones", "pulses.npy", "--dt-us", "1000", "--size", "2,10000000,16"], "320,000,000 values a time step"),
         ([*PULSES, "--window-ms", "1.4"], "is 1.4 steps of 1 ms, expected whole ones. The nearest is --window-ms 1."),
         ([*PULSES, "--limit-synops-per-second", "many"], "'many' is neither a number nor layers"),
         ([*PULSES, "--limit-synops-per-second", "-1"], "is -1, expected numbers > 0"),
@@ -439,7 +441,10 @@ def test_errors_say_what_to_do(arguments: list[str], message: str) -> None:
     np.save("long.npy", pulses([(0, 0), (10**9, 1)]))
     np.save("empty.npy", pulses([(0, 0)])[:0])
     np.save("early.npy", pulses([(-5, 0), (3, 1)]))
-    np.save("real.npy", np.array([(0.5, 0, 0, 0)], dtype=[("t", "f8"), ("x", "i2"), ("y", "i2"), ("p", "i1")]))
+    np.save(
+        "real.npy",
+        np.array([(0.5, 0, 0, 0)], dtype=[("t", "f8"), ("x", "i2"), ("y", "i2"), ("p", "i1")]),
+    )
     told = refused(*arguments)
     assert message in told
     assert told.startswith("picojoule simulate: ")

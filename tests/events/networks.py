@@ -64,6 +64,23 @@ class Residual(nn.Module):
         return output
 
 
+class CalledTwice(nn.Module):
+    """The same weights take spikes, other spikes, and values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = layers.IAF(), layers.IAF(), layers.IAF()
+        self.values = layers.ExpLeak(HALVED)
+        self.weights = nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.first(x)
+        b = self.second(self.weights(a))
+        a += b
+        output: Tensor = self.last(self.weights(a) + self.weights(self.values(b)))
+        return output
+
+
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "lenet": (
         lambda: nn.Sequential(
@@ -167,6 +184,27 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         ),
         (BATCH, STEPS, 2, 6, 6),
     ),
+    "neurons behind a flatten": (
+        lambda: nn.Sequential(
+            iaf(), nn.Flatten(), iaf(), nn.Linear(72, 40), iaf(),
+        ),
+        (BATCH * STEPS, 2, 6, 6),
+    ),
+    "a flatten behind poolings, and at the end": (
+        lambda: nn.Sequential(
+            nn.Conv2d(2, 4, 3), iaf(), layers.SumPool2d(3, 2), nn.Flatten(), layers.LIFSqueeze(tau_mem=HALVED, batch_size=BATCH),
+        ),
+        (BATCH * STEPS, 2, 9, 9),
+    ),
+    "a number for each neuron": (
+        lambda: nn.Sequential(
+            nn.Linear(10, 8, bias=False), layers.LIF(HALVED, spike_threshold=torch.linspace(0.5, 1.25, 4).repeat(2)),
+            nn.Linear(8, 6), layers.LIF(torch.full((6,), HALVED), min_v_mem=-torch.linspace(0.5, 1.0, 2).repeat(3)),
+            nn.Linear(6, 4, bias=False), layers.ALIF(HALVED, HALVED, spike_threshold=torch.tensor([0.5, 1.0, 2.0, 4.0])),
+        ),
+        (BATCH, STEPS, 10),
+    ),
+    "a layer that is called twice": (CalledTwice, (BATCH, STEPS, 6)),
     "pruned convolutions": (
         lambda: _pruned_convolutions(
             nn.Sequential(

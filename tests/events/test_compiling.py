@@ -29,6 +29,23 @@ class Product(nn.Module):
         return self.layer(x) * x
 
 
+class Forward(nn.Module):
+    """Neurons, and a function of what they give."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer, self.function = layers.IAF(), function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.layer(x))
+
+
+def added_in_place(x: Tensor) -> Tensor:
+    before = x
+    x += x
+    return before + x
+
+
 def hooked() -> nn.Linear:
     layer = nn.Linear(3, 3)
     layer.register_forward_hook(lambda *_: None)
@@ -65,6 +82,25 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
     "a window that is divided by less": (
         lambda: nn.Sequential(nn.Conv2d(1, 2, 3), iaf(), nn.AvgPool2d(2, padding=1, count_include_pad=False), nn.Conv2d(2, 1, 1), iaf()),
         (BATCH * STEPS, 1, 6, 6), "'2' .*differs from window to window",
+    ),
+    "a neuron in two places": (
+        lambda: nn.Sequential(*[nn.Linear(3, 3), layers.IAF()] * 2), (BATCH, STEPS, 3), r"'1' \(IAF\) is used more than once",
+    ),
+    "two ideas of the batch": (
+        lambda: nn.Sequential(nn.Linear(3, 3), iaf(), layers.IAFSqueeze(batch_size=1)), (BATCH * STEPS, 3),
+        f"'2' takes the sample for 1 samples of {BATCH * STEPS} time steps, and layer '1' for {BATCH}",
+    ),
+    "time among the features": (
+        lambda: nn.Sequential(layers.IAF(), nn.Flatten(1, 2), nn.Linear(3, 3)), (BATCH, STEPS, 4, 3), "'1' .*Flatten all of them",
+    ),
+    "an end of other axes": (
+        lambda: Forward(lambda x: x.flatten(0, 1).unflatten(0, (STEPS, BATCH))), (BATCH, STEPS, 3), "gives out the shape",
+    ),
+    "a sum in place that is seen by another name": (
+        lambda: Forward(added_in_place), (BATCH, STEPS, 3), r"in place .*Write y = x",
+    ),
+    "a view that is changed": (
+        lambda: Forward(lambda x: torch.flatten(x, 2).add_(1.0 * x) + x), (BATCH, STEPS, 3), "the forward calls|in place",
     ),
     "statistics of the batch": (
         lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False), iaf()),
@@ -250,6 +286,22 @@ def test_one_step_of_one_channel_is_no_axis_of_time(front: nn.Module, batch: int
     x = torch.ones(batch * 3, 1, 4, 4)
     with torch.no_grad():
         assert torch.allclose(made(x), model(x))
+
+
+def test_one_step_of_one_channel_is_flattened_whole() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(9, 2), layers.IAFSqueeze(batch_size=4))
+    made, x = events.compile(model, torch.zeros(4, 1, 3, 3)), torch.ones(8, 1, 3, 3)
+    with torch.no_grad():
+        assert torch.allclose(made(x), model(x))
+
+
+@pytest.mark.parametrize("dense", ["never", "always"])
+def test_spikes_of_both_signs_in_a_pooling_are_events_whichever_way_they_go(dense: Dense) -> None:
+    pooled = nn.Sequential(layers.SumPool2d(2), nn.Conv2d(1, 1, 1), layers.IAFSqueeze(batch_size=1))
+    x = torch.tensor([1.0, 0.0, 0.0, -1.0]).reshape(1, 1, 2, 2)
+    made = events.compile(pooled, x, dense=dense)
+    made(x)
+    assert made.report().synops_per_sample == 2
 
 
 @pytest.mark.parametrize("order", ["step", "depth"])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import picojoule
 from picojoule import events, layers
 from picojoule.events import ChipLimits
 from tests.events.networks import HALVED, network
@@ -161,6 +162,17 @@ def test_no_samples_and_no_steps_give_nothing(kind: str) -> None:
         assert {count.shape for count in made.synops.values()} == {given.shape[:2]}
         assert made.peak_synops_per_second(dt_s=1) == {"0": 0, "2": 0}
     assert made.report().samples == 2  # what took no step is none
+
+
+def test_more_steps_than_can_be_are_refused_at_once() -> None:
+    network = events.compile(nn.Sequential(nn.Linear(2, 2), layers.IAF()), torch.zeros(1, 3, 2))
+    one = {"t": [1], "x": [1], "y": [0], "p": [0]}
+    with pytest.raises(ValueError, match="steps is 1,000,000,000, expected at most"):
+        network.run_events(one, dt_us=10, steps=10**9)
+    with pytest.raises(ValueError, match=r"no neurons '0'\. Did you mean '1'"):
+        network.states("0")
+    with pytest.raises(TypeError, match=r"got EventNetwork, .*network\.report\(\)"):
+        picojoule.Monitor(network)  # type: ignore[arg-type]
 
 
 def test_engines_of_many_lengths_are_not_all_kept() -> None:

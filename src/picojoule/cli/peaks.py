@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -136,6 +137,8 @@ def window_of(window_ms: float | None, dt_us: int) -> int:
     """
     if window_ms is None:
         return 1
+    if not math.isfinite(window_ms):
+        raise ValueError(f"--window-ms is {window_ms:g}, expected milliseconds > 0.")
     steps = round(1000 * window_ms / dt_us)
     if steps < 1 or abs(1000 * window_ms / dt_us - steps) > 1e-6 * steps:
         nearest = max(1, steps) * dt_us / 1000

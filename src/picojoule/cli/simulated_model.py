@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from picojoule.training.networks.factories import BUILT_IN, load_model
 from picojoule.training.networks.models import build_model
 from picojoule.training.networks.their_code import reason
 
+_MOST_VALUES = 2**25  # of a time step: eighteen times those of the largest cameras
 _STEPS = 2  # of the sample that the network is compiled with; it runs for any number
 
 
@@ -108,7 +110,12 @@ def _size(text: str) -> tuple[int, ...]:
         raise ValueError(
             f"--size is {text!r}, expected p,h,w of a camera, such as 2,34,34, or n of channels, such as 700."
         )
-    return tuple(map(int, parts))
+    size = tuple(map(int, parts))
+    if math.prod(size) > _MOST_VALUES:
+        raise ValueError(
+            f"--size is {text!r}, which are {math.prod(size):,} values a time step; expected {_MOST_VALUES:,} at most."
+        )
+    return size
 
 
 class HowCompiled(NamedTuple):

@@ -18,6 +18,8 @@ from picojoule.convert.settled import settled
 from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime, reset_states
 
 INPUT, OUTPUT = "input", "output"
+_IN_PLACE = operator.iadd, "add_"
+_ADDS = operator.add, torch.add, "add", *_IN_PLACE
 PASSED_THROUGH = (FlattenTime, UnflattenTime, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 
 
@@ -63,8 +65,17 @@ class Trace:
         return sources[0] if len(sources) == 1 else ""
 
 
+class _Tensor(fx.Proxy):
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
 class _LayerTracer(OwnThreadTracer):
     """Stops at layers; time folding and what does nothing leave no trace."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """A stand-in for a tensor that tells `x += y` from `x + y`."""
+        return _Tensor(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         ours = isinstance(m, Scale | PaddedSumPool2d) or type(m).__module__.startswith(
@@ -125,7 +136,7 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
             result.edges += [(a, name) for a in before]
             sources[node] = (name,)
         else:
-            sources[node] = _summed(asker, node, sources)
+            sources[node] = _summed(asker, root, node, sources)
     return result
 
 
@@ -211,14 +222,39 @@ def _sources_of(
 
 
 def _summed(
-    asker: Asker, node: fx.Node, sources: dict[fx.Node, tuple[str, ...]]
+    asker: Asker, root: nn.Module, node: fx.Node, sources: dict[fx.Node, tuple[str, ...]]
 ) -> tuple[str, ...]:
-    adds = node.target in (operator.add, operator.iadd, torch.add, "add", "add_")
-    if not adds or len(node.args) != 2 or node.kwargs:
+    if node.target not in _ADDS or len(node.args) != 2 or node.kwargs:
         raise NotImplementedError(
             f"{asker.name}: the forward calls {getattr(node.target, '__name__', node.target)!r}, {asker.advice}"
         )
+    if node.target in _IN_PLACE and _is_seen_later(root, node):
+        raise NotImplementedError(
+            f"{asker.name}: the forward adds to a tensor in place ({node.args[0]} += ...) and uses that tensor, or a view of it, "
+            "after that. Write y = x + ..., which leaves x as it is."
+        )
     return _sources_of(asker, node.args[0], sources) + _sources_of(asker, node.args[1], sources)
+
+
+def _is_seen_later(root: nn.Module, node: fx.Node) -> bool:
+    """Whether the tensor that a call changes in place is used after it by another name, or as a view of it or what it is a view of."""
+    base = node
+    while _shares_memory(root, base):
+        base = base.args[0]  # type: ignore[assignment]
+    same, order = [base], {each: k for k, each in enumerate(node.graph.nodes)}
+    for each in same:
+        same += [user for user in each.users if user is not node and _shares_memory(root, user)]
+    return any(order[user] > order[node] for each in same for user in each.users)
+
+
+def _shares_memory(root: nn.Module, node: fx.Node) -> bool:
+    """Whether a call gives its first argument, or a view of it."""
+    if not (node.args and isinstance(node.args[0], fx.Node)):
+        return False
+    if node.op == "call_module":
+        return isinstance(root.get_submodule(str(node.target)), nn.Flatten)
+    views = torch.flatten, "flatten", torch.unflatten, "unflatten"
+    return node.target in (*views, *_IN_PLACE)
 
 
 def _free_name(path: str, trace: Trace) -> str:

@@ -55,6 +55,11 @@ def run_dense(
     return spikes.float()  # parameters of the neurons may be wider
 
 
+def is_moved(term: Term) -> bool:
+    """Whether something, such as a pooling, lies between the source and the weights of a term."""
+    return term.layer is not None and _place_of_weights(term) > 0
+
+
 def _place_of_weights(term: Term) -> int:
     return len(term.modules) if term.layer is None else term.modules.index(term.layer)
 

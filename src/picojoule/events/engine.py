@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from picojoule.events.arrived import Arrived, can_be_added_up
-from picojoule.events.dense import arriving, run_dense
+from picojoule.events.dense import arriving, is_moved, run_dense
 from picojoule.events.graph import EventGraph
 from picojoule.events.inputs.memory import read_events, write_events
 from picojoule.events.inputs.step_events import StepEvents
-from picojoule.events.plan import StagePlan
+from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.program import Frames, Program, count_dense
 from picojoule.events.states import StageStates
 
@@ -66,6 +66,8 @@ class Engine:
         found: dict[str, Tensor] = {}
         edges = (edge for plan in self.plans for edge in plan.all_edges)
         for edge, count in zip(edges, self.program.counts.clone().unbind(), strict=True):
+            if edge.source and not self.graph.signal(edge.source).is_spikes:
+                count.zero_()  # values, whose products are MACs
             if edge.path:
                 found[edge.path] = found[edge.path] + count if edge.path in found else count
         return found
@@ -271,11 +273,20 @@ class Engine:
         """Write down the SynOps of each sample and step."""
         terms, plan = self.graph.stages[stage].terms, self.plans[stage]
         for k, (term, edge) in enumerate(zip(terms, plan.edges, strict=True)):
-            synops, broken = count_dense(inputs[k], edge.fan_before, len(which))
-            if term.factor != 1:
-                synops /= term.factor
+            values, fan, factor = inputs[k], edge.fan_before, term.factor
+            if term.source == 0 and is_moved(term):  # a pooling may add up spikes of both signs
+                values, factor = self._need_frames(0, which).flatten(0, 1), 1.0
+                fan = self._fan_of_input(edge)
+            synops, broken = count_dense(values, fan, len(which))
+            if factor != 1:
+                synops /= factor
             self.program.synops[stage][k][which] = synops
             self.program.broken[term.source, which] |= broken
+
+    def _fan_of_input(self, edge: Edge) -> Tensor:
+        """Synapses of each value of the input, `*n`."""
+        fan = torch.from_numpy(edge.synapses.fan).reshape(1, -1)
+        return self.graph.input_signal.to_torch(fan)[0].contiguous()
 
     def _note_events(self, stage: int, which: Tensor) -> None:
         stopped, chosen = self.program.stopped[which].numpy(), which.numpy()

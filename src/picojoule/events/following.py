@@ -80,24 +80,36 @@ class _Follower:
         first = len(shape) > 1 and not _has_features_last(traced)
         signal = Signal(INPUT, shape, first, is_spikes=False)
         self._graph = EventGraph(model, signal, folded_input=sample.ndim - len(shape) == 1)
-        _, _, self._graph.batch_size, self._graph.num_timesteps = _batch_and_steps(traced)
+        sizes, self._graph.batch_size, self._graph.num_timesteps = _batch_and_steps(traced)
+        self._sizes = sizes  # of the sample
+        self._fired_before: dict[int, str] = {}
         self._given = {INPUT: Arriving((Term.of(0, signal),), shape, first)}
 
     def graph(self) -> EventGraph:
         """All stages."""
         for name, call in self._traced.calls.items():
             arriving = self._sum([a for a, b in self._traced.edges if b == name])
-            self._given[name] = self._called(call, arriving)
+            self._given[name] = self._called(name, call, arriving)
             if self._users(name) > 1 and self._given[name].has_weights():
                 self._given[name] = self._passed_on(call.path, self._given[name])
         result = self._sum([a for a, b in self._traced.edges if b == OUTPUT])
         if not result.is_signal():
             result = self._passed_on(OUTPUT, result)
         self._graph.output = result.terms[0].source
-        self._graph.folded_output = len(self._traced.result_shape) - len(result.shape) == 1
+        self._graph.folded_output = self._is_folded(self._traced.result_shape, result.shape)
         return self._graph
 
-    def _called(self, call: TracedCall, arriving: Arriving) -> Arriving:
+    def _is_folded(self, given: tuple[int, ...], step: tuple[int, ...]) -> bool:
+        """Whether what the model gives out has batch and time in one axis."""
+        batch, steps = self._sizes
+        if given not in ((batch, steps, *step), (batch * steps, *step)):
+            raise NotImplementedError(
+                f"events.compile: the model gives out the shape {given}, expected ({batch}, {steps}, ...) or ({batch * steps}, ...), "
+                f"then {step}: batch and time, apart or in one axis, and the axes of a step."
+            )
+        return len(given) - len(step) == 1
+
+    def _called(self, name: str, call: TracedCall, arriving: Arriving) -> Arriving:
         layer, path = call.module, call.path
         if isinstance(layer, StatefulLayer):
             return self._fired(path, layer, arriving)
@@ -107,7 +119,8 @@ class _Follower:
         if arriving.has_weights():
             arriving = self._passed_on(self._last_path(arriving, path), arriving)
         if isinstance(layer, AFFINE):
-            return self._weighted(path, layer, arriving, output)
+            terms = tuple(replace(term, call=name) for term in arriving.terms)
+            return self._weighted(path, layer, replace(arriving, terms=terms), output)
         if isinstance(layer, _MAX_POOLS):
             return self._largest(path, layer, arriving, output)
         terms = tuple(moved(path, layer, term, output) for term in arriving.terms)
@@ -154,6 +167,14 @@ class _Follower:
                 layer,
                 "is no neuron of the engine's, which are IAF, LIF, ALIF and ExpLeak, recurrent ones too.",
             )
+        if id(layer) in self._fired_before:
+            raise CannotRunError(
+                path,
+                layer,
+                "is used more than once in a time step, and the second use goes on from the states of the first. Give each use a "
+                "layer of its own.",
+            )
+        self._fired_before[id(layer)] = path
         try:
             layer.check_parameters()
         except ValueError as error:
@@ -220,6 +241,8 @@ def _leading_axes(traced: Trace, sample: Tensor) -> int:
     if call is not None and call.input_shape == tuple(sample.shape):
         if isinstance(call.module, StatefulLayer):
             return 1 if isinstance(call.module, SqueezeMixin) else 2
+        if isinstance(call.module, nn.Flatten) and call.module.start_dim == 1:
+            return 1  # or it would take time into the features
         for kinds, axes in _AXES:
             if isinstance(call.module, kinds):
                 return sample.ndim - axes
@@ -229,19 +252,38 @@ def _leading_axes(traced: Trace, sample: Tensor) -> int:
         for kinds, axes in _AXES:
             if isinstance(call.module, kinds):
                 return sample.ndim - axes
-    batch, steps, *_ = _batch_and_steps(traced)
-    return 2 if tuple(sample.shape[:2]) == (batch, steps) else 1
+    sizes, *_ = _batch_and_steps(traced)
+    return 2 if tuple(sample.shape[:2]) == sizes else 1
 
 
-def _batch_and_steps(traced: Trace) -> tuple[int, int, int, int]:
-    """Samples and time steps of the sample, and the two as the folded layers are told them, -1 for unknown."""
+def _batch_and_steps(traced: Trace) -> tuple[tuple[int, int], int, int]:
+    """Samples and time steps of the sample, and the two as the first folded layer is told them, -1 for unknown.
+
+    Raises:
+        ValueError: there is no layer of neurons, or two take the same sample for other samples and steps.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    told = -1, -1
     for call in traced.calls.values():
         layer: Any = call.module
-        if isinstance(layer, StatefulLayer) and isinstance(layer, SqueezeMixin):
-            told = layer.batch_size, layer.num_timesteps
-            return (*split_batch_and_time(type(layer).__name__, call.input_shape[0], *told), *told)
-        if isinstance(layer, StatefulLayer):
-            return call.input_shape[0], call.input_shape[1], -1, -1
-    raise ValueError(
-        "events.compile: the model has no spiking layer, so nothing is sparse; expected one at least."
-    )
+        if not isinstance(layer, LIF | ALIF):  # others are refused
+            continue
+        if isinstance(layer, SqueezeMixin):
+            own = layer.batch_size, layer.num_timesteps
+            told = told if found else own
+            found[call.path] = split_batch_and_time(type(layer).__name__, call.input_shape[0], *own)
+        else:
+            found[call.path] = call.input_shape[0], call.input_shape[1]
+    if not found:
+        raise ValueError(
+            "events.compile: the model has no spiking layer, so nothing is sparse; expected one at least."
+        )
+    (first, sizes), *others = found.items()
+    for path, own in others:
+        if own != sizes:
+            raise ValueError(
+                f"events.compile: layer {path!r} takes the sample for {own[0]} samples of {own[1]} time steps, and layer {first!r} for "
+                f"{sizes[0]} of {sizes[1]}. Call picojoule.set_batch_size(model, n), or set each layer's batch_size or num_timesteps "
+                "to the same, and keep the axes of batch and time in this order."
+            )
+    return sizes, *told

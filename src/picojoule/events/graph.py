@@ -30,6 +30,7 @@ class Term:
         factor: what values are multiplied by (an average pooling's).
         is_flat: whether positions and channels have become features.
         path: name of the weighted layer.
+        call: name of its call, which differs where the layer is called twice.
         layer: the weighted layer; None for none.
         gain: what its outputs are multiplied by; one factor, or one a channel.
         modules: the same as a chain of modules for dense sequences, `(b t) *n`.
@@ -44,6 +45,7 @@ class Term:
     factor: float = 1.0
     is_flat: bool = False
     path: str = ""
+    call: str = ""
     layer: nn.Module | None = None
     gain: Tensor | None = None
     modules: tuple[nn.Module, ...] = ()

@@ -29,6 +29,7 @@ from picojoule.events.states import SpikeCounter, StageStates, carry_counts
 from picojoule.events.stream import EventStream
 from picojoule.events.tally import Tally, report_of
 from picojoule.events.whole_numbers import check_whole, in_whole_numbers
+from picojoule.near_names import did_you_mean
 from picojoule.report import Report
 from picojoule.synops.watch.count import Weights
 
@@ -239,7 +240,16 @@ class EventNetwork:
 
     @in_turn
     def states(self, *layers: str) -> dict[str, dict[str, Tensor]]:
-        """Copies of the states by layer and name, `b *n`, of these layers, or of all: the model's after the same calls."""
+        """Copies of the states by layer and name, `b *n`, of these layers, or of all: the model's after the same calls.
+
+        Raises:
+            ValueError: there are no neurons of that name.
+        """
+        known = [stage.name for stage in self.graph.stages if stage.neuron is not None]
+        for name in {*layers} - {*known}:
+            raise ValueError(
+                f"EventNetwork.states: there are no neurons {name!r}.{did_you_mean(name, known, however_far=True)}"
+            )
         return {
             stage.name: {name: own.get(name).clone() for name in plan.neurons.states}
             for stage, plan, own in zip(self.graph.stages, self._plans, self._states, strict=False)

@@ -52,9 +52,10 @@ class Neurons:
 
     @property
     def keep(self) -> float:
-        """Share of the potential that a step keeps, of neurons whose leak is carried through when they are touched."""
-        assert self.plan is not None
-        return float(self.parameters[self.plan.row("alpha_mem")]) if self.plan.leaks else 1.0
+        """Share of the potential that a step keeps, of neurons whose leak is carried through when they are touched; else 1."""
+        if self.plan is None or not (self.looks_at_reached and self.plan.leaks):
+            return 1.0
+        return float(self.parameters[self.plan.row("alpha_mem")])
 
 
 _PLACES = {"v_mem": "potential", "i_syn": "synaptic", "b": "trace", "i_rec": "feedback"}
@@ -121,7 +122,7 @@ def recurrent_term(stage: Stage, own: int) -> Term | None:
     path = f"{stage.name}.rec_connect"
     check_numbers(path, connect)
     term = Term.of(own, stage.signal)
-    return term.then(connect, path=path, layer=connect, shape=stage.signal.shape)
+    return term.then(connect, path=path, call=path, layer=connect, shape=stage.signal.shape)
 
 
 def _check(stage: Stage, spec: NeuronSpec) -> None:

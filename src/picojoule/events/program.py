@@ -89,7 +89,7 @@ class Program:
         own = (
             None if plan.recurrent is None else self._edge_table(plan.recurrent, counts[-1], number)
         )
-        powers = torch.tensor(plan.neurons.keep if plan.neurons.plan else 1.0, dtype=torch.float32)
+        powers = torch.tensor(plan.neurons.keep, dtype=torch.float32)
         powers = powers ** torch.arange(self.steps + 1)
         self._kept += [*edges, powers, *([] if own is None else [own])]
         table = StagePlaces(

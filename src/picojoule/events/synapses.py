@@ -149,6 +149,8 @@ class _Kernel:
 
     def _axes(self) -> tuple[list[list[Tap]], list[list[Tap]], list[int]]:
         """Taps of each outer place, taps of each inner place, and the order of the inner taps in memory."""
+        if self._is_features:
+            return [[Tap(0, 0)]], self._flat(), [0]
         if self.term.is_flat:
             return self._flat(), [[Tap(0, 0)]], [0]
         along = [reached(places, self._taps(axis)) for axis, places in enumerate(self.term.places)]
@@ -185,11 +187,16 @@ class _Kernel:
         make = transposed_taps if isinstance(layer, TRANSPOSED) else taps
         return make(size, *given, padding, dilation, outputs)
 
+    @property
+    def _is_features(self) -> bool:
+        """Whether events arrive at the features themselves, which are one row, at places of their own."""
+        return self.term.is_flat and self.layer is None
+
     def _flat(self) -> list[list[Tap]]:
-        """Each position is a tap of its own; a step's features are one row."""
+        """Each position is a tap of its own, or, without weights, a place among the features; these are one row."""
         along = [[[Tap(0, p) for p in row] for row in places] for places in self.term.places]
         places = together(along, [1] * len(along), self.term.grid)
-        if self.layer is None:  # the features themselves: `state` says where a position's begin
+        if self._is_features:
             return places
         return [[Tap(tap.output, 0) for tap in row] for row in places]
 
@@ -201,16 +208,15 @@ class _Kernel:
         outer_axis, inner_axis = len(self.outer), max(len(self.inner), 1)
         position = np.arange(self.source.positions, dtype=np.int64)
         flat = self.term.is_flat
-        outer_of = position if flat else position // inner_axis
-        inner_of = np.zeros_like(position) if flat else position % inner_axis
-        assert outer_axis * (1 if flat else inner_axis) == self.source.positions
+        outer_of, inner_of = position // inner_axis, position % inner_axis
+        assert outer_axis * inner_axis == self.source.positions
         row_size = self._row_size()
-        spread = self._features_apart() if flat and self.layer is None else row_size
+        spread = self._features_apart() if self._is_features else channels
         outer = table(
             self.outer,
-            lambda tap: (tap.tap * per_outer, tap.output * spread, 0 if flat else tap.output),
+            lambda tap: (tap.tap * per_outer, tap.output * row_size, 0 if flat else tap.output),
         )
-        inner = table(self._runs(), lambda run: (run[0] * self.width, run[1] * channels, run[2]))
+        inner = table(self._runs(), lambda run: (run[0] * self.width, run[1] * spread, run[2]))
         rows = self.target.neurons // row_size
         return (int32(outer_of), *outer), (int32(inner_of), *inner), rows
 

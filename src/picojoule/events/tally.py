@@ -98,11 +98,14 @@ def report_of(
 def _of_stage(
     graph: EventGraph, stage: Stage, plan: StagePlan, own: StageStates, tally: Tally, steps: float
 ) -> list[Row]:
-    found: dict[str, Row] = {}
+    by_call: dict[str, Row] = {}  # a sum that arrives is one call over several bundles
     for term, edge in zip(stage.terms, plan.edges, strict=True):
         if term.layer is not None:
             spikes = graph.signal(term.source).is_spikes or (term.source == 0 and tally.whole)
-            found[term.path] = _weighted(edge, term.layer, tally, steps, is_spikes=spikes)
+            by_call[term.call] = _weighted(edge, term.layer, tally, steps, is_spikes=spikes)
+    found: dict[str, Row] = {}
+    for row in by_call.values():
+        found[row.name] = _again(found[row.name], row) if row.name in found else row
     if plan.recurrent is not None and stage.neuron is not None:
         connect = stage.neuron._modules["rec_connect"]
         found[plan.recurrent.path] = _weighted(
@@ -148,19 +151,21 @@ def _rates(own: StageStates, tally: Tally) -> Tensor:
 def _again(first: Row, second: Row) -> Row:
     """A layer that is called twice: its SynOps are in both already, its synapses are met anew."""
     one_pass = (first.macs_one_pass or 0.0) + (second.macs_one_pass or 0.0)
+    most = max(first, second, key=lambda row: row.synops_per_timestep or 0.0)
+    total = most.synops_per_timestep or 0.0
+    both = first.spikes_per_synapse, second.spikes_per_synapse
+    synapses = sum(total / each for each in both if each)  # those that take values have no spikes
     return replace(
-        first,
+        most,
         macs_per_sample=(first.macs_per_sample or 0.0) + (second.macs_per_sample or 0.0),
         macs_one_pass=one_pass,
-        spikes_per_synapse=None
-        if first.spikes_per_synapse is None
-        else (first.synops_per_timestep or 0.0) / one_pass,
+        spikes_per_synapse=total / synapses if synapses else most.spikes_per_synapse,
     )
 
 
 def _biases(stage: Stage) -> float:
     """Additions of the weighted layers' biases in a step."""
-    layers = {id(term.layer): term.layer for term in stage.terms if term.layer is not None}
+    layers = {term.call: term.layer for term in stage.terms if term.layer is not None}
     own = sum(
         stage.signal.neurons
         for layer in layers.values()

@@ -60,11 +60,12 @@ def moved(path: str, layer: nn.Module, term: Term, output: tuple[int, ...]) -> T
 
 
 def _flattened(path: str, layer: nn.Flatten, term: Term, output: tuple[int, ...]) -> Term:
-    if len(output) != 1:
+    if output != (math.prod(term.shape),):
         raise CannotRunError(
             path,
             layer,
-            f"leaves steps of shape {output}; expected all axes of a step in one. Flatten all, or none.",
+            f"makes steps of shape {output} of those of {term.shape}; expected all axes of a step in one, and no other. Flatten "
+            "all of them, or none.",
         )
     return term.then(nn.Flatten(1), shape=output, is_flat=True)
 

@@ -126,6 +126,11 @@ class CountingMonitor:
         reduce: Reduce = "auto",
         witness: WitnessMode = "auto",
     ) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(
+                f"{type(self).__name__}: got {type(model).__name__}, expected an nn.Module. An EventNetwork counts by itself: "
+                "network.report()."
+            )
         _check_choice("weights", weights, ("all", "nonzero"))
         _check_choice("time_axis", time_axis, (None, *TIME_AXES))
         _check_choice("inputs", inputs, tuple(_INPUTS))

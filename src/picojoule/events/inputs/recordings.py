@@ -44,6 +44,11 @@ def recorded_raster(
         if len(columns):
             last_step = max(last_step, (newest_us - clock.start_us) // clock.dt_us)
         recordings.append(Recording(arrivals.places(columns), signal.neurons))
+    if steps is not None and steps > MOST_STEPS:
+        raise ValueError(
+            f"{where}: steps is {steps:,}, expected at most {MOST_STEPS:,} in a call. Take longer steps, run several calls, which go "
+            "on from one another, or a stream, which skips silence."
+        )
     if steps is None and last_step >= MOST_STEPS:
         raise ValueError(
             f"{where}: the last event is in step {last_step} of {clock.dt_us} us. Is its time in microseconds? Pass "
