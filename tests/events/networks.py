@@ -190,7 +190,10 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         ),
         (BATCH * STEPS, 2, 6, 6),
     ),
-    "a flatten behind poolings, and at the end": (
+    "a flattened end": (
+        lambda: nn.Sequential(nn.Conv2d(2, 4, 3), iaf(), nn.Flatten()), (BATCH * STEPS, 2, 6, 7),
+    ),
+    "a flatten behind poolings": (
         lambda: nn.Sequential(
             nn.Conv2d(2, 4, 3), iaf(), layers.SumPool2d(3, 2), nn.Flatten(), layers.LIFSqueeze(tau_mem=HALVED, batch_size=BATCH),
         ),

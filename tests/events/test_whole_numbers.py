@@ -20,6 +20,7 @@ from tests.events.test_against_pytorch import check_reports, monitored
 LIMITS = ChipLimits(weight_bits=8, state_bits=16, bias_bits=12)
 NOT_IN_WHOLE_NUMBERS = {  # they have other neurons, or layers that `discretize` does not take
     "few channels", "leak", "spikes and resets", "recurrent", "neurons alone", "three axes", "residual",
+    "neurons behind a flatten", "a flatten behind poolings", "a number for each neuron", "a layer that is called twice",
 }  # fmt: skip
 STOPS_AT_16_BITS = (
     "lenet"  # 16 channels of strong weights: some potentials come to the end of the range
