@@ -54,19 +54,23 @@ def test_checkpointed_layers_are_counted_once(reentrant: bool) -> None:
 def test_checkpointed_neurons_run_again_as_they_ran_under_watch(
     neuron: nn.Module, witness: Any
 ) -> None:
-    class Checkpointed(nn.Sequential):
-        def from_zeros(self, x: Tensor) -> Tensor:
-            picojoule.reset_states(self)
-            return super().forward(x)
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(3, 4), neuron, nn.Linear(4, 2))
 
-        def forward(self, x: Tensor) -> Tensor:
+        def from_zeros(self, x: Tensor) -> Any:
+            picojoule.reset_states(self)
+            return self.layers(x)
+
+        def forward(self, x: Tensor) -> Any:
             return checkpoint(self.from_zeros, x, use_reentrant=False)
 
     torch.manual_seed(0)
-    model, x = Checkpointed(nn.Linear(3, 4), neuron, nn.Linear(4, 2)), 9 * spikes(5, T, 3)
+    model, x = Checkpointed(), 9 * spikes(5, T, 3)
 
     def gradients() -> tuple[Tensor, ...]:
-        return torch.autograd.grad(model(x).square().sum(), list(model[0].parameters()))
+        return torch.autograd.grad(model(x).square().sum(), list(model.layers[0].parameters()))
 
     want = gradients()
     with Monitor(model, witness=witness):

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 Function = type[torch.autograd.Function]
+_ENDED = -2  # what functorch gives for the level of a derivative that has ended
 
 
 def is_transformed() -> bool:
@@ -31,12 +32,27 @@ def is_transformed() -> bool:
     )
 
 
-def has_outlived_vmap(tensor: Tensor) -> bool:
-    """Whether a tensor was made under a `torch.func.vmap` that has ended, and cannot be used any more."""
+def out_of_ended(tensor: Tensor) -> Tensor | None:
+    """A tensor without the transforms of torch.func that have ended; None if one was a vmap, without which it has no values.
+
+    Example:
+        >>> left = []
+        >>> _ = torch.func.grad(lambda x: left.append(x) or x)(torch.tensor(2.0))
+        >>> _ = torch.func.vmap(lambda x: left.append(x) or x)(torch.ones(2))
+        >>> [out_of_ended(tensor) for tensor in left]
+        [tensor(2.), None]
+    """
     functorch = torch._C._functorch
-    if torch.compiler.is_compiling() or not functorch.is_batchedtensor(tensor):
-        return False
-    return functorch.maybe_get_level(tensor) > (functorch.maybe_current_level() or 0)
+    if torch.compiler.is_compiling() or not functorch.is_functorch_wrapped_tensor(tensor):
+        return tensor
+    inner, now = tensor, functorch.maybe_current_level() or 0
+    while functorch.is_functorch_wrapped_tensor(inner):
+        if functorch.maybe_get_level(inner) > now:
+            return None
+        inner = functorch.get_unwrapped(inner)
+    while functorch.maybe_get_level(tensor) == _ENDED:
+        tensor = functorch.get_unwrapped(tensor)
+    return tensor
 
 
 def suited(plain: Function, transformed: Function) -> Function:

@@ -73,6 +73,8 @@ def checkpoint_time(layers: nn.Module, x: Tensor, *, steps: int) -> Tensor:
     """
     check_arguments(layers, x, steps)
     remembering = [layer for _, layer in stateful_layers(layers)]
+    for layer in remembering:
+        layer._check_that_states_are_usable()
     states = [_usable(state) for layer in remembering for state in layer.states().values()]
     run, own_memory = partial(_run, layers, remembering), OwnMemory(layers)
     chunks, outputs, left = torch.split(x, steps, dim=1), [], []
