@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from picojoule.layers import HookHandles
+from picojoule.layers.chunks import current_chunk
 from picojoule.synops.watch.checks import MonitorWarning, check_counted
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.known import KnownCalls
@@ -102,7 +103,7 @@ class Recorder:
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The model is called."""
-        if self._in_call:
+        if self._in_call or _runs_again():
             return
         if self._uncompiled is not None:
             self._uncompiled.hold()
@@ -112,7 +113,7 @@ class Recorder:
 
     def end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """The model returns, or fails, with no output."""
-        if self._in_call or not self._running:
+        if self._in_call or not self._running or current_chunk() is not None:
             return
         watched = self._running.pop()
         failed = sys.exc_info()[0] is not None and output is None
@@ -151,6 +152,22 @@ class _ModelHook:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _ModelHook, (None, self._method)
+
+
+def _runs_again() -> bool:
+    """Whether this is a chunk of time in the backward pass, which was counted in the forward pass.
+
+    Raises:
+        RuntimeError: it is one in the forward pass, where the model does not see the whole sequence.
+    """
+    chunk = current_chunk()
+    if chunk is not None and not chunk.again:
+        raise RuntimeError(
+            "Monitor: the model runs inside checkpoint_time, which hands it one chunk of time after the other, so none of "
+            "its passes is of the whole sequence. Watch the module that checkpoint_time is given, or one that calls "
+            "checkpoint_time in its forward; or call it inside monitor.paused()."
+        )
+    return chunk is not None
 
 
 def _nobody() -> None:
