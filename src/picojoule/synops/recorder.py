@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from picojoule.activation.transforms import is_batched
 from picojoule.layers import HookHandles
 from picojoule.layers.chunks import current_chunk
 from picojoule.synops.watch.checks import MonitorWarning, check_counted
@@ -84,9 +85,9 @@ class Recorder:
         """Watch a call that is not the model's own `forward` as one forward pass."""
         was_attached = self.attached
         self.attach()
-        self.begin(args, kwargs)
-        self._in_call = True
         try:
+            self.begin(args, kwargs)
+            self._in_call = True
             output = function(*args, **kwargs)
             self._running[-1].returned()
         except BaseException:
@@ -105,6 +106,7 @@ class Recorder:
         """The model is called."""
         if self._in_call or _runs_again():
             return
+        _check_transforms(bool(self._settings.detail))
         if self._uncompiled is not None:
             self._uncompiled.hold()
         watched = WatchedForward(self._model, self._settings, self._known, self._origins)
@@ -113,7 +115,7 @@ class Recorder:
 
     def end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """The model returns, or fails, with no output."""
-        if self._in_call or not self._running or current_chunk() is not None:
+        if self._in_call or not self._running or current_chunk() is not None or is_batched():
             return
         watched = self._running.pop()
         failed = sys.exc_info()[0] is not None and output is None
@@ -152,6 +154,21 @@ class _ModelHook:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _ModelHook, (None, self._method)
+
+
+def _check_transforms(detailed: bool) -> None:
+    """Raise NotImplementedError where the model is called under a transform of torch.func that hides what is counted."""
+    if is_batched():
+        raise NotImplementedError(
+            "Monitor: the model is called under torch.func.vmap (jacfwd and hessian call it so, too), under which "
+            "nobody can see the values of single samples, so nothing can be counted. Call it inside "
+            "monitor.paused(), and count model(x), which has the samples as an axis."
+        )
+    if detailed and torch._C._functorch.peek_interpreter_stack() is not None:
+        raise NotImplementedError(
+            "Monitor: detail= cannot be kept in a call under a transform of torch.func (grad, vjp, jvp, ...), since it takes "
+            "a derivative of its own. Call it inside monitor.paused(), and count model(x); or leave detail= out."
+        )
 
 
 def _runs_again() -> bool:
