@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 import picojoule
 from picojoule import Monitor
+from picojoule.layers import ALIF, IAF, LIF
 from picojoule.synops import MonitorWarning
 from tests.synops.networks import T, lenet, spikes
 
@@ -44,6 +45,37 @@ def test_checkpointed_layers_are_counted_once(reentrant: bool) -> None:
             monitor.synops.total.backward()
     assert monitor.synops["a"].item() == x.sum().item() * 4 / 2
     assert monitor.synops.total.item() == before
+
+
+@pytest.mark.parametrize("witness", ["auto", "always", "off"])
+@pytest.mark.parametrize(
+    "neuron", [IAF(), LIF(4.0, tau_syn=3.0), LIF(4.0, record_states=True), ALIF(4.0, 5.0)]
+)
+def test_checkpointed_neurons_run_again_as_they_ran_under_watch(
+    neuron: nn.Module, witness: Any
+) -> None:
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(3, 4), neuron, nn.Linear(4, 2))
+
+        def from_zeros(self, x: Tensor) -> Any:
+            picojoule.reset_states(self)
+            return self.layers(x)
+
+        def forward(self, x: Tensor) -> Any:
+            return checkpoint(self.from_zeros, x, use_reentrant=False)
+
+    torch.manual_seed(0)
+    model, x = Checkpointed(), 9 * spikes(5, T, 3)
+
+    def gradients() -> tuple[Tensor, ...]:
+        return torch.autograd.grad(model(x).square().sum(), list(model.layers[0].parameters()))
+
+    want = gradients()
+    with Monitor(model, witness=witness):
+        for _ in range(2):
+            torch.testing.assert_close(gradients(), want)
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])

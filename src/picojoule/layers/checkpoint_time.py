@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -16,9 +17,12 @@ from picojoule.layers.chunk_checks import (
     check_arguments,
     check_output,
     checked_calls,
+    has_hooks,
 )
+from picojoule.layers.chunks import Chunk, chunks_of, running
 from picojoule.layers.stateful_layer import StatefulLayer
 from picojoule.layers.whole_model import stateful_layers
+from picojoule.ops.feedback import is_in_sight, kept_in_sight
 
 
 class _Left(NamedTuple):
@@ -54,7 +58,8 @@ def checkpoint_time(layers: nn.Module, x: Tensor, *, steps: int) -> Tensor:
 
     Modules that mix time steps in other ways, such as attention along time, are not recognised. Random
     numbers are drawn chunk by chunk, and are the same in the second run: dropout differs from that of
-    `layers(x)`, but is right. Hooks on modules inside are called for each chunk, and again in the backward
+    `layers(x)`, but is right. Hooks on `layers` itself are called once, with the whole sequence, so a Monitor counts
+    one pass. Hooks on modules inside are called for each chunk, and again in the backward
     pass; what they hold afterwards is of one chunk.
 
     On a CPU, glibc gives memory back to the system, or to tensors of another size, only of tensors over 32 MB:
@@ -72,19 +77,49 @@ def checkpoint_time(layers: nn.Module, x: Tensor, *, steps: int) -> Tensor:
     Source of the method: Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost, arXiv 1604.06174.
     """
     check_arguments(layers, x, steps)
+    for _, layer in stateful_layers(layers):
+        layer._check_that_states_are_usable()
+    if layers._compiled_call_impl is not None or not has_hooks(layers):
+        return _in_chunks(layers, layers, x, steps)
+    with _forward_replaced(layers, partial(_in_chunks, layers, layers.forward, steps=steps)):
+        output: Tensor = layers(x)
+    return output
+
+
+def _in_chunks(
+    layers: nn.Module, call: Callable[[Tensor], Tensor], x: Tensor, steps: int
+) -> Tensor:
+    """`call(x)`, a function of `layers`, from chunk to chunk."""
     remembering = [layer for _, layer in stateful_layers(layers)]
     states = [_usable(state) for layer in remembering for state in layer.states().values()]
-    run, own_memory = partial(_run, layers, remembering), OwnMemory(layers)
-    chunks, outputs, left = torch.split(x, steps, dim=1), [], []
-    for chunk in chunks:
-        output, ends = checkpoint(run, chunk, *states, use_reentrant=False)
+    own_memory, in_sight = OwnMemory(layers), is_in_sight()
+    parts, outputs, left = torch.split(x, steps, dim=1), [], []
+    for part, chunk in zip(parts, chunks_of([part.shape[1] for part in parts]), strict=True):
+        run = _Run(layers, call, remembering, in_sight, chunk)
+        output, ends = checkpoint(run, part, *states, use_reentrant=False)
+        run.chunk = chunk._replace(again=True)
         own_memory.check(layers)
         states = [state for end in ends for state in end.states.values()]
         outputs.append(output)
         left.append(ends)
-    for layer, ends in zip(remembering, zip(*left, strict=True), strict=True):
-        _leave(layer, list(ends))
+    for layer, all_ends in zip(remembering, zip(*left, strict=True), strict=True):
+        _leave(layer, list(all_ends))
     return torch.cat(outputs, dim=1)
+
+
+@contextmanager
+def _forward_replaced(layers: nn.Module, forward: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Hooks on the layers, a Monitor's above all, see one call with the whole sequence."""
+    own = vars(layers)
+    before = own.get("forward")
+    own["forward"] = forward
+    try:
+        yield
+    finally:
+        if before is None:
+            del own["forward"]
+        else:
+            own["forward"] = before
 
 
 def _usable(state: Tensor) -> Tensor:
@@ -92,19 +127,36 @@ def _usable(state: Tensor) -> Tensor:
     return state.clone() if state.is_inference() else state
 
 
-def _run(
-    layers: nn.Module, remembering: list[StatefulLayer], chunk: Tensor, *states: Tensor
-) -> tuple[Tensor, list[_Left]]:
-    """Output and what is left behind, as a function of input and states; the layers stay as they were."""
-    given = iter(states)
-    with _memory_restored(remembering), checked_calls(layers, chunk):
-        for layer in remembering:
-            for name in layer.states():
-                setattr(layer, name, next(given))
-            layer._sums, layer.recordings = None, {}
-        output = layers(chunk)
-        check_output(output, chunk)
-        return output, [_Left(la.states(), la._sums, la.recordings) for la in remembering]
+@dataclass
+class _Run:
+    """Output and what is left behind, as a function of a chunk and of the states; the layers stay as they were.
+
+    The second run in the backward pass has to do what the first did, also where somebody watched that one alone.
+    """
+
+    layers: nn.Module
+    call: Callable[[Tensor], Tensor]
+    remembering: list[StatefulLayer]
+    in_sight: bool
+    chunk: Chunk
+
+    def __call__(self, part: Tensor, *states: Tensor) -> tuple[Tensor, list[_Left]]:
+        """Run it."""
+        with (
+            running(self.chunk),
+            kept_in_sight(self.in_sight),
+            _memory_restored(self.remembering),
+            checked_calls(self.layers, part, by_hooks=self.call is self.layers),
+        ):
+            given = iter(states)
+            for layer in self.remembering:
+                for name in layer.states():
+                    setattr(layer, name, next(given))
+                layer._sums, layer.recordings = None, {}
+            output = self.call(part)
+            check_output(output, part)
+            left = [_Left(la.states(), la._sums, la.recordings) for la in self.remembering]
+            return output, left
 
 
 @contextmanager

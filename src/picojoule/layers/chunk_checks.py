@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 from picojoule.layers.handles import HookHandles
 from picojoule.layers.reshape import UnflattenTime
 from picojoule.layers.squeeze import SqueezeMixin
 from picojoule.layers.stateful_layer import StatefulLayer
 from picojoule.layers.whole_model import stateful_layers
+from picojoule.ops.feedback import HOOKS
 
 OWNER = "checkpoint_time"
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -65,11 +67,25 @@ def check_output(output: object, chunk: Tensor) -> None:
     )
 
 
-def checked_calls(layers: nn.Module, chunk: Tensor) -> HookHandles:
-    """Check, in the forward pass of a chunk, that each stateful layer is called once and with all of it."""
+def has_hooks(layers: nn.Module) -> bool:
+    """Whether somebody is told of the calls of a module."""
+    return any(getattr(layers, name) or getattr(torch_module, "_global" + name) for name in HOOKS)
+
+
+def checked_calls(layers: nn.Module, chunk: Tensor, by_hooks: bool) -> HookHandles:
+    """Check, in the forward pass of a chunk, that each stateful layer is called once and with all of it.
+
+    Args:
+        layers: what is run.
+        chunk: its input.
+        by_hooks: whether hooks on `layers` itself are called, too; else its own call is checked here.
+    """
     handles, called = HookHandles(), set[str]()
     for name, layer in stateful_layers(layers):
         check = partial(_check_call, name, tuple(chunk.shape[:2]), called)
+        if layer is layers and not by_hooks:
+            check(layer, (chunk,))
+            continue
         handles.add(layer.register_forward_pre_hook(check))
     return handles
 

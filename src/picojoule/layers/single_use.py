@@ -15,14 +15,14 @@ class _SingleUse(torch.autograd.Function):
     """Identity on a layer's outputs that notices when its graph has been freed.
 
     This node comes before those that would speak of "the graph a second time". ``outputs`` are fresh tensors
-    that nobody else saved, so they are handed through in place; states are small and copied.
+    that nobody else saved, so they are handed through in place; states are small and copied. It saves nothing:
+    checkpointing compares what two runs save, of which one may have the kernels' own node in its place.
     """
 
     @staticmethod
     def forward(ctx: Any, layer_name: str, num_outputs: int, *tensors: Tensor) -> Any:
         ctx.layer_name = layer_name
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(tensors[0].new_empty(0))
         outputs, states = tensors[:num_outputs], tensors[num_outputs:]
         ctx.mark_dirty(*outputs)
         return (*outputs, *(state.clone() for state in states))

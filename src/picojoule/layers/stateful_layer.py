@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from picojoule.activation.transforms import has_outlived_vmap, is_transformed
+from picojoule.activation.transforms import is_transformed, out_of_ended
 from picojoule.layers.arguments import constructor_arguments
 from picojoule.layers.leading_sums import summed_over_leading
 from picojoule.layers.single_use import single_use
@@ -115,13 +115,11 @@ class StatefulLayer(nn.Module):
     @property
     def output_sums(self) -> Tensor | None:
         """The last output added up over samples and time steps, `*n`, in float32 at least; None where `firing_rate` is."""
-        if self._sums is None or has_outlived_vmap(self._sums[0]):
-            return None
-        return self._sums[0]
+        return None if self._sums is None else out_of_ended(self._sums[0])
 
     def states(self) -> dict[str, Tensor]:
-        """The state tensors by name."""
-        return {name: getattr(self, name) for name in self._state_names}
+        """The state tensors by name; empty where a `torch.func.vmap` has left them that has ended."""
+        return {name: _usable(getattr(self, name)) for name in self._state_names}
 
     @property
     def shape(self) -> tuple[int, ...] | None:
@@ -214,6 +212,7 @@ class StatefulLayer(nn.Module):
 
     def _carried_states(self, shape: tuple[int, ...]) -> dict[str, Tensor] | None:
         """The states left by the last call if they fit `b *n`; None to start from zeros."""
+        self._check_that_states_are_usable()
         states = self.states()
         if is_exporting() and not self.state_has_shape(shape):
             # a program's buffers keep their shape; torch would say so only when it runs
@@ -221,13 +220,6 @@ class StatefulLayer(nn.Module):
                 f"{type(self).__name__}: a program that goes on from call to call needs states of shape "
                 f"{shape} to export, but they have shape {self.shape}. Call "
                 f"init_state_with_shape({shape}), or the model once on the example, before the export."
-            )
-        if any(map(has_outlived_vmap, states.values())):
-            raise RuntimeError(
-                f"{type(self).__name__}: the state was left by a call under torch.func.vmap, which has ended. "
-                "Call picojoule.reset_states(model) to start from zeros; or hand buffers in and out, as in "
-                "torch.func.functional_call(model, {**parameters, **buffers}, x) with those of "
-                "torch.func.stack_module_state."
             )
         if not self.is_state_initialised():
             return None
@@ -240,6 +232,22 @@ class StatefulLayer(nn.Module):
         return {
             name: state.clone() if state.is_inference() else state for name, state in states.items()
         }
+
+    def _check_that_states_are_usable(self) -> None:
+        """Raise unless a call can go on from the states: one that a vmap has left has no values once that has ended."""
+        if any(out_of_ended(getattr(self, name)) is None for name in self._state_names):
+            raise RuntimeError(
+                f"{type(self).__name__}: the state was left by a call under torch.func.vmap, which has ended. "
+                "Call picojoule.reset_states(model) to start from zeros; or hand buffers in and out, as in "
+                "torch.func.functional_call(model, {**parameters, **buffers}, x) with those of "
+                "torch.func.stack_module_state."
+            )
+
+    def _drop_unusable(self) -> None:
+        """Forget states that a transform has left that has ended; of a derivative's, keep the values."""
+        for name, state in self.states().items():
+            if state is not getattr(self, name):
+                setattr(self, name, state)
 
     def _say_that_shapes_differ(self, shape: tuple[int, ...]) -> None:
         """Warn, once a layer, that states other than zeros are dropped; under a transform nobody can look."""
@@ -325,11 +333,13 @@ class StatefulLayer(nn.Module):
     def _save_to_state_dict(
         self, destination: dict[str, Any], prefix: str, keep_vars: bool
     ) -> None:
+        self._drop_unusable()
         super()._save_to_state_dict(destination, prefix, keep_vars)
         for name, state in self.states().items():
             destination[prefix + name] = state if keep_vars else state.detach()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._drop_unusable()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name in self._state_names:
             if name in self.__dict__:
@@ -338,13 +348,20 @@ class StatefulLayer(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles carry: values without their gradient history."""
+        self._drop_unusable()
         buffers = self._buffers
         state = self.__dict__.copy()
         state["_buffers"] = {n: None if x is None else x.detach() for n, x in buffers.items()}
         state.update((n, state[n].detach()) for n in self._state_names if n in state)
-        state["recordings"] = {name: x.detach() for name, x in self.recordings.items()}
+        state["recordings"] = {name: _usable(x).detach() for name, x in self.recordings.items()}
         state.pop("_sums", None)
         return state
+
+
+def _usable(tensor: Tensor) -> Tensor:
+    """A tensor without transforms of torch.func that have ended; an empty one in place of one that has no values now."""
+    left = out_of_ended(tensor)
+    return torch.zeros(0, dtype=tensor.dtype, device=tensor.device) if left is None else left
 
 
 def _sums(output: Tensor) -> tuple[Tensor, int]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as every_module
@@ -10,6 +14,7 @@ from picojoule.ops.checks import CheckedFeedback
 from picojoule.ops.exporting import is_exporting
 from picojoule.ops.spec import Feedback, NeuronSpec
 
+_kept_in_sight: ContextVar[bool] = ContextVar("kept_in_sight", default=False)
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -61,15 +66,34 @@ def _what_is_not_plain(current: Tensor, linear: nn.Linear, dtype: torch.dtype) -
 
 
 def _who_watches(linear: nn.Linear, device: str) -> str | None:
-    if any(getattr(linear, name) for name in HOOKS) or any(
-        getattr(every_module, "_global" + name) for name in HOOKS
-    ):
+    if any(getattr(linear, name) for name in HOOKS) or _all_modules_have_hooks():
         return "the recurrent Linear has hooks, which want to be called every step"
     if torch.is_autocast_enabled(device):
         return "autocast has the recurrent Linear compute in another dtype"
     if _is_in_a_mode():
         return "a mode of torch watches every operation"
+    if not torch.compiler.is_compiling() and _kept_in_sight.get():
+        return "the recurrent Linear was watched when this ran for the first time"
     return None
+
+
+def is_in_sight() -> bool:
+    """Whether somebody watches all modules, or all operations."""
+    return _kept_in_sight.get() or _all_modules_have_hooks() or _is_in_a_mode()
+
+
+@contextmanager
+def kept_in_sight(value: bool) -> Iterator[None]:
+    """Inside, recurrent connections are called as if somebody watched: for a second run that does what the first did."""
+    token = _kept_in_sight.set(value)
+    try:
+        yield
+    finally:
+        _kept_in_sight.reset(token)
+
+
+def _all_modules_have_hooks() -> bool:
+    return any(getattr(every_module, "_global" + name) for name in HOOKS)
 
 
 def _is_in_a_mode() -> bool:

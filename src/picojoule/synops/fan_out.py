@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from picojoule.activation.transforms import in_values, outside_transforms
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -68,13 +72,18 @@ def derivative_of_sum(
     function: Callable[[Tensor, Tensor], Tensor], shape: Sequence[int], kernel: Tensor
 ) -> Tensor:
     """d(sum of y) / dx of y = function(x, kernel), linear in x, which has this shape."""
-    # whatever the model runs under (autocast, checkpointing, inference) is no business of the map's
+    # whatever the model runs under (autocast, checkpointing, inference, torch.func) is no business of the map's
+    followed: Any = nullcontext()
+    if torch._C._autograd._saved_tensors_hooks_is_enabled():  # not within torch.func.grad
+        followed = torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x)
+    kernel = in_values(kernel)
     with (
+        outside_transforms(),
+        followed,
         torch._C.DisableTorchFunction(),  # nor is the map any of theirs
         torch.inference_mode(False),
         torch.enable_grad(),
         torch.autocast(kernel.device.type, enabled=False),
-        torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x),
     ):
         kernel = kernel.detach().clone()
         x = torch.zeros(tuple(shape), dtype=kernel.dtype, device=kernel.device, requires_grad=True)

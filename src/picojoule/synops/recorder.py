@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from picojoule.activation.transforms import is_batched
 from picojoule.layers import HookHandles
+from picojoule.layers.chunks import current_chunk
 from picojoule.synops.watch.checks import MonitorWarning, check_counted
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.known import KnownCalls
@@ -84,9 +86,9 @@ class Recorder:
         """Watch a call that is not the model's own `forward` as one forward pass."""
         was_attached = self.attached
         self.attach()
-        self.begin(args, kwargs)
-        self._in_call = True
         try:
+            self.begin(args, kwargs)
+            self._in_call = True
             output = function(*args, **kwargs)
             self._running[-1].returned()
         except BaseException:
@@ -103,8 +105,9 @@ class Recorder:
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The model is called."""
-        if self._in_call:
+        if self._in_call or _runs_again():
             return
+        _check_transforms(bool(self._settings.detail))
         if self._uncompiled is not None:
             self._uncompiled.hold()
         watched = WatchedForward(self._model, self._settings, self._known, self._origins)
@@ -113,7 +116,7 @@ class Recorder:
 
     def end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """The model returns, or fails, with no output."""
-        if self._in_call or not self._running:
+        if self._in_call or not self._running or current_chunk() is not None or is_batched():
             return
         watched = self._running.pop()
         failed = sys.exc_info()[0] is not None and output is None
@@ -153,6 +156,37 @@ class _ModelHook:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _ModelHook, (None, self._method)
+
+
+def _check_transforms(detailed: bool) -> None:
+    """Raise NotImplementedError where the model is called under a transform of torch.func that hides what is counted."""
+    if is_batched():
+        raise NotImplementedError(
+            "Monitor: the model is called under torch.func.vmap (jacfwd and hessian call it so, too), under which "
+            "nobody can see the values of single samples, so nothing can be counted. Call it inside "
+            "monitor.paused(), and count model(x), which has the samples as an axis."
+        )
+    if detailed and torch._C._functorch.peek_interpreter_stack() is not None:
+        raise NotImplementedError(
+            "Monitor: detail= cannot be kept in a call under a transform of torch.func (grad, vjp, jvp, ...), since it takes "
+            "a derivative of its own. Call it inside monitor.paused(), and count model(x); or leave detail= out."
+        )
+
+
+def _runs_again() -> bool:
+    """Whether this is a chunk of time in the backward pass, which was counted in the forward pass.
+
+    Raises:
+        RuntimeError: it is one in the forward pass, where the model does not see the whole sequence.
+    """
+    chunk = current_chunk()
+    if chunk is not None and not chunk.again:
+        raise RuntimeError(
+            "Monitor: the model runs inside checkpoint_time, which hands it one chunk of time after the other, so none of "
+            "its passes is of the whole sequence. Watch the module that checkpoint_time is given, or one that calls "
+            "checkpoint_time in its forward; or call it inside monitor.paused()."
+        )
+    return chunk is not None
 
 
 def _nobody() -> None:

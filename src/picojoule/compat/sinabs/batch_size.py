@@ -32,6 +32,7 @@ def start_other_batch_sizes_from_zeros() -> None:
 
 
 def _carried_states(self: LIF, shape: tuple[int, ...]) -> dict[str, Tensor] | None:
+    self._check_that_states_are_usable()
     states = self.states()
     old = (self.shape or shape)[0]
     only_batch_differs = (

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from picojoule.activation.transforms import outside_transforms
 from picojoule.synops.fan_out import derivative_of_sum
 from picojoule.synops.formulas.synapses import Count, Synapses
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
@@ -117,12 +118,12 @@ def _window_map(
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
     """Fan-out of one input channel to one output channel, `1 *s`, and its sum."""
-    with torch.inference_mode(False):
+    with outside_transforms(), torch.inference_mode(False):
         ones = torch.ones((1, 1, *window), device=device)
         ones = ones.to(exact_dtype(ones))
     run = partial(convolve, **dict(settings))
     fan_out = derivative_of_sum(lambda data, k: run(data, k), (1, 1, *sizes), ones)[0]
-    with torch.inference_mode(False), torch.no_grad():
+    with outside_transforms(), torch.inference_mode(False), torch.no_grad():
         return fan_out, fan_out.sum()
 
 

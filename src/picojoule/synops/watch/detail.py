@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from picojoule.layers.chunks import Chunk, current_chunk
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
 from picojoule.synops.watch.count import data_of
@@ -21,10 +22,11 @@ Mask = Callable[[Tensor], Magnitudes | None]
 
 
 class _Part(NamedTuple):
-    """What one call spends: its leading axes, then the channel if it is kept."""
+    """What one call spends: its leading axes, then the channel if it is kept; and the chunk of time that it is of."""
 
     shape: tuple[int, ...]
     synops: Tensor
+    chunk: Chunk | None = None
 
 
 class Details:
@@ -71,7 +73,7 @@ class Details:
         others = [axis for axis in range(amounts.ndim) if axis not in kept]
         exact = exact_dtype(amounts)
         sums = amounts.sum(others, dtype=exact) if others else amounts.to(exact)
-        return _Part(tuple(first.shape[:lead]), sums)
+        return _Part(tuple(first.shape[:lead]), sums, current_chunk())
 
     def _by_element(
         self, synapses: Synapses, data: list[int]
@@ -124,7 +126,8 @@ class RateDetails:
         neurons = tuple(axis for axis in range(len(shape)) if axis not in lead)
         sums = spikes.over(neurons)
         count = math.prod(shape[axis] for axis in neurons)
-        part = _Part(tuple(shape[axis] for axis in lead), sums / max(count, 1))
+        leading = tuple(shape[axis] for axis in lead)
+        part = _Part(leading, sums / max(count, 1), current_chunk())
         self._parts.setdefault(name, []).append(part)
 
     def result(self, size: PassSize, time_first: bool) -> dict[str, Tensor | None]:
@@ -142,6 +145,8 @@ def _joined(
     calls = [part for part in parts if part is not None]
     if len(calls) < len(parts):
         return None
+    if any(part.chunk for part in calls):
+        return _joined_chunks(calls, size, time_first, channels)
     if 1 < num_timesteps == len(calls) and all(part.shape[:1] == (samples,) for part in calls):
         return torch.stack([_only_first(part, channels) for part in calls], dim=1)
     total: Tensor | None = None
@@ -151,6 +156,26 @@ def _joined(
             return None
         total = split if total is None else total + split
     return total
+
+
+def _joined_chunks(
+    calls: list[_Part], size: PassSize, time_first: bool, channels: bool
+) -> Tensor | None:
+    """Of calls in the chunks of one sequence, one chunk after the other."""
+    chunks = dict[Chunk | None, list[_Part | None]]()
+    for part in calls:
+        chunks.setdefault(part.chunk, []).append(part._replace(chunk=None))
+    joined = list[Tensor]()
+    for chunk, parts in chunks.items():
+        if chunk is None:
+            return None
+        length = PassSize(size.samples, chunk.num_timesteps)
+        of_chunk = _joined(parts, length, time_first, channels)
+        if of_chunk is None:
+            return None
+        joined.append(of_chunk)
+    whole = torch.cat(joined, dim=1)
+    return whole if whole.shape[1] == size.num_timesteps else None
 
 
 def _split(part: _Part, size: PassSize, time_first: bool, channels: bool) -> Tensor | None:

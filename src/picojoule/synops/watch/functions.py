@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from picojoule.activation.transforms import is_batched, is_transformed
 from picojoule.synops.formulas import Formula, Synapses, formula_of
 from picojoule.synops.watch.conditional import conditional_synapses, is_conditional, scales
 from picojoule.synops.watch.effects import COUNTED, Asked, Effect, asked
 from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Line
-from picojoule.synops.watch.modules import Look, ModuleStack, is_transformed
+from picojoule.synops.watch.modules import Look, ModuleStack
 from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.offsets import same_values
@@ -114,7 +115,9 @@ class FunctionWatch(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
-        if is_transformed():  # tensors stand for batches here; below, they are plain
+        if (
+            is_transformed() and is_batched()
+        ):  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
         call = None

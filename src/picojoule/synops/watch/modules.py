@@ -244,14 +244,6 @@ def _somebody_follows_saving() -> bool:
     return _followers(True) is not None and _saving_can_be_followed()
 
 
-_innermost_transform = torch._C._functorch.peek_interpreter_stack
-
-
-def is_transformed() -> bool:
-    """Whether a transform of torch.func, such as vmap, is at work."""
-    return _innermost_transform() is not None
-
-
 def shows_no_functions(module: nn.Module) -> bool:
     """Whether it runs as a script, or would run otherwise if somebody looked at its functions."""
     if isinstance(module, torch.jit.ScriptModule):

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from picojoule.activation.transforms import is_batched, is_transformed
 from picojoule.synops.magnitudes import Unit, known_sums
 from picojoule.synops.watch.detail import RateDetails
 from picojoule.synops.watch.function_call import tensors
@@ -89,7 +90,16 @@ class Neurons:
         self._step_count.see_sample(x)
 
     def enter(self, module: nn.Module, kind: Spiking | None, inputs: list[Tensor]) -> None:
-        """A module begins to run."""
+        """A module begins to run.
+
+        Raises:
+            NotImplementedError: it is a neuron, and what it makes cannot be seen under `torch.func.vmap`.
+        """
+        if kind is not None and is_batched():
+            raise NotImplementedError(
+                f"Monitor: neurons ({type(module).__name__}) are called under torch.func.vmap, under which nobody can see their spikes, "
+                "so they cannot be counted. Give them the samples as an axis, or call the model inside monitor.paused()."
+            )
         self._given.append(inputs)
         if self.search is not None:
             self.search.enter(module, kind is not None)
@@ -167,7 +177,8 @@ class Neurons:
             return
         self._origins.put(spikes, self._origin(name, module, kind, spikes))
         lead = kind.leading(spikes.ndim)
-        known = None if kind.signed else sums_of_own_layer(module)
+        # a transform would have to know how the sums come about
+        known = None if kind.signed or is_transformed() else sums_of_own_layer(module)
         if known is not None and known.shape == spikes.shape[len(lead) :]:
             self._origins.put_sums(spikes, len(lead), known_sums(spikes, known))
         if not self._learned.potentials.get(module, False):

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from picojoule.activation.transforms import out_of_ended
 from picojoule.layers import SpikingMaxPooling2dLayer, SqueezeMixin, StatefulLayer, SumPool2d
 from picojoule.layers.retime import Retime
 from picojoule.synops.magnitudes import Unit
@@ -70,6 +71,8 @@ def carries_state(module: nn.Module) -> Tensor:
     """Whether a neuron layer starts with a potential other than zero, a boolean scalar."""
     for name in ("v_mem", "mem", "v"):  # Picojoule and sinabs, snnTorch, SpikingJelly
         state = getattr(module, name, None)
+        if isinstance(state, Tensor):
+            state = out_of_ended(state)
         if isinstance(state, Tensor) and state.numel() > 0:
             least, most = state.detach().aminmax()  # several times as fast as any()
             return (least != 0) | (most != 0)

@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from picojoule.layers import FlattenTime, UnflattenTime
+from picojoule.layers.chunks import Chunk, current_chunk
 from picojoule.synops.watch.nested import batch_shape
 from picojoule.synops.watch.pass_size import (
     PassSize,
@@ -45,6 +46,7 @@ class StepCount:
     ) -> None:
         self._axis, self._num_timesteps, self._samples = time_axis, num_timesteps, samples
         self._found: dict[str, PassSize] = {}
+        self._chunks: dict[str, Chunk | None] = {}  # in which a layer was seen last
         self._loop: Counter[str] = Counter()
         self._supposed: set[str] = set()  # loops whose layers were only found by what they do
         self._loop_shape: tuple[int, ...] = ()
@@ -104,7 +106,13 @@ class StepCount:
             self._take(name, size_of_unfolded(module, len(data)))
 
     def _take(self, name: str, size: PassSize) -> None:
-        self._found.setdefault(name, size)
+        chunk = current_chunk()
+        if name not in self._found:
+            self._found[name], self._chunks[name] = size, chunk
+        elif chunk is not None and chunk.goes_on(self._chunks[name]):
+            before = self._found[name]
+            longer = before.num_timesteps + size.num_timesteps
+            self._found[name], self._chunks[name] = PassSize(before.samples, longer), chunk
 
     # ---- what follows
 
