@@ -13,6 +13,7 @@ from picojoule.activation.transforms import in_values, outside_transforms
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_saving_can_be_followed = vars(torch._C._autograd)["_saved_tensors_hooks_is_enabled"]
 
 
 def conv_fan_out(
@@ -74,7 +75,7 @@ def derivative_of_sum(
     """d(sum of y) / dx of y = function(x, kernel), linear in x, which has this shape."""
     # whatever the model runs under (autocast, checkpointing, inference, torch.func) is no business of the map's
     followed: Any = nullcontext()
-    if torch._C._autograd._saved_tensors_hooks_is_enabled():  # not within torch.func.grad
+    if _saving_can_be_followed():  # not within torch.func.grad
         followed = torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x)
     kernel = in_values(kernel)
     with (
