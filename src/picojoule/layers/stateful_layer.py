@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from picojoule.activation.transforms import is_transformed, out_of_ended
 from picojoule.layers.arguments import constructor_arguments
 from picojoule.layers.leading_sums import summed_over_leading
+from picojoule.layers.reruns import current_rerun
 from picojoule.layers.single_use import single_use
 from picojoule.ops.exporting import is_export_under_way, is_exporting
 
@@ -39,6 +40,8 @@ class StatefulLayer(nn.Module):
     _sums: tuple[Tensor, int] | None = None  # what `output_sums` gives, and of how many values
     _said_that_shapes_differ = False
     _last_shape: tuple[int, ...] | None = None  # `b *n`, which a reset leaves behind
+    _began_from_states = False  # the last call, not from zeros
+    _reset_in: int | None = None  # the backward pass that reset it, which runs a call once more
     _as_in_sinabs = False  # states are buffers, which keep their shape at a reset
 
     def __init__(self, state_names: Sequence[str]) -> None:
@@ -190,6 +193,7 @@ class StatefulLayer(nn.Module):
                 f"{type(self).__name__}.reset_states: no state named {unknown}; "
                 f"this layer has {list(self._state_names)}."
             )
+        self._reset_in = current_rerun()
         self._last_shape = last = self.shape or self._last_shape
         for name, state in self.states().items():
             shape = (last or (0,)) if randomize or self._as_in_sinabs else (0,)
@@ -211,7 +215,30 @@ class StatefulLayer(nn.Module):
         self._sums = None if self._sums is None or sums is None else (sums.detach(), self._sums[1])
 
     def _carried_states(self, shape: tuple[int, ...]) -> dict[str, Tensor] | None:
-        """The states left by the last call if they fit `b *n`; None to start from zeros."""
+        """The states to go on from if they fit `b *n`; None to start from zeros.
+
+        A call that a backward pass makes once more starts where the call did that it repeats: from zeros, or it is an error.
+        """
+        states = self._fitting_states(shape)
+        if torch.compiler.is_compiling():
+            return states
+        if not self._runs_again():
+            self.__dict__["_began_from_states"] = states is not None
+            return states
+        if self._began_from_states:
+            raise RuntimeError(
+                f"{type(self).__name__}: this call runs again in a backward pass (torch.utils.checkpoint), and the first time it "
+                "began from states that are gone, so its gradients would be wrong. Use picojoule.checkpoint_time(layers, x, "
+                "steps=...), which keeps them, or call picojoule.reset_states(model) before each call of what is checkpointed."
+            )
+        return None
+
+    def _runs_again(self) -> bool:
+        """Whether a backward pass calls this once more, without a reset that is part of what it repeats."""
+        return current_rerun() not in (None, self._reset_in)
+
+    def _fitting_states(self, shape: tuple[int, ...]) -> dict[str, Tensor] | None:
+        """The states left by the last call if they fit `b *n`."""
         self._check_that_states_are_usable()
         states = self.states()
         if is_exporting() and not self.state_has_shape(shape):
@@ -277,6 +304,8 @@ class StatefulLayer(nn.Module):
         outputs, ends = single_use(
             type(self).__name__, [output, *recordings.values(), *known], list(states.values())
         )
+        if self._runs_again():  # what the first call has left stays
+            return outputs[0]
         self._leave_states(dict(zip(states, ends, strict=True)))
         made = dict(zip(recordings, outputs[1:], strict=sums is None))
         if torch.compiler.is_compiling():
