@@ -1,6 +1,7 @@
 """Compiled and exported neuron layers spike as the layers themselves; see tests/conftest.py for the list."""
 
 import copy
+import gc
 import shutil
 from typing import Any
 
@@ -19,6 +20,7 @@ from picojoule.layers import (
     SumPool2d,
     zero_grad,
 )
+from picojoule.synops.watch.uncompiled import _Hold
 from tests.conftest import NEURONS, Neuron
 
 # torch's own tracer makes one for every autograd function that it meets
@@ -27,6 +29,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*should not be instantiated:Dep
 BATCH, STEPS, NUM_NEURONS = 3, 3, 5
 # squeezing layers run the very code that the others run, and fold their data: some stand for them
 FOLDED = ("LIFSqueeze(tau_mem=4.0, tau_syn=3.0, train_alphas=True)", "ExpLeakSqueeze(tau_mem=4.0)")
+
+
+@pytest.fixture(autouse=True)
+def nobody_watches() -> None:
+    """Models of earlier tests that are still watched would have compiled code run as it is written."""
+    if _Hold._holders:
+        gc.collect()
+    assert _Hold._holders == 0
 
 
 def marks(neuron: Neuron) -> list[pytest.MarkDecorator]:

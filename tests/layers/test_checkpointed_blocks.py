@@ -111,7 +111,7 @@ def test_two_blocks_in_one_backward_pass() -> None:
 def test_layers_with_batch_and_time_in_one_axis_and_a_spiking_maximum() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(
-        picojoule.layers.FlattenTime(), nn.Conv2d(1, 2, 3), IAFSqueeze(0.2, batch_size=BATCH),
+        picojoule.layers.FlattenTime(), nn.Conv2d(1, 2, 3), IAFSqueeze(batch_size=BATCH, spike_threshold=0.2),
         picojoule.layers.UnflattenTime(BATCH), SpikingMaxPooling2dLayer((2, 2)), nn.Flatten(2), nn.Linear(8, 3),
     )  # fmt: skip
     x = torch.rand(BATCH, STEPS, 1, 6, 6)

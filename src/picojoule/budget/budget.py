@@ -19,6 +19,7 @@ from picojoule.budget.declare import Bound, Declaration, Scope
 from picojoule.budget.density import Kind
 from picojoule.budget.feasibility import contradictions
 from picojoule.budget.finite_sum import finite_sum
+from picojoule.budget.fresh_passes import FreshPasses
 from picojoule.budget.multipliers import Controller
 from picojoule.budget.penalised import PenalisedTraining
 from picojoule.budget.reach import Reach
@@ -197,7 +198,7 @@ class Budget:
         self._synapses, self._steps = _checked_synapses(synapses, steps, monitor), steps or 0
         self._connections: Connections | None = None
         self._saved_connections: dict[str, Any] | None = None
-        self._contest = Contest()
+        self._contest, self._passes = Contest(), FreshPasses(monitor)
         self._saved_names: frozenset[str] | None = None
         self._saved_by: str | None = None  # "backward" or "penalty"
         self._trimmed: Mapping[str, Tensor] = {}
@@ -231,7 +232,7 @@ class Budget:
                 "Budget: backward() after penalty(). A training loop uses one of them throughout."
             )
         if not self._steered.has_batch:
-            self._steered.check_new()
+            self._passes.check_new()
         self._check_gradients()
         self._check_saved_by("backward")
         self._look()
@@ -301,13 +302,13 @@ class Budget:
         if self._steered.has_batch:
             self._step_steered()
         elif self._penalised.has_batch:
-            self._steered.check_new()
+            self._passes.check_new()
             self._step_penalised()
         else:
             raise RuntimeError(
                 "Budget: step() without a penalty() or a backward() with gradients before it."
             )
-        self._steered.note_step()
+        self._passes.note_step()
         self._trimmed = {}
 
     def _check_gradients(self) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from torch import nn
 
+from picojoule.budget.checks import check_distinct, check_groups, check_made_by_hand
 from picojoule.budget.constraints import Constraint, Per, RateOf, check_positive
 from picojoule.budget.limits import EnergyLimit, SynopsLimit, check_dt
 from picojoule.budget.names import check_names
@@ -60,7 +61,7 @@ class Declaration:
                 f"Budget: got a {type(monitor).__name__}, expected a Monitor of the model: "
                 "Budget(picojoule.Monitor(model).attach(), ...)."
             )
-        _check_kinds(self.more)
+        check_made_by_hand(self.more)
         stated = [*self.synops.values(), self.energy_j, self.min_rate, self.max_rate]
         if all(bound is None for bound in stated) and not self.more:
             raise ValueError(
@@ -69,7 +70,7 @@ class Declaration:
             )
         if self.per not in get_args(Scope):
             raise ValueError(f"Budget: per is {self.per!r}; choose one of {list(get_args(Scope))}.")
-        self._check_groups()
+        check_groups(self.groups, needed=self.per == "group")
         self._check_mappings(stated)
         if self.energy_j is not None and self.profile is None:
             raise ValueError("Budget: energy_j needs a profile, such as profile='loihi'.")
@@ -82,18 +83,7 @@ class Declaration:
                 check_positive("a limit", number)
         self._check_rates()
         self._check_layers(monitor)
-        _check_distinct(self.more)
-
-    def _check_groups(self) -> None:
-        if not all(self.groups.values()) or (self.per == "group" and not self.groups):
-            raise ValueError(
-                "Budget: per='group' needs groups={name: [layers]}, with a layer in each."
-            )
-        for name, layers in self.groups.items():
-            if isinstance(layers, str):
-                raise TypeError(
-                    f"Budget: group {name!r} is {layers!r}, expected a list of layers, such as [{layers!r}]."
-                )
+        check_distinct(self.more)
 
     def _check_mappings(self, stated: Sequence[Bound | None]) -> None:
         named = [bound for bound in stated if isinstance(bound, Mapping)]
@@ -120,7 +110,7 @@ class Declaration:
         counted, spiking = tuple(monitor.synops), tuple(monitor.rates)
         _check_spiking(spiking)
         found = [*self._synops(counted), *self._joules(counted), *self._rates(spiking), *self.more]
-        _check_distinct(found)
+        check_distinct(found)
         for constraint in found:
             constraint.check(monitor)
         return found
@@ -230,25 +220,6 @@ class Declaration:
                     of=self.rate_of,
                     percentile=self.percentile,
                 )
-
-
-def _check_kinds(constraints: Iterable[object]) -> None:
-    for each in constraints:
-        if not hasattr(each, "counted_layers"):
-            raise TypeError(
-                f"Budget: constraints has {each!r}, expected a SynopsLimit, EnergyLimit, RateBound or other Constraint."
-            )
-
-
-def _check_distinct(constraints: Iterable[Constraint]) -> None:
-    """Raise ValueError where two have one name: results are by name, so that one of them would be lost."""
-    names = [constraint.name for constraint in constraints]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(
-            f"Budget: two constraints have the name {twice!r}. Leave the looser one out, or, if they differ in more than their "
-            "bounds (a profile, say), give one of them a label of its own: SynopsLimit(label=...)."
-        )
 
 
 def _numbers(bound: Bound | None) -> Iterable[float]:

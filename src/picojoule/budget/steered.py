@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -21,12 +20,12 @@ from picojoule.budget.masks import Prunable, original
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_alone, add_bounded, gradients
 from picojoule.budget.reach import Reach
+from picojoule.budget.replaced import Parameters
 from picojoule.budget.split_range import SplitRange
 from picojoule.budget.steering import Steering
 from picojoule.budget.wiring import Wiring, WiringWatch
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.distributed import group_of
-from picojoule.synops.watch.ledger import Ledger
 
 
 class SteeredTraining:
@@ -54,9 +53,7 @@ class SteeredTraining:
         self._monitor, self._reach, self._margin = monitor, reach, margin
         self._watch: WiringWatch | None = WiringWatch(monitor)
         self._wiring: Wiring | None = None
-        self._names: dict[nn.Parameter, str] = {}  # of the parameters, in the pass that showed it
-        # what the monitor held at the last step, and of how many passes
-        self._stepped: tuple[weakref.ref[Ledger], int] | None = None
+        self._parameters = Parameters(monitor.model)
         self.steering = Steering(settings, horizon=horizon, tighten=tighten)
         self._micro: list[Measured] = []
         self._has_task = True
@@ -78,50 +75,14 @@ class SteeredTraining:
             if not self._watch.saw:
                 return Wiring({}, {})
             self._wiring, self._watch = self._watch.wiring(), None
-            self._names = {p: n for n, p in self._monitor.model.named_parameters()}
+            self._parameters = Parameters(self._monitor.model)
         return self._wiring
 
     def find_replaced(self) -> None:
-        """Parameters that the model has others for since the first pass, as `load_state_dict(assign=True)` leaves it.
-
-        Raises:
-            RuntimeError: one is gone.
-        """
-        now = dict(self._monitor.model.named_parameters())
-        there = {*now.values()}
-        used = {p for drive in self.wiring.drives.values() for p in drive.all}
-        others: dict[nn.Parameter, nn.Parameter] = {}
-        for old in used - there:
-            name = self._names.get(old, "")
-            if name not in now:
-                raise RuntimeError(
-                    f"Budget: the model has lost the parameter {name!r} since the first pass, so nothing tells what drives its "
-                    "spikes. Make the Monitor and the Budget anew."
-                )
-            others[old] = now[name]
-        if others:
-            self._wiring = self.wiring.replaced(others)
-            self._names |= {new: self._names[old] for old, new in others.items()}
-
-    def check_new(self) -> None:
-        """Raise RuntimeError unless the monitor has seen a pass of this step alone."""
-        passed = self._monitor.own_ledger
-        if self._stepped is None or self._stepped[0]() is not passed:
-            return
-        if self._stepped[1] == len(passed.passes):
-            raise RuntimeError(
-                "Budget: the monitor has seen no forward pass since the last step(). Was it detached or paused, or the model "
-                "called from outside of it? Attach it, and call the model before budget.backward(loss) or budget.penalty()."
-            )
-        raise RuntimeError(
-            "Budget: the monitor adds up passes (accumulate=True), and still holds those of the last step. Call "
-            "monitor.reset() before each training step, or make it Monitor(model)."
-        )
-
-    def note_step(self) -> None:
-        """What the monitor holds now is of a step that is over."""
-        passed = self._monitor.own_ledger
-        self._stepped = weakref.ref(passed), len(passed.passes)
+        """Scale the parameters that the model has now: see :class:`picojoule.budget.replaced.Parameters`."""
+        wiring = self.wiring
+        if self._wiring is not None:  # known
+            self._wiring = self._parameters.up_to_date(wiring)
 
     def detach(self) -> None:
         """Take the hooks off that wait for a first pass."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from picojoule.budget.constraints import Constraint
 from picojoule.budget.wiring import Wiring
 from picojoule.layers import reset_states
+from picojoule.layers.evaluating import evaluating
 from picojoule.synops.counting_monitor import CountingMonitor
 
 _ROUNDS = 3  # limits that share layers move one another
@@ -175,7 +175,7 @@ class Trimming:
         """What each measures on the calibration data; of each neuron or channel, the worst."""
         model, counting = self._monitor.model, self._monitor.twin()
         reset_states(model)
-        with torch.no_grad(), self._monitor.paused(), _in_eval_mode(model), counting:
+        with torch.no_grad(), self._monitor.paused(), evaluating(model), counting:
             self._forward()
         reset_states(model)
         self.measured = values = {n: x.read(counting).value for n, x in constraints.items()}
@@ -190,15 +190,3 @@ class Trimming:
                     "layer, and look for values in the data that are not finite. The weights are as they were."
                 )
         return numbers
-
-
-@contextmanager
-def _in_eval_mode(model: nn.Module) -> Iterator[None]:
-    """What is deployed is measured: without dropout, and with the statistics that a normalisation has learned, which stay."""
-    was_training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in was_training:
-            module.training = True

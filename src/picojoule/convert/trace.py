@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.hooks import RemovableHandle
 
+from picojoule.convert.in_place import IN_PLACE, is_seen_later
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
 from picojoule.convert.own_thread import OwnThreadTracer
@@ -18,8 +19,7 @@ from picojoule.convert.settled import settled
 from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime, reset_states
 
 INPUT, OUTPUT = "input", "output"
-_IN_PLACE = operator.iadd, "add_"
-_ADDS = operator.add, torch.add, "add", *_IN_PLACE
+_ADDS = operator.add, torch.add, "add", *IN_PLACE
 PASSED_THROUGH = (FlattenTime, UnflattenTime, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 
 
@@ -228,33 +228,12 @@ def _summed(
         raise NotImplementedError(
             f"{asker.name}: the forward calls {getattr(node.target, '__name__', node.target)!r}, {asker.advice}"
         )
-    if node.target in _IN_PLACE and _is_seen_later(root, node):
+    if node.target in IN_PLACE and is_seen_later(root, node):
         raise NotImplementedError(
             f"{asker.name}: the forward adds to a tensor in place ({node.args[0]} += ...) and uses that tensor, or a view of it, "
             "after that. Write y = x + ..., which leaves x as it is."
         )
     return _sources_of(asker, node.args[0], sources) + _sources_of(asker, node.args[1], sources)
-
-
-def _is_seen_later(root: nn.Module, node: fx.Node) -> bool:
-    """Whether the tensor that a call changes in place is used after it by another name, or as a view of it or what it is a view of."""
-    base = node
-    while _shares_memory(root, base):
-        base = base.args[0]  # type: ignore[assignment]
-    same, order = [base], {each: k for k, each in enumerate(node.graph.nodes)}
-    for each in same:
-        same += [user for user in each.users if user is not node and _shares_memory(root, user)]
-    return any(order[user] > order[node] for each in same for user in each.users)
-
-
-def _shares_memory(root: nn.Module, node: fx.Node) -> bool:
-    """Whether a call gives its first argument, or a view of it."""
-    if not (node.args and isinstance(node.args[0], fx.Node)):
-        return False
-    if node.op == "call_module":
-        return isinstance(root.get_submodule(str(node.target)), nn.Flatten)
-    views = torch.flatten, "flatten", torch.unflatten, "unflatten"
-    return node.target in (*views, *_IN_PLACE)
 
 
 def _free_name(path: str, trace: Trace) -> str:

@@ -13,10 +13,10 @@ from picojoule.convert.graph import AFFINE
 from picojoule.convert.nir.scale import Scale
 from picojoule.convert.trace import INPUT, OUTPUT, Asker, Trace, TracedCall, trace
 from picojoule.events.graph import EventGraph, Stage, Term
+from picojoule.events.sample_axes import batch_and_steps, has_features_last, leading_axes
 from picojoule.events.signals import Signal
 from picojoule.events.terms import CannotRunError, largest, moved, per_channel, weighted
-from picojoule.layers import ALIF, LIF, SqueezeMixin, StatefulLayer, SumPool2d
-from picojoule.layers.squeeze import split_batch_and_time
+from picojoule.layers import ALIF, LIF, StatefulLayer
 
 _ASKER = Asker(
     "events.compile",
@@ -24,12 +24,6 @@ _ASKER = Asker(
     "which the engine cannot follow. Write it as a layer, such as nn.Flatten or picojoule.layers.Merge.",
 )
 _MAX_POOLS = nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d
-# axes of a step that a layer takes, channels included
-_AXES: tuple[tuple[Any, int], ...] = (
-    ((nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d), 2),
-    ((nn.Conv2d, nn.ConvTranspose2d, nn.AvgPool2d, nn.MaxPool2d, SumPool2d), 3),
-    ((nn.Conv3d, nn.ConvTranspose3d, nn.AvgPool3d, nn.MaxPool3d), 4),
-)
 
 
 @dataclass(frozen=True)
@@ -76,11 +70,11 @@ class _Follower:
 
     def __init__(self, model: str, traced: Trace, sample: Tensor) -> None:
         self._traced = traced
-        shape = tuple(sample.shape[_leading_axes(traced, sample) :])
-        first = len(shape) > 1 and not _has_features_last(traced)
+        shape = tuple(sample.shape[leading_axes(traced, sample) :])
+        first = len(shape) > 1 and not has_features_last(traced)
         signal = Signal(INPUT, shape, first, is_spikes=False)
         self._graph = EventGraph(model, signal, folded_input=sample.ndim - len(shape) == 1)
-        sizes, self._graph.batch_size, self._graph.num_timesteps = _batch_and_steps(traced)
+        sizes, self._graph.batch_size, self._graph.num_timesteps = batch_and_steps(traced)
         self._sizes = sizes  # of the sample
         self._fired_before: dict[int, str] = {}
         self._given = {INPUT: Arriving((Term.of(0, signal),), shape, first)}
@@ -225,65 +219,3 @@ class _Follower:
 
     def _users(self, name: str) -> int:
         return sum(a == name for a, _ in self._traced.edges)
-
-
-def _has_features_last(traced: Trace) -> bool:
-    """Whether the input's last axis is that of its channels: a Linear has it so, a convolution does not."""
-    layers = [call.module for call in traced.calls.values()]
-    first = next((x for x in layers if isinstance(x, (*AFFINE, nn.Flatten))), None)
-    return isinstance(first, nn.Linear)
-
-
-def _leading_axes(traced: Trace, sample: Tensor) -> int:
-    """How many axes of batch and time the input has: one or two."""
-    first = next((b for a, b in traced.edges if a == INPUT and b != OUTPUT), None)
-    call = traced.calls.get(first or "")
-    if call is not None and call.input_shape == tuple(sample.shape):
-        if isinstance(call.module, StatefulLayer):
-            return 1 if isinstance(call.module, SqueezeMixin) else 2
-        if isinstance(call.module, nn.Flatten) and call.module.start_dim == 1:
-            return 1  # or it would take time into the features
-        for kinds, axes in _AXES:
-            if isinstance(call.module, kinds):
-                return sample.ndim - axes
-    for call in traced.calls.values():  # behind what only moves events about
-        if len(call.input_shape) != sample.ndim or isinstance(call.module, StatefulLayer):
-            break
-        for kinds, axes in _AXES:
-            if isinstance(call.module, kinds):
-                return sample.ndim - axes
-    sizes, *_ = _batch_and_steps(traced)
-    return 2 if tuple(sample.shape[:2]) == sizes else 1
-
-
-def _batch_and_steps(traced: Trace) -> tuple[tuple[int, int], int, int]:
-    """Samples and time steps of the sample, and the two as the first folded layer is told them, -1 for unknown.
-
-    Raises:
-        ValueError: there is no layer of neurons, or two take the same sample for other samples and steps.
-    """
-    found: dict[str, tuple[int, int]] = {}
-    told = -1, -1
-    for call in traced.calls.values():
-        layer: Any = call.module
-        if not isinstance(layer, LIF | ALIF):  # others are refused
-            continue
-        if isinstance(layer, SqueezeMixin):
-            own = layer.batch_size, layer.num_timesteps
-            told = told if found else own
-            found[call.path] = split_batch_and_time(type(layer).__name__, call.input_shape[0], *own)
-        else:
-            found[call.path] = call.input_shape[0], call.input_shape[1]
-    if not found:
-        raise ValueError(
-            "events.compile: the model has no spiking layer, so nothing is sparse; expected one at least."
-        )
-    (first, sizes), *others = found.items()
-    for path, own in others:
-        if own != sizes:
-            raise ValueError(
-                f"events.compile: layer {path!r} takes the sample for {own[0]} samples of {own[1]} time steps, and layer {first!r} for "
-                f"{sizes[0]} of {sizes[1]}. Call picojoule.set_batch_size(model, n), or set each layer's batch_size or num_timesteps "
-                "to the same, and keep the axes of batch and time in this order."
-            )
-    return sizes, *told
