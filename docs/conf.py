@@ -3,8 +3,6 @@
 import sys
 from pathlib import Path
 
-from jupyter_client.connect import ConnectionFileMixin
-
 import picojoule
 
 HERE = Path(__file__).parent
@@ -58,10 +56,6 @@ toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
-if (
-    sys.platform != "win32"
-):  # pages run over sockets of files: over TCP each kernel warns that it can be overheard
-    ConnectionFileMixin.transport.default_value = "ipc"
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE.parent / "build" / "docs" / "executed")
 nb_execution_timeout = 600
