@@ -1,5 +1,7 @@
 """The trim: limits just kept, floors not lost, and the budget judges by what it measured."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -146,19 +148,19 @@ class StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize("failing", [StopError(), KeyboardInterrupt(), "nan"])
-def test_a_trim_that_fails_leaves_the_weights(failing: BaseException | str) -> None:
+@pytest.mark.parametrize("failing", [StopError, KeyboardInterrupt, "nan"])
+def test_a_trim_that_fails_leaves_the_weights(failing: Any) -> None:
     model, _, budget = begun(synops_per_timestep={"2": 5.0, "4": 5.0})
     before, calls = [p.clone() for p in model.parameters()], 0
 
     def forward() -> None:
         nonlocal calls
         calls += 1
-        if calls > 3 and isinstance(failing, BaseException):
-            raise failing
+        if calls > 3 and failing != "nan":
+            raise failing()
         model(batch() * (torch.nan if calls > 3 else 1.0))
 
-    kind = FloatingPointError if failing == "nan" else type(failing)
+    kind = FloatingPointError if failing == "nan" else failing
     with pytest.raises(kind):
         budget.trim(forward)
     assert all(torch.equal(p, x) for p, x in zip(model.parameters(), before, strict=True))
