@@ -13,7 +13,9 @@ from picojoule.activation.transforms import in_values, outside_transforms
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_saving_can_be_followed = vars(torch._C._autograd)["_saved_tensors_hooks_is_enabled"]
+_saving_can_be_followed = getattr(
+    torch._C._autograd, "_saved_tensors_hooks_is_enabled", lambda: True
+)
 
 
 def conv_fan_out(
