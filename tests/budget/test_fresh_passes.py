@@ -109,6 +109,16 @@ def step(budget: Budget, model: nn.Module, x: Tensor, way: str) -> None:
     budget.step()
 
 
+@pytest.mark.parametrize("way", ["backward", "penalty"])
+@pytest.mark.parametrize("state", [{"tracks": {}}, {"x": 1}, None])
+def test_a_state_that_was_refused_stands_in_the_way_of_nothing(state: object, way: str) -> None:
+    model, x = network()
+    budget = Budget(Monitor(model).attach(), synops_per_timestep={"2": 5.0})
+    with pytest.raises((TypeError, ValueError)):
+        budget.load_state_dict(state)  # type: ignore[arg-type]
+    step(budget, model, x, way)
+
+
 @pytest.mark.parametrize("state", [{"tracks": {}}, None, [], "x"])
 def test_states_that_are_none(state: object) -> None:
     model, x = network()

@@ -144,6 +144,14 @@ def test_a_ceiling_alone_is_trimmed() -> None:
     assert max(rate.mean().item() for rate in monitor.rates.values()) > 0.04
 
 
+def test_a_ceiling_of_each_neuron_that_training_left_exceeded_costs_the_layer_nothing() -> None:
+    model, _, budget = begun(max_rate={"1": 0.01}, rate_of="neuron")
+    before = [p.clone() for p in model.parameters()]
+    assert budget.trim(lambda: model(batch())).gains == {}
+    assert all(torch.equal(p, x) for p, x in zip(model.parameters(), before, strict=True))
+    assert not budget.met
+
+
 class StopError(Exception):
     pass
 

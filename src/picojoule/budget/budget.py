@@ -234,7 +234,7 @@ class Budget:
         if not self._steered.has_batch:
             self._passes.check_new()
         self._check_gradients()
-        self._check_saved_by("backward")
+        _check_same_way(self._saved_by, "backward")
         self._look()
         constraints = {n: each for n, each in self._all().items() if n not in self.infeasible}
         task = None
@@ -278,7 +278,7 @@ class Budget:
             )
         if torch.is_grad_enabled():
             self._check_gradients()
-        self._check_saved_by("penalty")
+        _check_same_way(self._saved_by, "penalty")
         self._look()
         if not self._penalised.has_begun and self._looked:
             _ = self._steered.wiring  # for a trim
@@ -537,24 +537,15 @@ class Budget:
                 f"Budget.load_state_dict: got {type(state).__name__}, expected what Budget.state_dict() gave."
             )
         kind = "backward" if "tracks" in state else "penalty"
-        self._saved_by = kind if state else None
-        if self._penalised.has_begun or self._steered.averages:
-            self._check_saved_by("penalty" if self._penalised.has_begun else "backward")
+        if state and (self._penalised.has_begun or self._steered.averages):
+            _check_same_way(kind, "penalty" if self._penalised.has_begun else "backward")
         if kind == "backward":
             self._load_steered(state)
         else:
             self._penalised.load_state_dict(state, self._constraints, self.infeasible)
             if self._penalised.has_begun:
                 self.not_reached = dict(self._penalised.not_reached)
-
-    def _check_saved_by(self, kind: str) -> None:
-        """Raise ValueError if the state that was loaded is of a training by the other way."""
-        saved, self._saved_by = self._saved_by, None
-        if saved is not None and saved != kind:
-            raise ValueError(
-                f"Budget: the loaded state is of a training with {saved}(), and this one calls {kind}(). Go on as it began, "
-                "or leave the state out."
-            )
+        self._saved_by = kind if state else None
 
     def _load_steered(self, state: Mapping[str, Any]) -> None:
         missing = {*self._steered.state_dict(), "connections", "reach"} - {*state}
@@ -580,6 +571,15 @@ class Budget:
             raise ValueError(
                 f"Budget: the saved state is of the constraints {sorted(saved)}, this budget's are {sorted(own)}."
             )
+
+
+def _check_same_way(saved: str | None, now: str) -> None:
+    """Raise ValueError if the state that was loaded is of a training by the other way."""
+    if saved is not None and saved != now:
+        raise ValueError(
+            f"Budget: the loaded state is of a training with {saved}(), and this one calls {now}(). Go on as it began, or "
+            "leave the state out."
+        )
 
 
 def _checked_synapses(synapses: Synapses, steps: int | None, monitor: CountingMonitor) -> Synapses:
