@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.python import python
+
 HEAVY = [
     "aedat",
     "h5py",
@@ -28,7 +30,7 @@ EXTRAS = [
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return python("-c", code)
 
 
 def blocking(module: str, code: str) -> subprocess.CompletedProcess[str]:
@@ -127,8 +129,7 @@ def test_a_layers_first_call_loads_no_compiler() -> None:
         "p.layers.LIF(5.0)(torch.ones(1, 2, 1, requires_grad=True)).sum().backward()\n"
         "print('torch._dynamo' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert run(code).stdout.strip() == "False"
 
 
 def test_importing_the_package_loads_nothing_else_not_even_pytorch() -> None:
@@ -136,7 +137,8 @@ def test_importing_the_package_loads_nothing_else_not_even_pytorch() -> None:
         "import sys, importlib, typing; before = set(sys.modules); import picojoule\n"
         "print(sorted(set(sys.modules) - before))"
     )
-    assert eval(run(code).stdout) == ["picojoule", "picojoule.version"]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert eval(done.stdout) == ["picojoule", "picojoule.version"]
 
 
 def test_building_neurons_loads_what_they_need_and_no_more() -> None:

@@ -1,6 +1,5 @@
 """What a shell offers when TAB is pressed behind `picojoule`, without a wait for PyTorch."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 from picojoule.cli.app import app
 from picojoule.cli.completion import TABLE, complete_model, complete_profile, complete_run
 from picojoule.cli.outline import outline
+from tests.python import python
 
 ROOT = Path(__file__).parents[2]
 OUTLINE = outline()
@@ -168,5 +168,5 @@ def test_it_answers_where_pytorch_cannot_be_imported(
         f"import sys; sys.modules['torch'] = None; sys.argv = ['picojoule', *{arguments}]\n"
         "from picojoule.cli import main\nmain()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = python("-c", code)
     assert words in done.stdout, done.stderr

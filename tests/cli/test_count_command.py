@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from typer.testing import CliRunner
 import picojoule
 from picojoule.cli.app import app
 from picojoule.training import save_checkpoint
+from tests.python import python
 
 NETWORKS = """
 import torch
@@ -290,9 +290,6 @@ def test_code_of_the_current_folder_is_imported_only_when_named() -> None:
     """The console script: Python does not put the current folder on its path."""
     code = "import sys; sys.path.remove(''); sys.argv = ['picojoule', *sys.argv[1:]]\nfrom picojoule.cli import main; main()"
     for name, status in (("networks:build", 1), ("./networks.py:build", 0)):
-        command = [sys.executable, "-c", code, "count", name, "--input", "5,10,3"]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=dict(os.environ)
-        )
+        done = python("-c", code, "count", name, "--input", "5,10,3")
         assert done.returncode == status, done.stderr
         assert status == 0 or "Did you mean ./networks.py:build?" in done.stderr

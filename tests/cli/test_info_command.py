@@ -1,9 +1,6 @@
 """`picojoule info` as a user types it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
@@ -11,6 +8,7 @@ from typer.testing import CliRunner
 
 import picojoule
 from picojoule.cli.app import app
+from tests.python import python
 
 
 def run(*arguments: str) -> str:
@@ -22,9 +20,7 @@ def run(*arguments: str) -> str:
 def broken(module: str, cache: Path) -> str:
     """What it prints where a module cannot be imported and no kernel is in the cache."""
     code = f"import sys; sys.modules[{module!r}] = None; sys.argv = ['picojoule', 'info']\nfrom picojoule.cli import main; main()"
-    environment = {**os.environ, "COLUMNS": "250", "PICOJOULE_CACHE": str(cache)}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = python("-c", code, COLUMNS="250", PICOJOULE_CACHE=str(cache))
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout

@@ -1,14 +1,12 @@
 """Data sets that look as tonic's do; tonic itself is not needed."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from picojoule.data import from_tonic
+from tests.python import python
 
 FIELDS = [("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", bool)]
 
@@ -120,8 +118,7 @@ def test_an_unknown_sensor_size_is_named_and_can_be_given(size: object) -> None:
 
 def test_tonic_is_not_imported() -> None:
     code = "import sys, picojoule.data; print('tonic' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert python("-c", code).stdout.strip() == "False"
 
 
 def recording(t: object, x: object = (0, 1, 2), dtype: object = np.float64, **more: object) -> Taps:

@@ -1,8 +1,6 @@
 """Machine code is taken from a file only if nobody but this user and root can have written it."""
 
 import os
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 
 from picojoule.ops.cpu import cache, compiled
 from picojoule.ops.plan import Plan
+from tests.python import python
 
 NAME, CODE = "kernel.o", b"symbol\ncode"
 SOMEBODY = 12345
@@ -230,6 +229,6 @@ def test_without_a_home_folder_kernels_are_compiled_and_it_is_said() -> None:
         "out = lif(torch.full((1, 4, 1), 0.6), alpha_mem=1.0, impl='cpu')\n"
         "print(out.spikes.flatten().tolist())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = python("-c", code)
     assert done.stdout.strip() == "[0.0, 1.0, 0.0, 1.0]"
     assert done.stderr.count("there is no home folder") == 1

@@ -1,8 +1,5 @@
 """The fused kernels against the reference: the same spikes and states to the bit, the same gradients."""
 
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ from tests.ops.fused import (
     others_slow,
     sequence,
 )
+from tests.python import python
 
 
 @pytest.mark.parametrize("configuration", others_slow(FEW, 10), ids=str)
@@ -268,15 +266,8 @@ def run():
 """
 
 
-def python(program: str, **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM + program],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def printed(program: str, **environment: str) -> str:
+    done = python("-c", PROGRAM + program, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -301,26 +292,26 @@ class Data:
 for batch in DataLoader(Data(), num_workers=2, multiprocessing_context="fork"):
     assert torch.equal(batch[0], samples[0])
 """
-    python(child)
+    printed(child)
 
 
 def test_on_one_core() -> None:
-    python("os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); run()")
+    printed("os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); run()")
 
 
 def test_a_kernel_on_disk_needs_no_numba(tmp_path: Path) -> None:
-    python("run()", PICOJOULE_CACHE=str(tmp_path))
+    printed("run()", PICOJOULE_CACHE=str(tmp_path))
     assert len(list(tmp_path.glob("*.o"))) == 2
-    told = python("run(); print('numba' in sys.modules)", PICOJOULE_CACHE=str(tmp_path))
+    told = printed("run(); print('numba' in sys.modules)", PICOJOULE_CACHE=str(tmp_path))
     assert told.strip() == "False"
 
 
 def test_a_cache_that_cannot_be_written_or_is_damaged(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    python("run()", PICOJOULE_CACHE=str(blocked))
+    printed("run()", PICOJOULE_CACHE=str(blocked))
     folder = tmp_path / "cache"
-    python("run()", PICOJOULE_CACHE=str(folder))
+    printed("run()", PICOJOULE_CACHE=str(folder))
     for kernel in folder.glob("*.o"):
         kernel.write_bytes(kernel.read_bytes()[:100])
-    python("run()", PICOJOULE_CACHE=str(folder))
+    printed("run()", PICOJOULE_CACHE=str(folder))

@@ -221,7 +221,7 @@ def test_it_cannot_be_differentiated_twice() -> None:
 def test_torch_finds_no_fault_with_the_operators(bias: bool) -> None:
     import picojoule.ops.triton.recurrent  # noqa: F401  (registers the operators)
 
-    x, connect = sequence(2, 9, 5), linear(5, bias).to(DEVICE)
+    x, connect = sequence(2, 3, 5), linear(5, bias).to(DEVICE)
     spec = NeuronSpec(**LIF, connect=CheckedCurrent("lif", x).feedback(connect), record=False)
     plan = plan_of(spec)
     matrix = torch.rand(len(plan.parameters), 5)

@@ -4,24 +4,20 @@ Each pair has one network with one seed and prints SynOps, firing rates and spik
 spikes. Rounding is no part of the promise: no potential of these networks comes that near its threshold.
 """
 
-import os
 import re
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
 import pytest
+
+from tests.python import python
 
 SCRIPTS = Path(__file__).parents[2] / "docs/migration/scripts"
 PEERS = ["sinabs", "snntorch", "spikingjelly", "norse"]
 
 
 def printed(*command: str) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(
-        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=300
-    )
+    ran = python(*command, OMP_NUM_THREADS="1")
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 

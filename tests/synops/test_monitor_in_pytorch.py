@@ -4,8 +4,6 @@ import copy
 import gc
 import io
 import pickle
-import subprocess
-import sys
 from contextlib import nullcontext
 from typing import Any
 
@@ -18,6 +16,7 @@ import picojoule
 from picojoule import Monitor
 from picojoule.layers import ALIF, IAF, LIF
 from picojoule.synops import MonitorWarning
+from tests.python import python
 from tests.synops.networks import T, lenet, spikes
 
 
@@ -140,7 +139,7 @@ def test_compiling_under_watch_runs_uncompiled_or_says_what_to_do() -> None:
                 except RuntimeError as error:
                     print(error)
     """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = python("-c", code)
     refused, counted = done.stdout.strip().splitlines()
     assert "Compile it first, then attach the Monitor" in refused
     assert counted == "6.0"

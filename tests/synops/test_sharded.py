@@ -1,10 +1,9 @@
 """Models of `fully_shard` (FSDP2), whose layers hold other parameters while they run."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
+
+from tests.python import python
 
 CODE = """
 import os, socket, torch, picojoule
@@ -31,5 +30,5 @@ distributed.destroy_process_group()
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="PyTorch without distributed")
 def test_a_sharded_model_is_counted_by_its_layers() -> None:
-    run = subprocess.run([sys.executable, "-W", "ignore", "-c", CODE], capture_output=True, text=True, check=False)  # fmt: skip
+    run = python("-c", CODE)
     assert run.stdout.splitlines() == ["0 2.0 True"] * 2, run.stderr[-2000:]

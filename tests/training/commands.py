@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from tests.python import python
+
 NETWORKS = Path(__file__).with_name("networks.py")
 TINY = (
     *("--model", f"{NETWORKS}:model", "--data", f"{NETWORKS}:data"),
@@ -33,8 +35,7 @@ def command(out: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> list[
 def run(
     out: Path, *arguments: str, launcher: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
-    done = command(out, *arguments, launcher=launcher)
-    return subprocess.run(done, capture_output=True, text=True, check=False, timeout=240)
+    return python(*command(out, *arguments, launcher=launcher)[1:])
 
 
 def checkpoint(folder: Path) -> dict[str, torch.Tensor]:

@@ -3,8 +3,6 @@
 import copy
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from torch import nn
 from picojoule.layers import IAF, LIF
 from picojoule.training import load_checkpoint, save_checkpoint
 from picojoule.training.files.weights import load_weights
+from tests.python import python
 
 
 def small_model(width: int = 4) -> nn.Sequential:
@@ -232,9 +231,7 @@ except OSError as error:
 
 def test_a_disk_that_fills_up_leaves_the_previous_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True
-    )
+    done = python("-c", FULL_DISK, path)
     assert "could not write checkpoint (0.4 MB)" in done.stdout
     assert "The previous one is kept." in done.stdout
     assert load_checkpoint(path, nn.Linear(300, 300)) == {"epochs": 1}

@@ -1,7 +1,5 @@
 """The witness changes nothing, looks where it has not looked, and can be switched off."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ from torch.nn import functional as F
 
 from picojoule import Monitor
 from picojoule.synops.watch.witness import Witness
+from tests.python import python
 from tests.synops.witness.functional import Calls, spikes, totals
 
 pytestmark = pytest.mark.filterwarnings("ignore:Monitor. no spiking layer was recognised")
@@ -154,4 +153,4 @@ def test_it_does_not_import_the_compiler() -> None:
         "with picojoule.Monitor(model, witness='always'): model(torch.ones(2, 3))\n"
         "sys.exit('torch._dynamo' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert python("-c", code).returncode == 0
