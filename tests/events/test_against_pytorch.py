@@ -41,7 +41,7 @@ def dense(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> De
 
     def set_limits(engine: Engine) -> None:
         engine.limits.fill_(synops)
-        engine.limits_of_frames.fill_(synops)
+        engine.limits_of_frames.fill(synops)
         engine.patterns_from.fill_(spikes)
 
     monkeypatch.setattr("picojoule.events.network.set_limits", set_limits)
@@ -141,7 +141,7 @@ def test_a_stage_that_hears_much_late_in_a_sample_takes_a_dense_product(
     ways: list[tuple[int, list[int]]] = []
 
     def set_limits(engine: Engine) -> None:
-        engine.limits_of_frames.copy_(torch.tensor([0.0, 100.0]))
+        engine.limits_of_frames[:] = [0.0, 100.0]
 
     def noted(stage: Stage, inputs: Any, neuron: Any, states: Any, which: torch.Tensor) -> Any:
         ways.append((states.plan.edges[0].fan_before.numel(), which.tolist()))

@@ -108,7 +108,7 @@ def take_patterns(monkeypatch: pytest.MonkeyPatch, fewest: int = 0) -> None:
 
     def set_limits(engine: Engine) -> None:
         engine.limits.fill_(inf)
-        engine.limits_of_frames.fill_(inf)
+        engine.limits_of_frames.fill(inf)
         engine.patterns_from.fill_(fewest)
 
     monkeypatch.setattr("picojoule.events.network.set_limits", set_limits)

@@ -15,7 +15,8 @@ from picojoule.events.axes import Places
 from picojoule.events.graph import EventGraph, Stage, Term
 from picojoule.events.kernels.compiled import compiled
 from picojoule.events.kernels.tables import ArrivedPlaces
-from picojoule.events.program import Program, run_kernel
+from picojoule.events.program import Program, run_kernel_on
+from picojoule.events.states import Samples
 from picojoule.events.tap_tables import Ints, int32
 
 
@@ -54,11 +55,11 @@ class Arrived:
             **program.events[term.source].addresses(),
         )
 
-    def of_events(self, which: Tensor) -> Tensor:
+    def of_events(self, which: Samples) -> Tensor:
         """The sequences of some samples, `(b t) *n`."""
         frames = torch.empty(len(which) * self._steps, *self._shape, dtype=torch.float32)
-        table = self._places._replace(which=which.data_ptr(), frames=frames.data_ptr())
-        run_kernel(compiled("arrived_of_events"), torch.tensor(list(table)), len(which))
+        places = self._places._replace(which=which.ctypes.data, frames=frames.data_ptr())
+        run_kernel_on(compiled("arrived_of_events"), places, len(which))
         return frames if self._factor == 1 else frames.mul_(self._factor)
 
 

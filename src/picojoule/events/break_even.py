@@ -130,7 +130,7 @@ def _measured(
     for source in {term.source for term in engine.graph.stages[stage].terms}:
         engine.load_events(source, _random(engine, source, rate, generator))
     engine.limits[stage] = torch.inf
-    everything = torch.arange(engine.batch)
+    everything = engine.everything
     engine.program.start()
     seconds = _shortest(lambda: engine.program.run(stage, everything, stage + 1))
     counts = engine.program.synops[stage]
@@ -156,7 +156,7 @@ class _Dense(NamedTuple):
 def _dense_s(engine: Engine, stage: int, generator: torch.Generator) -> _Dense:
     whole = engine.graph.stages[stage]
     given = {t.source: _random(engine, t.source, RATES[-1], generator) for t in whole.terms}
-    everything = torch.arange(engine.batch)
+    everything = engine.everything
 
     def of_frames() -> list[Tensor]:
         return [arriving(term, given[term.source]) for term in whole.terms]
@@ -167,7 +167,7 @@ def _dense_s(engine: Engine, stage: int, generator: torch.Generator) -> _Dense:
 
     inputs = of_frames()
     return _Dense(
-        _shortest(lambda: engine.run_dense(stage, inputs, everything)),
+        _shortest(lambda: engine.run_dense(stage, [*inputs], everything)),
         _shortest(of_frames),
         sum(_shortest(partial(_make_arrive, engine, stage, k)) for k in range(len(whole.terms))),
         _shortest(to_events),
@@ -176,7 +176,7 @@ def _dense_s(engine: Engine, stage: int, generator: torch.Generator) -> _Dense:
 
 def _make_arrive(engine: Engine, stage: int, number: int) -> None:
     """What arrives at the weights of a stage's term, made of events."""
-    whole, everything = engine.graph.stages[stage], torch.arange(engine.batch)
+    whole, everything = engine.graph.stages[stage], engine.everything
     term = whole.terms[number]
     if can_be_added_up(whole, term):
         engine.arrived(stage, number, everything)

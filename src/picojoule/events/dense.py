@@ -8,7 +8,7 @@ from torch import Tensor
 
 from picojoule.events.graph import Stage, Term
 from picojoule.events.pooled import adds_up_windows, through_pooling
-from picojoule.events.states import StageStates
+from picojoule.events.states import Samples, StageStates
 from picojoule.layers import SqueezeMixin, StatefulLayer
 
 
@@ -25,34 +25,39 @@ def run_dense(
     inputs: list[Tensor],
     neuron: StatefulLayer | None,
     states: StageStates,
-    which: Tensor,
+    which: Samples,
 ) -> Tensor:
     """What a stage gives out, `b t *n`, and its states for the samples `which`.
 
     Args:
         stage: the stage.
-        inputs: what arrives at the weights of each term, `(b t) *m`.
+        inputs: what arrives at the weights of each term, `(b t) *m`; they are taken out, so that the neurons write where they were.
         neuron: a copy of the stage's layer, to work in.
         states: of the stage; those of `which` are read and written.
         which: samples, `b`.
     """
-    parts = [_through_weights(term, data) for term, data in zip(stage.terms, inputs, strict=True)]
-    total = sum(parts[1:], parts[0])
-    shift = _other_bias(stage)
-    if shift is not None:
-        total = total + shift
+    total = _summed(stage, inputs)
     current = total.reshape(len(which), -1, *total.shape[1:])
+    del total
     if neuron is None:
         return current.float()
-    for name in states.plan.neurons.states:
-        setattr(neuron, name, states.get(name, which))
+    states.give(neuron, which)
     spikes = _forward(neuron, current)
     sums = neuron.output_sums
     states.fired_densely += spikes.sum((0, 1)) if sums is None else sums
-    for name in states.plan.neurons.states:
-        states.put(name, getattr(neuron, name), which)
-    states.look_at_all()
+    states.take(neuron, which)
     return spikes.float()  # parameters of the neurons may be wider
+
+
+def _summed(stage: Stage, inputs: list[Tensor]) -> Tensor:
+    """What arrives at the neurons, `(b t) *n`."""
+    total = None
+    for term in stage.terms:
+        part = _through_weights(term, inputs.pop(0))
+        total = part if total is None else total + part
+    assert total is not None
+    shift = _other_bias(stage)
+    return total if shift is None else total + shift
 
 
 def is_moved(term: Term) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,10 @@ from picojoule.events.graph import EventGraph
 from picojoule.events.inputs.memory import read_events, write_events
 from picojoule.events.inputs.step_events import StepEvents
 from picojoule.events.plan import Edge, StagePlan
-from picojoule.events.program import Frames, Program, count_dense
-from picojoule.events.states import StageStates
+from picojoule.events.program import Counts, Frames, Program, count_dense
+from picojoule.events.states import Samples, StageStates
 
 _DONE = -1
-_NOWHERE = 2**31
 _GLANCES = 3  # steps that are looked at to tell whether it is worth a look
 
 
@@ -35,7 +35,8 @@ class Engine:
         steps: time steps of a call.
 
     Attributes:
-        limits_of_frames: SynOps of a sample's steps from which on a stage whose input is dense stays with that.
+        limits_of_frames: SynOps of a sample's steps from which on a stage whose input is dense stays with that, NumPy's.
+        everything: the numbers of all samples.
     """
 
     def __init__(
@@ -44,20 +45,20 @@ class Engine:
         batch = len(states[0].fired)
         self.program = Program(graph, plans, states, batch, steps)
         self.batch, self.steps = batch, steps
-        self.limits_of_frames = torch.full((len(plans),), torch.inf, dtype=torch.float64)
+        self.limits_of_frames = np.full(len(plans), np.inf)
         self.graph, self.plans, self.states = graph, plans, states
         signals = range(len(plans) + 1)
         self._frames = [Frames(self.program, k) for k in signals]
         self._arrived: dict[tuple[int, int], Arrived] = {}
         # of a stage, samples that take a dense product, and what arrives at its weights, which is counted
-        self._counted: dict[int, tuple[Tensor, list[Tensor]]] = {}
+        self._counted: dict[int, tuple[Samples, list[Tensor]]] = {}
         self._dense: list[Tensor | None] = [None for _ in signals]
         # other networks of the same stages may run in other threads
         self._neurons = [copy.copy(stage.neuron) for stage in graph.stages]
         # by signal and sample; NumPy's, whose operations on a few numbers take a tenth of the time
         self._has_events = np.zeros((len(signals), batch), bool)
         self._has_frames = np.zeros((len(signals), batch), bool)
-        self._all, self._nobody = torch.arange(batch), torch.empty(0, dtype=torch.int64)
+        self.everything, self._nobody = np.arange(batch), np.empty(0, np.int64)
         self._rarely = 0.5 * steps * sum(float(e.fan_before.sum()) for e in plans[0].edges)
 
     @property
@@ -83,16 +84,16 @@ class Engine:
         if self._may_be_busy(frames):
             if check is not None:
                 check()
-            self._choose(0, self._all)
+            self._choose(0, self.everything)
         else:  # the usual way, in as few calls as there can be
-            self._frames[0].to_events(frames, self._all)
+            self._frames[0].to_events(frames, self.everything)
             if check is not None and bool(self.program.broken[0].any()):
                 check()
-            self.program.run(0, self._all)
-            if self.program.stopped.max().item() == _DONE and self.graph.output:
+            self.program.run(0, self.everything)
+            if self.program.stopped.max() == _DONE and self.graph.output:
                 return self._frames_of_output()
             self._has_events[0] = True
-            self._note_events(0, self._all)
+            self._note_events(0, self.everything)
         self._go_on()
         return self._given_out()
 
@@ -103,11 +104,11 @@ class Engine:
         kernels, which count all, may find it out, where these are calm, or where a dense product is no quicker before more than half
         of all values are spikes.
         """
-        limit = float(self.limits_of_frames[0])
+        limit = self.limits_of_frames[0]
         if limit > self._rarely:
             return False
         some = frames[:, :: max(1, self.steps // _GLANCES)]
-        total = torch.zeros(self.batch, dtype=torch.float64)
+        total = np.zeros(self.batch)
         for term, edge in zip(self.graph.stages[0].terms, self.plans[0].edges, strict=True):
             synops, _ = count_dense(arriving(term, some), edge.fan_before, self.batch)
             total += synops.sum(1) * (self.steps / some.shape[1] / term.factor)
@@ -117,7 +118,7 @@ class Engine:
         out = torch.empty(
             self.batch, self.steps, *self.graph.signal(self.graph.output).shape, dtype=torch.float32
         )
-        self._frames[self.graph.output].of_events(out, self._all)
+        self._frames[self.graph.output].of_events(out, self.everything)
         return out
 
     def run_events(self, given: Sequence[StepEvents]) -> None:
@@ -127,8 +128,8 @@ class Engine:
             write_events(self.program.events[0], sample, events)
             self.program.broken[0, sample] = int((events.value != np.floor(events.value)).any())
         self._has_events[0] = True
-        self.program.run(0, self._all)
-        self._note_events(0, self._all)
+        self.program.run(0, self.everything)
+        self._note_events(0, self.everything)
         self._go_on()
 
     def frames_out(self) -> Tensor:
@@ -137,19 +138,16 @@ class Engine:
 
     def events_out(self) -> list[StepEvents]:
         """What the last call gave out, of each sample."""
-        self._need_events(self.graph.output, self._all)
+        self._need_events(self.graph.output, self.everything)
         buffer = self.program.events[self.graph.output]
         return [read_events(buffer, sample) for sample in range(self.batch)]
 
     def _go_on(self) -> None:
         """Samples that stopped before a stage go through it densely, until all are done."""
-        while (stage := int(self._next_stopped())) != _NOWHERE:
-            self._go_on_densely(stage, (self.program.stopped == stage).nonzero().flatten())
-
-    def _next_stopped(self) -> Tensor:
-        """The first stage before which a sample stopped."""
         stopped = self.program.stopped
-        return torch.where(stopped == _DONE, _NOWHERE, stopped).min()
+        while (waiting := stopped[stopped != _DONE]).size:
+            stage = int(waiting.min())
+            self._go_on_densely(stage, np.flatnonzero(stopped == stage))
 
     def _start(self) -> None:
         self._has_events[:] = False
@@ -158,22 +156,22 @@ class Engine:
         self._counted.clear()
         self.program.start()
 
-    def _choose(self, stage: int, which: Tensor) -> None:
+    def _choose(self, stage: int, which: Samples) -> None:
         """Where what arrives at a stage is dense: event by event from here on, or a dense product."""
-        if self.limits_of_frames[stage] == torch.inf or not self._all_dense(stage, which):
-            self._part(stage, which, torch.zeros(len(which), dtype=torch.bool))
+        if self.limits_of_frames[stage] == np.inf or not self._all_dense(stage, which):
+            self._part(stage, which, np.zeros(len(which), bool))
             return
         inputs = self._arriving(stage, which)
-        self._count(stage, which, inputs)
-        synops = sum(self.program.synops[stage][k][which].sum(1) for k in range(len(inputs)))
+        synops = self._count(stage, which, inputs)
         busy = synops > self.limits_of_frames[stage]
-        if not bool(busy.all()):
+        if not busy.all():
             size = len(which), self.steps
-            inputs = [x.reshape(*size, *x.shape[1:])[busy].flatten(0, 1) for x in inputs]
+            some = torch.from_numpy(busy)
+            inputs = [x.reshape(*size, *x.shape[1:])[some].flatten(0, 1) for x in inputs]
         self._counted[stage] = which[busy], inputs
         self._part(stage, which, busy)
 
-    def _part(self, stage: int, which: Tensor, busy: Tensor) -> None:
+    def _part(self, stage: int, which: Samples, busy: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
         """Those that are busy stop before the stage; the others run on event by event."""
         self.program.stopped[which[busy]] = stage
         calm = which[~busy]
@@ -184,12 +182,14 @@ class Engine:
             self.program.run(stage, calm)
             self._note_events(stage, calm)
 
-    def _go_on_densely(self, stage: int, which: Tensor) -> None:
+    def _go_on_densely(self, stage: int, which: Samples) -> None:
         counted, inputs = self._counted.pop(stage, (self._nobody, []))
-        if not torch.equal(counted, which):
+        if not np.array_equal(counted, which):
             inputs = self._arriving(stage, which)
             if not self._is_counted(stage, which):
                 self._count(stage, which, inputs)
+        if len(which) == self.batch:
+            self._forget_before(stage)
         out = self.run_dense(stage, inputs, which)
         back = self.plans[stage].recurrent
         if back is not None:
@@ -198,13 +198,11 @@ class Engine:
             )[0]
         self._put_frames(stage + 1, which, out)
         self.program.stopped[which] = _DONE
-        del inputs, out
-        if len(which) == self.batch:
-            self._forget_before(stage)
+        del out
         if stage + 1 < len(self.plans):
             self._choose(stage + 1, which)
 
-    def run_dense(self, stage: int, inputs: list[Tensor], which: Tensor) -> Tensor:
+    def run_dense(self, stage: int, inputs: list[Tensor], which: Samples) -> Tensor:
         """What a stage gives out, `b t *n`, for what arrives at the weights of its terms, `(b t) *m`, in PyTorch."""
         neuron, states = self._neurons[stage], self.states[stage]
         return run_dense(self.graph.stages[stage], inputs, neuron, states, which)
@@ -221,11 +219,11 @@ class Engine:
 
     def load_events(self, signal: int, frames: Tensor) -> None:
         """Write the events of `frames`, `b t *n`, for a stage to run on by itself."""
-        self._frames[signal].to_events(frames, self._all)
+        self._frames[signal].to_events(frames, self.everything)
 
     def write_frames(self, signal: int) -> Tensor:
         """Write the events of a signal as a dense sequence."""
-        self._frames[signal].of_events(self._memory(signal), self._all)
+        self._frames[signal].of_events(self._memory(signal), self.everything)
         return self._known(signal)
 
     # ---- what is there in which form
@@ -234,25 +232,25 @@ class Engine:
         """Signals that this and the later stages hear and that no later stage makes."""
         return {t.source for s in self.graph.stages[stage:] for t in s.terms if t.source <= stage}
 
-    def _all_dense(self, stage: int, which: Tensor) -> bool:
+    def _all_dense(self, stage: int, which: Samples) -> bool:
         terms = self.graph.stages[stage].terms
-        return all(self._has_frames[term.source, which.numpy()].all() for term in terms)
+        return all(self._has_frames[term.source, which].all() for term in terms)
 
-    def _arriving(self, stage: int, which: Tensor) -> list[Tensor]:
+    def _arriving(self, stage: int, which: Samples) -> list[Tensor]:
         """What arrives at the weights of each term, `(b t) *n`."""
         terms = self.graph.stages[stage].terms
         return [self._arriving_at(stage, k, which) for k in range(len(terms))]
 
-    def _arriving_at(self, stage: int, number: int, which: Tensor) -> Tensor:
+    def _arriving_at(self, stage: int, number: int, which: Samples) -> Tensor:
         whole = self.graph.stages[stage]
         term = whole.terms[number]
-        given = self._has_frames[term.source, which.numpy()].all()
+        given = self._has_frames[term.source, which].all()
         if given or not can_be_added_up(whole, term):
             return arriving(term, self._need_frames(term.source, which))
         self._need_events(term.source, which)
         return self.arrived(stage, number, which)
 
-    def arrived(self, stage: int, number: int, which: Tensor) -> Tensor:
+    def arrived(self, stage: int, number: int, which: Samples) -> Tensor:
         """What arrives at the weights of a stage's term, `(b t) *n`, of events."""
         own = self._arrived.get((stage, number))
         if own is None:
@@ -260,18 +258,19 @@ class Engine:
             own = self._arrived[stage, number] = Arrived(self.program, self.graph, term)
         return own.of_events(which)
 
-    def _is_counted(self, stage: int, which: Tensor) -> bool:
+    def _is_counted(self, stage: int, which: Samples) -> bool:
         """Whether the kernels counted what arrives before they stopped: events do, and spikes that meet add up."""
         sources = [term.source for term in self.graph.stages[stage].terms]
         only_events = self._has_events & ~self._has_frames
         return all(
-            self.graph.signal(source).is_spikes and only_events[source, which.numpy()].all()
+            self.graph.signal(source).is_spikes and only_events[source, which].all()
             for source in sources
         )
 
-    def _count(self, stage: int, which: Tensor, inputs: Sequence[Tensor]) -> None:
-        """Write down the SynOps of each sample and step."""
+    def _count(self, stage: int, which: Samples, inputs: Sequence[Tensor]) -> Counts:
+        """Write down the SynOps of each sample and step; returns the sum of each sample's."""
         terms, plan = self.graph.stages[stage].terms, self.plans[stage]
+        total = np.zeros(len(which))
         for k, (term, edge) in enumerate(zip(terms, plan.edges, strict=True)):
             values, fan, factor = inputs[k], edge.fan_before, term.factor
             if term.source == 0 and is_moved(term):  # a pooling may add up spikes of both signs
@@ -282,40 +281,42 @@ class Engine:
                 synops /= factor
             self.program.synops[stage][k][which] = synops
             self.program.broken[term.source, which] |= broken
+            total += synops.sum(1)
+        return total
 
     def _fan_of_input(self, edge: Edge) -> Tensor:
         """Synapses of each value of the input, `*n`."""
         fan = torch.from_numpy(edge.synapses.fan).reshape(1, -1)
         return self.graph.input_signal.to_torch(fan)[0].contiguous()
 
-    def _note_events(self, stage: int, which: Tensor) -> None:
-        stopped, chosen = self.program.stopped[which].numpy(), which.numpy()
+    def _note_events(self, stage: int, which: Samples) -> None:
+        stopped = self.program.stopped[which]
         if (stopped == _DONE).all():
-            self._has_events[stage + 1 :, chosen] = True
+            self._has_events[stage + 1 :, which] = True
             return
         for k in range(stage, len(self.plans)):
-            self._has_events[k + 1, chosen] = (stopped == _DONE) | (stopped > k)
+            self._has_events[k + 1, which] = (stopped == _DONE) | (stopped > k)
 
-    def _need_events(self, signal: int, which: Tensor) -> None:
-        missing = which[torch.from_numpy(~self._has_events[signal, which.numpy()])]
+    def _need_events(self, signal: int, which: Samples) -> None:
+        missing = which[~self._has_events[signal, which]]
         if len(missing):
             self._frames[signal].to_events(self._known(signal), missing)
-            self._has_events[signal, missing.numpy()] = True
+            self._has_events[signal, missing] = True
 
-    def _need_frames(self, signal: int, which: Tensor) -> Tensor:
-        missing = which[torch.from_numpy(~self._has_frames[signal, which.numpy()])]
+    def _need_frames(self, signal: int, which: Samples) -> Tensor:
+        missing = which[~self._has_frames[signal, which]]
         if len(missing):
             self._frames[signal].of_events(self._memory(signal), missing)
-            self._has_frames[signal, missing.numpy()] = True
+            self._has_frames[signal, missing] = True
         frames = self._known(signal)
         return frames if len(which) == self.batch else frames[which]
 
-    def _put_frames(self, signal: int, which: Tensor, frames: Tensor) -> None:
+    def _put_frames(self, signal: int, which: Samples, frames: Tensor) -> None:
         if len(which) == self.batch:
             self._dense[signal] = frames.contiguous()
         else:
             self._memory(signal)[which] = frames
-        self._has_frames[signal, which.numpy()] = True
+        self._has_frames[signal, which] = True
 
     def _forget_before(self, stage: int) -> None:
         """Frames that no later stage hears: what comes next gets their memory, which is in the cache, as in PyTorch."""
@@ -340,6 +341,6 @@ class Engine:
 
     def _given_out(self) -> Tensor:
         """In memory that is the caller's own."""
-        frames = self._need_frames(self.graph.output, self._all)
+        frames = self._need_frames(self.graph.output, self.everything)
         self._dense[self.graph.output] = None
         return frames.clone() if self.graph.output == 0 else frames

@@ -375,7 +375,7 @@ class EventNetwork:
                 set_limits(engine)
             elif self._dense == "always":
                 engine.limits.fill_(-1)
-                engine.limits_of_frames.fill_(-1)
+                engine.limits_of_frames.fill(-1)
         self._engines[key] = engine  # the one that ran last is the last
         if len(self._engines) > _MOST_ENGINES:
             del self._engines[next(iter(self._engines))]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from picojoule.events.kernels.compiled import compiled
 from picojoule.events.kernels.tables import PoolPlaces
-from picojoule.events.program import run_kernel
+from picojoule.events.program import run_kernel_on
 from picojoule.layers import SumPool2d
 
 _AREA = 4
@@ -35,7 +34,7 @@ def through_pooling(module: nn.Module, data: Tensor) -> Tensor:
     *planes, height, width = data.shape
     sums = data.new_empty(*planes, height // 2, width // 2)
     places = PoolPlaces(height, width, data.data_ptr(), sums.data_ptr())
-    run_kernel(compiled("pooled_frames"), torch.tensor(list(places)), planes[0] * planes[1])
+    run_kernel_on(compiled("pooled_frames"), places, planes[0] * planes[1])
     if isinstance(module, nn.AvgPool2d):
         sums /= module.divisor_override or _AREA
     return sums

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,10 +15,11 @@ from picojoule.events.kernels.compiled import Kernel, compiled
 from picojoule.events.kernels.tables import FRAME, CountPlaces, FramePlaces, StagePlaces
 from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.signals import Signal
-from picojoule.events.states import StageStates
+from picojoule.events.states import Samples, StageStates
 from picojoule.ops.cpu.threads import share_out
 
 Addresses = dict[str, int]
+Counts = np.ndarray[Any, np.dtype[np.float64]]
 NEVER = 2**62  # spikes of a step
 
 
@@ -54,7 +57,9 @@ class Program:
 
     Attributes:
         counts: SynOps of each bundle of synapses, sample and step, `edges b t`; those of a stage to itself are its last.
-        synops: the same by stage and bundle.
+        synops: the same by stage and bundle, NumPy's.
+        stopped: the stage before which a sample stopped, NumPy's; -1: before none.
+        broken: of each signal, whether a sample's values are not whole numbers, NumPy's.
     """
 
     def __init__(
@@ -68,22 +73,28 @@ class Program:
         self.graph, self.batch, self.steps = graph, batch, steps
         signals = [graph.signal(k) for k in range(len(plans) + 1)]
         self.events = [EventBuffer(signal, batch, steps) for signal in signals]
-        self.which = torch.arange(batch)
-        self.stopped = torch.full((batch,), -1)
+        # NumPy's, whose operations on a few numbers take a tenth of the time
+        self._which = np.arange(batch)
+        self.stopped = np.full(batch, -1)
         self.limits = torch.full((len(plans),), torch.inf, dtype=torch.float64)
         self.patterns_from = torch.full((len(plans),), NEVER)
-        self.broken = torch.zeros(len(signals), batch, dtype=torch.int64)
+        self.broken = np.zeros((len(signals), batch), np.int64)
         numbers = [len(plan.all_edges) for plan in plans]
         self.counts = torch.zeros(sum(numbers), batch, steps, dtype=torch.float64)
         own = iter(self.counts)
-        self.synops = [[next(own) for _ in range(number)] for number in numbers]
+        counts = [[next(own) for _ in range(number)] for number in numbers]
+        self.synops = [[each.numpy() for each in stage] for stage in counts]
+        self._states = states
         self._kept: list[Tensor] = []
-        self._stages = [self._stage_table(k, plan, states[k]) for k, plan in enumerate(plans)]
+        self._stages = [
+            self._stage_table(k, plan, states[k], counts[k]) for k, plan in enumerate(plans)
+        ]
         self._kernels = [compiled(plan.neurons.kernel, plan.neurons.plan) for plan in plans]
 
-    def _stage_table(self, number: int, plan: StagePlan, states: StageStates) -> Tensor:
+    def _stage_table(
+        self, number: int, plan: StagePlan, states: StageStates, counts: list[Tensor]
+    ) -> Tensor:
         signal = self.graph.stages[number].signal
-        counts = self.synops[number]
         edges = [self._edge_table(edge, counts[k], number) for k, edge in enumerate(plan.edges)]
         addresses = self._keep([edge.data_ptr() for edge in edges])
         own = (
@@ -99,8 +110,8 @@ class Program:
             num_neurons=signal.neurons,
             channels=signal.channels,
             num_rows=plan.num_rows,
-            which=self.which.data_ptr(),
-            stopped=self.stopped.data_ptr(),
+            which=self._which.ctypes.data,
+            stopped=self.stopped.ctypes.data,
             number=number,
             limit=self.limits[number:].data_ptr(),
             powers=powers.data_ptr(),
@@ -128,15 +139,16 @@ class Program:
 
     def start(self) -> None:
         """Before a call."""
-        self.stopped.fill_(-1)
-        self.broken.zero_()
+        self.stopped.fill(-1)
+        self.broken.fill(0)
 
-    def run(self, first: int, which: Tensor, last: int | None = None) -> None:
+    def run(self, first: int, which: Samples, last: int | None = None) -> None:
         """The stages from `first` on, each sample until it stops."""
-        number = which.shape[0]
-        self.which[:number] = which
-        for kernel, table in zip(self._kernels[first:last], self._stages[first:last], strict=True):
-            run_kernel(kernel, table, number)
+        self._which[: len(which)] = which
+        for stage in range(len(self._stages))[first:last]:
+            if (self.stopped[which] == -1).any():
+                self._states[stage].hand_to_kernels()
+                run_kernel(self._kernels[stage], self._stages[stage].data_ptr(), len(which))
 
     def _keep(self, numbers: Any) -> Tensor:
         kept = torch.tensor(list(numbers) or [0], dtype=torch.int64)
@@ -163,48 +175,51 @@ class Frames:
             which=0,
             frames=0,
             first_frame=self._begins.data_ptr(),
-            broken=program.broken[index].data_ptr(),
+            broken=program.broken[index].ctypes.data,
             **program.events[index].addresses(),
         )
-        self._table = torch.tensor(list(places))
+        self._table = np.array(places)
         self._to_events, self._of_events = (
             compiled("events_of_frames"),
             compiled("frames_of_events"),
         )
 
-    def to_events(self, frames: Tensor, which: Tensor) -> None:
+    def to_events(self, frames: Tensor, which: Samples) -> None:
         """Write the events of some samples of `frames`, `b t *n`."""
         self._run(self._to_events, frames, which)
 
-    def of_events(self, frames: Tensor, which: Tensor) -> None:
+    def of_events(self, frames: Tensor, which: Samples) -> None:
         """Write some samples of `frames`, `b t *n`."""
         self._run(self._of_events, frames, which)
 
-    def _run(self, kernel: Kernel, frames: Tensor, which: Tensor) -> None:
-        self._table[FRAME.frames], self._table[FRAME.which] = frames.data_ptr(), which.data_ptr()
-        run_kernel(kernel, self._table, which.shape[0])
+    def _run(self, kernel: Kernel, frames: Tensor, which: Samples) -> None:
+        self._table[FRAME.frames], self._table[FRAME.which] = frames.data_ptr(), which.ctypes.data
+        run_kernel(kernel, self._table.ctypes.data, len(which))
 
 
-def count_dense(data: Tensor, fan: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+def count_dense(data: Tensor, fan: Tensor, batch: int) -> tuple[Counts, Samples]:
     """SynOps of each sample and step, `b t`, for what arrives at weights, `(b t) *n`, and which samples are not whole."""
     data, steps = data.contiguous(), len(data) // max(batch, 1)
-    synops, broken = (
-        torch.zeros(batch, steps, dtype=torch.float64),
-        torch.zeros(batch, dtype=torch.int64),
-    )
+    synops, broken = np.zeros((batch, steps)), np.zeros(batch, np.int64)
     if fan.numel():
         places = CountPlaces(
             steps,
             fan.numel(),
             data.data_ptr(),
             fan.data_ptr(),
-            synops.data_ptr(),
-            broken.data_ptr(),
+            synops.ctypes.data,
+            broken.ctypes.data,
         )
-        run_kernel(compiled("synops_of_frames"), torch.tensor(list(places)), batch * steps)
+        run_kernel_on(compiled("synops_of_frames"), places, batch * steps)
     return synops, broken
 
 
-def run_kernel(kernel: Any, table: Tensor, count: int) -> None:
-    """A kernel on `count` samples, shared out over PyTorch's threads."""
-    share_out(kernel, count, lambda _share: (table.data_ptr(),))
+def run_kernel_on(kernel: Kernel, places: Sequence[int], count: int) -> None:
+    """A kernel with a table of its own, as :func:`run_kernel`."""
+    table = np.array(places)
+    run_kernel(kernel, table.ctypes.data, count)
+
+
+def run_kernel(kernel: Kernel, table: int, count: int) -> None:
+    """A kernel on `count` samples, shared out over PyTorch's threads; `table` is where its table lies."""
+    share_out(kernel, count, lambda _share: (table,))

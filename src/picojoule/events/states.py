@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from picojoule.events.plan import StagePlan
 from picojoule.events.signals import Signal
+from picojoule.layers import StatefulLayer
 
+# of a batch, by their numbers
+Samples = np.ndarray[Any, np.dtype[np.int64]]
 _MOST_UNGATHERED = 2**16  # steps of samples in which spikes are counted in float32
 NAMES = "potential", "synaptic", "trace", "feedback"
 _SCRATCH = "current", "output"
@@ -40,14 +46,28 @@ class StageStates:
         row = signal.neurons // max(plan.num_rows, 1)
         self._all_reached = torch.tensor([0, row], dtype=torch.int32).expand(batch, 2).contiguous()
         self._latest = torch.zeros(batch, plan.num_rows, dtype=torch.int32)
+        # states of the whole batch as a layer left them, `b *n`, newer than the arrays
+        self._held: dict[str, Tensor] = {}
+        self._at_rest = False
         self.reset()
 
     def reset(self) -> None:
         """All at rest."""
-        for array in self._arrays.values():
-            if array.numel():
-                array.zero_()
-        self.look_at_all()
+        self._held = {}
+        if not self._at_rest:
+            for array in self._arrays.values():
+                if array.numel():
+                    array.zero_()
+            self.look_at_all()
+            self._at_rest = True
+
+    def hand_to_kernels(self) -> None:
+        """What layers left goes where kernels read and write; before they run, and before the arrays are copied."""
+        held, self._held, self._at_rest = self._held, {}, False
+        for name, value in held.items():
+            self.put(name, value)
+        if held:
+            self.look_at_all()
 
     @property
     def fired_by_neuron(self) -> Tensor:
@@ -78,31 +98,52 @@ class StageStates:
 
     def copied(self) -> dict[str, Tensor]:
         """All there is, to be put back."""
+        self.hand_to_kernels()
         return {name: array.clone() for name, array in self._everything().items()}
 
     def changed_by_steps(self) -> list[Tensor]:
         """Copies of the states and of the counts of spikes; not of what the kernels note for themselves."""
+        self.hand_to_kernels()
         counts = self._counts.values() if self.signal.is_spikes else ()
         return [array.clone() for array in (*(self._arrays[name] for name in NAMES), *counts)]
 
     def put_back(self, kept: dict[str, Tensor]) -> None:
         """As it was."""
+        self.hand_to_kernels()
         for name, array in self._everything().items():
             array.copy_(kept[name])
 
-    def get(self, name: str, which: Tensor | None = None) -> Tensor:
-        """A state of the layer by its name there, `b *n`, of all samples or of some."""
+    def get(self, name: str) -> Tensor:
+        """A state of the layer by its name there, `b *n`."""
+        if name in self._held:
+            return self._held[name]
         array = self._arrays[self.plan.neurons.states[name]]
-        some = array if which is None or len(which) == len(array) else array[which]
-        return self.signal.to_torch(some.float())
+        if self._at_rest:
+            return torch.zeros(len(array), *self.signal.shape)
+        return self.signal.to_torch(array.float())
 
-    def put(self, name: str, value: Tensor, which: Tensor | None = None) -> None:
-        """Set a state, `b *n`, of all samples or of some."""
+    def put(self, name: str, value: Tensor) -> None:
+        """Set a state, `b *n`."""
+        self._at_rest = False
         array = self._arrays[self.plan.neurons.states[name]]
-        if which is None or len(which) == len(array):
-            self.signal.to_torch(array).copy_(value)
-        else:
-            array[which] = self.signal.to_engine(value)
+        self.signal.to_torch(array).copy_(value)
+
+    def give(self, layer: StatefulLayer, which: Samples) -> None:
+        """Set the states of a layer: those of some samples."""
+        if len(which) != len(self.fired):
+            self.hand_to_kernels()
+        for name in self.plan.neurons.states:
+            own = self.get(name)
+            setattr(layer, name, own if len(which) == len(own) else own[which])
+
+    def take(self, layer: StatefulLayer, which: Samples) -> None:
+        """The states of some samples are a layer's."""
+        if len(which) == len(self.fired):
+            self._held = {name: getattr(layer, name) for name in self.plan.neurons.states}
+            return
+        for name, own in self.plan.neurons.states.items():
+            self._arrays[own][which] = self.signal.to_engine(getattr(layer, name))
+        self.look_at_all()
 
     def addresses(self) -> dict[str, int]:
         """For the tables."""
