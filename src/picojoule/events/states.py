@@ -146,7 +146,8 @@ class StageStates:
         self.look_at_all()
 
     def addresses(self) -> dict[str, int]:
-        """For the tables."""
+        """For the tables; who keeps them calls `hand_to_kernels` before each run of a kernel."""
+        self.hand_to_kernels()
         return {
             name: array.data_ptr()
             for name, array in self._everything().items()
