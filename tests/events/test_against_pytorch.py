@@ -14,7 +14,6 @@ import picojoule.layers as pl
 from picojoule import Monitor, Report, events
 from picojoule.events.dense import run_dense
 from picojoule.events.engine import Engine
-from picojoule.events.graph import Stage
 from picojoule.events.network import Dense
 from picojoule.events.program import NEVER
 from picojoule.layers import stateful_layers
@@ -143,9 +142,10 @@ def test_a_stage_that_hears_much_late_in_a_sample_takes_a_dense_product(
     def set_limits(engine: Engine) -> None:
         engine.limits_of_frames[:] = [0.0, 100.0]
 
-    def noted(stage: Stage, inputs: Any, neuron: Any, states: Any, which: torch.Tensor) -> Any:
+    def noted(*given: Any) -> torch.Tensor:
+        *_, states, which = given
         ways.append((states.plan.edges[0].fan_before.numel(), which.tolist()))
-        return run_dense(stage, inputs, neuron, states, which)
+        return run_dense(*given)
 
     monkeypatch.setattr("picojoule.events.network.set_limits", set_limits)
     monkeypatch.setattr("picojoule.events.engine.run_dense", noted)

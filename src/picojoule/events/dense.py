@@ -23,6 +23,7 @@ def arriving(term: Term, frames: Tensor) -> Tensor:
 def run_dense(
     stage: Stage,
     inputs: list[Tensor],
+    bias: Tensor | None,
     neuron: StatefulLayer | None,
     states: StageStates,
     which: Samples,
@@ -32,11 +33,14 @@ def run_dense(
     Args:
         stage: the stage.
         inputs: what arrives at the weights of each term, `(b t) *m`; they are taken out, so that the neurons write where they were.
+        bias: :func:`other_bias` of the stage.
         neuron: a copy of the stage's layer, to work in.
         states: of the stage; those of `which` are read and written.
         which: samples, `b`.
     """
     total = _summed(stage, inputs)
+    if bias is not None:
+        total = total + bias
     current = total.reshape(len(which), -1, *total.shape[1:])
     del total
     if neuron is None:
@@ -56,8 +60,7 @@ def _summed(stage: Stage, inputs: list[Tensor]) -> Tensor:
         part = _through_weights(term, inputs.pop(0))
         total = part if total is None else total + part
     assert total is not None
-    shift = _other_bias(stage)
-    return total if shift is None else total + shift
+    return total
 
 
 def is_moved(term: Term) -> bool:
@@ -75,7 +78,7 @@ def _through_weights(term: Term, data: Tensor) -> Tensor:
     return data
 
 
-def _other_bias(stage: Stage) -> Tensor | None:
+def other_bias(stage: Stage) -> Tensor | None:
     """What arrives in every step beyond what the weighted layers add themselves; None for nothing."""
     own = [term.own_bias() for term in stage.terms]
     missing = [-bias for bias in own if bias is not None]

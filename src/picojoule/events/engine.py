@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from picojoule.events.arrived import Arrived, can_be_added_up
-from picojoule.events.dense import arriving, is_moved, run_dense
+from picojoule.events.dense import arriving, is_moved, other_bias, run_dense
 from picojoule.events.graph import EventGraph
 from picojoule.events.inputs.memory import read_events, write_events
 from picojoule.events.inputs.step_events import StepEvents
@@ -53,6 +53,7 @@ class Engine:
         # of a stage, samples that take a dense product, and what arrives at its weights, which is counted
         self._counted: dict[int, tuple[Samples, list[Tensor]]] = {}
         self._dense: list[Tensor | None] = [None for _ in signals]
+        self._biases = [other_bias(stage) for stage in graph.stages]
         # other networks of the same stages may run in other threads
         self._neurons = [copy.copy(stage.neuron) for stage in graph.stages]
         # by signal and sample; NumPy's, whose operations on a few numbers take a tenth of the time
@@ -204,8 +205,8 @@ class Engine:
 
     def run_dense(self, stage: int, inputs: list[Tensor], which: Samples) -> Tensor:
         """What a stage gives out, `b t *n`, for what arrives at the weights of its terms, `(b t) *m`, in PyTorch."""
-        neuron, states = self._neurons[stage], self.states[stage]
-        return run_dense(self.graph.stages[stage], inputs, neuron, states, which)
+        whole, bias, neuron = self.graph.stages[stage], self._biases[stage], self._neurons[stage]
+        return run_dense(whole, inputs, bias, neuron, self.states[stage], which)
 
     @property
     def limits(self) -> Tensor:
