@@ -24,9 +24,8 @@ from picojoule.data import ImageData, load_images
 from picojoule.hooks import register_synops_hooks
 
 target_synops = 4e7  # per image; pixels count as up to 255 spikes
-synops_loss_weight = (
-    1e-12  # (7e7 above the target)^2 * 1e-12 = 4900, a first task loss is about 100
-)
+# (7e7 above the target)^2 * 1e-12 = 4900, a first task loss is about 100
+synops_loss_weight = 1e-12
 batch_size = 512
 
 

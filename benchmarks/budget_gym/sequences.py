@@ -14,11 +14,12 @@ from torch import Generator, Tensor
 CLASSES, CHANNELS, TIMESTEPS = 10, 96, 25
 FORMANTS, WIDTH = 3, 3.0  # of a word; channels to either side of its centre
 LOUD, NOISE = 0.8, 0.01  # spikes per channel and time step at the centre, and everywhere
+# channels, share of the time, time steps (standard deviations)
 SHIFT, STRETCH, LATE = (
     6.0,
     0.2,
     3.0,
-)  # channels, share of the time, time steps (standard deviations)
+)
 
 
 class Words(NamedTuple):

@@ -12,12 +12,13 @@ from torch import Tensor
 from benchmarks.gpu.device_time import captured, median_s
 from picojoule.ops import lif
 
+# batch, steps, neurons
 SHAPES = [
     (16, 100, 4096),
     (64, 100, 9216),
     (1, 25, 65536),
     (32, 400, 8192),
-]  # batch, steps, neurons
+]
 TAU_MEM = 20.0
 
 

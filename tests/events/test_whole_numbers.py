@@ -22,9 +22,8 @@ NOT_IN_WHOLE_NUMBERS = {  # they have other neurons, or layers that `discretize`
     "few channels", "leak", "spikes and resets", "recurrent", "neurons alone", "three axes", "residual",
     "neurons behind a flatten", "a flatten behind poolings", "a number for each neuron", "a layer that is called twice",
 }  # fmt: skip
-STOPS_AT_16_BITS = (
-    "lenet"  # 16 channels of strong weights: some potentials come to the end of the range
-)
+# 16 channels of strong weights: some potentials come to the end of the range
+STOPS_AT_16_BITS = "lenet"
 
 
 def whole(model: nn.Module, limits: ChipLimits = LIMITS) -> nn.Module:

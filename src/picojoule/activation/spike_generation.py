@@ -41,9 +41,8 @@ class _Fire(torch.autograd.Function):
         surrogate: SurrogateGradient,
         spike_function: BuiltinSpike,
     ) -> Tensor:
-        ctx.set_materialize_grads(
-            False
-        )  # spikes that a loss does not use have no gradient, not zeros
+        # spikes that a loss does not use have no gradient, not zeros
+        ctx.set_materialize_grads(False)
         ctx.surrogate = surrogate
         ctx.threshold_is_tensor = isinstance(spike_threshold, Tensor)
         if ctx.threshold_is_tensor:

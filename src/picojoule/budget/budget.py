@@ -259,9 +259,8 @@ class Budget:
                 "before it, outside."
             )
         self._look()
-        _ = (
-            self._steered.wiring
-        )  # while the pass is there: a run that is over is trimmed without another
+        # while the pass is there: a run that is over is trimmed without another
+        _ = self._steered.wiring
         self._begin_connections()
 
     def penalty(self) -> Tensor:

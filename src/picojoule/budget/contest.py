@@ -11,9 +11,8 @@ from torch import Tensor
 from picojoule.budget.constraints import Constraint
 from picojoule.budget.multipliers import Multiplier
 
-_HARD = (
-    10.0  # a limit's multiplier from which on it stands against a floor that pulls with all it may
-)
+# a limit's multiplier from which on it stands against a floor that pulls with all it may
+_HARD = 10.0
 _STEPS = 30  # without both kept, until it is said
 _CLEAR = 0.95  # correlation from which on the rate is taken for what the limit spends
 _MORE = 1.05  # the floor has to spend so many times the limit, or the next steps may find a way

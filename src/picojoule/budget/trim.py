@@ -91,9 +91,8 @@ class Trimming:
         # one gain is too blunt for what training left above a ceiling of each neuron; one that was kept stays so
         single = {name for name in limits if self.measured[name].ndim == 0}
         limits = {n: x for n, x in limits.items() if n in single or before[n] <= x.bound}
-        order = sorted(
-            limits, key=lambda name: self._depth(limits[name])
-        )  # upstream moves downstream
+        # upstream moves downstream
+        order = sorted(limits, key=lambda name: self._depth(limits[name]))
         binding |= {n for n in limits if limits[n].spends and before[n] > limits[n].bound}
         for _ in range(_ROUNDS):
             off = [n for n in order if not self._kept(limits[n], values[n], n in binding)]

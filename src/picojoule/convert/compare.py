@@ -59,9 +59,8 @@ def compare(
     if names is None:
         stateful = [name for name, _ in stateful_layers(spiking)]
         names = [INPUT, *(name for name in stateful if name in in_analog or name == OUTPUT)]
-    names = (
-        names if isinstance(names, list) else list(names)
-    )  # a caller of sinabs gets its list back
+    # a caller of sinabs gets its list back
+    names = names if isinstance(names, list) else list(names)
     in_analog.setdefault(OUTPUT, analog)
     for network, modules in (("ANN", in_analog), ("SNN", in_spiking)):
         _check_names(network, names, modules)

@@ -43,9 +43,8 @@ class _Tracer(OwnThreadTracer):
         kwargs: dict[str, Any],
     ) -> Any:
         if isinstance(m, Repeat) and not self._is_opaque(m):
-            return m.module(
-                *args, **kwargs
-            )  # its reshaping needs numbers, and does not matter here
+            # its reshaping needs numbers, and does not matter here
+            return m.module(*args, **kwargs)
         return super().followed(m, forward, args, kwargs)
 
 

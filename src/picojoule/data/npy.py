@@ -64,9 +64,8 @@ def npy_header(
     Raises:
         ValueError: the header is damaged, or announces another kind, or more or fewer bytes than follow.
     """
-    start = io.BytesIO(
-        file.read(_LONGEST_HEADER)
-    )  # NumPy takes the memory that a length in it names
+    # NumPy takes the memory that a length in it names
+    start = io.BytesIO(file.read(_LONGEST_HEADER))
     try:
         version = np.lib.format.read_magic(start)
         shape, is_fortran, dtype = _READ_HEADER[version](start)

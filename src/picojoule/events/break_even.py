@@ -36,9 +36,8 @@ from picojoule.ops.cpu.cache import keep, kept
 
 RATES = 0.01, 0.05, 0.2  # activities at which a layer is measured
 _REPEATS, _MOST_REPEATS, _LONG_ENOUGH_S = 3, 15, 0.02
-_ROUNDS = (
-    3  # of all measurements, so that what else the machine does in one of them counts for nothing
-)
+# of all measurements, so that what else the machine does in one of them counts for nothing
+_ROUNDS = 3
 _FORMAT = 7
 
 

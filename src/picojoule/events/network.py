@@ -108,9 +108,8 @@ class EventNetwork:
         frames = x.resolve_neg().reshape(batch, steps, *self.graph.input_signal.shape)
         check: Callable[[], None] | None = partial(self._check_values, frames)
         if not self._holds(batch) or self.steps_at_once(batch, steps) < steps:
-            self._check_values(
-                frames
-            )  # before anything changes; otherwise the kernels tell whether it is needed
+            # before anything changes; otherwise the kernels tell whether it is needed
+            self._check_values(frames)
             check = None
         return self._folded(self._run(DenseRaster(frames, check), batch, steps, x.shape))
 

@@ -59,9 +59,8 @@ def patterns_of(
     if channels > MOST_CHANNELS or pieces is None or not (_are_apart(outer) and _are_apart(inner)):
         return None
     size = -(-bits // pieces)
-    row_codes = (
-        outputs * pieces + 1
-    )  # the last is where a place at the border has fewer bits than others
+    # the last is where a place at the border has fewer bits than others
+    row_codes = outputs * pieces + 1
     own_bits = [
         [_bit(tap, channel, channels, pieces, size, padded) for tap in row]
         for channel in range(channels)

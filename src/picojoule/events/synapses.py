@@ -55,9 +55,8 @@ class Synapses:
     apart: Apart  # of rows that follow one another: neurons, weights; (0, 0) if that differs
     fan: _Reals  # positions, channels of the source
     num_rows: int
-    patches: tuple[Ints, Ints] | None = (
-        None  # outer and inner ones, where an event reaches one patch
-    )
+    # outer and inner ones, where an event reaches one patch
+    patches: tuple[Ints, Ints] | None = None
     patterns: Patterns | None = None  # where the layer has few input channels
 
 
@@ -235,9 +234,8 @@ class _Kernel:
             for tap in row:
                 last = own[-1] if own else None
                 length = 0 if last is None else last[2] // self.width
-                joins = (
-                    self.groups == 1 and self.kind == DENSE
-                )  # nonzero ones are looked up tap by tap
+                # nonzero ones are looked up tap by tap
+                joins = self.groups == 1 and self.kind == DENSE
                 if (
                     joins
                     and last is not None

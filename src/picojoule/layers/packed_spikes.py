@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-BLOCK = (
-    2**15
-)  # values that are looked at and packed at a time: in the cache, and too few for PyTorch to wake threads
+# values that are looked at and packed at a time: in the cache, and too few for PyTorch to wake threads
+BLOCK = 2**15
 DTYPES = {  # of spikes, and the integers of the same bits
     torch.float16: torch.int16,
     torch.bfloat16: torch.int16,

@@ -52,9 +52,8 @@ class Windows:
         plain = self.stride == self.size and not self.ceil_mode
         fits = len(shape) in (3, 4) and shape[-2] >= self.size[0] and shape[-1] >= self.size[1]
         exact = like.dtype in (torch.float32, torch.float64)  # others are added up in float32
-        eager = (
-            not torch.compiler.is_compiling()
-        )  # which loses what `spread` writes, before PyTorch 2.13
+        # which loses what `spread` writes, before PyTorch 2.13
+        eager = not torch.compiler.is_compiling()
         return few and plain and fits and exact and eager and like.device.type == "cpu"
 
     def _places(self, shape: torch.Size) -> list[tuple[Any, ...]]:

@@ -181,9 +181,8 @@ def rounded(
     scale = min(limits)
     if scale == float("inf") or numbers.kind == tables.LARGEST:
         return numbers
-    back = (
-        1.0 if is_neuron else 1 / scale
-    )  # what goes out of a layer without neurons keeps its units
+    # what goes out of a layer without neurons keeps its units
+    back = 1.0 if is_neuron else 1 / scale
     whole = replace(
         numbers,
         synapses=tuple(

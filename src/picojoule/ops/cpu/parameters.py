@@ -70,9 +70,8 @@ def load_parameters(plan: Plan) -> Any:
                     rows[name * WIDEST + j] = p[row * N + at + j]
         return rows
 
-    r0, r1, r2, r3, r4, r5, r6, r7, r8 = (
-        max(row, 0) for row in row_of
-    )  # one that is not read is any
+    # one that is not read is any
+    r0, r1, r2, r3, r4, r5, r6, r7, r8 = (max(row, 0) for row in row_of)
 
     @inlined
     def load_numbers(p: Any, at: Any, N: Any, n: Any, rows: Any) -> Any:

@@ -12,9 +12,8 @@ from picojoule.ops.plan import Plan
 
 WIDEST = 1024  # neurons that a kernel works on at a time: 4 kB a buffer, in the first-level cache
 VECTOR = 32  # bytes that are written at once
-STREAMED = (
-    1 << 23
-)  # bytes of a sequence from which on it is written past the caches, which it would fill
+# bytes of a sequence from which on it is written past the caches, which it would fill
+STREAMED = 1 << 23
 # of each step: potential before the reset; potential, what arrived at the synapse, spike trace before the step
 NAMES = ("u", "v_mem", "arrived", "b")
 

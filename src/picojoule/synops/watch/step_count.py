@@ -21,10 +21,11 @@ from picojoule.synops.watch.pass_size import (
 )
 from picojoule.synops.watch.spiking import Spiking, TimeAxis
 
+# which have the samples second, unless told otherwise
 _OF_SEQUENCES = (
     nn.RNNBase,
     nn.MultiheadAttention,
-)  # which have the samples second, unless told otherwise
+)
 
 
 class StepCount:

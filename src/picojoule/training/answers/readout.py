@@ -105,9 +105,8 @@ def answering_neurons(
     assert isinstance(spikes, Tensor)
     answers = summed_over_time(output, batch_size, num_timesteps)
     divides = spikes.numel() % (batch_size * num_timesteps) == 0
-    own = (
-        spikes.reshape(batch_size, num_timesteps, -1).sum(1) if divides else spikes
-    )  # else of one step
+    # else of one step
+    own = spikes.reshape(batch_size, num_timesteps, -1).sum(1) if divides else spikes
     if own.shape != answers.shape or not torch.allclose(own.to(answers), answers, rtol=1e-2):
         raise ValueError(
             f"training: readout is potential, but the model makes something else of the spikes of its last layer "

@@ -219,9 +219,8 @@ class TrainConfig:
 
     def differences(self, saved: Mapping[str, Any]) -> list[str]:
         """The settings in which a saved run leads to other numbers, as text."""
-        as_saved = json.loads(
-            json.dumps(self.to_dict())
-        )  # files have lists where Python may have tuples
+        # files have lists where Python may have tuples
+        as_saved = json.loads(json.dumps(self.to_dict()))
         here, there = with_rate(as_saved), with_rate({**ADDED, **saved})
         return [
             f"{field.name} is {here[field.name]!r} here and {there.get(field.name)!r} there"

@@ -22,20 +22,22 @@ from picojoule.events.orders.kernels.update import begin, fire_all, update
 from picojoule.events.orders.kernels.whole_events import arriving, events_of
 from picojoule.ops.cpu.inlined import inlined
 
+# of an event that waits: signal, neuron, how many, value
 FROM, INDEX, COUNT, VALUE, FIELDS = (
     0,
     1,
     2,
     3,
     4,
-)  # of an event that waits: signal, neuron, how many, value
+)
+# of `lengths`: stack; the queue's entries and events; loops
 TOP, NEXT, LAST, IN_QUEUE, HEARD = (
     0,
     1,
     2,
     3,
     4,
-)  # of `lengths`: stack; the queue's entries and events; loops
+)
 
 
 def depth() -> Callable[..., None]:

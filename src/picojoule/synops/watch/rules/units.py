@@ -73,9 +73,8 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     given = [x for x in operands if isinstance(x, Tensor)]
     noted = [origins.known(x) for x in given]
     if any(origin is not None and origin.kind == "dense" for origin in noted):
-        return (
-            NOISE if all(map(origins.is_of_numbers, given)) else DENSE
-        )  # the others need not be looked at
+        # the others need not be looked at
+        return NOISE if all(map(origins.is_of_numbers, given)) else DENSE
     found = [origin or origins.of(x) for x, origin in zip(given, noted, strict=True)]
     numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
     origin = joined(found)
