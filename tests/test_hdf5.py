@@ -162,10 +162,11 @@ def test_text_that_declares_more_than_the_file_is_refused(tmp_path):
     ("at", "value"),
     [
         *((8, 0), (8, 8), (8, 2**40)),  # the size of the heap
+        # the index of its first object: that of the second, and that of free space
         *(
             (16, 2),
             (16, 0),
-        ),  # the index of its first object: that of the second, and that of free space
+        ),
         *((24, 0), (24, 24), (24, 2**40), (24, 2**64 - 16)),  # the size of the first object
     ],
 )

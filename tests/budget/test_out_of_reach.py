@@ -162,9 +162,8 @@ def test_a_limit_comes_into_reach_and_leaves_it_as_the_data_change() -> None:
     assert budget.multipliers[name].item() >= before
     assert not budget.met
     total = monitor.synops.total.item()
-    assert budget.violations()[0].value == pytest.approx(
-        total, rel=0.02
-    )  # of given and rest together
+    # of given and rest together
+    assert budget.violations()[0].value == pytest.approx(total, rel=0.02)
     assert steps(budget, model, 0.25, 8) == []
     assert budget.unreachable == {}
 

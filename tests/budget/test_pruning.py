@@ -102,9 +102,8 @@ def test_the_limit_is_kept(limited: str, share: float) -> None:
         "layer": SynopsLimit(bound=share * before.synops["2"].item(), layers=("2",)),
     }
     joules = EnergyLimit(bound=1.0, profile=chip).read(before)
-    updates = (
-        100 * 4 * (chip.neuron_update_j or 0.0)
-    )  # neurons times steps: nothing takes them away
+    # neurons times steps: nothing takes them away
+    updates = 100 * 4 * (chip.neuron_update_j or 0.0)
     limit = bounds.get(limited) or EnergyLimit(
         bound=updates + share * (joules.value.item() - updates), profile=chip
     )

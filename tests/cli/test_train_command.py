@@ -143,10 +143,11 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 Unbroken = tuple[list[object], Path, int]
+# so small a run is of no use, or just above its limit: processors round otherwise
 ENDED = (
     OF_NO_USE,
     4,
-)  # so small a run is of no use, or just above its limit: processors round otherwise
+)
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,8 @@ def io_header(streams: dict[int, str], size: tuple[int, int] = SIZE) -> bytes:
     """Size-prefixed table IOHE: compression 0 (none), data table -1, the description."""
     nodes = "".join(_INFO.format(number, kind, *size) for number, kind in streams.items())
     text = _STREAM.format(nodes).encode()
-    vtable = struct.pack(
-        "<5H", 10, 20, 4, 8, 16
-    )  # table of 20 bytes: i32 at 4, i64 at 8, offset at 16
+    # table of 20 bytes: i32 at 4, i64 at 8, offset at 16
+    vtable = struct.pack("<5H", 10, 20, 4, 8, 16)
     table_at = 8 + len(vtable) + 2  # after root offset, identifier, vtable, padding
     table = struct.pack("<iiqI", table_at - 8, 0, -1, 4)
     string = struct.pack("<I", len(text)) + text + b"\0"

@@ -16,9 +16,8 @@ STORED: list[dict[str, Any]] = [
     {"chunks": (3,), "compression": "gzip", "shuffle": True},
 ]
 LENGTHS = [0, 1, 3, 2, 5000, 700, 0, 40]  # the long one fills a heap of its own
-LONG = struct.pack(
-    "<I", 2**31 - 1
-)  # the first word of a row's reference, of 16 bytes, is its length
+# the first word of a row's reference, of 16 bytes, is its length
+LONG = struct.pack("<I", 2**31 - 1)
 
 
 def row_of(index: int, dtype: str) -> np.ndarray:

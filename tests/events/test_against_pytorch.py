@@ -82,9 +82,8 @@ def check_reports(found: Report, expected: Report) -> None:
     assert [row.name for row in found.rows] == [row.name for row in expected.rows]
     for row, other in zip(found.rows, expected.rows, strict=True):
         assert row.kind == other.kind
-        assert numbers(row) == pytest.approx(
-            numbers(other), rel=1e-6
-        )  # a Monitor divides in float32
+        # a Monitor divides in float32
+        assert numbers(row) == pytest.approx(numbers(other), rel=1e-6)
     assert found.synops_per_sample == expected.synops_per_sample
     assert (found.samples, found.num_timesteps) == (expected.samples, expected.num_timesteps)
     assert found.neuron_updates_per_sample == expected.neuron_updates_per_sample

@@ -100,9 +100,8 @@ CHAINS = {
     "recurrent": (recurrent_net, (6,)),
 }
 
-WEIGHTS: dict[str, Any] = {
-    "recurrent": {"seed": 1, "low": -0.25, "high": 0.5}
-}  # others have loops without end
+# others have loops without end
+WEIGHTS: dict[str, Any] = {"recurrent": {"seed": 1, "low": -0.25, "high": 0.5}}
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -355,9 +354,8 @@ def test_a_tick_takes_off_what_a_potential_at_the_threshold_would_lose() -> None
     states = network.at_rest(1)
     x = torch.zeros(1, 4, 1)
     x[0, 0] = 1
-    network.run(
-        x, states
-    )  # ticks after 2 steps; the one after 4 comes at the beginning of the next call
+    # ticks after 2 steps; the one after 4 comes at the beginning of the next call
+    network.run(x, states)
     alpha = model[1].alpha_mem_calculated.item()
     assert states.stages[0].get("v_mem").item() == pytest.approx(1.75 - 2 * (1 - alpha**2))
     network.run(torch.zeros(1, 1, 1), states)

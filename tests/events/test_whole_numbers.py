@@ -93,9 +93,8 @@ def test_a_potential_stops_at_the_ends_of_its_range_at_each_event(
     torch.manual_seed(bits)
     model = nn.Sequential(nn.Linear(7, 37, bias=has_bias), layers.IAF(spike_threshold=0.9))
     limits = ChipLimits(weight_bits=8, state_bits=bits, bias_bits=8)
-    x = torch.randint(-2, 3, (3, 40, 7)) * 7.0 ** torch.randint(
-        0, 4, (3, 40, 7)
-    )  # up to 686 spikes
+    # up to 686 spikes
+    x = torch.randint(-2, 3, (3, 40, 7)) * 7.0 ** torch.randint(0, 4, (3, 40, 7))
     expected = whole(model, limits)
     weight = expected[0].weight.detach().numpy().astype(np.int64)
     bias = (

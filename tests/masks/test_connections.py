@@ -178,9 +178,8 @@ def test_a_smaller_network_computes_and_counts_the_same() -> None:
     assert (smaller[8].weight == 0).nonzero().tolist() == [[1, 0]]
     masked = spent_after(model, x).synops
     counted = spent_after(smaller, x).synops
-    assert (
-        list(masked) == list(counted) == ["0", "3", "7", "8"]
-    )  # what the last one reads is no spikes
+    # what the last one reads is no spikes
+    assert list(masked) == list(counted) == ["0", "3", "7", "8"]
     assert all(masked[name] == counted[name] > 0 for name in ("0", "3", "7"))
 
 

@@ -261,9 +261,8 @@ def test_nir_has_the_zeros(kind: str) -> None:
 def test_whole_numbers_have_the_zeros(kind: str) -> None:
     model = trained(spiking(), kind)
     picojoule.reset_states(model)
-    whole = discretize(
-        model, weight_bits=16, state_bits=24, bias_bits=16
-    )  # so wide that no weight is rounded to zero
+    # so wide that no weight is rounded to zero
+    whole = discretize(model, weight_bits=16, state_bits=24, bias_bits=16)
     assert_same_zeros(model, whole, WEIGHTED)
 
 

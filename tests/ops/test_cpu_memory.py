@@ -69,9 +69,8 @@ def test_nor_in_any_shape(given: dict[str, Any], shape: tuple[int, ...]) -> None
 
 
 NEURONS, STEPS = 1500, 2  # two rows, the second one not full
-FAR = (
-    2**31 // NEURONS + 10
-)  # a sample whose states are past 2^31 values, and its sequence past 2^32
+# a sample whose states are past 2^31 values, and its sequence past 2^32
+FAR = 2**31 // NEURONS + 10
 
 
 def far_memory(*axes: int) -> np.ndarray:

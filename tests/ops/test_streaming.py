@@ -9,9 +9,8 @@ from picojoule.ops.cpu import scratch
 from picojoule.ops.cpu.scratch import STREAMED, VECTOR, is_streamed
 from tests.ops.fused import ALIF, FEW, LIF, arguments, check_equal, sequence
 
-ROWS_AND_A_REST = (
-    4 * scratch.WIDEST + 72
-)  # more than are taken at a time, pieces of a row, and 8 neurons
+# more than are taken at a time, pieces of a row, and 8 neurons
+ROWS_AND_A_REST = 4 * scratch.WIDEST + 72
 
 
 def test_large_sequences_are_streamed_where_vectors_fit() -> None:

@@ -56,9 +56,8 @@ def test_text_keeps_its_lines_and_columns(name: str) -> None:
     assert f"{one_line(name)}.0" in odd
     lines = odd.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("layer"))
-    whole = [
-        width(line) for line in (lines[start], lines[start + 2])
-    ]  # both end in the last column
+    # both end in the last column
+    whole = [width(line) for line in (lines[start], lines[start + 2])]
     assert whole[0] == whole[1]
     odd.encode()
 

@@ -43,9 +43,8 @@ def test_the_spread_is_that_of_the_samples(detail: list[str]) -> None:
     # each spike makes each of the 4 neurons fire once: 4 spikes at 2 synapses
     assert last.synops_per_sample_sd == pytest.approx(8 * 3.0)
     assert neurons.synops_per_sample_sd is None
-    assert report.synops_per_sample_sd == pytest.approx(
-        12 * 3.0
-    )  # the layers go up and down together
+    # the layers go up and down together
+    assert report.synops_per_sample_sd == pytest.approx(12 * 3.0)
     assert "60 ± 36" in report.to_text()
     assert r"60 $\pm$ 36" in report.to_latex()
     assert "SynOps/sample ± sd" in report.to_markdown()

@@ -228,9 +228,8 @@ def test_spikes_that_no_layer_makes_are_a_warning() -> None:
     with Monitor(model, time_axis="tb") as monitor:
         model(x)
     assert (monitor.report().samples, monitor.report().num_timesteps) == (B, T)
-    assert (
-        "updates and firing rates are unknown" in monitor.warnings[0]
-    )  # still true, and in the report
+    # still true, and in the report
+    assert "updates and firing rates are unknown" in monitor.warnings[0]
 
 
 @pytest.mark.parametrize("inputs", ["auto", "spikes", "dense"])

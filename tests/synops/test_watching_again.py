@@ -170,9 +170,8 @@ def synops_of(change: Any, steps: Tensor, **options: Any) -> float:
     return counts.total.item() * counts.sample_steps
 
 
-EIGHT_STEPS = (
-    torch.arange(24.0).reshape(8, 1, 3) % 4
-)  # graded spikes; a power of two, so that means are exact
+# graded spikes; a power of two, so that means are exact
+EIGHT_STEPS = torch.arange(24.0).reshape(8, 1, 3) % 4
 
 
 def test_pruned_weights_that_differ_from_step_to_step() -> None:

@@ -22,6 +22,7 @@ NUMBERS = {
     ".inf": math.inf, "-.INF": -math.inf,
 }  # fmt: skip
 WORDS = [
+    # yes and no are false friends
     *(
         "yes",
         "no",
@@ -33,7 +34,7 @@ WORDS = [
         "tRUE",
         "nUll",
         "none",
-    ),  # yes and no are false friends
+    ),
     *("1:30", "190:20:30", "1:30.5"),  # base 60
     *("010", "0o10", "0b11", "08", "00"),  # base 8, or not
     *("2026-01-01", "2026-01-01T10:00:00Z"),
