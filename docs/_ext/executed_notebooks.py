@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_client.manager import KernelManager
 from myst_nb.core.execute.cache import NotebookClientCache
 from sphinx.application import Sphinx
 
@@ -23,4 +24,6 @@ def _start_and_keep(client: NotebookClientCache) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """In place of myst-nb's own."""
     NotebookClientCache.start_client = _start_and_keep  # type: ignore[method-assign]
+    # kernels talk to the build by TCP, in the clear by default, of which each warns
+    KernelManager.transport_encryption.default_value = "auto"
     return {"parallel_read_safe": True, "parallel_write_safe": True}
