@@ -75,7 +75,7 @@ def plot_frontier(
         raise ValueError("plot_frontier: there are no marks, expected one a budget.")
     percent = score == "accuracy"
     marks = [_in_percent(mark) for mark in marks] if percent else marks
-    figure = new_figure(9, 5)
+    figure = new_figure(6.5, 5.5)
     axes = figure.subplots()
     own = [mark for mark in marks if not mark.method]
     others = list(dict.fromkeys(mark.method for mark in marks if mark.method))
@@ -96,7 +96,7 @@ def plot_frontier(
     axes.set(
         title=f"What {word} costs", xlabel=unit, ylabel=f"Test {word}{' (%)' if percent else ''}"
     )
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
     if path is not None:
         save(figure, path)
     return figure
@@ -124,6 +124,9 @@ def _draw_front(
     axes: Axes, marks: Sequence[FrontierMark], colour: str, label: str, shape: str
 ) -> None:
     front = sorted((mark for mark in marks if mark.on_front), key=lambda mark: mark.spent)
+    if not front:  # in the legend as its marks are
+        axes.plot([], [], ls="", marker=shape, ms=6.5, label=label, color=colour, mfc="white")
+        return
     spent, accuracy = [mark.spent for mark in front], [mark.accuracy for mark in front]
     axes.step(spent, accuracy, where="post", marker=shape, ms=5, label=label, color=colour, lw=1.2)
 
