@@ -96,7 +96,7 @@ def plot_frontier(
     axes.set(
         title=f"What {word} costs", xlabel=unit, ylabel=f"Test {word}{' (%)' if percent else ''}"
     )
-    figure.legend(frameon=False, loc="outside lower center", ncols=2)
+    figure.legend(frameon=False, loc="outside lower center", ncols=2, markerscale=0.7)
     if path is not None:
         save(figure, path)
     return figure
