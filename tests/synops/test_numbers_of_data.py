@@ -362,3 +362,20 @@ def test_conventions_take_booleans() -> None:
 
     model = Calls(chosen, w=nn.Parameter(SIGNS))
     assert totals(model, X, conventions=True) == [(ARRIVED * 5, 0)]
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [
+        lambda x: torch.where(x > 0, 1j, 0.0),
+        lambda x: x.to(torch.complex64).masked_fill(x > 0, 2j),
+        lambda x: torch.zeros(4, 6, dtype=torch.complex64).fill_(1j) * x,
+        lambda x: (1 + 2j) * x - 1j,
+    ],
+)
+def test_complex_numbers_are_dense(phases: Callable[[Tensor], Tensor]) -> None:
+    def turned(self: Any, x: Tensor) -> Tensor:
+        return (phases(x) @ self.w).abs()
+
+    model = Calls(turned, w=nn.Parameter(torch.randn(6, 5, dtype=torch.complex64)))
+    assert totals(model, X, X) == [(0, 4 * 6 * 5)] * 2

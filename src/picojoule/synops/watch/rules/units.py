@@ -54,6 +54,8 @@ def is_whole(x: Any) -> bool:
 
 def assembled(origins: Origins, operands: list[Any]) -> Origin:
     """The origin of a choice or an assembly, as of `together`; numbers beside nothing else are spikes of what they have in common."""
+    if any(isinstance(x, complex) for x in operands):
+        return DENSE
     numbers = [float(x) for x in operands if not isinstance(x, Tensor) and x != 0]
     given = [origins.known(x) for x in operands if isinstance(x, Tensor)]
     if not numbers or not all(origin is not None and origin.kind == "zeros" for origin in given):
@@ -70,6 +72,8 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     They are spikes if all are whole numbers of one unit, the finest that is there. Constants that are not trained
     and single values of unknown origin are looked at, on their device.
     """
+    if any(isinstance(x, complex) for x in operands):
+        return DENSE
     given = [x for x in operands if isinstance(x, Tensor)]
     noted = [origins.known(x) for x in given]
     if any(origin is not None and origin.kind == "dense" for origin in noted):
