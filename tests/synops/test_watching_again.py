@@ -73,7 +73,11 @@ def watched(loop: Loop, passes: list[list[list[Tensor]]], **options: Any) -> lis
             gradients: Any = ()
             if total.requires_grad:
                 parameters = [p for p in loop.parameters() if p.requires_grad]
-                gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+                try:
+                    gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+                except RuntimeError as error:  # heaviside has no derivative in PyTorch
+                    assert "is not implemented" in str(error)
+                    gradients = [str(error)]
             found.append((numbers(monitor), [y.detach() for y in outputs], gradients))
     return found
 
