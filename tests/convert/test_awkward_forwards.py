@@ -221,3 +221,31 @@ def test_pieces_of_a_tensor_share_no_memory() -> None:
         return net.last(torch.cat([F.relu(left, inplace=True), right], 1))
 
     assert largest_difference(forward) < 0.01
+
+
+def _added(net: Net, x: Tensor) -> Tensor:
+    hidden = F.relu(net.first(x))
+    same = hidden
+    hidden += x.sum(1, keepdim=True)
+    return net.last(same) + net.last(hidden)
+
+
+def _added_to_a_view(net: Net, x: Tensor) -> Tensor:
+    hidden = F.relu(net.first(x))
+    view = hidden.unflatten(1, (2, 3))
+    hidden *= 0.5
+    return net.last(view.flatten(1))
+
+
+def _count(net: Net, x: Tensor) -> Tensor:
+    width = x.size(1)
+    half = width
+    width += 2
+    return net.last(F.relu(net.first(x)).reshape(-1, width)) / half
+
+
+@pytest.mark.parametrize("forward", [_added, _added_to_a_view, _count])
+def test_a_tensor_changed_by_an_operator_in_place_is_seen_by_all_its_names(
+    forward: Forward,
+) -> None:
+    assert largest_difference(forward) < 0.01
