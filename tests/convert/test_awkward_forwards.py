@@ -1,11 +1,13 @@
 """Forward passes that are written in unusual ways are converted to the same function, or refused."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 from picojoule.convert import from_model
 
@@ -141,3 +143,109 @@ def test_a_forward_pass_that_depends_on_the_mode_is_refused() -> None:
 
     with pytest.raises(NotImplementedError, match="training mode what it does not in evaluation"):
         from_model(Net(forward), batch_size=1)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda net, x: net.last(F.relu(F.linear(x, F.relu(net.first.weight)))),
+        lambda net, x: net.last(F.relu(F.linear(x, net.first.weight.clamp(min=0)))),
+        lambda net, x: net.last(F.relu(net.first(x))) + torch.relu(net.last.bias),
+        lambda net, x: net.last(net.relu(F.linear(x, net.relu(net.first.weight)))),
+    ],
+)
+def test_a_relu_of_weights_stays(forward: Forward) -> None:
+    assert largest_difference(forward) < 0.01
+
+
+@pytest.mark.parametrize("inside", [nn.ReLU(), nn.Sequential(nn.ReLU()), nn.Softplus()])
+def test_a_relu_that_computes_weights_stays(inside: nn.Module) -> None:
+    ann = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3))
+    parametrize.register_parametrization(ann[2], "weight", inside)
+    snn: Any = from_model(ann, batch_size=1).spiking_model
+    assert torch.equal(snn[2].weight, ann[2].weight)
+    assert type(snn[1]).__name__ == "IAFSqueeze"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.div(x, 0.3, rounding_mode="floor"),
+        lambda x: x.div(0.3, rounding_mode="trunc"),
+        lambda x: x.to(torch.int32).float(),
+        lambda x: x.to(dtype=torch.bool).float(),
+        lambda x: x.type(torch.int16).float(),
+        lambda x: x.type("torch.IntTensor").float(),
+        lambda x: x.view(torch.int32).float(),
+        lambda x: torch.cumsum(x, 1, dtype=torch.int32).float(),
+    ],
+)
+def test_what_rounds_is_refused(function: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(NotImplementedError, match="has no spiking counterpart"):
+        from_model(Net(lambda net, x: net.last(function(F.relu(net.first(x))))), batch_size=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, "torch.DoubleTensor"])
+def test_another_floating_point_type_is_none(dtype: Any) -> None:
+    assert (
+        largest_difference(lambda net, x: net.last(F.relu(net.first(x).type(dtype)).float())) < 0.01
+    )
+
+
+def _after(in_place: Any, net: Net, x: Tensor) -> Tensor:
+    """The last layer's output on a tensor that another name for it has changed."""
+    hidden = net.first(x)
+    in_place(hidden)
+    return net.last(hidden)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda net, x: _after(lambda h: F.relu_(h[:, :3]), net, x),
+        lambda net, x: _after(lambda h: net.inplace(h.view(-1, 2, 3)), net, x),
+        lambda net, x: _after(lambda h: h.data.relu_(), net, x),
+        lambda net, x: (lambda h, same: net.last(net.inplace(h)) + net.last(same))(
+            *(lambda h: (h, nn.functional.dropout(h, 0.5, net.training)))(net.first(x))
+        ),
+    ],
+)
+def test_a_relu_in_place_whose_memory_has_another_name_is_refused(forward: Forward) -> None:
+    with pytest.raises(NotImplementedError, match="overwrites its input in place"):
+        largest_difference(forward)
+
+
+def test_pieces_of_a_tensor_share_no_memory() -> None:
+    def forward(net: Net, x: Tensor) -> Tensor:
+        left, right = net.first(x).chunk(2, 1)
+        return net.last(torch.cat([F.relu(left, inplace=True), right], 1))
+
+    assert largest_difference(forward) < 0.01
+
+
+def _added(net: Net, x: Tensor) -> Tensor:
+    hidden = F.relu(net.first(x))
+    same = hidden
+    hidden += x.sum(1, keepdim=True)
+    return net.last(same) + net.last(hidden)
+
+
+def _added_to_a_view(net: Net, x: Tensor) -> Tensor:
+    hidden = F.relu(net.first(x))
+    view = hidden.unflatten(1, (2, 3))
+    hidden *= 0.5
+    return net.last(view.flatten(1))
+
+
+def _count(net: Net, x: Tensor) -> Tensor:
+    width = x.size(1)
+    half = width
+    width += 2
+    return net.last(F.relu(net.first(x)).reshape(-1, width)) / half
+
+
+@pytest.mark.parametrize("forward", [_added, _added_to_a_view, _count])
+def test_a_tensor_changed_by_an_operator_in_place_is_seen_by_all_its_names(
+    forward: Forward,
+) -> None:
+    assert largest_difference(forward) < 0.01

@@ -305,3 +305,34 @@ def test_a_rate_stands_for_the_activation() -> None:
     spiking = convert(model, min_v_mem=None)
     rates = spiking(x.repeat(2000, 1)).mean(0)
     torch.testing.assert_close(rates, model(x), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(3, 2), nn.AvgPool1d(2)])
+def test_a_single_layer_gets_a_spiking_output(layer: nn.Module) -> None:
+    x = torch.rand(4, 3)
+    network = from_model(layer, batch_size=1, add_spiking_output=True, min_v_mem=None)
+    neuron = type(network.spiking_model.spike_output)(batch_size=1)  # type: ignore[union-attr]
+    neuron.min_v_mem = None
+    assert torch.equal(network(x), neuron(layer(x)))
+
+
+class Halved(nn.Module):
+    """Half of a parameter."""
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        """As the class says."""
+        return value / 2
+
+
+def test_a_bias_that_cannot_be_divided_is_named() -> None:
+    computed = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    nn.utils.parametrize.register_parametrization(computed[0], "bias", Halved())
+    with pytest.raises(ValueError, match="bias of '0' is computed"):
+        from_model(computed, batch_size=1, bias_rescaling=2.0)
+    with pytest.raises(ValueError, match=r"layer '0' \(LazyLinear\) has no bias yet"):
+        from_model(nn.Sequential(nn.LazyLinear(2), nn.ReLU()), batch_size=1, bias_rescaling=2.0)
+
+
+def test_what_is_no_module_is_named() -> None:
+    with pytest.raises(TypeError, match=r"model is a function, expected a torch\.nn\.Module"):
+        from_model(lambda x: x, batch_size=1)  # type: ignore[arg-type]

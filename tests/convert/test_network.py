@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,3 +181,9 @@ def test_neurons_that_do_not_squeeze_see_one_sample_over_time() -> None:
 def test_an_input_shape_that_is_a_number_is_named() -> None:
     with pytest.raises(TypeError, match=r"input_shape is 4, expected .* \(4,\)"):
         network(input_shape=4)
+
+
+@pytest.mark.parametrize("shape", [(-4,), (4.0,), "4", (0,)])
+def test_an_input_shape_that_is_no_shape_is_named(shape: Any) -> None:
+    with pytest.raises(ValueError, match=r"input_shape is .*, expected whole numbers > 0"):
+        network(input_shape=shape)

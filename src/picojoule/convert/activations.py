@@ -25,9 +25,16 @@ def check_all_layers(model: nn.Module, max_pooling: MaxPooling) -> None:
 
     For models whose forward pass is unknown; a loss that they hold is not part of it.
     """
+    of_weights = parts_of_weights(model)
     for name, module in model.named_modules():
-        if not isinstance(module, (_Loss, *_READOUTS)):
+        if not isinstance(module, (_Loss, *_READOUTS)) and id(module) not in of_weights:
             _check_layer(name, module, max_pooling)
+
+
+def parts_of_weights(model: nn.Module) -> set[int]:
+    """Layers that compute weights (`torch.nn.utils.parametrize`), by `id`; no rate reaches them."""
+    computed = [m for name, m in model.named_modules() if name.split(".")[-1] == "parametrizations"]
+    return {id(part) for each in computed for part in each.modules()}
 
 
 def check_called_layers(
@@ -45,8 +52,16 @@ def check_called_layers(
 
 
 def relu_calls(graph: fx.Graph) -> list[fx.Node]:
-    """The calls of functions that rectify, in order."""
-    return [node for node in graph.nodes if _rectifies(node)]
+    """The calls of functions that rectify what follows from the network's input, in order."""
+    dependent = depends_on_input(graph)
+    return [node for node in graph.nodes if node in dependent and _rectifies(node)]
+
+
+def relus_of_weights(graph: fx.Graph, originals: dict[str, nn.Module]) -> list[fx.Node]:
+    """The calls of ReLU layers on what does not follow from the network's input, in order."""
+    dependent = depends_on_input(graph)
+    calls = [node for node in graph.nodes if node.op == "call_module" and node not in dependent]
+    return [node for node in calls if isinstance(originals.get(str(node.target)), CONVERTIBLE)]
 
 
 def check_calls(graph: fx.Graph, ours: Iterable[fx.Node]) -> None:

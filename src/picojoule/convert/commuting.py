@@ -8,10 +8,12 @@ known to be affine is named here, and everything else is refused.
 
 from __future__ import annotations
 
+import torch
 from torch import fx, nn
 
 
-def _names(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
@@ -55,7 +57,7 @@ AFFINE_MODULES = frozenset(
 
 # Functions and methods by name, without the underscores of in-place forms.
 # Read the shape or the type of a value, so that their result does not depend on it:
-OF_SHAPES = _names(
+OF_SHAPES = names(
     """
     size dim ndimension numel nelement stride element_size get_device len is_floating_point is_complex
     is_contiguous zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones
@@ -63,21 +65,21 @@ OF_SHAPES = _names(
     """
 )
 # Affine in all their operands together:
-OF_SUMS = _names(
+OF_SUMS = names(
     """
     add iadd sub isub subtract rsub neg negative pos positive cat concat concatenate stack hstack
     vstack dstack column_stack row_stack broadcast_tensors atleast_1d atleast_2d atleast_3d
     """
 )
 # Affine in each operand, so only one of them may depend on the input:
-OF_PRODUCTS = _names(
+OF_PRODUCTS = names(
     """
     mul imul multiply matmul imatmul mm bmm mv einsum tensordot dot vdot inner outer ger kron bilinear
     linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution
     """
 )
 # Affine in their first operand:
-OF_ONE = _names(
+OF_ONE = names(
     """
     div itruediv truediv divide true_divide sum mean cumsum trace diff
     avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
@@ -128,7 +130,11 @@ def is_affine(node: fx.Node, dependent: set[fx.Node]) -> bool:
     """Whether a call of a function is known to be affine in what depends on the network's input."""
     name = function_name(node)
     operands = [before for before in node.all_input_nodes if before in dependent]
-    if not operands or name in OF_SUMS or _is_of_shape(node):
+    if not operands or _is_of_shape(node):
+        return True
+    if _rounds(node):
+        return False
+    if name in OF_SUMS:
         return True
     first = node.args[0] if node.args else node.kwargs.get("input")
     of_first = first in operands
@@ -142,6 +148,18 @@ def is_affine(node: fx.Node, dependent: set[fx.Node]) -> bool:
     if name in _LIKE_ANOTHER:
         return True
     return name in OF_ONE and of_first and len(operands) == 1 and _occurrences(node, first) == 1
+
+
+def _rounds(node: fx.Node) -> bool:
+    """Whether a call turns its values into whole numbers or booleans, or reads their bits as another type."""
+    name, given = function_name(node), (*node.args[1:], *node.kwargs.values())
+    if node.kwargs.get("rounding_mode") is not None:
+        return True
+    types = [value for value in given if isinstance(value, torch.dtype)]
+    if any(name == "view" or not (each.is_floating_point or each.is_complex) for each in types):
+        return True
+    words = str(given[0]) if name == "type" and given and not types else "Float"
+    return not any(word in words for word in ("Float", "Double", "Half"))
 
 
 def function_name(node: fx.Node) -> str | None:

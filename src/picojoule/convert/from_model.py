@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 from picojoule.activation import (
     MembraneSubtract,
@@ -18,7 +19,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.budget.masks import original
+from picojoule.budget.masks import mask_of, original
 from picojoule.convert.graph import AFFINE
 from picojoule.convert.max_pooling import MaxPooling
 from picojoule.convert.network import Network
@@ -91,8 +92,9 @@ def from_model(
         NotImplementedError: the model calls something without a spiking counterpart (GELU, sigmoid,
             LayerNorm, max pooling, ...), calls a ReLU twice in a forward pass that torch.fx cannot follow, or
             has hooks that a rewritten network would not call; the message names it.
-        ValueError: `bias_rescaling` is not > 0, or the backend or `max_pooling` is unknown.
-        TypeError: a squeezing layer is given neither `batch_size` nor `num_timesteps`.
+        ValueError: `bias_rescaling` is not > 0, or a bias that it would divide is computed from other parameters or
+            not there yet; or the backend or `max_pooling` is unknown.
+        TypeError: a squeezing layer is given neither `batch_size` nor `num_timesteps`; the model is no module.
 
     Example:
         >>> ann = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
@@ -102,12 +104,18 @@ def from_model(
 
     Source: Rueckauer et al. 2017, Front. Neurosci. 11:682, doi 10.3389/fnins.2017.00682.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"from_model: model is a {type(model).__name__}, expected a torch.nn.Module."
+        )
     if not bias_rescaling > 0:
         raise ValueError(f"from_model: bias_rescaling is {bias_rescaling}, expected a number > 0.")
     if max_pooling not in (None, "spiking", "each_step"):
         raise ValueError(
             f"from_model: max_pooling is {max_pooling!r}, expected 'spiking', 'each_step' or None."
         )
+    if bias_rescaling != 1.0:
+        _check_biases(model)
     if backend is not None:
         spike_layer_class = _class_of_backend(backend)
     arguments = {
@@ -153,6 +161,21 @@ def _class_of_backend(backend: str) -> type[StatefulLayer]:
             f"from_model: backend is {backend!r}, expected 'sinabs'. Name a class by spike_layer_class instead."
         )
     return IAFSqueeze
+
+
+def _check_biases(model: nn.Module) -> None:
+    for name, layer in model.named_modules():
+        if isinstance(layer, AFFINE) and layer.bias is not None:
+            if "bias" not in layer._parameters and mask_of(layer, "bias") is None:
+                raise ValueError(
+                    f"from_model: the bias of {name!r} is computed from other parameters, so it cannot be divided by bias_rescaling. "
+                    "Make it permanent first: torch.nn.utils.parametrize.remove_parametrizations."
+                )
+            if isinstance(layer.bias, UninitializedParameter):
+                raise ValueError(
+                    f"from_model: layer {name!r} ({type(layer).__name__}) has no bias yet that bias_rescaling could divide. Run "
+                    "the model once on an input before converting it."
+                )
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from typing import Any
 from torch import fx, nn
 
 from picojoule.budget.masks import is_plain
+from picojoule.convert.in_place import ASSIGNING
 from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import copied
 from picojoule.layers import Repeat, StatefulLayer
@@ -23,11 +24,30 @@ AFFINE = (
 )
 
 
+class _Tensor(fx.Proxy):
+    """A stand-in for a tensor that tells `x += y` from `x + y`."""
+
+
+def _assigning(operation: Callable[..., Any]) -> Callable[[fx.Proxy, Any], fx.Proxy]:
+    def record(self: fx.Proxy, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operation, (self, other), {})
+
+    return record
+
+
+for _operation in ASSIGNING:
+    setattr(_Tensor, f"__{_operation.__name__}__", _assigning(_operation))
+
+
 class _Tracer(OwnThreadTracer):
     # without arguments too, as torch calls it to unpickle a GraphModule
     def __init__(self, is_opaque: Callable[[nn.Module], bool] = lambda _: False) -> None:
         super().__init__()
         self._is_opaque = is_opaque
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """A stand-in for a tensor."""
+        return _Tensor(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if isinstance(m, nn.Sequential | Repeat):

@@ -31,7 +31,15 @@ _PROPORTIONAL = (
     nn.ReLU, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.ZeroPad2d,
     ChannelShift, Cropping2dLayer, FlattenTime, Merge, SumPool2d, UnflattenTime,
 )  # fmt: skip
-_FUNCTIONS = {torch.flatten, torch.relu, F.relu, operator.add, getattr, operator.getitem}
+_FUNCTIONS = {
+    torch.flatten,
+    torch.relu,
+    F.relu,
+    operator.add,
+    operator.iadd,
+    getattr,
+    operator.getitem,
+}
 _METHODS = {"flatten", "unflatten", "reshape", "view", "relu", "size"}
 
 
@@ -113,7 +121,7 @@ def _signal(node: fx.Node, inputs: list[_Signal], plan: _Plan) -> _Signal:
 
 
 def _is_known_call(node: fx.Node) -> bool:
-    if node.target is operator.add:
+    if node.target in (operator.add, operator.iadd):
         return len(node.all_input_nodes) == 2  # a number is in nobody's units
     return (node.op == "call_function" and node.target in _FUNCTIONS) or (
         node.op == "call_method" and node.target in _METHODS

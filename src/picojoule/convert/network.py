@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class Network(nn.Module):
         num_timesteps: time steps of that pass.
 
     Raises:
-        ValueError: `input_shape` does not go through the spiking model.
+        ValueError: `input_shape` is no shape, or does not go through the spiking model.
         TypeError, NotImplementedError: `synops`, but the spiking model cannot be counted.
 
     Example:
@@ -58,6 +59,10 @@ class Network(nn.Module):
                 f"Network: input_shape is {input_shape}, expected the shape of one input, ({input_shape},)."
             )
         self.input_shape = None if input_shape is None else tuple(input_shape)
+        if not all(isinstance(n, Integral) and n > 0 for n in self.input_shape or ()):
+            raise ValueError(
+                f"Network: input_shape is {input_shape!r}, expected whole numbers > 0, the shape of one input."
+            )
         self.synops = synops
         if self.input_shape is not None and spiking_model is not None:
             _give_states_their_shape(spiking_model, self.input_shape, batch_size, num_timesteps)

@@ -6,6 +6,7 @@ import copy
 
 from torch import fx, nn
 
+from picojoule.convert.in_place import assign_where_seen
 from picojoule.layers import Repeat
 
 _HOOKS = (
@@ -47,7 +48,9 @@ def graph_module(model: nn.Module, graph: fx.Graph) -> fx.GraphModule:
     for node in graph.nodes:
         if "constant" in node.meta:  # the model is a copy of our own
             model.register_buffer(str(node.target), node.meta["constant"], persistent=False)
-    rewritten = fx.GraphModule(model, copy.deepcopy(graph), class_name=type(model).__name__)
+    double = copy.deepcopy(graph)
+    assign_where_seen(double, dict(model.named_modules(remove_duplicate=False)))
+    rewritten = fx.GraphModule(model, double, class_name=type(model).__name__)
     for name, module in rewritten.named_modules():
         module.training = model.get_submodule(name).training
     for kind in _HOOKS:

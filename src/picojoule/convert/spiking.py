@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable
 
 from torch import fx, nn
@@ -13,9 +14,12 @@ from picojoule.convert.activations import (
     check_called_layers,
     check_calls,
     is_in_place,
+    parts_of_weights,
     relu_calls,
+    relus_of_weights,
 )
 from picojoule.convert.graph import call_graph
+from picojoule.convert.in_place import seen_by_other_names
 from picojoule.convert.max_pooling import (
     MakePool,
     MaxPooling,
@@ -25,8 +29,9 @@ from picojoule.convert.max_pooling import (
 )
 from picojoule.convert.mode import dropouts_by_mode
 from picojoule.convert.repeated_calls import repeated_calls
-from picojoule.convert.replace import replace_module, replace_module_
+from picojoule.convert.replace import replace_module_
 from picojoule.convert.rewriting import call_after, rewrite
+from picojoule.convert.settled import copied
 from picojoule.layers import StatefulLayer
 
 MakeNeuron = Callable[[], StatefulLayer]
@@ -48,7 +53,7 @@ def with_neurons(
     Warns:
         UserWarning: torch.fx cannot follow the forward pass, so that functions in it go unseen.
     """
-    spiking = replace_module(model, CONVERTIBLE, lambda relu: make_neuron().train(relu.training))
+    spiking = _with_neurons_for_layers(model, make_neuron)
     if max_pooling == "spiking":
         spiking = _with_spiking_pools(spiking, make_pool)
     try:
@@ -65,17 +70,32 @@ def with_neurons(
     check_called_layers(graph, modules, max_pooling)
     pools = max_pool_calls(graph) if max_pooling else []
     check_calls(graph, [*relu_calls(graph), *pools])
-    unusual = _by_value(graph, dict(model.named_modules(remove_duplicate=False)))
-    new: dict[str, nn.Module] = {}
+    originals = dict(model.named_modules(remove_duplicate=False))
+    unusual = _by_value(graph, originals)
+    of_weights = relus_of_weights(graph, originals)
+    new = {node.name: copied(originals[str(node.target)]) for node in of_weights}
     for node in relu_calls(graph):
         new[node.name] = make_neuron().train(model.training)
     for node in pools if max_pooling == "spiking" else []:
         new[node.name] = spiking_pool_of_call(node, make_pool).train(model.training)
-    repeated = repeated_calls(graph, modules)
+    repeated = [node for node in repeated_calls(graph, modules) if node not in of_weights]
     if not (new or repeated or unusual):
         return spiking
     dropouts = dropouts_by_mode(spiking, call_graph("from_model", spiking))
     return rewrite(spiking, graph, repeated, new | dropouts)
+
+
+def _with_neurons_for_layers(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
+    """A copy of the model with a neuron for every ReLU layer but those that compute weights."""
+    if isinstance(model, CONVERTIBLE):
+        return make_neuron().train(model.training)
+    double = copied(model)
+    of_weights = parts_of_weights(double)
+    for parent in [part for part in double.modules() if id(part) not in of_weights]:
+        for name, child in list(parent._modules.items()):
+            if isinstance(child, CONVERTIBLE):
+                setattr(parent, name, make_neuron().train(child.training))
+    return double
 
 
 def _with_spiking_pools(model: nn.Module, make_pool: MakePool) -> nn.Module:
@@ -116,6 +136,8 @@ def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     if isinstance(model, nn.Sequential):
         model.add_module(OUTPUT, neuron)
         return model
+    if last.op == "call_module" and not last.target:  # a single layer
+        return nn.Sequential(OrderedDict([("0", model), (OUTPUT, neuron)]))
     dropouts = dropouts_by_mode(model, graph)
     rewritten = rewrite(model, graph, [], dropouts)
     (output,) = (node for node in rewritten.graph.nodes if node.op == "output")
@@ -141,4 +163,11 @@ def _by_value(graph: fx.Graph, originals: dict[str, nn.Module]) -> bool:
         for user in [user for user in before.users if order[user] > order[node]]:
             user.replace_input_with(before, node)
             changed = True
+        others = seen_by_other_names(node, originals)
+        if others:
+            raise NotImplementedError(
+                f"from_model: a ReLU (node {node.name!r}) overwrites its input in place, and the forward pass uses that memory "
+                f"by another name, or a view of it, after that (node {others[0].name!r}), which a neuron does not change. "
+                "Rectify without inplace=True, and use what the ReLU returns."
+            )
     return changed
