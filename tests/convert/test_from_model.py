@@ -122,6 +122,24 @@ def test_subclasses_are_converted() -> None:
     assert isinstance(convert(nn.Sequential(MyReLU()))[0], IAFSqueeze)
 
 
+class Capped(nn.ReLU):
+    """A ReLU that does something else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).clamp(max=0.1)
+
+
+def test_a_relu_with_a_forward_of_its_own_is_refused() -> None:
+    doubled = nn.ReLU()
+    doubled.forward = lambda x: 2 * x  # type: ignore[method-assign]
+    for relu in (Capped(), doubled):
+        for model in (nn.Sequential(nn.Linear(4, 3), relu), relu):
+            with pytest.raises(
+                NotImplementedError, match="is a ReLU with a forward pass of its own"
+            ):
+                convert(model)
+
+
 class Calls(nn.Module):
     """Calls one function."""
 

@@ -12,6 +12,7 @@ from picojoule.convert.max_pooling import MAX_CALLS, MAX_POOLS, MaxPooling, refu
 from picojoule.layers import NeuromorphicReLU
 
 CONVERTIBLE = (nn.ReLU, NeuromorphicReLU)
+_RECTIFY = tuple(kind.forward for kind in CONVERTIBLE)
 _READOUTS = (nn.Softmax, nn.LogSoftmax, nn.Softmax2d)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 # names of functions and methods, without the underscores of in-place and internal forms
@@ -29,6 +30,15 @@ def check_all_layers(model: nn.Module, max_pooling: MaxPooling) -> None:
     for name, module in model.named_modules():
         if not isinstance(module, (_Loss, *_READOUTS)) and id(module) not in of_weights:
             _check_layer(name, module, max_pooling)
+
+
+def check_relu(name: str, layer: nn.Module) -> None:
+    """Raise NotImplementedError if a kind of ReLU does something else."""
+    if getattr(layer.forward, "__func__", None) not in _RECTIFY:
+        raise NotImplementedError(
+            f"from_model: layer {name!r} ({type(layer).__name__}) is a ReLU with a forward pass of its own, which no neuron would "
+            "follow. Make it an nn.Module that calls F.relu where it rectifies."
+        )
 
 
 def parts_of_weights(model: nn.Module) -> set[int]:

@@ -57,7 +57,7 @@ def from_model(
 
         rate of a neuron = max(W * input rate + b, 0) / threshold, up to one spike in num_timesteps
 
-    Every `nn.ReLU` and `NeuromorphicReLU` (subclasses included), and every call of `relu()` or
+    Every `nn.ReLU` and `NeuromorphicReLU` (subclasses that rectify as these do included), and every call of `relu()` or
     `clamp(min=0)` that torch.fx finds, becomes a neuron of its own; a ReLU that is called twice
     becomes two. What is known to be affine, a softmax at the end and dropout stay, and everything else is
     refused, for its mean over time is not its value for a mean input. Modes, hooks, frozen parameters, device

@@ -13,6 +13,7 @@ from picojoule.convert.activations import (
     check_all_layers,
     check_called_layers,
     check_calls,
+    check_relu,
     is_in_place,
     parts_of_weights,
     relu_calls,
@@ -87,6 +88,10 @@ def with_neurons(
 
 def _with_neurons_for_layers(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     """A copy of the model with a neuron for every ReLU layer but those that compute weights."""
+    of_weights = parts_of_weights(model)
+    for name, layer in model.named_modules():
+        if isinstance(layer, CONVERTIBLE) and id(layer) not in of_weights:
+            check_relu(name, layer)
     if isinstance(model, CONVERTIBLE):
         return make_neuron().train(model.training)
     double = copied(model)
