@@ -13,7 +13,7 @@ from torch import nn
 
 import picojoule
 from picojoule.cli.counted_run import run as run_counted
-from picojoule.cli.model_input import model_input
+from picojoule.cli.model_input import drawn_or_read, model_input
 from picojoule.layers import IAF
 from tests.cli.test_count_command import PART, refused, run
 
@@ -293,6 +293,17 @@ def test_a_file_with_nan_is_refused_with_its_place(tmp_path: Path) -> None:
     np.save(tmp_path / "broken.npy", frames)
     with pytest.raises(ValueError, match=r"broken\.npy: the value at \[1, 2, 3\] is NaN"):
         model_input([str(tmp_path / "broken.npy")], 0.1, False, 0)
+
+
+def test_a_rate_is_for_random_spikes(tmp_path: Path) -> None:
+    file = str(tmp_path / "x.npy")
+    np.save(file, np.ones((2, 3)))
+    with pytest.raises(ValueError, match="--rate is of random spikes, and each --input is a file"):
+        drawn_or_read([file], 0.7, False, 0)
+    with pytest.raises(ValueError, match="--rate is of random spikes, and --dense draws values"):
+        drawn_or_read(["2,3"], 0.7, True, 0)
+    assert drawn_or_read([file], None, False, 0).first.sum() == 6
+    assert drawn_or_read([file, "2,3"], 1.0, False, 0).args[1].sum() == 6
 
 
 def test_dense_is_for_random_inputs(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from picojoule.layers import IAF, IAFSqueeze
 from picojoule.training import Progress, TrainConfig, train
@@ -163,6 +164,10 @@ def test_a_users_model_and_data_train(
     assert len(run.budget.history.loss) == 2
 
 
+def loaders() -> object:
+    return DataLoader(Plain(8)), DataLoader(Plain(8))
+
+
 @pytest.mark.parametrize(
     ("model", "data", "message"),
     [
@@ -196,6 +201,11 @@ def test_a_users_model_and_data_train(
             "instance",
             "one_set",
             r"gave a value of type Plain, expected two data sets, \(train, test\)",
+        ),
+        (
+            "instance",
+            "loaders",
+            r"gave a tuple of DataLoader, DataLoader, expected two data sets, .*d\[i\]",
         ),
         ("instence", "plain", "Did you mean 'instance'"),
     ],

@@ -69,6 +69,30 @@ def test_a_run_that_cannot_begin_leaves_the_one_that_it_was_to_replace(tmp_path:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("setting", ["start_from", "teacher"])
+@pytest.mark.parametrize("name", ["checkpoint.safetensors", "plain/trained.safetensors"])
+def test_what_a_run_begins_with_is_not_overwritten(tmp_path: Path, setting: str, name: str) -> None:
+    leave_a_run(tmp_path)
+    (tmp_path / "plain").mkdir()
+    (tmp_path / name).write_text("needed")
+    asked = replace(CONFIG, **{setting: str(tmp_path / "plain" / ".." / name)})
+    with (
+        pytest.raises(ValueError, match=f"{setting} is .*{name}, .*--overwrite.*--out"),
+        run_folder(tmp_path, asked, overwrite=True),
+    ):
+        pass
+    assert (tmp_path / name).read_text() == "needed"
+
+
+def test_a_run_may_begin_with_a_file_of_ones_own_in_the_folder(tmp_path: Path) -> None:
+    leave_a_run(tmp_path)
+    mine = tmp_path / "mine.safetensors"
+    mine.write_text("needed")
+    with run_folder(tmp_path, replace(CONFIG, start_from=str(mine)), overwrite=True) as begin:
+        begin()
+    assert mine.read_text() == "needed"
+
+
 def test_to_go_on_and_to_replace_contradict_each_other(tmp_path: Path) -> None:
     leave_a_run(tmp_path)
     with (

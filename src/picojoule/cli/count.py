@@ -14,7 +14,7 @@ from picojoule.cli.counted_run import build, default_input, run, spiking_modules
 from picojoule.cli.failure import explained
 from picojoule.cli.flag_values import one_or_several
 from picojoule.cli.flag_words import COUNTING, in_flags
-from picojoule.cli.model_input import ModelInput, model_input
+from picojoule.cli.model_input import ModelInput, drawn_or_read
 from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.report_file import Format, chosen_format, print_or_write, rendered
 from picojoule.printable import printable
@@ -86,7 +86,10 @@ def count(
             "--spread", help="Also the standard deviation of SynOps over the samples of the input."
         ),
     ] = False,
-    rate: Annotated[float, _option("Spikes per value of a random input, 0 to 1.")] = 0.1,
+    rate: Annotated[
+        float | None,
+        _option("Spikes per value of a random input, 0 to 1. [dim]Default: 0.1.[/]"),
+    ] = None,
     dense: Annotated[
         bool, typer.Option("--dense", help="Draw values in 0..1, as of an image, not spikes.")
     ] = False,
@@ -155,7 +158,7 @@ def count(
         if samples is not None and samples < 1:
             raise ValueError(f"--samples is {samples}, expected a whole number >= 1.")
         inputs = given or default_input(model, num_timesteps)
-        shown = model_input(inputs, rate, dense, seed)
+        shown = drawn_or_read(inputs, rate, dense, seed)
         if time_axis == "outer":
             num_timesteps, samples = _outer(shown, num_timesteps, samples)
             shown = replace(shown, words=f"{shown.words}, one time step a call")

@@ -87,6 +87,28 @@ def _as_float(values: Tensor) -> Tensor:
     return values if values.is_floating_point() else values.float()
 
 
+_RATE = 0.1
+
+
+def drawn_or_read(given: Sequence[str], rate: float | None, dense: bool, seed: int) -> ModelInput:
+    """:func:`model_input` of a rate that a user may have left out; 0.1 then.
+
+    Raises:
+        ValueError: as of :func:`model_input`; or a rate is stated, and nothing is drawn by it.
+    """
+    shown = model_input(given, _RATE if rate is None else rate, dense, seed)
+    if rate is None:
+        return shown
+    way = "Leave --rate out."
+    if dense:
+        raise ValueError(
+            f"--rate is of random spikes, and --dense draws values in their place. {way}"
+        )
+    if all(Path(each).suffix.lower() in _READERS for each in given):
+        raise ValueError(f"--rate is of random spikes, and each --input is a file. {way}")
+    return shown
+
+
 def model_input(given: Sequence[str], rate: float, dense: bool, seed: int) -> ModelInput:
     """The inputs that a user names, in the order of the model's arguments.
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from picojoule.atomic_write import remove_partial
+from picojoule.training.config_error import ConfigError
 from picojoule.training.files.checkpoint_files import files_beside
 from picojoule.training.files.only_process import only_process
 from picojoule.training.files.yaml_file import Settings, read_settings, write_yaml
@@ -22,6 +23,9 @@ REPORT = "report.json"
 PLAIN = "plain"
 TENSORBOARD = "tensorboard"
 PICTURES = ("firing_rates.png", "synops.png")
+
+_FILES = (CHECKPOINT, BEST, TRAINED, REPORT, *PICTURES, CONFIG)
+_FOLDERS = (PLAIN, TENSORBOARD)
 
 
 @contextmanager
@@ -42,7 +46,8 @@ def run_folder(
     Raises:
         FileExistsError: the folder holds another run, or files that are no run's.
         FileNotFoundError: `resume`, but there is no run.
-        ValueError: `resume`, but the run there has another configuration; or `overwrite`, too.
+        ValueError: `resume`, but the run there has another configuration; or `overwrite`, too; or `overwrite`, and
+            the run begins with weights of the one it replaces.
         BlockingIOError: another process works in the folder.
     """
     _check_free(folder, config, resume=resume, overwrite=overwrite)
@@ -122,6 +127,8 @@ def _check_free(folder: Path, config: TrainConfig, *, resume: bool, overwrite: b
             f"{folder} already holds a run. Go on with it by --resume, replace it by --overwrite, or choose "
             "another --out."
         )
+    else:
+        _check_needs_none_of_it(folder, config)
 
 
 def _saved_config(folder: Path) -> Settings:
@@ -131,12 +138,30 @@ def _saved_config(folder: Path) -> Settings:
         raise ValueError(f"{error} Replace the run by --overwrite.") from error
 
 
+def _check_needs_none_of_it(folder: Path, config: TrainConfig) -> None:
+    """Raise ConfigError if the new run begins with a file of the one that it replaces, and so could neither train twice nor resume."""
+    for setting in ("start_from", "teacher"):
+        stated = getattr(config, setting)
+        if stated is not None and _is_removed(Path(stated).resolve(), folder.resolve()):
+            raise ConfigError(
+                f"training: {setting} is {stated}, a file of the run that --overwrite replaces. Copy it elsewhere, or "
+                "choose another --out.",
+                setting,
+            )
+
+
+def _is_removed(file: Path, folder: Path) -> bool:
+    if any(file.is_relative_to(folder / name) for name in _FOLDERS):
+        return True
+    return file in (folder / name for name in _FILES) or file in files_beside(folder / CHECKPOINT)
+
+
 def _remove_run(folder: Path) -> None:
-    for name in (CHECKPOINT, BEST, TRAINED, REPORT, *PICTURES, CONFIG):
+    for name in _FILES:
         (folder / name).unlink(missing_ok=True)
     for beside in files_beside(folder / CHECKPOINT):
         beside.unlink()
     remove_partial(folder)
-    for name in (PLAIN, TENSORBOARD):
+    for name in _FOLDERS:
         if (folder / name).exists():
             shutil.rmtree(folder / name)

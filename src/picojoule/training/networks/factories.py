@@ -70,8 +70,8 @@ def load_datasets(name: str) -> tuple[Any, Any]:
     sized = isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_map_style, pair))
     if not sized:
         raise ValueError(
-            f"{name!r} gave a value of type {type(pair).__name__}, expected two data sets, (train, test), "
-            "each with len(d) and d[i] -> (frames, label)."
+            f"{name!r} gave {_kind_of(pair)}, expected two data sets, (train, test), each with len(d) and "
+            "d[i] -> (frames, label)."
         )
     train, test = pair
     return train, test
@@ -133,6 +133,14 @@ def _function_in(file: Path) -> str:
         names = [each.name for each in body if isinstance(each, kinds) and each.name[0] != "_"]
     others = f" There are {', '.join(names[:12])}." if len(names) > 1 else ""
     return f"Add the function that makes it, as in {_as_typed(file)}:{names[0] if names else 'build'}.{others}"
+
+
+def _kind_of(value: Any) -> str:
+    """What it is; of a tuple also what is in it, which may be the fault."""
+    kind = type(value).__name__
+    if not isinstance(value, tuple):
+        return f"a value of type {kind}"
+    return f"a {kind} of {', '.join(type(each).__name__ for each in value[:4]) or 'nothing'}"
 
 
 def _is_map_style(value: Any) -> bool:

@@ -6,16 +6,18 @@ micro-batches, so the samples of a step are the same however many processes and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from picojoule.training.networks.their_code import reason
 from picojoule.training.randomness import Stream, generator
+from picojoule.training.samples.frames import as_frames
 from picojoule.training.samples.labels import class_numbers
 
 Stacked = Callable[[Sequence[Any]], Tensor]
@@ -116,16 +118,41 @@ def loaded(
         drawn: seeds the workers, for what a user's data set draws in them.
 
     Raises:
-        ValueError: frames of one batch differ in shape, or `stacked` finds fault with the targets.
+        ValueError: frames of one batch differ in shape or are no numbers, `stacked` finds fault with the targets, or
+            the data set fails in a worker.
+        ChildProcessError: a worker has ended.
     """
-    yield from DataLoader(
+    batches_of_samples = DataLoader(
         _Told(dataset),
         batch_sampler=[batch.tolist() for batch in batches],
         num_workers=workers,
-        collate_fn=partial(_batch, stacked),
+        collate_fn=partial(_batch_or_fault, stacked),
         pin_memory=torch.cuda.is_available(),
         generator=drawn or torch.Generator(),
     )
+    for batch in _while_workers_live(batches_of_samples):
+        if isinstance(batch, _Fault):
+            raise ValueError(batch.sentence)
+        yield batch
+
+
+def _while_workers_live(batches: Iterable[Any]) -> Iterator[Any]:
+    try:
+        yield from batches
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise ChildProcessError(
+            f"a process that loads data has ended ({str(error).splitlines()[0].rstrip('. ')}). Take fewer --workers if "
+            "memory is short; with --workers 0 an error in the data set itself is shown."
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What went wrong in a worker. An exception would come with the worker's traceback for a message."""
+
+    sentence: str
 
 
 class _Told(Dataset[Any]):
@@ -139,6 +166,14 @@ class _Told(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         try:
+            return self._sample(index)
+        except Exception as error:
+            if get_worker_info() is None:
+                raise
+            return _Fault(f"sample {index} of the data set: {reason(error)}.")
+
+    def _sample(self, index: int) -> Any:
+        try:
             return self._dataset[index]
         except StopIteration as error:
             raise RuntimeError(
@@ -146,8 +181,20 @@ class _Told(Dataset[Any]):
             ) from error
 
 
+def _batch_or_fault(stacked: Stacked, samples: list[Any]) -> tuple[Tensor, Tensor] | _Fault:
+    fault = next((each for each in samples if isinstance(each, _Fault)), None)
+    if fault is not None:
+        return fault
+    try:
+        return _batch(stacked, samples)
+    except ValueError as error:
+        if get_worker_info() is None:
+            raise
+        return _Fault(str(error))
+
+
 def _batch(stacked: Stacked, samples: list[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
-    frames = [torch.as_tensor(sample[0], dtype=torch.float32) for sample in samples]
+    frames = [as_frames(sample[0]) for sample in samples]
     shapes = sorted({tuple(each.shape) for each in frames})
     if len(shapes) > 1:
         raise ValueError(

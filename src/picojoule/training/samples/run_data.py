@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from picojoule.data import load_data
 from picojoule.training.networks.factories import load_datasets
 from picojoule.training.randomness import Stream, generator
 from picojoule.training.samples.batches import Stacked
-from picojoule.training.samples.labels import class_numbers
+from picojoule.training.samples.frames import as_frames
+from picojoule.training.samples.labels import class_number, class_numbers
 from picojoule.training.samples.targets import stacked_targets
 from picojoule.training.settings.config import TrainConfig
 
@@ -103,6 +105,7 @@ def _checked_shape(name: str, dataset: Any, stacked: Stacked) -> tuple[int, ...]
         raise ValueError(
             f"the {name} data set gives a {type(sample).__name__} as its first sample, expected (frames, label)."
         )
+    first = f"the first sample of the {name} data set"
     try:
         stacked([sample[1]])
     except ValueError as error:
@@ -111,12 +114,16 @@ def _checked_shape(name: str, dataset: Any, stacked: Stacked) -> tuple[int, ...]
             if stacked is stacked_targets
             else " To learn something else than classes, name a --task."
         )
-        raise ValueError(f"the first sample of the {name} data set: {error}{own}") from None
-    shape = tuple(torch.as_tensor(sample[0]).shape)
+        raise ValueError(f"{first}: {error}{own}") from None
+    try:
+        frames = as_frames(sample[0])
+    except ValueError as error:
+        raise ValueError(f"{first}: {error}") from None
+    shape = tuple(frames.shape)
     if len(shape) < 2:
-        raise ValueError(
-            f"the {name} data set's first sample has frames of shape {shape}, expected t *f: time, then features."
-        )
+        raise ValueError(f"{first}: frames of shape {shape}, expected t *f: time, then features.")
+    if not frames.numel():
+        raise ValueError(f"{first}: frames of shape {shape}, which hold nothing.")
     return shape
 
 
@@ -140,8 +147,9 @@ def _num_classes(*datasets: Any) -> int | None:
 
 
 def _classes_of(dataset: Any) -> int | None:
-    if hasattr(dataset, "num_classes"):
-        return int(dataset.num_classes)
+    said = getattr(dataset, "num_classes", None)
+    if said is not None:
+        return _stated_classes(said)
     for name in ("labels", "targets"):
         try:
             labels = torch.as_tensor(getattr(dataset, name, ()))
@@ -150,3 +158,13 @@ def _classes_of(dataset: Any) -> int | None:
         if labels.ndim == 1 and len(labels) and not labels.is_floating_point():
             return int(labels.max()) + 1
     return None
+
+
+def _stated_classes(said: Any) -> int:
+    with contextlib.suppress(ValueError):
+        number = class_number(said)
+        if number >= 0:
+            return number
+    raise ValueError(
+        f"num_classes of the data set is {said!r}, expected a whole number, or none if it has no classes."
+    )
