@@ -140,12 +140,15 @@ def test_a_run_that_cannot_begin_leaves_the_finished_one(tmp_path: Path) -> None
         )
 
 
-def test_a_run_may_start_from_the_one_that_it_replaces(tmp_path: Path) -> None:
+def test_a_run_that_starts_from_the_one_it_replaces_is_refused_and_that_one_stays(
+    tmp_path: Path,
+) -> None:
     train(tmp_path / "run", "--epochs", 1)
-    again = tmp_path / "run/trained.safetensors"
+    before, again = report(tmp_path / "run"), tmp_path / "run/trained.safetensors"
     done = train(tmp_path / "run", "--epochs", 1, "--overwrite", "--start-from", again)
-    assert done.exit_code in (0, 3, 4), done.output
-    assert report(tmp_path / "run")
+    assert done.exit_code not in (0, 3, 4)
+    assert "a file of the run that --overwrite replaces" in " ".join(done.output.split())
+    assert report(tmp_path / "run") == before
 
 
 def test_an_exit_budget_out_of_reach_is_no_success(tmp_path: Path) -> None:
