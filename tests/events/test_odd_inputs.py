@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -86,6 +86,21 @@ def test_the_defaults_of_new_tensors_play_no_part(kind: str) -> None:
         torch.set_default_dtype(torch.float32)
     with torch.device("meta"):
         assert torch.equal(events.compile(model, given, **KINDS[kind])(given), expected)
+
+
+@pytest.mark.parametrize("dense", ["never", "always"])
+def test_states_at_rest_are_float32_whatever_the_default(dense: Literal["never", "always"]) -> None:
+    model, given = loud("leak")
+    made = events.compile(model, given, dense=dense)
+    expected = made(given)
+    made.reset()
+    torch.set_default_dtype(torch.float64)
+    try:
+        at_rest = [value for states in made.states().values() for value in states.values()]
+        assert torch.equal(made(given), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {value.dtype for value in at_rest} == {torch.float32}
 
 
 def test_neurons_of_another_precision_than_the_weights_run_in_float32() -> None:

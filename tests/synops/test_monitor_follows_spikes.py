@@ -65,6 +65,66 @@ def test_spikes_count_as_the_spikes_they_were(function: Any, copies: float) -> N
     assert monitor.macs.total.item() == 0
 
 
+COARSE: dict[str, Any] = {
+    "windows of nine": lambda s: F.avg_pool2d(s, 3),
+    "windows that differ": lambda s: F.avg_pool2d(s, 5, ceil_mode=True),
+    "the whole image": lambda s: s.mean((2, 3)),
+    "a number": lambda s: s * 0.3,
+    "a scale that is learned": lambda s: s * torch.full((1,), 0.3, dtype=s.dtype, requires_grad=True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", COARSE)
+def test_what_few_bits_round_is_as_many_spikes(name: str, dtype: torch.dtype) -> None:
+    """Three spikes in a window of nine are 0.3333 in bfloat16, of ninths that are 0.1113."""
+    model = Follow(lambda s: COARSE[name](s.to(dtype))).to(dtype)
+    x = torch.randint(0, 4, (2, 2, 6, 6)).float()
+    with Monitor(model) as monitor:
+        model(x)
+    assert monitor.synops.per_sample.total.item() * 2 == x.sum().item() * 3
+    assert monitor.macs.total.item() == 0
+
+
+def test_counts_of_few_bits_have_the_gradient_of_what_was_not_rounded() -> None:
+    x = torch.randint(0, 4, (2, 2, 6, 6)).to(torch.bfloat16).requires_grad_()
+    model = Follow(lambda s: F.avg_pool2d(s, 3)).to(torch.bfloat16)
+    model.spike = nn.Identity()
+    with Monitor(model, inputs="spikes", num_timesteps=1) as monitor:
+        model(x)
+    (slope,) = torch.autograd.grad(monitor.synops.per_sample.total * 2, x)
+    assert slope.float().tolist() == torch.full(x.shape, 3.0).tolist()
+
+
+def test_spikes_that_meet_a_state_of_zeros_meet_nothing() -> None:
+    """Fast weights, and linear attention step by step: they begin with nothing, and spikes meet what came before."""
+
+    class FastWeights(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.spike = IAF()
+
+        def forward(self, x: Tensor) -> Tensor:
+            learned, recalled = torch.zeros(2, 6, 6), torch.zeros(2, 1, 6)
+            for now in self.spike(x).unbind(1):
+                recalled = recalled + now[:, None] @ learned
+                learned = learned + now[:, :, None] * now[:, None]
+            return recalled
+
+    x = spikes(2, 4, 6)
+    expected = 0.0
+    for sample in x:
+        learned = torch.zeros(6, 6)
+        for now in sample:
+            pairs = now[:, None] * now
+            expected += (now @ learned).sum().item() + pairs.sum().item()
+            learned += pairs
+    with Monitor(FastWeights()) as monitor:
+        monitor.model(x)
+    assert monitor.synops.per_sample.total.item() * 2 == expected
+    assert monitor.macs.total.item() == 0
+
+
 def test_dropped_spikes_are_not_counted_and_the_others_once() -> None:
     x = torch.randint(1, 4, (2, 2, 6, 6)).float()
     kept: list[Tensor] = []

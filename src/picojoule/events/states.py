@@ -119,7 +119,7 @@ class StageStates:
             return self._held[name]
         array = self._arrays[self.plan.neurons.states[name]]
         if self._at_rest:
-            return torch.zeros(len(array), *self.signal.shape)
+            return torch.zeros(len(array), *self.signal.shape, dtype=torch.float32)
         return self.signal.to_torch(array.float())
 
     def put(self, name: str, value: Tensor) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from picojoule.layers.leading_sums import summed_over_leading
 
 Unit = float | Tensor
+_COARSE = (torch.float16, torch.bfloat16)
 _SPARSE = (torch.sparse_coo, torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 
 
@@ -74,6 +75,7 @@ class Magnitudes:
         unit: value of one spike: a number, or a tensor of the shape of `values`.
         signed: whether values may be negative; without, their magnitudes need not be made.
         sums: where to keep the sums, for others who ask for the same ones.
+        whole: whether values are whole numbers of units, a boolean scalar; they are if omitted.
 
     Example:
         >>> spikes = Magnitudes(torch.tensor([[0.25, 0.0], [0.5, 0.25]]), unit=0.25)
@@ -87,8 +89,10 @@ class Magnitudes:
         unit: Unit = 1.0,
         signed: bool = True,
         sums: dict[tuple[int, ...], Tensor] | None = None,
+        whole: Tensor | None = None,
     ) -> None:
         self._values, self._unit, self._signed = in_numbers(values), unit, signed
+        self._whole = whole
         self._sums = {} if sums is None else sums
 
     @property
@@ -114,15 +118,25 @@ class Magnitudes:
 
     def _sum(self, axes: tuple[int, ...]) -> Tensor:
         values, unit = self._values, self._unit
+        is_coarse = values.dtype in _COARSE and not _is_power_of_2(unit)
+        if is_coarse and not values.is_sparse:
+            values = values.float()
         if isinstance(unit, Tensor):
             # where nothing arrives there is nothing to divide: a window outside the data has unit 0
             values, unit = values / torch.where(unit == 0, torch.ones_like(unit), unit), 1.0
+        if is_coarse and not values.is_sparse:
+            values, unit = self._in_whole_numbers(values / unit), 1.0
         if values.is_sparse:
             values = values.abs()
         elif self._signed or unit < 0:
             values = magnitude(values)
         sums = _summed(values, axes)
         return sums if math.fabs(unit) == 1 else sums / math.fabs(unit)
+
+    def _in_whole_numbers(self, numbers: Tensor) -> Tensor:
+        """Without what a type of few bits has rounded: a ninth in bfloat16 is 0.1113. The gradient is that of `numbers`."""
+        rounded = numbers + (numbers.round() - numbers).detach()
+        return rounded if self._whole is None else torch.where(self._whole, rounded, numbers)
 
 
 class SummedMagnitudes(Magnitudes):
@@ -157,6 +171,10 @@ class SummedMagnitudes(Magnitudes):
     def total(self) -> Tensor:
         """Their sum over all axes, a float64 scalar."""
         return self._values.sum(dtype=exact_dtype(self._values))
+
+
+def _is_power_of_2(unit: Unit) -> bool:
+    return not isinstance(unit, Tensor) and math.frexp(math.fabs(unit))[0] == 0.5
 
 
 def in_numbers(values: Tensor) -> Tensor:

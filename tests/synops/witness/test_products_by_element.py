@@ -110,6 +110,25 @@ def test_a_matrix_that_dense_values_are_multiplied_with_is_macs() -> None:
     assert totals(model, torch.rand(4, 6)) == (0.0, 4 * 3 * 6)
 
 
+@pytest.mark.parametrize("weight", [W[0], W], ids=["a vector", "a matrix"])
+def test_a_convolution_by_spectra_is_macs(weight: Tensor) -> None:
+    """Each of the five frequencies of each value is multiplied with that of the kernel."""
+
+    def convolved(module: Any, x: Tensor) -> Tensor:
+        products = torch.fft.rfft(x[:, None], n=8) * torch.fft.rfft(module.ws[0], n=8)
+        return torch.fft.irfft(products, n=8).sum(1)
+
+    frequencies = 8 // 2 + 1
+    expected = float(len(X) * len(weight.reshape(-1, 6)) * frequencies)
+    assert totals(Calls(convolved, weight), X) == (0.0, expected)
+
+
+@pytest.mark.parametrize("part", [torch.complex, lambda a, _: a.to(torch.complex64)])
+def test_spikes_arrive_at_complex_weights(part: Callable[..., Tensor]) -> None:
+    model = Calls(lambda module, x: x * part(module.ws[0], module.ws[0]), W[0])
+    assert totals(model, X) == (N, 0.0)
+
+
 def test_masks_of_a_model_are_gates_and_its_other_buffers_weights() -> None:
     def build(buffer: Tensor) -> nn.Module:
         model = Calls(lambda module, x: x * module.buffer)

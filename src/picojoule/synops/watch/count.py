@@ -36,12 +36,17 @@ def data_of(synapses: Synapses, origins: Origins) -> frozenset[int]:
             for index in synapses.weights
             if not _is_constant(origins, synapses.operands[index])
         }
-    numbers = {index for index in data if origins.is_of_numbers(synapses.operands[index])}
+    numbers = {index for index in data if _is_a_table(origins, synapses.operands[index])}
     return frozenset(data if numbers == data else data - numbers)  # beside data, tables are weights
 
 
 def _is_constant(origins: Origins, x: Tensor) -> bool:
     return origins.of(x).kind == "constant"
+
+
+def _is_a_table(origins: Origins, x: Tensor) -> bool:
+    """Whether it is numbers; a state that begins as zeros is data in which nothing is yet."""
+    return origins.is_of_numbers(x) and origins.of(x).kind != "zeros"
 
 
 def _is_made_of_data(origins: Origins, x: Tensor) -> bool:

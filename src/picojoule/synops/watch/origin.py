@@ -165,10 +165,10 @@ class Origins:
 
         `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
-        if not (x.is_floating_point() or x.is_quantized):
+        if not (x.is_floating_point() or x.is_quantized) and origin.kind != "constant":
             if x.is_complex():
                 return
-            if origin.kind != "constant" and origin.source != "numbers":
+            if origin.source != "numbers":
                 origin = _whole(x)
         self._records[x] = _Record(version(x) if at is None else at, origin)
 
@@ -315,7 +315,7 @@ class Origins:
         if sums and x.requires_grad and torch.is_grad_enabled():  # some may have no graph
             for axes in [axes for axes, total in sums.items() if not total.requires_grad]:
                 del sums[axes]
-        return Magnitudes(x, origin.unit, origin.signed, sums)
+        return Magnitudes(x, origin.unit, origin.signed, sums, origin.whole)
 
     @staticmethod
     def _sums(record: _Record) -> dict[tuple[int, ...], Tensor]:
