@@ -129,6 +129,9 @@ def sweep(
     as many steps. Prints the frontier and its hypervolume, and writes
     frontier.json, frontier.png and every network to --out. After a stop or a
     kill the same command goes on; nothing is lost or done twice.
+
+    Exit status: 0; 1, an error, or some runs failed and the others went on;
+    130: stopped.
     """
     keep_freed_memory()
     given = {as_flag(name): value for name, value in settings.items()} | {
