@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -147,6 +148,21 @@ def test_set_batch_size_reaches_every_layer_that_knows_one() -> None:
     picojoule.set_batch_size(model, 6)
     assert sizes(model) == [(6, -1), (6, -1), (6, -1), (-1, 4)]
     assert nn.Sequential(model[0], model[1])(torch.zeros(6 * 7, 2)).shape == (6, 7, 2)
+
+
+@pytest.mark.parametrize("wrong", ["2", 2.0, True, 0, -3, 1.5])
+@pytest.mark.parametrize("name", ["batch_size", "num_timesteps"])
+def test_a_size_is_a_whole_number(wrong: Any, name: str) -> None:
+    for layer in (IAFSqueeze, UnflattenTime):
+        with pytest.raises(ValueError, match=rf"{name} is .*, expected a whole number >= 1"):
+            layer(**{name: wrong})
+
+
+def test_a_size_may_be_numpys() -> None:
+    layer = IAFSqueeze(batch_size=np.int64(2))
+    assert layer(torch.ones(6, 1)).shape == (6, 1)
+    picojoule.set_batch_size(layer, np.int32(3))
+    assert type(layer.batch_size) is int
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 2.0, "2", None])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -17,7 +19,7 @@ def known_sizes(owner: str, batch_size: int | None, num_timesteps: int | None) -
 
     Raises:
         TypeError: neither is given.
-        ValueError: one is not a positive number.
+        ValueError: one is not a whole number >= 1.
     """
     sizes = {"batch_size": batch_size, "num_timesteps": num_timesteps}
     known = {name: n for name, n in sizes.items() if n is not None and n != -1}
@@ -26,10 +28,20 @@ def known_sizes(owner: str, batch_size: int | None, num_timesteps: int | None) -
             f"{owner}: give batch_size or num_timesteps, so that batch and time can be told apart in the "
             "folded axis."
         )
-    for name, n in known.items():
-        if n < 1:
-            raise ValueError(f"{owner}: {name} is {n}, expected {name} >= 1.")
+    known = {name: whole_size(owner, name, n) for name, n in known.items()}
     return known.get("batch_size", -1), known.get("num_timesteps", -1)
+
+
+def whole_size(owner: str, name: str, n: Any) -> int:
+    """A size as Python's number, also of NumPy's.
+
+    Raises:
+        ValueError: it is no whole number >= 1.
+    """
+    if isinstance(n, bool) or not isinstance(n, Integral | torch.SymInt) or n < 1:
+        raise ValueError(f"{owner}: {name} is {n!r}, expected a whole number >= 1.")
+    size: Any = n if isinstance(n, torch.SymInt) else int(n)
+    return size  # type: ignore[no-any-return]
 
 
 def shown_sizes(batch_size: int, num_timesteps: int, between: str = ", ") -> str:

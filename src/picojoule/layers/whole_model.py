@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.layers.reshape import UnflattenTime
-from picojoule.layers.squeeze import SqueezeMixin
+from picojoule.layers.squeeze import SqueezeMixin, whole_size
 from picojoule.layers.stateful_layer import StatefulLayer
 
 
@@ -64,10 +64,7 @@ def set_batch_size(model: nn.Module, batch_size: int) -> None:
         >>> model[0].batch_size, model[1].batch_size
         (2, 2)
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(
-            f"set_batch_size: batch_size is {batch_size!r}, expected a whole number >= 1."
-        )
+    batch_size = whole_size("set_batch_size", "batch_size", batch_size)
     for module in model.modules():
         if isinstance(module, (UnflattenTime, SqueezeMixin)) and module.batch_size != -1:
             module.batch_size, module.num_timesteps = batch_size, -1
