@@ -215,6 +215,27 @@ def test_a_relu_in_place_whose_memory_has_another_name_is_refused(forward: Forwa
         largest_difference(forward)
 
 
+def test_a_shape_is_no_name_of_its_tensor() -> None:
+    def forward(net: Net, x: Tensor) -> Tensor:
+        hidden = net.first(x)
+        samples = hidden.shape[0]
+        F.relu(hidden, inplace=True)
+        return net.last(hidden.view(samples, -1))
+
+    assert largest_difference(forward) < 0.01
+
+
+def test_what_an_attribute_views_is_a_name_of_its_tensor() -> None:
+    def forward(net: Net, x: Tensor) -> Tensor:
+        hidden = net.first(x)
+        same = hidden.data.flatten(1)
+        F.relu(hidden, inplace=True)
+        return net.last(same) + net.last(hidden)
+
+    with pytest.raises(NotImplementedError, match="overwrites its input in place"):
+        largest_difference(forward)
+
+
 def test_pieces_of_a_tensor_share_no_memory() -> None:
     def forward(net: Net, x: Tensor) -> Tensor:
         left, right = net.first(x).chunk(2, 1)

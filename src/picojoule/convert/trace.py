@@ -228,7 +228,8 @@ def _summed(
         raise NotImplementedError(
             f"{asker.name}: the forward calls {getattr(node.target, '__name__', node.target)!r}, {asker.advice}"
         )
-    if node.target in IN_PLACE and is_seen_later(root, node):
+    modules = dict(root.named_modules(remove_duplicate=False))
+    if node.target in IN_PLACE and is_seen_later(node, modules):
         raise NotImplementedError(
             f"{asker.name}: the forward adds to a tensor in place ({node.args[0]} += ...) and uses that tensor, or a view of it, "
             "after that. Write y = x + ..., which leaves x as it is."
