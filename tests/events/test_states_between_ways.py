@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import picojoule
-from picojoule import events, layers
+from picojoule import events
 from picojoule.events.network import EventNetwork
 from picojoule.layers import stateful_layers
 from tests.events.networks import NETWORKS, network
@@ -93,15 +93,3 @@ def test_states_that_were_given_out_do_not_change(
     for layer, states in kept.items():
         for name, value in states.items():
             assert torch.equal(found[layer][name], value)
-
-
-@torch.no_grad()
-def test_states_are_float32_where_parameters_are_wider() -> None:
-    decay = torch.tensor([5.0, 6.0, 7.0], dtype=torch.float64)
-    model = nn.Sequential(nn.Linear(4, 3, bias=False), layers.LIF(decay))
-    x = (torch.rand(2, 6, 4) < 0.5).float()
-    for dense in ("always", "never"):
-        made = events.compile(model, x, dense=dense)
-        made(x)
-        assert made(x).dtype == torch.float32
-        assert made.states()["1"]["v_mem"].dtype == torch.float32

@@ -139,7 +139,7 @@ class StageStates:
     def take(self, layer: StatefulLayer, which: Samples) -> None:
         """The states of some samples are a layer's."""
         if len(which) == len(self.fired):
-            self._held = {name: getattr(layer, name).float() for name in self.plan.neurons.states}
+            self._held = {name: getattr(layer, name) for name in self.plan.neurons.states}
             return
         for name, own in self.plan.neurons.states.items():
             self._arrays[own][which] = self.signal.to_engine(getattr(layer, name))
