@@ -354,3 +354,11 @@ def test_a_bias_that_cannot_be_divided_is_named() -> None:
 def test_what_is_no_module_is_named() -> None:
     with pytest.raises(TypeError, match=r"model is a function, expected a torch\.nn\.Module"):
         from_model(lambda x: x, batch_size=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("neuron", [nn.ReLU, "IAF", IAF()])
+def test_what_is_no_class_of_neurons_is_named(neuron: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"spike_layer_class is .*, expected a class of picojoule's layers"
+    ):
+        from_model(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), spike_layer_class=neuron)

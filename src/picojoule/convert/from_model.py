@@ -94,7 +94,8 @@ def from_model(
             has hooks that a rewritten network would not call; the message names it.
         ValueError: `bias_rescaling` is not > 0, or a bias that it would divide is computed from other parameters or
             not there yet; or the backend or `max_pooling` is unknown.
-        TypeError: a squeezing layer is given neither `batch_size` nor `num_timesteps`; the model is no module.
+        TypeError: a squeezing layer is given neither `batch_size` nor `num_timesteps`; the model is no module; or
+            `spike_layer_class` is no class of stateful layers.
 
     Example:
         >>> ann = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
@@ -107,6 +108,11 @@ def from_model(
     if not isinstance(model, nn.Module):
         raise TypeError(
             f"from_model: model is a {type(model).__name__}, expected a torch.nn.Module."
+        )
+    if not (isinstance(spike_layer_class, type) and issubclass(spike_layer_class, StatefulLayer)):
+        raise TypeError(
+            f"from_model: spike_layer_class is {spike_layer_class!r}, expected a class of picojoule's layers, such as IAF or "
+            "IAFSqueeze."
         )
     if not bias_rescaling > 0:
         raise ValueError(f"from_model: bias_rescaling is {bias_rescaling}, expected a number > 0.")

@@ -16,6 +16,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
+from picojoule.activation.parts import check_parts
 from picojoule.layers.neuron import LeakyNeuron, Value, kept_share, raise_if
 from picojoule.layers.squeeze import SqueezeMixin
 from picojoule.ops import ALIFState, alif
@@ -92,6 +93,13 @@ class ALIF(LeakyNeuron):
         for name, value in (("b0", spike_threshold), ("adapt_scale", adapt_scale)):
             self._add_setting(name, value)
         self._add_setting("min_v_mem", min_v_mem)
+        check_parts(
+            type(self).__name__,
+            may_be_silent=False,
+            spike_fn=spike_fn,
+            reset_fn=reset_fn,
+            surrogate_grad_fn=surrogate_grad_fn,
+        )
         self.spike_fn = spike_fn
         self.reset_fn = reset_fn
         self.surrogate_grad_fn = surrogate_grad_fn

@@ -14,6 +14,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
+from picojoule.activation.parts import check_parts
 from picojoule.layers.neuron import LeakyNeuron, Value, own_parameter
 from picojoule.layers.squeeze import SqueezeMixin
 from picojoule.ops import LIFState, lif
@@ -83,6 +84,12 @@ class LIF(LeakyNeuron):
         self.min_v_mem = None if min_v_mem is None else own_parameter(min_v_mem, trained=False)
         self.spike_threshold = (
             None if spike_threshold is None else own_parameter(spike_threshold, trained=False)
+        )
+        check_parts(
+            type(self).__name__,
+            spike_fn=spike_fn,
+            reset_fn=reset_fn,
+            surrogate_grad_fn=surrogate_grad_fn,
         )
         self.spike_fn = spike_fn
         self.reset_fn = reset_fn

@@ -12,6 +12,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
+from picojoule.activation.parts import check_parts
 from picojoule.ops.alif.output import ALIFOutput, ALIFState
 from picojoule.ops.checks import CheckedCurrent
 from picojoule.ops.dispatch import chosen
@@ -70,16 +71,16 @@ def alif(
         record: also return the state after every step.
         impl: "auto" takes the fastest that can run this call; a named one never falls back. They are those
             of :func:`picojoule.ops.lif`.
-        check_values: False leaves out the look for numbers out of their range, as layers do, which have looked
-            before. Tensors are looked into on the CPU, where nothing has to be waited for, and not under
-            torch.compile.
+        check_values: False leaves out the look for numbers out of their range and for what is no spike function, reset or
+            surrogate, as layers do, which have looked before. Tensors are looked into on the CPU, where nothing has to
+            be waited for, and not under torch.compile.
 
     Returns:
         `spikes`, `b t *n`, counts; `state`, `b *n`, for the next call; `recordings`, `b t *n` by
         state name, empty unless `record`.
 
     Raises:
-        TypeError: `current` is not a floating point tensor.
+        TypeError: `current` is not a floating point tensor; or `spike`, `reset` or `surrogate` cannot serve as one.
         ValueError: a shape does not fit, or a value is out of range; the message names both.
 
     Example:
@@ -92,6 +93,8 @@ def alif(
     current survives the call.
     """
     checked = CheckedCurrent("alif", current, check_values)
+    if check_values:
+        check_parts("alif", may_be_silent=False, spike=spike, reset=reset, surrogate=surrogate)
     neuron = NeuronSpec(
         alpha_mem=checked.ranged("alpha_mem", alpha_mem),
         alpha_syn=None if alpha_syn is None else checked.ranged("alpha_syn", alpha_syn),

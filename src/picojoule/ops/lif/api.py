@@ -12,6 +12,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
+from picojoule.activation.parts import check_parts
 from picojoule.ops.checks import CheckedCurrent
 from picojoule.ops.dispatch import chosen
 from picojoule.ops.implementations import IMPLEMENTATIONS
@@ -66,9 +67,9 @@ def lif(
             built-in spikes, resets and surrogates: the same spikes, gradients equal but for rounding, in less
             time (docs/adr/0009, 0011). They compute in float32; "cpu" also in float64. "auto" takes the fastest that can run this call; a
             named one never falls back.
-        check_values: False leaves out the look for numbers out of their range, as layers do, which have looked
-            before. Tensors are looked into on the CPU, where nothing has to be waited for, and not under
-            torch.compile.
+        check_values: False leaves out the look for numbers out of their range and for what is no spike function, reset or
+            surrogate, as layers do, which have looked before. Tensors are looked into on the CPU, where nothing has to
+            be waited for, and not under torch.compile.
 
     A tensor for alpha_mem, alpha_syn, threshold or min_v_mem broadcasts over `*n`.
 
@@ -77,7 +78,7 @@ def lif(
         state name, empty unless `record`.
 
     Raises:
-        TypeError: `current` is not a floating point tensor.
+        TypeError: `current` is not a floating point tensor; or `spike`, `reset` or `surrogate` cannot serve as one.
         ValueError: a shape does not fit, or a value is out of range; the message names both. Or `impl`
             cannot run this call; the message says why.
 
@@ -93,6 +94,8 @@ def lif(
     sinabs' (sinabs 3.1.3, layers/functional/lif.py), kept so that networks carry over.
     """
     checked = CheckedCurrent("lif", current, check_values)
+    if check_values:
+        check_parts("lif", spike=spike, reset=reset, surrogate=surrogate)
     neuron = NeuronSpec(
         alpha_mem=checked.ranged("alpha_mem", alpha_mem),
         alpha_syn=None if alpha_syn is None else checked.ranged("alpha_syn", alpha_syn),
