@@ -278,6 +278,8 @@ def test_what_is_not_a_number_is_not_kept() -> None:
     found = budget.violations(monitor)
     assert [each.name for each in found] == ["synops_per_timestep of 2", "max_rate of 1"]
     assert all(math.isnan(each.excess) for each in found)
+    assert str(found[0]) == "synops_per_timestep of 2: nan, bound 1e+06 (no number)"
+    assert found[1].share == 1.0
     assert not budget.met
 
 

@@ -139,3 +139,22 @@ def test_no_copies(copied) -> None:
     step(budget, model, x, "backward")
     with pytest.raises(TypeError, match="Budget cannot be copied"):
         copied(budget)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_of_the_model_tells_its_budget_nothing(copied) -> None:
+    model, x = network()
+    alone, _ = network()
+    alone.load_state_dict(model.state_dict())
+    budgets = [
+        Budget(Monitor(each).attach(), synops_per_timestep={"2": 5.0}) for each in (model, alone)
+    ]
+    twin = copied(model)  # before the first pass, which shows the budget what drives which layer
+    twin(x).sum().backward()
+    for budget, each in zip(budgets, (model, alone), strict=True):
+        each.zero_grad()
+        picojoule.reset_states(each)
+        budget.backward(each(x).square().sum())
+    for layer in ("0", "2"):
+        mine, expected = (each.get_submodule(layer).weight.grad for each in (model, alone))
+        assert torch.equal(mine, expected)

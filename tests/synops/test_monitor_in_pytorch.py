@@ -106,6 +106,16 @@ def test_copies_and_pickles_of_a_watched_model_are_not_watched() -> None:
     assert not model._forward_pre_hooks
 
 
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_monitor_belongs_to_its_model(copied: Any) -> None:
+    model, x = lenet(), spikes(T, 1, 14, 14)
+    with Monitor(model) as monitor:
+        model(x)
+        with pytest.raises(TypeError, match=r"Monitor cannot be copied or pickled.*of the copy"):
+            copied(monitor)
+        assert repr(pickle.loads(pickle.dumps(monitor.report()))) == repr(monitor.report())
+
+
 @pytest.mark.parametrize("way", ["wrapped", "inside", "in place", "region"])
 def test_a_compiled_model_is_watched_uncompiled(way: str) -> None:
     model, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), spikes(5, 3)

@@ -50,6 +50,8 @@ class Violation:
         why = f"; {self.why}" if self.why else ""
         declared = "; declared out of reach" if self.declared else ""
         off = f"{100 * self.excess:.1f} % off{share}"
+        if isnan(self.excess):
+            off = f"no number{share}"
         if self.below:
             off = f"{100 * self.excess:.1f} % below: it spends less than it may"
         told = f"{self.name}: {self.value:.4g}, bound {self.bound:.4g} ({off}){why}{declared}"
@@ -91,7 +93,7 @@ def _violation(judged: Judged, within: float | None) -> Violation:
     constraint, value = judged.constraint, judged.value.detach()
     worst = (value.max() if constraint.upper else value.min()).item()
     sign = 1 if constraint.upper else -1
-    wrong = (value > constraint.bound) if constraint.upper else (value < constraint.bound)
+    kept = (value <= constraint.bound) if constraint.upper else (value >= constraint.bound)
     excess = sign * (worst / constraint.bound - 1)
     below = constraint.spends and within is not None and -excess > within
     return Violation(
@@ -99,7 +101,7 @@ def _violation(judged: Judged, within: float | None) -> Violation:
         value=worst,
         bound=constraint.bound,
         excess=-excess if below else excess,
-        share=1.0 if below else wrong.float().mean().item(),
+        share=1.0 if below else (~kept).float().mean().item(),
         why=judged.why,
         declared=judged.declared,
         below=below,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from picojoule.layers import HookHandles
+from picojoule.layers.weak_hook import WeakHook
 from picojoule.synops.counting_monitor import CountingMonitor
 
 
@@ -92,17 +93,18 @@ class WiringWatch:
     def __init__(self, monitor: CountingMonitor) -> None:
         self._monitor, self._seen, self._handles = monitor, _Seen(), HookHandles()
         self._spiking = monitor.spiking_layers
-        self._done = False  # a copy of the model has the hooks, too, and keeps them
         modules = dict(monitor.model.named_modules())
         inside = {id(m) for n in monitor.spiking_layers for m in modules[n].modules()}
         for name in monitor.spiking_layers:
-            self._watch_spiking(name, modules[name])
+            enters, leaves = WeakHook(self._enters, name), WeakHook(self._spikes, name)
+            self._handles.add(modules[name].register_forward_pre_hook(enters))
+            self._handles.add(modules[name].register_forward_hook(leaves))
         for module in modules.values():
             if (
                 id(module) not in inside
                 and next(module.parameters(recurse=False), None) is not None
             ):
-                self._handles.add(module.register_forward_hook(self._leaves))
+                self._handles.add(module.register_forward_hook(WeakHook(self._leaves)))
 
     def knows(self, spiking: tuple[str, ...]) -> bool:
         """Whether these are the layers that it watches."""
@@ -114,29 +116,20 @@ class WiringWatch:
         return bool(self._seen.spikes)
 
     def remove(self) -> None:
-        """Take the hooks off."""
-        self._done = True
+        """Take the hooks off; those of copies of the model do nothing anyway."""
         self._handles.remove()
 
-    def _watch_spiking(self, name: str, module: nn.Module) -> None:
-        def enters(_: nn.Module, inputs: tuple[Any, ...]) -> None:
-            if self._done:
-                return
-            nodes = [
-                x.grad_fn for x in inputs[:1] if isinstance(x, Tensor) and x.grad_fn is not None
-            ]
-            self._seen.currents.setdefault(name, []).extend(nodes)
+    def _enters(self, _: nn.Module, name: str, inputs: tuple[Any, ...]) -> None:
+        nodes = [x.grad_fn for x in inputs[:1] if isinstance(x, Tensor) and x.grad_fn is not None]
+        self._seen.currents.setdefault(name, []).extend(nodes)
 
-        def leaves(_: nn.Module, __: object, output: Any) -> None:
-            for each in () if self._done else _tensors(output):
-                if each.grad_fn is not None:
-                    self._seen.spikes[each.grad_fn] = name
-
-        self._handles.add(module.register_forward_pre_hook(enters))
-        self._handles.add(module.register_forward_hook(leaves))
+    def _spikes(self, _: nn.Module, name: str, __: object, output: Any) -> None:
+        for each in _tensors(output):
+            if each.grad_fn is not None:
+                self._seen.spikes[each.grad_fn] = name
 
     def _leaves(self, module: nn.Module, _: object, output: Any) -> None:
-        for each in () if self._done else _tensors(output):
+        for each in _tensors(output):
             if each.grad_fn is not None:
                 self._seen.outputs[each.grad_fn] = module
 

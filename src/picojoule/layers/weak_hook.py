@@ -13,6 +13,17 @@ class WeakHook:
     Args:
         method: called as `method(module, *settings, inputs)` or `(module, *settings, inputs, output)`.
         *settings: passed on.
+
+    Example:
+        >>> import copy
+        >>> import torch
+        >>> class Ears:
+        ...     def hear(self, module, inputs, output):
+        ...         print("heard", tuple(output.shape))
+        >>> ears, layer = Ears(), torch.nn.Linear(2, 3)
+        >>> _ = layer.register_forward_hook(WeakHook(ears.hear))
+        >>> _ = layer(torch.ones(1, 2)), copy.deepcopy(layer)(torch.ones(1, 2))
+        heard (1, 3)
     """
 
     def __init__(self, method: Callable[..., None] | None = None, *settings: Any) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -259,12 +258,19 @@ class CountingMonitor:
 
         For a data set, while this one holds what training needs. What it does not keep: detail, and conventions of others.
         """
-        other = copy.copy(self)
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
         other._settings = replace(self._settings, detail=(), conventions=False)
         known = KnownCalls(self._witness)
         other._recorder = Recorder(self._model, other._settings, known, accumulate=True)
         other._summed = None
         return other
+
+    def __reduce__(self) -> str:
+        raise TypeError(
+            "A Monitor cannot be copied or pickled: it watches one model. Make another, picojoule.Monitor(model), of the copy; "
+            "what was counted can be kept as monitor.report()."
+        )
 
     # ---- results
 

@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from picojoule.compat.sinabs.weak_hook import WeakHook
 from picojoule.layers import (
     FlattenTime,
     HookHandles,
@@ -19,6 +18,7 @@ from picojoule.layers import (
     UnflattenTime,
 )
 from picojoule.layers.squeeze import split_batch_and_time
+from picojoule.layers.weak_hook import WeakHook
 from picojoule.synops.sequential import COUNTED, values_averaged
 
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from picojoule import synops
 from picojoule.compat.sinabs.data_flow import SpikesPerUnit, TimeAxes
 from picojoule.compat.sinabs.running_mean import CountedRecord, SpikingRecord
-from picojoule.compat.sinabs.weak_hook import WeakHook
 from picojoule.layers import HookHandles, NeuromorphicReLU, SqueezeMixin, StatefulLayer
 from picojoule.layers.squeeze import split_batch_and_time
+from picojoule.layers.weak_hook import WeakHook
 from picojoule.synops.sequential import COUNTED, holds_synapses
 
 
