@@ -203,6 +203,7 @@ def test_the_state_that_a_model_comes_with_is_no_part_of_the_count() -> None:
         (["Tokens", "--input", "5,3"], "missing 1 required positional argument: 'shares'"),
         (["ten_steps", "--input", "20.npy"], "layer '2' was built for num_timesteps=10"),
         (["folded", "--input", "8,3", "--samples", "0"], "--samples is 0"),
+        (["folded", "--input", "8,3", "--seed", str(10**20)], f"--seed is {10**20}, expected a whole number from 0"),
         (["folded", "--input", "7,3", "--samples", "2"], "does not go with batch_size=2"),
         (["raising", "--input", "5,3"], "could not be called: KeyError: 'depth' (networks.py, line"),
         (["Raises", "--input", "5,3"], "IndexError: list index out of range (networks.py, line"),

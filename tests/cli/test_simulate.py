@@ -427,6 +427,9 @@ def test_time_steps_in_whole_numbers_are_those_of_the_discretised_model() -> Non
         ([*PULSES, "--picture", "no/pulses.png"], "there is no folder no"),
         ([*PULSES, "--output", "report.pdf"], "names no format; give --format"),
         (["nowhere:build", "ones.pt"], "There is no module 'nowhere' on Python's path"),
+        (["lenet", "sample.pt"], "shape 50,1,28,28, expected batch,time,1,28,28. If it is one sample, save it as raster[None]."),
+        ([*PULSES, "--seed", str(2**63)], f"--seed is {2**63}, expected a whole number from 0 to 2^63 - 1"),
+        ([*PULSES, "--seed", "-1"], "--seed is -1, expected a whole number from 0"),
         (["runs", "ones.pt"], "runs holds no run: there is no config.yaml"),
         (["./networks.py:ones", "pulses.npy", "--dt-us", "1000", "--size", "3", "--checkpoint", "no.pt"], "No such file"),
         (["./networks.py:ones", "long.npy", "--dt-us", "1", "--size", "3"], "Give longer steps"),
@@ -438,6 +441,7 @@ def test_time_steps_in_whole_numbers_are_those_of_the_discretised_model() -> Non
 def test_errors_say_what_to_do(arguments: list[str], message: str) -> None:
     Path("runs").mkdir()
     torch.save(torch.ones(1, 5, 3), "ones.pt")
+    torch.save(torch.ones(50, 1, 28, 28), "sample.pt")
     np.save("long.npy", pulses([(0, 0), (10**9, 1)]))
     np.save("empty.npy", pulses([(0, 0)])[:0])
     np.save("early.npy", pulses([(-5, 0), (3, 1)]))
@@ -460,7 +464,8 @@ def test_the_order_of_the_events_of_a_step_is_chosen() -> None:
     at_random = values(*CAMERA, "--order", "depth")
     assert at_random == values(*CAMERA, "--order", "depth", "--arrival", "random")
     assert at_random["layers"] != by_place["layers"]
-    assert values(*CAMERA, "--order", "depth", "--seed", 3)["layers"] != at_random["layers"]
+    for seed in (3, 2**63 - 1):
+        assert values(*CAMERA, "--order", "depth", "--seed", seed)["layers"] != at_random["layers"]
 
 
 def test_a_first_compilation_is_told_above_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +12,7 @@ from torch import Tensor, nn
 from picojoule import events, layers
 from picojoule.activation import MultiSpike, SingleSpike, SpikeFunction
 from picojoule.events.orders import Order
+from picojoule.events.orders import network as ordered
 from picojoule.synops.watch.count import Weights
 from tests.events.networks import BATCH, STEPS, network
 from tests.events.test_against_pytorch import check_reports, half_pruned, monitored
@@ -196,3 +200,54 @@ def test_a_number_of_too_many_events_is_named_and_nothing_has_run(
     assert made.report().synops_per_sample == 0
     x[1, 2, 0] = 2**16
     assert made(x).sum() == 2**14
+
+
+@pytest.mark.parametrize("order", ["breadth", "depth"])
+def test_each_recurrent_layer_has_its_own_limit_of_loops(order: str) -> None:
+    large, small = nn.Linear(40, 40, bias=False), nn.Linear(1, 1, bias=False)
+    model = nn.Sequential(
+        nn.Linear(1, 40, bias=False),
+        layers.IAFRecurrent(rec_connect=large),  # hears 30 * 40 = 1200 of its own spikes, of 40,000
+        nn.Linear(40, 1, bias=False),
+        layers.IAFRecurrent(rec_connect=small),  # hears 18, of 1,000
+    )
+    with torch.no_grad():
+        model[0].weight.fill_(1.0)
+        model[2].weight.fill_(1 / 64)
+        large.weight.zero_()
+        small.weight.zero_()
+    x = torch.full((1, 1, 1), 30.0)
+    assert events.compile(model, x, order=order)(x).sum() == 30 * 40 // 64
+
+
+@pytest.mark.parametrize("order", ["breadth", "depth"])
+def test_an_interrupted_call_leaves_the_states_as_they_were(
+    order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = nn.Linear(2, 1, bias=False)
+    layer.weight.data = torch.tensor([[0.3, 0.1]])
+    x, silence = torch.tensor([[[1.0, 0.0]]]), torch.zeros(1, 1, 2)
+    limits = events.ChipLimits(weight_bits=8, state_bits=16)
+    made = events.compile(nn.Sequential(layer, layers.IAF()), x, order=order, limits=limits)
+    made(x)  # the potential is 0.3 of a threshold of 1
+    share_out = ordered.share_out
+
+    def interrupted(*args: Any) -> None:
+        share_out(*args)
+        raise KeyboardInterrupt  # a signal during the kernel comes when it returns
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ordered, "share_out", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            made(x)
+    assert made(silence).sum() == 0
+    assert [made(x).sum().item() for _ in range(3)] == [0, 0, 1]  # 0.6, 0.9, 1.2
+
+
+def test_numpy_counts_a_decimation_too() -> None:
+    model, x = network("leak")
+    runs = [
+        events.compile(model, x, order="depth", limits=events.ChipLimits(decimate=n))(x)
+        for n in (2, np.int64(2))
+    ]
+    assert torch.equal(*runs)

@@ -12,7 +12,7 @@ import typer
 from picojoule.cli.completion import complete_model, complete_profile
 from picojoule.cli.counted_run import build, default_input, run, spiking_modules
 from picojoule.cli.failure import explained
-from picojoule.cli.flag_values import one_or_several
+from picojoule.cli.flag_values import checked_seed, one_or_several
 from picojoule.cli.flag_words import COUNTING, in_flags
 from picojoule.cli.model_input import ModelInput, drawn_or_read
 from picojoule.cli.pictures import why_no_pictures
@@ -157,6 +157,7 @@ def count(
         form = chosen_format(form, output)
         if samples is not None and samples < 1:
             raise ValueError(f"--samples is {samples}, expected a whole number >= 1.")
+        seed = checked_seed(seed)
         inputs = given or default_input(model, num_timesteps)
         shown = drawn_or_read(inputs, rate, dense, seed)
         if time_axis == "outer":

@@ -1,4 +1,4 @@
-"""What is written after a flag: bounds and groups of layers, and what a repeated flag has."""
+"""What is written after a flag: bounds and groups of layers, seeds, and what a repeated flag has."""
 
 from __future__ import annotations
 
@@ -61,3 +61,14 @@ def one_or_several(values: list[str]) -> str | list[str]:
         ('loihi', ['loihi', 'odin'])
     """
     return values[0] if len(values) == 1 else values
+
+
+def checked_seed(seed: int) -> int:
+    """A seed that PyTorch's generators take.
+
+    Raises:
+        ValueError: it is below 0 or does not fit.
+    """
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"--seed is {seed}, expected a whole number from 0 to 2^63 - 1.")
+    return seed

@@ -12,6 +12,7 @@ import typer
 from picojoule.cli.chip_flags import chip_limits
 from picojoule.cli.completion import complete_profile, complete_run
 from picojoule.cli.failure import explained
+from picojoule.cli.flag_values import checked_seed
 from picojoule.cli.peaks import Per, parsed_limit
 from picojoule.cli.pictures import why_no_pictures
 from picojoule.cli.progress import ProgressBar
@@ -217,7 +218,7 @@ def simulate(
             columns=None if columns is None else [name.strip() for name in columns.split(",")],
             checkpoint=checkpoint,
             num_timesteps=num_timesteps,
-            seed=seed,
+            seed=checked_seed(seed),
             order=order,
             leak=leak,
             tick_steps=tick_steps,

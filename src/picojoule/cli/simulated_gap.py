@@ -99,9 +99,10 @@ def measured_gap(
         limits = (
             _CHIP if limits.weight_bits is None else replace(limits, one_threshold_per_layer=True)
         )
+        every = "step" if tick_steps == 1 else f"{tick_steps} steps"
         notes.append(
             "the gap is that to a chip that runs depth first, with a leak by a tick every "
-            f"{'step' if tick_steps == 1 else f'{tick_steps} steps'}, weights of {limits.weight_bits} bits, potentials of {limits.state_bits} and one threshold a "
+            f"{every}, weights of {limits.weight_bits} bits, potentials of {limits.state_bits} and one threshold a "
             "layer; choose another with --order, --leak, --weight-bits, --state-bits, --one-threshold."
         )
     try:

@@ -86,8 +86,11 @@ class NamedModel:
         """The network, in evaluation mode.
 
         Raises:
-            ValueError, ImportError, OSError: it cannot be made, or the weights are of another.
+            ValueError, ImportError, OSError: it cannot be made, the raster has no axis of samples, or the weights are of
+                another.
         """
+        if shown is not None and (self.run is not None or self.name in BUILT_IN):
+            self._check_axes(shown)
         torch.manual_seed(seed)
         if self.run is not None:
             model = self.run.model
@@ -102,6 +105,14 @@ class NamedModel:
         if checkpoint is not None:
             load_weights(model, checkpoint)
         return model.eval()
+
+    def _check_axes(self, shown: Raster) -> None:
+        step, came = self.step_shape or (), tuple(shown.values.shape)
+        if len(came) == 1 + len(step):
+            raise ValueError(
+                f"EVENTS is a raster of shape {_shown(came)}, expected batch,time,{_shown(step)}. If it is one sample, save it as "
+                "raster[None]."
+            )
 
 
 def _size(text: str) -> tuple[int, ...]:

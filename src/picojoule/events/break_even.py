@@ -48,15 +48,28 @@ def set_limits(engine: Engine) -> None:
             continue
         name = f"break-even-{_key(engine, stage)}.json"
         known = kept(name)
-        limits = _limits(engine, stage) if known is None else json.loads(known)
+        limits = _limits(engine, stage) if known is None else _Limits(*json.loads(known))
         if known is None:
             keep(name, json.dumps(limits).encode())
-        engine.patterns_from[stage] = limits.pop()
-        engine.limits[stage], engine.limits_of_frames[stage] = limits
+        engine.patterns_from[stage] = limits.patterns_from
+        engine.limits[stage], engine.limits_of_frames[stage] = limits.of_events, limits.of_frames
 
 
-def _limits(engine: Engine, stage: int) -> list[float]:
-    """SynOps of a sample's steps at which both ways take as long, of events that arrive and of dense values; spikes for patterns."""
+class _Limits(NamedTuple):
+    """Where the ways of a layer take as long.
+
+    Args:
+        of_events: SynOps of a sample's steps, where events arrive.
+        of_frames: the same, where dense values do.
+        patterns_from: spikes of a step from which on sums of patterns are quicker.
+    """
+
+    of_events: float
+    of_frames: float
+    patterns_from: int
+
+
+def _limits(engine: Engine, stage: int) -> _Limits:
     states = engine.states[stage]
     before = states.copied()
     try:
@@ -70,7 +83,7 @@ def _limits(engine: Engine, stage: int) -> list[float]:
     points = list(zip(rounds[0][0], seconds[: len(RATES)].tolist(), strict=True))
     product, of_frames, of_events, to_events, back = seconds[len(RATES) :].tolist()
     spare = product + of_events - back, product + of_frames - to_events - back
-    return [crossing(points, left_s) / engine.batch for left_s in spare] + [fewest]
+    return _Limits(*(crossing(points, left_s) / engine.batch for left_s in spare), fewest)
 
 
 def _measured_once(engine: Engine, stage: int) -> tuple[list[float], list[float]]:

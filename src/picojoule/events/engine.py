@@ -160,7 +160,7 @@ class Engine:
     def _choose(self, stage: int, which: Samples) -> None:
         """Where what arrives at a stage is dense: event by event from here on, or a dense product."""
         if self.limits_of_frames[stage] == np.inf or not self._all_dense(stage, which):
-            self._part(stage, which, np.zeros(len(which), bool))
+            self._stop_the_busy(stage, which, np.zeros(len(which), bool))
             return
         inputs = self._arriving(stage, which)
         synops = self._count(stage, which, inputs)
@@ -170,9 +170,11 @@ class Engine:
             some = torch.from_numpy(busy)
             inputs = [x.reshape(*size, *x.shape[1:])[some].flatten(0, 1) for x in inputs]
         self._counted[stage] = which[busy], inputs
-        self._part(stage, which, busy)
+        self._stop_the_busy(stage, which, busy)
 
-    def _part(self, stage: int, which: Samples, busy: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+    def _stop_the_busy(
+        self, stage: int, which: Samples, busy: np.ndarray[Any, np.dtype[np.bool_]]
+    ) -> None:
         """Those that are busy stop before the stage; the others run on event by event."""
         self.program.stopped[which[busy]] = stage
         calm = which[~busy]

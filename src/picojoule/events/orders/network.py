@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import torch
@@ -164,15 +165,26 @@ class OrderedNetwork:
         _check_numbers(frames)
         states = self.at_rest(len(frames)) if states is None else states
         before = states.copied()
+        try:
+            call = self._until_queues_are_long_enough(frames, states, before)
+            states.steps.add_(call.steps)
+            self._to_model(states)
+        except BaseException:  # Ctrl-C in the middle, too
+            states.put_back(before)
+            raise
+        return self._result(call)
+
+    def _until_queues_are_long_enough(
+        self, frames: Tensor, states: OrderedStates, before: list[dict[str, Tensor]]
+    ) -> CallMemory:
         arrivals = self._arrivals(states, frames.shape[1])
         while True:
             self._to_chip(states)
             call = CallMemory(self._network.graph, self._network.numbers, frames, arrivals)
             if call.batch and call.steps:
                 self._run(states, call)
-            worst = int(call.status[:, 0].max()) if call.batch else tables.FINE
-            if worst == tables.FINE:
-                break
+            if bool((call.status[:, 0] == tables.FINE).all()):
+                return call
             states.put_back(before)
             if bool((call.status[:, 0] == tables.TOO_MANY).any()):
                 raise ValueError(self._too_many(call))
@@ -184,9 +196,6 @@ class OrderedNetwork:
                     f"events: more than {_MOST_ENTRIES} events wait in a queue. Use order='depth', fewer events a step, or a "
                     "queue_length."
                 )
-        states.steps.add_(call.steps)
-        self._to_model(states)
-        return self._result(call)
 
     def _run(self, states: OrderedStates, call: CallMemory) -> None:
         made = [
@@ -203,7 +212,7 @@ class OrderedNetwork:
         size, made = self._network.graph.input_signal.neurons, torch.Generator()
         orders = [torch.zeros(0, size, dtype=torch.int32)]
         for step in range(int(states.steps[0]), int(states.steps[0]) + steps):
-            made.manual_seed(self._seed * 2**31 + step)
+            made.manual_seed((self._seed * 2**31 + step) % 2**64)
             orders.append(torch.randperm(size, generator=made, dtype=torch.int32)[None])
         return torch.cat(orders)
 
@@ -260,7 +269,7 @@ class OrderedNetwork:
 def _decimations(limits: ChipLimits, graph: EventGraph, numbers: list[LayerNumbers]) -> list[int]:
     """Of each stage; only neurons have a decimator."""
     names = [stage.name for stage in graph.stages]
-    if not isinstance(limits.decimate, int):
+    if isinstance(limits.decimate, Mapping):
         unknown = next((name for name in limits.decimate if name not in names), None)
         if unknown is not None:
             raise ValueError(

@@ -86,7 +86,7 @@ class ThreadTables:
                 fired_index=self._integers(most),
                 fired_count=self._integers(most),
                 fired_value=self._reals(most),
-                lengths=self._wide(5),
+                lengths=self._wide(4 + len(network.plans)),
                 stack=self._integers(4 * stack),
                 stack_size=stack,
                 waiting=self._integers(4 * waiting),

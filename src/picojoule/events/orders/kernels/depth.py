@@ -23,21 +23,9 @@ from picojoule.events.orders.kernels.whole_events import arriving, events_of
 from picojoule.ops.cpu.inlined import inlined
 
 # of an event that waits: signal, neuron, how many, value
-FROM, INDEX, COUNT, VALUE, FIELDS = (
-    0,
-    1,
-    2,
-    3,
-    4,
-)
-# of `lengths`: stack; the queue's entries and events; loops
-TOP, NEXT, LAST, IN_QUEUE, HEARD = (
-    0,
-    1,
-    2,
-    3,
-    4,
-)
+FROM, INDEX, COUNT, VALUE, FIELDS = range(5)
+# of `lengths`: stack; the queue's entries and events; from HEARD on, what each layer has heard of itself in the step
+TOP, NEXT, LAST, IN_QUEUE, HEARD = range(5)
 
 
 def depth() -> Callable[..., None]:
@@ -59,7 +47,7 @@ def depth() -> Callable[..., None]:
 @called
 def _step(network: Any, sample: Any, t: Any) -> Any:
     layers, lengths = wide(network[NETWORK.layers]), wide(network[NETWORK.lengths])
-    for k in range(5):
+    for k in range(HEARD + network[NETWORK.num_layers]):
         lengths[k] = 0
     for number in range(network[NETWORK.num_layers]):
         begin(network, wide(layers[number]), sample, t)
@@ -147,11 +135,11 @@ def _to_itself(network: Any, sample: Any, t: Any, part: Any) -> Any:
     value = reals(network[NETWORK.waiting])[at + VALUE]
     waiting[at + COUNT] -= 1
     lengths[IN_QUEUE] -= 1
-    lengths[HEARD] += 1
+    lengths[HEARD + number] += 1
     if waiting[at + COUNT] == 0:
         lengths[NEXT] += 1
     layer = wide(wide(network[NETWORK.layers])[number])
-    if lengths[HEARD] > layer[LAYER.most_own]:
+    if lengths[HEARD + number] > layer[LAYER.most_own]:
         return fail(network, sample, t, number, ENDLESS)
     signal = wide(wide(network[NETWORK.signals])[number + 1])
     of_step = sample * network[NETWORK.num_steps] + t

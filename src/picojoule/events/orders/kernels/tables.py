@@ -27,7 +27,7 @@ class NetworkPlaces(NamedTuple):
         fired_index: int32 `most`, what the last update gave out, and so are the next two.
         fired_count: int32, so many events.
         fired_value: float32, each of this value.
-        lengths: int64 5, of stack and queue, see `depth`.
+        lengths: int64 `4 + s`, of stack and queue, and of what each layer hears of itself, see `depth`.
         stack: int32 `4 stack_size`, events that wait in depth-first order.
         stack_size: entries.
         waiting: int32 `4 waiting_size`, events of recurrent layers that wait for the present one to be through.
