@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from safetensors.torch import load_file
 
 from picojoule.budget import Violation
 from picojoule.training import History, Measurement, Progress, TrainConfig, train
+from picojoule.training.files.checkpoint_files import read_checkpoint
+from picojoule.training.loop import fit
 from picojoule.training.samples.run_data import load_run_data
 from tests.training.commands import NETWORKS
 
@@ -83,6 +86,34 @@ def test_the_run_reports_the_chosen_epochs_network(silence: Progress, tmp_path: 
     )
     assert again.budget.untrained.accuracy == run.budget.trained.accuracy
     assert again.budget.untrained.synops_per_timestep == run.budget.trained.synops_per_timestep
+
+
+@pytest.mark.parametrize("after", ["validation", "checkpoint"])
+def test_killed_between_two_files_the_best_network_is_that_of_the_chosen_epoch(
+    silence: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    accuracies = iter([0.5, 0.6, 0.4, 0.4, 0.4])  # epoch 2 comes out worse when it is trained again
+    measure, save, save_best = fit.measure, fit._Epochs._save, fit._Epochs._save_best
+
+    def measured_as_said(*args: Any) -> Measurement:
+        found = measure(*args)
+        return replace(found, accuracy=next(accuracies)) if args[-1] == "validating" else found
+
+    def killed(epochs: Any) -> None:
+        if epochs.history.epochs == 2:
+            raise KeyboardInterrupt
+        (save if after == "validation" else save_best)(epochs)
+
+    monkeypatch.setattr(fit, "measure", measured_as_said)
+    with monkeypatch.context() as patched:
+        name = "_save" if after == "validation" else "_save_best"
+        patched.setattr(fit._Epochs, name, killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(TINY, tmp_path, silence, compare=False)
+    run = train(TINY, tmp_path, silence, compare=False, resume=True)
+    best = read_checkpoint(tmp_path / "best.safetensors").progress
+    assert run.budget.history.chosen_epoch == best["epoch"] == (1 if after == "validation" else 2)
+    assert best["accuracy"] == (0.5 if after == "validation" else 0.6)
 
 
 def test_without_an_epoch_that_keeps_the_budget_the_last_one_counts(

@@ -60,25 +60,61 @@ def test_plain_pytorch_loads_the_weights_by_their_own_names(tmp_path: Path) -> N
 
 def test_of_several_checkpoints_the_last_one_is_left(tmp_path: Path) -> None:
     model = small_model()
-    (tmp_path / "c.training-notes.txt").touch()
+    (tmp_path / "c-training-notes.txt").touch()
     for steps in range(1, 4):
         save_checkpoint(tmp_path / "c", model, trained(model, steps), {"epochs": steps})
     assert load_checkpoint(tmp_path / "c", model) == {"epochs": 3}
     names = {path.name for path in tmp_path.iterdir()}
-    assert names > {"c", "c.training-notes.txt"}
+    assert names > {"c", "c-training-notes.txt"}
     assert len(names) == 3
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("lr_0.1", "lr_0.2"),
+        ("net.best", "net.last"),
+        ("net.pt", "net.safetensors"),
+        ("net", "net.safetensors"),
+        ("net.safetensors", "net.training-1.safetensors"),
+        ("net", "net-training-0123456789ab.safetensors"),
+    ],
+)
+def test_checkpoints_side_by_side_leave_one_another_alone(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    model = small_model()
+    for _ in range(2):
+        for number, name in enumerate(names):
+            save_checkpoint(tmp_path / name, model, trained(model), {"number": number})
+    for number, name in enumerate(names):
+        assert load_checkpoint(tmp_path / name, model, trained(model)) == {"number": number}
+    assert len([*tmp_path.iterdir()]) == 4
+
+
+def test_progress_comes_back_whatever_its_names_and_words_are(tmp_path: Path) -> None:
+    one, two = torch.ones(2), torch.zeros(3)
+    progress = {
+        "conv": {"weight": one, "0": [one + 1]},
+        "conv.weight": two,
+        "conv.0": {"0": two + 1},
+        "said": ["tensor:conv", "text:tensor:", "text:", "tensor:"],
+    }
+    save_checkpoint(tmp_path / "c", small_model(), None, progress)
+    found = load_checkpoint(tmp_path / "c", small_model())
+    assert repr(found) == repr(progress)
 
 
 def test_weights_without_what_belongs_beside_them_are_told_apart(tmp_path: Path) -> None:
     model = small_model()
     save_checkpoint(tmp_path / "c", model, trained(model), {})
-    (beside,) = tmp_path.glob("c.training-*")
+    (beside,) = tmp_path.glob("c-training-*")
     content = beside.read_bytes()
     beside.write_bytes(content[:-1] + b"!")
     with pytest.raises(ValueError, match=r"training-.* is damaged: its content does not fit"):
         load_checkpoint(tmp_path / "c", small_model())
     beside.unlink()
-    with pytest.raises(ValueError, match=r"only weights: c\.training-.*, is missing.*start_from"):
+    with pytest.raises(ValueError, match=r"only weights: c-training-.*, is missing.*start_from"):
         load_checkpoint(tmp_path / "c", small_model())
     renamed = (tmp_path / "c").rename(tmp_path / "c.safetensors")
     other = small_model()

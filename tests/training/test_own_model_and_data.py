@@ -16,6 +16,7 @@ from picojoule.training.answers.readout import summed_over_time
 from picojoule.training.networks.factories import load_datasets, load_model
 from picojoule.training.networks.models import build_model
 from picojoule.training.samples.run_data import _num_classes as num_classes
+from picojoule.training.samples.run_data import load_run_data
 from tests.training.commands import NETWORKS
 from tests.training.networks import CLASSES, INPUTS, TIME, Noise
 
@@ -302,3 +303,48 @@ def test_outputs_of_every_form_are_summed_over_time(output: Tensor) -> None:
 def test_an_output_that_is_no_tensor_is_named() -> None:
     with pytest.raises(ValueError, match="with a tuple, expected b t c"):
         summed_over_time((torch.ones(2, 3), None), batch_size=2, num_timesteps=3)
+
+
+def test_data_may_be_called_like_the_built_in_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = Path(NETWORKS).read_text()
+    Path("saccade_set.py").write_text(code)
+    assert load_run_data(replace(TINY, data="saccade_set.py:data")).shape == (TIME, INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ('json.loads("{")', "Expecting property name"),
+        ("bytes([255]).decode()", "'utf-8' codec can't decode"),
+        ("int('x')", "invalid literal for int"),
+    ],
+)
+def test_an_error_of_the_data_keeps_its_words(
+    silence: Progress, tmp_path: Path, fault: str, said: str
+) -> None:
+    file = tmp_path / "own.py"
+    file.write_text(
+        f"""import json
+import torch
+
+class Data:
+    reads = 0
+    def __len__(self):
+        return 16
+    def __getitem__(self, i):
+        Data.reads += 1
+        if Data.reads > 30:
+            {fault}
+        return torch.ones({TIME}, {INPUTS}), i % {CLASSES}
+
+def data():
+    return Data(), [(torch.ones({TIME}, {INPUTS}), 1)] * 4
+"""
+    )
+    with pytest.raises(ValueError, match=rf"epoch \d/3.*: {said}.*"):
+        train(
+            replace(TINY, data=f"{file}:data", epochs=3), tmp_path / "run", silence, compare=False
+        )

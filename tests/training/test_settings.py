@@ -1,6 +1,7 @@
 """Settings from YAML: typed, named, with the nearest match."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +104,25 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "run.yaml").write_text(f"# a comment\n{text}")
     with pytest.raises(ConfigError, match=rf"run\.yaml, line 2: (training: )?.*{message}"):
         resolved(*read_settings(tmp_path / "run.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 50.0}, "batch_size is 50.0, expected a whole number >= 1"),
+        ({"epochs": "3"}, "epochs is '3', expected a whole number >= 1"),
+        ({"epochs": True}, "epochs is True, expected a whole number >= 1"),
+        ({"seed": 0.5}, "seed is 0.5, expected a whole number >= 0"),
+        ({"learning_rate": "0.1"}, "learning_rate is '0.1', expected a number > 0"),
+        ({"pixel_rate": "1"}, r"pixel_rate is '1', expected a number in \(0, 1\]"),
+        ({"margin": None}, r"margin is None, expected a share in \[0, 1\)"),
+        ({"within": "0.1"}, "within is '0.1', expected a share in"),
+        ({"synops_per_timestep": {"4": "many"}}, "synops_per_timestep is {'4': 'many'}, expected"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"training: {message}"):
+        TrainConfig(**settings)
 
 
 def test_the_default_budget_steps_back_for_a_stated_one() -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from picojoule.training import Progress, Run, TrainConfig, lenet, load_checkpoint, train
 from picojoule.training.loop.trainer import Trainer
-from tests.training.conftest import Silence
+from tests.training.conftest import Silence, write_idx
 
 
 class StopAfter:
@@ -86,6 +86,29 @@ def test_a_run_broken_off_anywhere_and_resumed_ends_as_an_unbroken_one(
     resumed = train(config, tmp_path / "broken", silence, compare=False, resume=True)
     assert_same_weights(unbroken[1], tmp_path / "broken")
     assert resumed.to_dict() == unbroken[0].to_dict()
+
+
+def test_a_run_does_not_go_on_with_other_data(
+    config: TrainConfig, few_images: Path, silence: Progress, tmp_path: Path
+) -> None:
+    data = shutil.copytree(few_images, tmp_path / "data")
+    labels = data / "train-labels-idx1-ubyte"
+    config, out = replace(config, data=str(data)), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        train(config, out, StopAfter(3), compare=False)
+    saved, before = weights(out), labels.read_bytes()
+
+    labels.write_bytes(before[:8] + before[9:] + before[8:9])  # each image with its neighbour's
+    with pytest.raises(ValueError, match=r"of a run on other data. checksum of the labels: "):
+        train(config, out, silence, compare=False, resume=True)
+    write_idx(labels, torch.arange(24) % 10)
+    write_idx(data / "train-images-idx3-ubyte", torch.zeros(24, 28, 28, dtype=torch.uint8))
+    with pytest.raises(ValueError, match=r"training samples: 30 then, 24 now; .*--start-from"):
+        train(config, out, silence, compare=False, resume=True)
+
+    assert all(torch.equal(value, saved[name]) for name, value in weights(out).items())
+    shutil.copytree(few_images, data, dirs_exist_ok=True)
+    train(config, out, silence, compare=False, resume=True)
 
 
 def test_resuming_a_finished_run_trains_no_more(

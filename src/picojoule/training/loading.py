@@ -27,6 +27,7 @@ from picojoule.training.files.run_folder import (
 from picojoule.training.files.weights import load_weights
 from picojoule.training.networks.models import build_model
 from picojoule.training.record.history import check_is_of_a_run
+from picojoule.training.reworded import reworded
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.settings.stated import resolved
 
@@ -125,8 +126,9 @@ def _built(config: TrainConfig, saved: Saved) -> nn.Module:
                 config.model, tuple(sample["shape"]), sample["num_classes"], config.batch_size
             )
     except (ValueError, ImportError) as error:
-        raise type(error)(
-            f"{error} Or give the model that takes the weights: picojoule.load(folder, model=...)."
+        raise reworded(
+            error,
+            f"{error} Or give the model that takes the weights: picojoule.load(folder, model=...).",
         ) from error
 
 

@@ -1,6 +1,5 @@
 """A trainer that takes no time and keeps a record of what it was made to do; and a sweep with it, as a program."""
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from picojoule.atomic_write import write_json
 from picojoule.training import Outcome, Progress, Quiet, SweepConfig, TrainConfig, sweep
+from picojoule.training.files.only_process import only_process
 from picojoule.training.sweeping import storage
 
 PAUSE_S = float(os.environ.get("PRETEND_PAUSE_S", "0"))
@@ -21,8 +21,7 @@ def pretend(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     The "weights" are a text of all that they came from, so a warm start shows in them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with only_process(folder, "another process is training"):
         finished = folder / "finished.json"
         if not finished.exists():
             _train(config, folder)

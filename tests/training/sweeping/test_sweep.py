@@ -1,6 +1,8 @@
 """A sweep runs everything once, in order, and goes on where it was stopped."""
 
+import errno
 import json
+import math
 import sqlite3
 from collections import Counter
 from dataclasses import replace
@@ -20,6 +22,8 @@ from picojoule.training import (
     TrainConfig,
     sweep,
 )
+from picojoule.training.files.only_process import TakenError
+from picojoule.training.sweeping.outcome import OneRun
 from picojoule.training.sweeping.study import open_queue
 from tests.training.sweeping import pretend as pretend_module
 from tests.training.sweeping.pretend import pretend
@@ -225,7 +229,7 @@ def test_the_trainers_lock_is_waited_for(tmp_path: Path, unbroken: Frontier) -> 
     def busy_once(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
         if not locked:
             locked.append(folder)
-            raise BlockingIOError
+            raise TakenError
         return pretend(config, folder, progress)
 
     assert run(tmp_path, trainer=busy_once) == unbroken
@@ -329,6 +333,56 @@ def diverging(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
 def test_what_a_process_raises_is_told(tmp_path: Path) -> None:
     with pytest.raises(SweepError, match=r"2 of the runs.*seed2/unconstrained: the loss became"):
         run(tmp_path, jobs=2, trainer=diverging)
+
+
+class CameraError(Exception):
+    """It can be pickled, and cannot be made again of what is in the pickle."""
+
+    def __init__(self, recording: int, what: str) -> None:
+        super().__init__(f"recording {recording}: {what}")
+
+
+def damaged(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    raise CameraError(7, "ends within a packet")
+
+
+def locked(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+    class LocalError(Exception):
+        """No other process knows it."""
+
+    raise LocalError("no such camera")
+
+
+@pytest.mark.parametrize(
+    ("trainer", "said"),
+    [(damaged, "recording 7: ends within a packet"), (locked, "LocalError: no such camera")],
+)
+def test_an_error_that_cannot_be_sent_arrives_in_words(
+    tmp_path: Path, trainer: OneRun, said: str
+) -> None:
+    with pytest.raises(SweepError, match=rf"seed1/unconstrained: {said}"):
+        run(tmp_path, replace(CONFIG, seeds=1), jobs=2, trainer=trainer)
+
+
+def test_a_process_that_cannot_be_started_is_no_lock(tmp_path: Path) -> None:
+    def no_more_processes(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")  # of os.fork
+
+    with pytest.raises(SweepError, match=r"seed1/unconstrained: .*temporarily unavailable"):
+        run(tmp_path, trainer=no_more_processes)
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_a_score_that_is_no_number_ends_its_run(tmp_path: Path, score: float) -> None:
+    calls = []
+
+    def scored(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
+        calls.append(folder)
+        return replace(pretend(config, folder, progress), accuracy=score)
+
+    with pytest.raises(SweepError, match=f"seed1/unconstrained: its score is {score}, expected"):
+        run(tmp_path, trainer=scored)
+    assert len(calls) == 2  # once a seed
 
 
 def warning(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:

@@ -27,7 +27,7 @@ def save_checkpoint(
 
     The file at `path` holds the weights under the model's own names and nothing else, so
     `model.load_state_dict(safetensors.torch.load_file(path))` takes it. The other tensors lie in a file beside it,
-    `NAME.training-DIGEST.safetensors`. Neuron states are left out: they belong to the last batch, not to what was
+    `NAME.training-DIGEST.safetensors` for a NAME.safetensors, `NAME-training-...` for any other name. Neuron states are left out: they belong to the last batch, not to what was
     learned.
 
     Args:

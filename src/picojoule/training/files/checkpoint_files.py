@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from picojoule.extras import extra
 from picojoule.training.files.packing import packed, unpacked
 
 _HEADER, _PROGRESS = "picojoule", "state"
-_DIGEST = 12
+_DIGEST, _SUFFIX = 12, ".safetensors"
 _ATTEMPTS = 10
 
 
@@ -50,7 +51,7 @@ def write_checkpoint(path: Path, saved: Saved) -> None:
     beside = None
     if training:
         content = save(_own(training))
-        beside = f"{_stem(path)}{hashlib.sha256(content).hexdigest()[:_DIGEST]}.safetensors"
+        beside = f"{_before_digest(path)}{hashlib.sha256(content).hexdigest()[:_DIGEST]}{_SUFFIX}"
         write_atomically(path.with_name(beside), content)
     header = json.dumps({"training": beside, "progress": progress})
     write_atomically(path, save(_own(saved.weights), metadata={_HEADER: header}))
@@ -85,12 +86,17 @@ def read_checkpoint(path: Path) -> Saved:
 
 def files_beside(path: Path) -> list[Path]:
     """The files that hold what belongs to the weights at `path`, of this checkpoint and of those before."""
-    stem = _stem(path)
-    return [x for x in path.parent.glob("*.safetensors") if x.name.startswith(stem)]
+    named = re.compile(
+        f"{re.escape(_before_digest(path))}[0-9a-f]{{{_DIGEST}}}{re.escape(_SUFFIX)}"
+    )
+    return [x for x in path.parent.glob(f"*{_SUFFIX}") if named.fullmatch(x.name)]
 
 
-def _stem(path: Path) -> str:
-    return f"{path.stem}.training-"
+def _before_digest(path: Path) -> str:
+    """How the names of the files beside it begin; those of no other checkpoint begin so."""
+    if path.suffix == _SUFFIX:
+        return f"{path.stem}.training-"
+    return f"{path.name}-training-"
 
 
 def _own(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -12,6 +12,10 @@ from pathlib import Path
 _LOCK = ".lock"
 
 
+class TakenError(BlockingIOError):
+    """Another process works in the folder."""
+
+
 @contextmanager
 def only_process(folder: Path, taken: str) -> Iterator[None]:
     """A lock that the operating system releases however the process ends.
@@ -21,7 +25,7 @@ def only_process(folder: Path, taken: str) -> Iterator[None]:
         taken: what to say where another process has it.
 
     Raises:
-        BlockingIOError: another process has it.
+        TakenError: another process has it.
         FileExistsError: something else has its name, such as a symbolic link; it is left alone.
     """
     try:
@@ -33,7 +37,7 @@ def only_process(folder: Path, taken: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BlockingIOError(error.errno, taken) from error
+            raise TakenError(error.errno, taken) from error
         yield
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-_MARK = "tensor:"
+_MARK, _TEXT = "tensor:", "text:"
 
 
 def packed(tree: Any, prefix: str, tensors: dict[str, Tensor]) -> Any:
@@ -27,8 +27,12 @@ def packed(tree: Any, prefix: str, tensors: dict[str, Tensor]) -> Any:
         {'steps': 3, 'log': tensor([1., 1.])}
     """
     if isinstance(tree, Tensor):
+        while prefix in tensors:  # a name with a dot may be that of two places
+            prefix += "'"
         tensors[prefix] = tree
         return _MARK + prefix
+    if isinstance(tree, str) and tree.startswith((_MARK, _TEXT)):
+        return _TEXT + tree
     if isinstance(tree, Mapping):
         return {key: packed(value, f"{prefix}.{key}", tensors) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
@@ -44,6 +48,8 @@ def unpacked(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
     """
     if isinstance(tree, str) and tree.startswith(_MARK):
         return tensors[tree.removeprefix(_MARK)]
+    if isinstance(tree, str):
+        return tree.removeprefix(_TEXT)
     if isinstance(tree, dict):
         return {key: unpacked(value, tensors) for key, value in tree.items()}
     if isinstance(tree, list):

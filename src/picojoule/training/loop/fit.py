@@ -113,8 +113,10 @@ class _Epochs:
                 recalibrate(self.trainer)
                 self.history.epochs = epoch + 1
                 self._look_at(vitals)
-                self._validate()
+                better = self._validate()
                 self._save()
+                if better:
+                    self._save_best()
                 self.log.epoch(self.trainer, self.history)
         if self.history.chosen_epoch is not None:
             load_checkpoint(self.folder / BEST, self.trainer.model)
@@ -190,18 +192,21 @@ class _Epochs:
             self.progress.note(measured.why)
         return measured
 
-    def _validate(self) -> None:
+    def _validate(self) -> bool:
+        """Measure the epoch on the validation samples; whether it is the best so far."""
         if not len(self.data.validation_indices):
-            return
+            return False
         set_epoch(self.data.train, 0)  # the same spike trains after each epoch
         measured = measure(
             self.trainer, self.data.train, self.data.validation_indices, self.progress, "validating"
         )
-        if self.history.add_validation(measured):
-            epoch = {"epoch": self.history.epochs, "accuracy": measured.accuracy}
-            self._write(
-                lambda: save_checkpoint(self.folder / BEST, self.trainer.model, None, epoch)
-            )
+        return self.history.add_validation(measured)
+
+    def _save_best(self) -> None:
+        """Keep the network of the epoch just done, after its checkpoint: a run that is killed between the two makes up for it."""
+        epochs = self.history.epochs
+        about = {"epoch": epochs, "accuracy": self.history.validation[epochs - 1]["accuracy"]}
+        self._write(lambda: save_checkpoint(self.folder / BEST, self.trainer.model, None, about))
 
     def _restore_or_save(self) -> None:
         path = self.folder / CHECKPOINT
@@ -211,11 +216,17 @@ class _Epochs:
             return
         saved = load_checkpoint(path, self.trainer.model, self.trainer.optimizer)
         check_is_of_a_run(path, saved)
-        budget, precision, _ = (saved.pop(name) for name in ("budget", "precision", "sample"))
+        budget, precision, data = (saved.pop(name) for name in ("budget", "precision", "sample"))
+        self.data.check_same(path, data)
         if self.trainer.budget is not None:
             self.trainer.budget.load_state_dict(budget)
         self.trainer.fabric.strategy.precision.load_state_dict(precision)
         self.history = History(**saved)
+        if (
+            self.history.chosen_epoch is not None
+            and self.history.chosen_epoch == self.history.epochs
+        ):
+            self._save_best()
 
     def _save(self) -> None:
         trainer = self.trainer
@@ -223,7 +234,7 @@ class _Epochs:
             **vars(self.history),
             "budget": trainer.budget.state_dict() if trainer.budget else {},
             "precision": trainer.fabric.strategy.precision.state_dict(),
-            "sample": {"shape": self.data.shape, "num_classes": self.data.num_classes},
+            "sample": self.data.described(),
         }
         path = self.folder / CHECKPOINT
         self._write(lambda: save_checkpoint(path, trainer.model, trainer.optimizer, state))

@@ -29,6 +29,7 @@ from picojoule.training.loop.processes import process_of
 from picojoule.training.optimization.optimizers import build_optimizer
 from picojoule.training.optimization.schedule import share_of_rate
 from picojoule.training.randomness import Stream, derived_seed, generator
+from picojoule.training.reworded import reworded
 from picojoule.training.samples.batches import Step, loaded, steps_of_epoch
 from picojoule.training.samples.run_data import RunData, set_epoch
 from picojoule.training.settings.config import TrainConfig
@@ -228,7 +229,7 @@ class Trainer:
                 said = str(error) if str(error).endswith((".", "!", "?")) else f"{error}."
                 kept = "" if where.startswith("epoch 1/") else f" {_KEPT}"
                 way = " Try a smaller learning rate." if type(error) is FloatingPointError else ""
-                raise type(error)(f"{where}: {said}{kept}{way}") from error
+                raise reworded(error, f"{where}: {said}{kept}{way}") from error
             except RuntimeError as error:
                 sentence = kept_graph(self.model, error)
                 if sentence is None:

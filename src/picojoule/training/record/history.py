@@ -87,7 +87,7 @@ class History:
 def check_is_of_a_run(path: Path, progress: dict[str, Any]) -> None:
     """Raise ValueError unless a checkpoint's progress is a History and what a run keeps beside it.
 
-    Beside the History a run keeps the states of the budget and of the precision, and the shape of a sample.
+    Beside the History a run keeps the states of the budget and of the precision, and what its data are.
     """
     beside = ("budget", "precision", "sample")
     expected = {each.name for each in fields(History)} | {*beside}

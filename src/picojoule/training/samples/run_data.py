@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,34 @@ class RunData:
     shape: tuple[int, ...]
     num_classes: int | None
     stacked: Stacked
+
+    def described(self) -> dict[str, Any]:
+        """What a checkpoint says of the data: enough to build the network, and to see other data."""
+        return {
+            "shape": list(self.shape),
+            "num_classes": self.num_classes,
+            "training samples": len(self.train),
+            "test samples": len(self.test),
+            "checksum of the labels": _checksum(self.train, self.test),
+        }
+
+    def check_same(self, path: Path, then: Mapping[str, Any]) -> None:
+        """Raise ValueError if a run began with other data.
+
+        Args:
+            path: the checkpoint, for the message.
+            then: as of :meth:`described` when it was written.
+        """
+        changed = [
+            f"{name}: {then[name]} then, {now} now"
+            for name, now in self.described().items()
+            if name in then and then[name] != now
+        ]
+        if changed:
+            raise ValueError(
+                f"{path} is of a run on other data. {'; '.join(changed)}. Go on with the data that it began with; or begin a "
+                "run in another folder, with --start-from to keep the weights."
+            )
 
 
 def load_run_data(config: TrainConfig) -> RunData:
@@ -87,8 +116,10 @@ def set_epoch(dataset: Any, epoch: int) -> None:
 
 def _datasets(config: TrainConfig) -> Sequence[Any]:
     source = config.data
-    if source and ":" in source and not source.startswith(_SACCADE) and not Path(source).exists():
-        return load_datasets(source)
+    if source is not None:
+        name, colon, _ = source.partition(":")
+        if colon and name != _SACCADE and not Path(source).exists():
+            return load_datasets(source)
     return load_data(
         source,
         num_timesteps=config.num_timesteps,
@@ -150,14 +181,31 @@ def _classes_of(dataset: Any) -> int | None:
     said = getattr(dataset, "num_classes", None)
     if said is not None:
         return _stated_classes(said)
+    labels = _labels_of(dataset)
+    return None if labels is None else int(labels.max()) + 1
+
+
+def _labels_of(dataset: Any) -> Tensor | None:
+    """All class numbers, of a data set that has them at hand."""
     for name in ("labels", "targets"):
         try:
             labels = torch.as_tensor(getattr(dataset, name, ()))
         except (TypeError, ValueError, RuntimeError):  # such as the names of the classes
             continue
         if labels.ndim == 1 and len(labels) and not labels.is_floating_point():
-            return int(labels.max()) + 1
+            return labels
     return None
+
+
+def _checksum(*datasets: Any) -> int | None:
+    """Of all labels in their order; None where a data set does not show them."""
+    found = 0
+    for dataset in datasets:
+        labels = _labels_of(dataset)
+        if labels is None:
+            return None
+        found = zlib.crc32(labels.cpu().to(torch.int64).numpy().tobytes(), found)
+    return found
 
 
 def _stated_classes(said: Any) -> int:

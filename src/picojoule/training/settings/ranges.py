@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from picojoule.energy import energy_j
@@ -29,17 +29,21 @@ def check_ranges(settings: Mapping[str, Any], choices: Mapping[str, Sequence[str
     for name, words in choices.items():
         checked.expect(name, settings[name] in words, f"one of {', '.join(filter(None, words))}")
     for name in _AT_LEAST_ONE:
-        checked.expect(name, settings[name] >= 1, "a whole number >= 1")
+        checked.expect_number(name, _is_whole(settings[name], 1), "a whole number >= 1")
     for name in _AT_LEAST_ZERO:
-        checked.expect(name, settings[name] >= 0, "a whole number >= 0")
+        checked.expect_number(name, _is_whole(settings[name], 0), "a whole number >= 0")
     for name in _POSITIVE:
-        checked.expect(name, all(map(_is_positive, _numbers(settings[name]))), "a number > 0")
-    checked.expect("pixel_rate", 0 < settings["pixel_rate"] <= 1, "a number in (0, 1]")
+        checked.expect_number(
+            name, all(map(_is_positive, _numbers(settings[name]))), "a number > 0"
+        )
+    rate = settings["pixel_rate"]
+    checked.expect_number("pixel_rate", _is_number(rate) and 0 < rate <= 1, "a number in (0, 1]")
     for name in _SHARES:
-        checked.expect(name, 0 <= settings[name] < 1, "a share in [0, 1)")
+        share = settings[name]
+        checked.expect_number(name, _is_number(share) and 0 <= share < 1, "a share in [0, 1)")
     margin, within = settings["margin"], settings["within"]
-    good = within is None or margin < within < 1
-    checked.expect("within", good, f"a share in (margin, 1), with a margin of {margin}")
+    good = within is None or (_is_number(within) and margin < within < 1)
+    checked.expect_number("within", good, f"a share in (margin, 1), with a margin of {margin}")
     if settings["task"] is not None:
         _check_task(checked, settings)
     if settings["time_steps_per_stage"] == "random":
@@ -52,10 +56,15 @@ class _Checked:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
 
-    def expect(self, name: str, good: bool, expected: str) -> None:
+    def expect(
+        self, name: str, good: bool, expected: str, shown: Callable[[Any], str] = str
+    ) -> None:
         if not good:
-            came = self._settings[name]
+            came = shown(self._settings[name])
             raise ConfigError(f"training: {name} is {came}, expected {expected}.", name)
+
+    def expect_number(self, name: str, good: bool, expected: str) -> None:
+        self.expect(name, good, expected, repr)  # "3" is none
 
 
 def _check_task(checked: _Checked, settings: Mapping[str, Any]) -> None:
@@ -87,5 +96,13 @@ def _numbers(bound: Any) -> Sequence[Any]:
     return [*bound.values()] if isinstance(bound, Mapping) else [bound]
 
 
-def _is_positive(number: float | None) -> bool:
-    return number is None or 0 < number < float("inf")
+def _is_positive(number: Any) -> bool:
+    return number is None or (_is_number(number) and 0 < number < float("inf"))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

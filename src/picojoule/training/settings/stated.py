@@ -121,13 +121,9 @@ def _kinds(hint: Any) -> list[Any]:
 
 
 def _truth(value: Any) -> bool | None:
-    return (
-        value
-        if isinstance(value, bool)
-        else _ANSWERS.get(value)
-        if isinstance(value, str)
-        else None
-    )
+    if isinstance(value, bool):
+        return value
+    return _ANSWERS.get(value) if isinstance(value, str) else None
 
 
 def _whole(value: Any) -> int | None:

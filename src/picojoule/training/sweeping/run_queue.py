@@ -7,6 +7,7 @@ look at once and enqueue the same run, the later trial gives way when it is take
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -148,8 +149,14 @@ class RunQueue:
         for name, values in self._config.axes.items():
             trial.suggest_categorical(name, values)
         outcome = train(run)
+        spent = outcome.spent(self._config.unit)
+        for what, number in (("score", outcome.accuracy), ("cost", spent)):
+            if not math.isfinite(number):  # Optuna would fail the trial without a word
+                raise ValueError(
+                    f"its {what} is {number}, expected a finite number. Look at what the task measures on the test set."
+                )
         trial.set_user_attr(_OUTCOME, outcome.to_dict())
-        return outcome.spent(self._config.unit), outcome.accuracy
+        return spent, outcome.accuracy
 
     def _twin(self, number: int, run: SweepRun) -> bool:
         live = self._trials("WAITING", "RUNNING", "COMPLETE")

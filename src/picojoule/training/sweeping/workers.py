@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
@@ -11,9 +12,11 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
+from picojoule.training.files.only_process import TakenError
 from picojoule.training.record.history import Progress
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.sweeping.outcome import OneRun, Outcome
@@ -58,8 +61,8 @@ class Workers:
                 return answer
             if self._stopped:
                 raise StoppedError
-            if isinstance(answer, BaseException):
-                raise answer
+            if answer is not None:
+                raise answer.error()
         raise ChildProcessError(
             f"the process that trained in {folder} ended {_ATTEMPTS} times without a word, the last time with status "
             f"{process.exitcode}. If memory ran out, fewer jobs need less."
@@ -85,11 +88,41 @@ class Workers:
                 process.terminate()
 
 
-def _answer(answers: Connection, progress: Progress) -> Outcome | BaseException | None:
+class _Failure(NamedTuple):
+    """An error on its way from another process, where its class may be one that cannot be sent.
+
+    Args:
+        words: what it says.
+        pickled: itself; empty if it cannot be.
+    """
+
+    words: str
+    pickled: bytes
+
+    @classmethod
+    def of(cls, error: BaseException) -> _Failure:
+        """What is sent."""
+        try:
+            return cls(str(error), pickle.dumps(error))
+        except Exception:
+            return cls(f"{type(error).__name__}: {error}", b"")
+
+    def error(self) -> BaseException:
+        """The error itself; a RuntimeError of its words if it cannot be made again."""
+        try:
+            error = pickle.loads(self.pickled)  # noqa: S301  (by a process of ours)
+        except Exception:
+            error = None
+        if isinstance(error, BaseException) and str(error) == self.words:
+            return error
+        return RuntimeError(self.words)
+
+
+def _answer(answers: Connection, progress: Progress) -> Outcome | _Failure | None:
     """The last that a process sends; None if it was killed. Notes before that are passed on."""
     with suppress(EOFError):
         while True:
-            answer: Outcome | BaseException | str = answers.recv()
+            answer: Outcome | _Failure | str = answers.recv()
             if not isinstance(answer, str):
                 return answer
             progress.note(answer)
@@ -103,7 +136,7 @@ def train_when_free(
     while True:
         try:
             return trainer(config, folder, progress)
-        except BlockingIOError:
+        except TakenError:
             time.sleep(_LOOK_S)
 
 
@@ -114,15 +147,12 @@ def _work(
     threading.Thread(target=_die_with_the_parent, daemon=True).start()
     torch.set_num_threads(threads)
     try:
-        answer: Outcome | BaseException = train_when_free(
+        answer: Outcome | _Failure = train_when_free(
             trainer, config, folder, NotesOnly(answers.send)
         )
     except BaseException as error:
-        answer = error
-    try:
-        answers.send(answer)
-    except Exception as error:  # what cannot be pickled
-        answers.send(RuntimeError(f"{answer!r} ({error})"))
+        answer = _Failure.of(error)
+    answers.send(answer)
 
 
 def _die_with_the_parent() -> None:
