@@ -2,7 +2,7 @@
 # make test   everything CI checks, installs included (make check is the same)
 # make docs   the site, its pages executed: build/docs/html/index.html
 # make release-check   what is released, installed and tried in empty environments
-# make bench  the benchmarks, twenty minutes alone on two cores; results land in benchmarks/results
+# make bench  the benchmarks, an hour alone on two cores; results land in benchmarks/results
 PYTHON ?= python3
 # One CPU build of PyTorch where there is no NVIDIA GPU; a plain "torch" may bring gigabytes of CUDA.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)

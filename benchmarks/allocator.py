@@ -17,7 +17,8 @@ ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str
 def keep_freed_memory() -> None:
     """Start this process again with the allocator set; glibc reads its settings when a process starts."""
     if not set(ALLOCATOR) <= set(os.environ):
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ALLOCATOR})  # noqa: S606  (the same program)
+        again = [sys.executable, *sys.orig_argv[1:]]  # `-m` included
+        os.execve(sys.executable, again, {**os.environ, **ALLOCATOR})  # noqa: S606  (the same program)
 
 
 def as_it_is() -> dict[str, str]:

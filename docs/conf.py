@@ -8,6 +8,8 @@ import picojoule
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+from executed_from import kept_outputs  # noqa: E402  (from the folder above)
+
 project = "Picojoule"
 author = "The Picojoule developers"
 copyright = author
@@ -56,8 +58,9 @@ toc_object_entries_show_parents = "hide"
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+_outputs = kept_outputs(HERE.parent / "build" / "docs" / "executed", HERE.parent)
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE.parent / "build" / "docs" / "executed")
+nb_execution_cache_path = str(_outputs)
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
@@ -67,6 +70,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "pictured",
     "filename_pattern": r"\.py$",
+    "run_stale_examples": not _outputs.exists(),
     "download_all_examples": False,
     "show_memory": False,
     "min_reported_time": 10**6,  # times differ from build to build

@@ -1,4 +1,4 @@
-"""A tenth of the SynOps, and less, at no loss of accuracy: a spiking LeNet on the bundled images.
+"""A tenth of the SynOps, and less, and what that costs in accuracy: a spiking LeNet on the bundled images.
 
 Trains the network free, and under limits on what training can change: layers 4, 7 and 10 together. Prints what came of it and
 draws accuracy over SynOps. Six minutes on two cores:

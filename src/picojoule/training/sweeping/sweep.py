@@ -109,9 +109,11 @@ def sweep(
         frontier.save(folder / FRONTIER)
         errors = queue.errors()
     if errors:
-        reasons = "; ".join(f"{run.name}: {error}" for run, error in errors.items())
+        reasons = "; ".join(
+            f"{run.name}: {error}".removesuffix(".") for run, error in errors.items()
+        )
         raise SweepError(
-            f"{len(errors)} of the runs ended with an error, and what follows on them was left out. {reasons} The "
+            f"{len(errors)} of the runs ended with an error, and what follows on them was left out. {reasons}. The "
             "others are complete; the same command tries these again.",
             frontier,
         )
