@@ -138,7 +138,9 @@ class FunctionWatch(TorchFunctionMode):
         """Run a function of which it is not known what it does to what it is given here."""
         users = self._settings.formula_of_function(func)
         if users is not None:
-            return self._run_counted(func, users(*args, **kwargs), args, kwargs)
+            with self._stack.aside():
+                synapses = users(*args, **kwargs)
+            return self._run_counted(func, synapses, args, kwargs)
         formula = formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs, call)
