@@ -124,11 +124,12 @@ class Recorder:
         if failed:
             return
         check_counted(watched)
-        ledger = watched.finish(self.size)
-        if self._accumulate and self.ledger is not None:
-            self.ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
-        else:
-            self.ledger = ledger
+        with watched.stack.aside():
+            ledger = watched.finish(self.size)
+            if self._accumulate and self.ledger is not None:
+                self.ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
+            else:
+                self.ledger = ledger
         self.changes += 1
         self.saw_gradients = torch.is_grad_enabled()
         self._origins = watched.origins if self._accumulate else None

@@ -32,6 +32,7 @@ from picojoule.synops.watch.origin import DENSE, Origins
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules.units import uniform
+from picojoule.synops.watch.running import running
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import carries_state, passes_spikes_on
 from picojoule.synops.watch.step_count import StepCount
@@ -40,7 +41,6 @@ from picojoule.synops.watch.uncompiled import SilencedAdvice
 from picojoule.synops.watch.witness import Witness
 
 current_mode: Callable[[], Any] = _get_current_function_mode
-_watched_threads: dict[int, int] = {}  # how many passes are watched in each
 
 
 class WatchedForward:
@@ -86,7 +86,8 @@ class WatchedForward:
         self._hooked: set[int] = set()
         self._before_hooks: list[Any] = []  # outputs of modules whose hooks run now
         self._replaced: dict[str, None] = {}  # names of modules whose hooks gave another output
-        self._thread, self._handles = threading.get_ident(), HookHandles()
+        self._thread, self._running = threading.get_ident(), running()
+        self._handles = HookHandles()
 
     # ---- the pass
 
@@ -95,7 +96,7 @@ class WatchedForward:
         self._inputs = inputs = nested_tensors(values)
         self.step_count.see_input(values)
         self.origins.give(inputs)
-        _watched_threads[self._thread] = _watched_threads.get(self._thread, 0) + 1
+        self._running.begin(self)
         self._handles.add(SilencedAdvice(self.root))
         self._handles.add(torch_module.register_module_forward_pre_hook(self._before))
         # without keyword arguments, whose hooks PyTorch forgets to remove
@@ -126,7 +127,7 @@ class WatchedForward:
             below.close()
         self._whole.close()
         self._handles.remove()
-        _watched_threads[self._thread] -= 1
+        self._running.end(self)
         self._known.hides_products |= self._witness.seen_outside
         if isinstance(output, Generator):
             self.ledger.notes |= left_for_later()
@@ -149,8 +150,7 @@ class WatchedForward:
             ValueError: samples and time steps cannot be told.
         """
         self.neurons.finish(size)
-        with self.stack.aside():
-            self.tally.settle()
+        self.tally.settle()
         size = size or self.step_count.result()
         self.ledger.passes.append(size)
         self.ledger.inputs = [Given(shape_of(x), self._are_spikes(x)) for x in self._inputs]
@@ -186,10 +186,9 @@ class WatchedForward:
     # ---- hooks on all modules
 
     def _before(self, module: nn.Module, args: Any) -> None:
-        thread = threading.get_ident()
-        if thread == self._thread:
+        if threading.get_ident() == self._thread:
             self._push(module, tensors(args))
-        elif self.stack.has(module) and not _watched_threads.get(thread):
+        elif self.stack.has(module) and not running().passes:
             self.elsewhere[self.stack.name(module)] = module
 
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
