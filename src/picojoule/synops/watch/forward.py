@@ -15,7 +15,12 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
-from torch.overrides import _get_current_function_mode
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode,
+    _pop_mode,
+    _push_mode,
+)
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.layers.retime import Retime
@@ -41,6 +46,9 @@ from picojoule.synops.watch.uncompiled import SilencedAdvice
 from picojoule.synops.watch.witness import Witness
 
 current_mode: Callable[[], Any] = _get_current_function_mode
+_leave_innermost: Callable[[], Any] = _pop_mode
+_enter: Callable[[Any], None] = _push_mode
+_hooks_after: Any = torch_module._global_forward_hooks  # an OrderedDict
 
 
 class WatchedForward:
@@ -74,6 +82,8 @@ class WatchedForward:
         self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
         self._inputs: list[Tensor] = []
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
+        self.lost = False  # modules ended, and no hook has told of it
+        self._has_returned = False
         self._known = known
         known.effects.begin(constants, len(parameters))
         self._witness = Witness(settings, self.stack, self.origins, self.tally)
@@ -100,7 +110,10 @@ class WatchedForward:
         self._handles.add(SilencedAdvice(self.root))
         self._handles.add(torch_module.register_module_forward_pre_hook(self._before))
         # without keyword arguments, whose hooks PyTorch forgets to remove
-        self._handles.add(torch_module.register_module_forward_hook(self._after, always_call=True))
+        after = torch_module.register_module_forward_hook(self._after, always_call=True)
+        if len(self._running.passes) > 1:  # of several Monitors, what began last ends first
+            _hooks_after.move_to_end(after.id, last=False)
+        self._handles.add(after)
         for module in self.root.modules():
             if module is self.root:
                 continue
@@ -117,21 +130,30 @@ class WatchedForward:
 
     def returned(self) -> None:
         """The model has come to its end; its own hooks follow."""
+        self._has_returned = len(self.stack) == 1
         self.stack.push_hooks_of(self.root)
         self._look()
 
-    def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        """End, as the model returns or fails (with no output)."""
-        self._look_at_functions(False)
-        for _, below in reversed(self._below):
-            below.close()
+    def close(self) -> None:
+        """Look no more, and leave nothing behind; more often than once does no harm."""
+        if self._seeing:
+            _take_off(self._functions)
+            self._seeing = False
+        while self._below:
+            self._below[-1][1].close()
+            self._below.pop()
         self._whole.close()
         self._handles.remove()
         self._running.end(self)
+
+    def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """End, as the model returns or fails (with no output)."""
+        self.close()
         self._known.hides_products |= self._witness.seen_outside
         if isinstance(output, Generator):
             self.ledger.notes |= left_for_later()
-        if output is not None:
+        self.lost = output is not None and not self._has_returned
+        if output is not None and not self.lost:
             self.stack.pop()  # the model's own hooks
             root = self.stack.top
             self._leave((*args, *kwargs.values()), output)
@@ -295,6 +317,15 @@ class WatchedForward:
         for x in tensors([output]):
             if self.origins.known(x) is None:
                 self.origins.put(x, DENSE)
+
+
+def _take_off(mode: TorchFunctionMode) -> None:
+    """Leave a mode, whichever others were entered since."""
+    above = list[Any]()
+    while current_mode() is not None and (top := _leave_innermost()) is not mode:
+        above.append(top)
+    for each in reversed(above):
+        _enter(each)
 
 
 def _has_hooks_of_the_users(module: nn.Module) -> bool:

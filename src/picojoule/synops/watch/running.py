@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,3 +44,14 @@ def running() -> Running:
         found = _threads.running = Running()
     return found
 
+
+@contextmanager
+def closing() -> Iterator[None]:
+    """Passes that begin inside are over at its end, however it comes."""
+    here = running()
+    before = len(here.passes)
+    try:
+        yield
+    finally:
+        while len(here.passes) > before:
+            here.passes[-1].close()
