@@ -314,6 +314,12 @@ def test_a_floor_before_a_layer_that_stands_in_two_places() -> None:
     assert not infeasible(model, 2, 6, 6, limit=100.0, floor="1", of="layer")
 
 
+def test_a_floor_before_a_layer_that_takes_all_steps_at_once() -> None:
+    """6 steps of 6 neurons make 36 inputs of the next layer: nothing is said of one step."""
+    model = nn.Sequential(nn.Linear(4, 6), IAF(), nn.Flatten(), nn.Linear(36, 50))
+    assert not infeasible(model, 2, 6, 4, limit=1.0, floor="1", of="layer")
+
+
 def test_per_sample_and_second_are_compared_in_their_unit() -> None:
     monitor = monitored(convolutional(), 4, 1, 8, 8)  # batch 2, so 2 steps of a sample
     limits = [

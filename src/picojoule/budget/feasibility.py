@@ -86,8 +86,9 @@ def _fan_outs(model: nn.Module, monitor: CountingMonitor) -> Iterator[tuple[str,
         elif spiking and isinstance(module, Counted):
             synapses = _synapses(name, module, monitor)
             if synapses is not None and _keeps_samples(chain):
-                shape = tuple(rates[spiking].shape)
-                yield spiking, name, _through(chain, module, synapses, shape)
+                fan_out = _through(chain, module, synapses, tuple(rates[spiking].shape))
+                if fan_out is not None:
+                    yield spiking, name, fan_out
             spiking = ""
         elif isinstance(module, (SumPool2d, nn.Flatten)):
             chain.append(module)
@@ -130,16 +131,20 @@ def _keeps_samples(chain: list[nn.Module]) -> bool:
 
 def _through(
     chain: list[nn.Module], counted: Counted, synapses: Tensor, shape: tuple[int, ...]
-) -> Tensor:
-    """Synapses that a spike of each neuron reaches, `*n`."""
+) -> Tensor | None:
+    """Synapses that a spike of each neuron reaches, `*n`; None if a layer on the way has made one axis of neurons and time."""
     with torch.enable_grad():
         x = torch.ones(1, *shape, requires_grad=True)
         y = x
         for module in chain:
             y = module.forward(y)
         if isinstance(counted, nn.Linear):
+            if y.shape[-1] != counted.in_features:
+                return None
             fan_out = synapses.sum(0)
         else:
+            if y.shape[1] != counted.in_channels:
+                return None
             convolve = partial(counted._conv_forward, bias=None)
             fan_out = derivative_of_sum(convolve, (1, *y.shape[1:]), synapses)
         (of_neurons,) = torch.autograd.grad((fan_out * y).sum(), x)
