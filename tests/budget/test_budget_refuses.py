@@ -1,10 +1,12 @@
 """What cannot be meant or met is said, with what to do."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import picojoule
 from picojoule.budget import (
@@ -17,6 +19,7 @@ from picojoule.budget import (
 )
 from picojoule.energy import profile
 from picojoule.layers import IAF, LIF, IAFSqueeze, SumPool2d
+from picojoule.synops import fixed
 from tests.budget.networks import network
 
 
@@ -240,6 +243,83 @@ def test_floors_that_a_limit_cannot_afford(limit: float, of: str, found: bool) -
     assert bool(budget.infeasible) is found
 
 
+def infeasible(
+    model: nn.Module, *shape: int, limit: Any, floor: Any, of: Any, **options: Any
+) -> bool:
+    """Whether a floor of 0.5 is said to be out of a limit's reach; the first layer gets values, which are no SynOps."""
+    monitor = picojoule.Monitor(model, **options).attach()
+    model(torch.full(shape, 0.5))
+    budget = picojoule.Budget(
+        monitor, synops_per_timestep=limit, min_rate={floor: 0.5}, rate_of=of, unreachable=[floor]
+    )
+    budget.begin()
+    return bool(budget.infeasible)
+
+
+@pytest.mark.parametrize("of", ["neuron", "layer"])
+def test_floors_are_judged_by_the_synapses_that_count(of: str) -> None:
+    """20 neurons with one synapse of ten left each: a rate of 0.5 spends 10, or 100 where pruned weights count."""
+
+    def pruned() -> nn.Sequential:
+        model = nn.Sequential(nn.Linear(4, 20), IAF(), nn.Linear(20, 10))
+        mask = torch.zeros(10, 20)
+        mask[torch.arange(20) % 10, torch.arange(20)] = 1
+        prune.custom_from_mask(model[2], "weight", mask)
+        return model
+
+    for weights, spent in (("nonzero", 10), ("all", 100)):
+        for limit, found in ((spent - 0.1, True), (spent + 0.1, False)):
+            for bound in (limit, {"2": limit}):
+                judged = infeasible(
+                    pruned(), 2, 6, 4, limit=bound, floor="1", of=of, weights=weights
+                )
+                assert judged is found
+
+
+def test_floors_before_a_pruned_convolution() -> None:
+    """Of 3 kernels one is left: a third of 384 synapses (above) for a spike of each neuron, at a rate of 0.5."""
+    for limit, found in ((63.0, True), (65.0, False)):
+        model = convolutional()
+        with torch.no_grad():
+            model[3].weight[1:] = 0
+        options = {"limit": {"3": limit}, "floor": "1", "of": "neuron", "weights": "nonzero"}
+        assert infeasible(model, 4, 1, 8, 8, **options) is found
+
+
+def test_floors_before_layers_that_are_counted_in_another_way() -> None:
+    """6 neurons at a rate of 0.5 and 8 synapses each spend 24, but for who counts them so."""
+
+    def of_the_layer(_: nn.Module, x: torch.Tensor) -> list[Any]:
+        return [fixed(x, 1.0, leading=2)]
+
+    def of_the_function(x: torch.Tensor, *_: Any) -> list[Any]:
+        return [fixed(x, 1.0, leading=2)]
+
+    options: list[dict[str, Any]] = [
+        {},
+        {"ignore": ["2"]},
+        {"formulas": {nn.Linear: of_the_layer}},
+        {"formulas": {nn.functional.linear: of_the_function}},
+    ]
+    for each in options:
+        model = nn.Sequential(nn.Linear(4, 6), IAF(), nn.Linear(6, 8), IAF(), nn.Linear(8, 1))
+        judged = infeasible(model, 2, 6, 4, limit=23.0, floor="1", of="layer", **each)
+        assert judged is (not each)
+
+
+def test_a_floor_before_a_layer_that_stands_in_two_places() -> None:
+    """The next layer is the first once more: 6 neurons with 6 synapses each, at a rate of 0.5, spend 18, not 150."""
+    twice = nn.Linear(6, 6)
+    model = nn.Sequential(twice, IAF(), twice, nn.Linear(6, 50))
+    assert not infeasible(model, 2, 6, 6, limit=100.0, floor="1", of="layer")
+
+
+def test_a_floor_before_a_layer_that_takes_all_steps_at_once() -> None:
+    """6 steps of 6 neurons make 36 inputs of the next layer: nothing is said of one step."""
+    model = nn.Sequential(nn.Linear(4, 6), IAF(), nn.Flatten(), nn.Linear(36, 50))
+    assert not infeasible(model, 2, 6, 4, limit=1.0, floor="1", of="layer")
+
+
 def test_per_sample_and_second_are_compared_in_their_unit() -> None:
     monitor = monitored(convolutional(), 4, 1, 8, 8)  # batch 2, so 2 steps of a sample
     limits = [
@@ -312,6 +392,55 @@ def test_the_state_of_a_network_of_another_size() -> None:
     message = r"min_rate of each neuron of 1 has shape \(5,\) now and had \(6,\) before"
     with pytest.raises(ValueError, match=message):
         other.penalty()
+
+
+class Pooled(nn.Module):
+    """As many neurons as the input has places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.spike = nn.Conv1d(1, 2, 1), IAFSqueeze(batch_size=2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.spike(self.scale(x))
+
+
+@pytest.mark.parametrize("of", ["neuron", "channel"])
+@pytest.mark.parametrize("way", ["penalty", "backward", "begin", "saved", "micro-batch"])
+def test_inputs_of_another_size_than_before(way: str, of: Any) -> None:
+    """What is kept for each neuron is kept by its place; a mean over channels is not."""
+    model = Pooled()
+    monitor = picojoule.Monitor(model).attach()
+    make = lambda: picojoule.Budget(monitor, min_rate=0.1, rate_of=of)  # noqa: E731
+    budget = make()
+
+    def step(size: int, ends: bool = True) -> None:
+        picojoule.reset_states(model)
+        y = model(torch.rand(8, 1, size))
+        if way == "penalty":
+            (y.mean() + budget.penalty()).backward()
+        else:
+            budget.backward(y.mean())
+        if ends:
+            budget.step()
+
+    if way == "begin":
+        model(torch.rand(8, 1, 5))
+        budget.begin()
+    else:
+        step(5, ends=way != "micro-batch")
+    if way == "saved":
+        state, budget = budget.state_dict(), make()
+        budget.load_state_dict(state)
+    before = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
+    if of == "channel":
+        step(6)
+        return
+    with pytest.raises(ValueError, match=r"has shape \(2, 6\) now and had \(2, 5\) before"):
+        step(6)
+    for p, gradient in zip(model.parameters(), before, strict=True):
+        assert p.grad is gradient is None or torch.equal(p.grad, gradient)
+    step(5)
 
 
 @pytest.mark.parametrize("options", [{"tighten": 0.0}, {"tighten": 1.1}, {"warmup_steps": -1}])

@@ -135,6 +135,31 @@ def test_a_compiled_model_is_watched_uncompiled(way: str) -> None:
     assert (model._compiled_call_impl is not None) == (way == "in place")
 
 
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 0, 2]])
+def test_a_model_is_compiled_again_in_whatever_order_monitors_are_detached(
+    order: list[int],
+) -> None:
+    model, x = nn.Sequential(nn.Linear(3, 4)), spikes(5, 3)
+    torch._dynamo.reset()
+    model.compile(backend="eager")
+    compiled = model._compiled_call_impl
+    monitors = [Monitor(model).attach() for _ in range(3)]
+    for number in order:
+        model(x)
+        assert monitors[number].dense.total.item() == 12
+        assert model._compiled_call_impl is not compiled
+        monitors[number].detach()
+    assert model._compiled_call_impl is compiled
+
+
+def test_a_model_that_is_compiled_while_it_is_watched_stays_so() -> None:
+    model = nn.Sequential(nn.Linear(3, 4))
+    with Monitor(model):
+        model.compile(backend="eager")
+        compiled = model._compiled_call_impl
+    assert model._compiled_call_impl is compiled
+
+
 def test_compiling_under_watch_runs_uncompiled_or_says_what_to_do() -> None:
     code = """if True:
         import sys, torch, picojoule

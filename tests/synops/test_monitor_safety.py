@@ -94,6 +94,31 @@ def test_a_formula_for_a_function() -> None:
     assert monitor.synops.total.item() == pytest.approx(x.sum().item() * 4 / 5)
 
 
+@pytest.mark.parametrize("witness", ["auto", "always"])
+def test_what_a_formula_computes_for_itself_is_not_counted(witness: Any) -> None:
+    """10 steps of 3 spikes, each of which reaches 4 neurons: 120 SynOps of 2 samples, in the first pass, too."""
+
+    def of_what_is_there(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> list[Synapses]:
+        return [fixed(x, torch.ones(len(weight)) @ (weight.detach() != 0).float(), leading=2)]
+
+    def of_the_layer(layer: nn.Linear, x: Tensor) -> list[Synapses]:
+        return of_what_is_there(x, layer.weight)
+
+    model, x = nn.Sequential(nn.Linear(3, 4, bias=False)), torch.ones(2, 5, 3)
+    nn.init.ones_(model[0].weight)
+    formulas: list[dict[Any, Any]] = [
+        {nn.functional.linear: of_what_is_there},
+        {nn.Linear: of_the_layer},
+    ]
+    for each in formulas:
+        monitor = Monitor(model, formulas=each, time_axis="bt", witness=witness)
+        for _ in range(2):
+            with monitor, torch.no_grad():
+                model(x)
+            assert monitor.synops.per_sample.total.item() == 60
+            assert monitor.macs.total.item() == 0
+
+
 def test_offsets_scales_and_unused_layers_are_no_weights() -> None:
     model = Scaled()
     with Monitor(model) as monitor:

@@ -20,6 +20,7 @@ from picojoule.layers.chunk_checks import (
     has_hooks,
 )
 from picojoule.layers.chunks import Chunk, chunks_of, running
+from picojoule.layers.plain_call import is_compiled
 from picojoule.layers.stateful_layer import StatefulLayer
 from picojoule.layers.whole_model import stateful_layers
 from picojoule.ops.feedback import is_in_sight, kept_in_sight
@@ -79,7 +80,7 @@ def checkpoint_time(layers: nn.Module, x: Tensor, *, steps: int) -> Tensor:
     check_arguments(layers, x, steps)
     for _, layer in stateful_layers(layers):
         layer._check_that_states_are_usable()
-    if layers._compiled_call_impl is not None or not has_hooks(layers):
+    if is_compiled(layers) or not has_hooks(layers):
         return _in_chunks(layers, layers, x, steps)
     with _forward_replaced(layers, partial(_in_chunks, layers, layers.forward, steps=steps)):
         output: Tensor = layers(x)

@@ -20,6 +20,7 @@ from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.pass_size import PassSize
+from picojoule.synops.watch.running import closing, running
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.uncompiled import Uncompiled
 
@@ -41,7 +42,6 @@ class Recorder:
         self._accumulate = accumulate
         self._handles = HookHandles()
         self._uncompiled: Uncompiled | None = None
-        self._running: list[WatchedForward] = []
         self._in_call = False  # of another function than the model's own
         self._origins: Origins | None = None  # what the passes before have left, where they go on
         self._warned: set[str] = set()
@@ -66,10 +66,10 @@ class Recorder:
             return
         pre, post = _ModelHook(self, "begin"), _ModelHook(self, "end")
         model, add = self._model, self._handles.add
-        add(model.register_forward_pre_hook(pre, prepend=True, with_kwargs=True))
-        add(model.register_forward_hook(post, with_kwargs=True, always_call=True))
         self._uncompiled = Uncompiled(model)
         add(self._uncompiled)
+        add(model.register_forward_pre_hook(pre, prepend=True, with_kwargs=True))
+        add(model.register_forward_hook(post, with_kwargs=True, always_call=True))
         self.attached = True
 
     def detach(self) -> None:
@@ -87,52 +87,56 @@ class Recorder:
         was_attached = self.attached
         self.attach()
         try:
-            self.begin(args, kwargs)
-            self._in_call = True
-            output = function(*args, **kwargs)
-            self._running[-1].returned()
-        except BaseException:
-            self._in_call = False
-            self.end(args, kwargs, None)
-            raise
-        else:
-            self._in_call = False
-            self.end(args, kwargs, () if output is None else output)
+            with closing():
+                watched = self.begin(args, kwargs)
+                self._in_call = True
+                output = function(*args, **kwargs)
+                if watched is not None:
+                    watched.returned()
+                self._in_call = False
+                self.end(args, kwargs, () if output is None else output)
             return output
         finally:
+            self._in_call = False
             if not was_attached:
                 self.detach()
 
-    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WatchedForward | None:
         """The model is called."""
         if self._in_call or _runs_again():
-            return
+            return None
         _check_transforms(bool(self._settings.detail))
         if self._uncompiled is not None:
             self._uncompiled.hold()
         watched = WatchedForward(self._model, self._settings, self._known, self._origins)
-        self._running.append(watched)
         watched.start([*args, *kwargs.values()])
+        return watched
 
     def end(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         """The model returns, or fails, with no output."""
-        if self._in_call or not self._running or current_chunk() is not None or is_batched():
+        watched = self._innermost()
+        if self._in_call or watched is None or current_chunk() is not None or is_batched():
             return
-        watched = self._running.pop()
         failed = sys.exc_info()[0] is not None and output is None
         watched.stop(args, kwargs, output)
         if failed:
             return
         check_counted(watched)
-        ledger = watched.finish(self.size)
-        if self._accumulate and self.ledger is not None:
-            self.ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
-        else:
-            self.ledger = ledger
+        with watched.stack.aside():
+            ledger = watched.finish(self.size)
+            if self._accumulate and self.ledger is not None:
+                self.ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
+            else:
+                self.ledger = ledger
         self.changes += 1
         self.saw_gradients = torch.is_grad_enabled()
         self._origins = watched.origins if self._accumulate else None
         self._warn(ledger.notes)
+
+    def _innermost(self) -> WatchedForward | None:
+        """The pass that this Monitor watches in this thread; of several, one in another, the innermost."""
+        passes = reversed(running().passes)
+        return next((each for each in passes if each.settings is self._settings), None)
 
     def _warn(self, notes: Mapping[str, bool]) -> None:
         for sentence in [s for s, aloud in notes.items() if aloud and s not in self._warned]:

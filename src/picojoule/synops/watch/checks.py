@@ -33,7 +33,9 @@ def check_names(model: nn.Module, what: str, names: Iterable[str]) -> None:
 
 
 def check_counted(watched: WatchedForward) -> None:
-    """Raise NotImplementedError for a module whose weights took part in no counted call."""
+    """Raise NotImplementedError for a module whose weights took part in no counted call, or of whose end nobody knows."""
+    if watched.lost:
+        raise LostTrackError
     accounted = watched.tally.counted | watched.tally.harmless
     for name, module in watched.elsewhere.items():
         if holds_weights(module) and not _is_ignored(name, watched.settings.ignore):
@@ -78,6 +80,17 @@ class UnwatchedThreadError(NotImplementedError):
         super().__init__(
             f"Monitor: layer {name!r} ({kind}) ran in another thread than the model, where its functions "
             f"cannot be seen. Run it in the model's own thread while it is watched, or ignore=[{name!r}]."
+        )
+
+
+class LostTrackError(NotImplementedError):
+    """A module was left by an exception that is no Exception, and the model went on."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Monitor: one of the model's modules was left by an exception that is no Exception, as KeyboardInterrupt and SystemExit "
+            "are, and the model caught it. PyTorch tells no hook of that, so it is not known in which module the rest ran. Raise and "
+            "catch a subclass of Exception there."
         )
 
 

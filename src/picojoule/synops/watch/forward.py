@@ -15,7 +15,12 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
-from torch.overrides import _get_current_function_mode
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode,
+    _pop_mode,
+    _push_mode,
+)
 
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.layers.retime import Retime
@@ -32,6 +37,7 @@ from picojoule.synops.watch.origin import DENSE, Origins
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules.units import uniform
+from picojoule.synops.watch.running import running
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import carries_state, passes_spikes_on
 from picojoule.synops.watch.step_count import StepCount
@@ -40,7 +46,9 @@ from picojoule.synops.watch.uncompiled import SilencedAdvice
 from picojoule.synops.watch.witness import Witness
 
 current_mode: Callable[[], Any] = _get_current_function_mode
-_watched_threads: dict[int, int] = {}  # how many passes are watched in each
+_leave_innermost: Callable[[], Any] = _pop_mode
+_enter: Callable[[Any], None] = _push_mode
+_hooks_after: Any = torch_module._global_forward_hooks  # an OrderedDict
 
 
 class WatchedForward:
@@ -74,6 +82,8 @@ class WatchedForward:
         self.tally = Tally(settings, self.origins, self.ledger, self.neurons)
         self._inputs: list[Tensor] = []
         self.elsewhere: dict[str, nn.Module] = {}  # ran in another thread
+        self.lost = False  # modules ended, and no hook has told of it
+        self._has_returned = False
         self._known = known
         known.effects.begin(constants, len(parameters))
         self._witness = Witness(settings, self.stack, self.origins, self.tally)
@@ -86,7 +96,8 @@ class WatchedForward:
         self._hooked: set[int] = set()
         self._before_hooks: list[Any] = []  # outputs of modules whose hooks run now
         self._replaced: dict[str, None] = {}  # names of modules whose hooks gave another output
-        self._thread, self._handles = threading.get_ident(), HookHandles()
+        self._thread, self._running = threading.get_ident(), running()
+        self._handles = HookHandles()
 
     # ---- the pass
 
@@ -95,11 +106,14 @@ class WatchedForward:
         self._inputs = inputs = nested_tensors(values)
         self.step_count.see_input(values)
         self.origins.give(inputs)
-        _watched_threads[self._thread] = _watched_threads.get(self._thread, 0) + 1
+        self._running.begin(self)
         self._handles.add(SilencedAdvice(self.root))
         self._handles.add(torch_module.register_module_forward_pre_hook(self._before))
         # without keyword arguments, whose hooks PyTorch forgets to remove
-        self._handles.add(torch_module.register_module_forward_hook(self._after, always_call=True))
+        after = torch_module.register_module_forward_hook(self._after, always_call=True)
+        if len(self._running.passes) > 1:  # of several Monitors, what began last ends first
+            _hooks_after.move_to_end(after.id, last=False)
+        self._handles.add(after)
         for module in self.root.modules():
             if module is self.root:
                 continue
@@ -116,21 +130,30 @@ class WatchedForward:
 
     def returned(self) -> None:
         """The model has come to its end; its own hooks follow."""
+        self._has_returned = len(self.stack) == 1
         self.stack.push_hooks_of(self.root)
         self._look()
 
-    def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        """End, as the model returns or fails (with no output)."""
-        self._look_at_functions(False)
-        for _, below in reversed(self._below):
-            below.close()
+    def close(self) -> None:
+        """Look no more, and leave nothing behind; more often than once does no harm."""
+        if self._seeing:
+            _take_off(self._functions)
+            self._seeing = False
+        while self._below:
+            self._below[-1][1].close()
+            self._below.pop()
         self._whole.close()
         self._handles.remove()
-        _watched_threads[self._thread] -= 1
+        self._running.end(self)
+
+    def stop(self, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        """End, as the model returns or fails (with no output)."""
+        self.close()
         self._known.hides_products |= self._witness.seen_outside
         if isinstance(output, Generator):
             self.ledger.notes |= left_for_later()
-        if output is not None:
+        self.lost = output is not None and not self._has_returned
+        if output is not None and not self.lost:
             self.stack.pop()  # the model's own hooks
             root = self.stack.top
             self._leave((*args, *kwargs.values()), output)
@@ -149,8 +172,7 @@ class WatchedForward:
             ValueError: samples and time steps cannot be told.
         """
         self.neurons.finish(size)
-        with self.stack.aside():
-            self.tally.settle()
+        self.tally.settle()
         size = size or self.step_count.result()
         self.ledger.passes.append(size)
         self.ledger.inputs = [Given(shape_of(x), self._are_spikes(x)) for x in self._inputs]
@@ -186,10 +208,9 @@ class WatchedForward:
     # ---- hooks on all modules
 
     def _before(self, module: nn.Module, args: Any) -> None:
-        thread = threading.get_ident()
-        if thread == self._thread:
+        if threading.get_ident() == self._thread:
             self._push(module, tensors(args))
-        elif self.stack.has(module) and not _watched_threads.get(thread):
+        elif self.stack.has(module) and not running().passes:
             self.elsewhere[self.stack.name(module)] = module
 
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -296,6 +317,15 @@ class WatchedForward:
         for x in tensors([output]):
             if self.origins.known(x) is None:
                 self.origins.put(x, DENSE)
+
+
+def _take_off(mode: TorchFunctionMode) -> None:
+    """Leave a mode, whichever others were entered since."""
+    above = list[Any]()
+    while current_mode() is not None and (top := _leave_innermost()) is not mode:
+        above.append(top)
+    for each in reversed(above):
+        _enter(each)
 
 
 def _has_hooks_of_the_users(module: nn.Module) -> bool:

@@ -30,6 +30,7 @@ from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.rules.arithmetic import left_of_offsets
 from picojoule.synops.watch.rules.picking import constants_of, is_without_data, origin_of_picked
 from picojoule.synops.watch.rules.units import assembled, together, uniform
+from picojoule.synops.watch.running import running
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
 from picojoule.synops.watch.witness import Witness
@@ -105,6 +106,7 @@ class FunctionWatch(TorchFunctionMode):
         self._witness, self._known, self._neurons = witness, known, neurons
         self._effects, self._remembers = known.effects, settings.learned.complete
         self._repeats: dict[Any, Repeat] = {}  # by module, call, and place in the code
+        self._running = running()
         self.left: dict[str, None] = {}  # names of modules in which values left PyTorch
         self._once: set[Any] = set()  # such sites, as long as there was one call
 
@@ -113,6 +115,9 @@ class FunctionWatch(TorchFunctionMode):
     ) -> Any:
         """Run a function, count it if it has synapses, and note what its results are."""
         kwargs = kwargs or {}
+        now = self._running
+        if len(now.passes) > 1 and now.function != func:
+            return self._run_beside_others(func, types, args, kwargs)
         if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
         if (
@@ -134,11 +139,24 @@ class FunctionWatch(TorchFunctionMode):
                     return self._count_again(repeat, func, args, kwargs)
         return self._look_at(func, args, kwargs, call)
 
+    def _run_beside_others(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Where several Monitors watch, each sees the function, and nothing of what the others call meanwhile."""
+        now = self._running
+        if now.function is not None:
+            return func(*args, **kwargs)
+        now.function = func
+        try:
+            return self.__torch_function__(func, types, args, kwargs)
+        finally:
+            now.function = None
+
     def _look_at(self, func: Any, args: Any, kwargs: Any, call: Asked | None) -> Any:
         """Run a function of which it is not known what it does to what it is given here."""
         users = self._settings.formula_of_function(func)
         if users is not None:
-            return self._run_counted(func, users(*args, **kwargs), args, kwargs)
+            with self._stack.aside():
+                synapses = users(*args, **kwargs)
+            return self._run_counted(func, synapses, args, kwargs)
         formula = formula_of(func)
         if formula is not None:
             return self._count_call(func, formula, args, kwargs, call)

@@ -14,6 +14,7 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.names import is_pytorchs_layer
+from picojoule.synops.watch.running import Running, running
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.spiking import Spiking, passes_spikes_on
 
@@ -52,7 +53,8 @@ class ModuleStack:
         self._settings = settings
         self._frames: list[Frame] = []
         self._hidden = 0
-        self._accounted, self._aside = Accounted(self), Aside(self)
+        self._running = running()
+        self._accounted, self._aside = Accounted(self), Aside(self._running)
         self._kinds: dict[int, Spiking | None] = {}
         self._names = {id(m): name for name, m in root.named_modules()}
         self._owners: dict[int, nn.Module] | None = None
@@ -75,12 +77,9 @@ class ModuleStack:
     @property
     def look(self) -> Look:
         """What is looked at now."""
-        return Look.NOTHING if self._hidden or not self._frames else self._frames[-1].look
-
-    @property
-    def hidden(self) -> bool:
-        """Whether what runs now has been counted, or is the watch's own."""
-        return self._hidden > 0
+        if self._hidden or self._running.asides or not self._frames:
+            return Look.NOTHING
+        return self._frames[-1].look
 
     def push(self, module: nn.Module) -> Frame:
         """A module begins."""
@@ -124,7 +123,7 @@ class ModuleStack:
         return self._accounted
 
     def aside(self) -> Aside:
-        """A context for the watch's own arithmetic, which is no part of the model and must not be noticed by it."""
+        """A context for the watch's own arithmetic, which no Monitor counts, and which the model must not notice."""
         return self._aside
 
     def hide(self, by: int) -> None:
@@ -211,18 +210,18 @@ class Accounted:
 
 
 class Aside:
-    """Entered around the watch's own arithmetic.
+    """Entered around the watch's own arithmetic: no Monitor looks at it.
 
     Checkpointing, for example, compares the tensors that a first and a second run save. Those that are
     saved for a count are hidden from it.
     """
 
-    def __init__(self, stack: ModuleStack) -> None:
-        self._stack = stack
+    def __init__(self, running: Running) -> None:
+        self._running = running
         self._unsaved: list[bool] = []
 
     def __enter__(self) -> None:
-        self._stack.hide(1)
+        self._running.asides += 1
         unsaved = torch.is_grad_enabled() and _somebody_follows_saving()
         self._unsaved.append(unsaved)
         if unsaved:
@@ -231,17 +230,18 @@ class Aside:
     def __exit__(self, *_: object) -> None:
         if self._unsaved.pop():
             torch._C._autograd._pop_saved_tensors_default_hooks()
-        self._stack.hide(-1)
+        self._running.asides -= 1
 
 
 _autograd = vars(torch._C._autograd)
-# PyTorch before 2.7 cannot be asked: then somebody may follow
-_followers = _autograd.get("_top_saved_tensors_default_hooks", bool)
+_followers = _autograd.get("_top_saved_tensors_default_hooks")
 _saving_can_be_followed = _autograd["_saved_tensors_hooks_is_enabled"]  # not within torch.func.grad
 
 
 def _somebody_follows_saving() -> bool:
-    return _followers(True) is not None and _saving_can_be_followed()
+    if _followers is not None and _followers(True) is None:
+        return False
+    return bool(_saving_can_be_followed())  # PyTorch before 2.7 cannot be asked: then somebody may
 
 
 def shows_no_functions(module: nn.Module) -> bool:

@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from picojoule.layers.plain_call import PlainCall
+from picojoule.synops.watch.running import closing
+
 _COMPILED_UNDER_WATCH = (
     "Monitor: the model is being compiled while it is watched. Compile it first, then attach the "
     "Monitor; it runs uncompiled while watched."
@@ -50,14 +53,17 @@ class _Hold:
 
 
 class Uncompiled:
-    """Holds compiled code off until `remove()`, or until the model is no more."""
+    """Holds compiled code off until `remove()`, or until the model is no more; calls of the model end their passes."""
 
     def __init__(self, model: nn.Module) -> None:
-        self._model, self._call = weakref.ref(model), model._compiled_call_impl
-        model._compiled_call_impl = None
         self._hold = _Hold()
         self.hold()
         weakref.finalize(model, self._hold.let_go).atexit = False
+        call = model._compiled_call_impl
+        if not isinstance(call, PlainCall):  # of another Monitor
+            call = model._compiled_call_impl = PlainCall(model, closing)
+        call.holders += 1
+        self._model, self._call = weakref.ref(model), call
 
     def hold(self) -> None:
         """Have compiled functions run as they are written; to be repeated when a forward pass begins.
@@ -69,9 +75,10 @@ class Uncompiled:
 
     def remove(self) -> None:
         """Compiled code runs compiled again, unless another Monitor is attached."""
-        model = self._model()
-        if model is not None:
-            model._compiled_call_impl = self._call
+        model, call = self._model(), self._call
+        call.holders -= 1
+        if model is not None and not call.holders and model._compiled_call_impl is call:
+            model._compiled_call_impl = call.before
         self._hold.let_go()
 
 
