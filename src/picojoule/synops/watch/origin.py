@@ -25,8 +25,8 @@ class Origin:
         kind: which of them.
         unit: value of one spike: a number, or a tensor that broadcasts to the tensor.
         signed: whether spikes may be negative.
-        whole: for values of unknown origin: a boolean scalar, whether they are all multiples of
-            the unit, so spikes; dense values otherwise.
+        whole: for values of unknown origin, or where values had a say: a boolean scalar, whether they are all
+            multiples of the unit, so spikes; dense values otherwise.
         parameters: ids of the parameters that a constant is made of.
         source: who made the values: a spiking layer, the caller, the model in a way nobody knows, or the model
             of numbers and of chance alone, without data.
