@@ -131,6 +131,25 @@ def test_shared_layers_and_containers_add_up() -> None:
     assert monitor.synops["0.0"].item() == pytest.approx(x.sum().item() * 3 / (2 * T) + middle)
 
 
+def test_a_shared_layer_goes_by_each_of_its_names() -> None:
+    shared = nn.Sequential(nn.Linear(3, 3))
+    model = nn.Sequential(shared, nn.Sequential(shared, nn.Linear(3, 2)))
+    for names in (["0"], ["1.0"], ["0.0"], ["1.0.0"], ["1.0.0", "0.0"]):
+        with Monitor(model, ignore=names) as monitor:
+            model(torch.ones(5, 3))
+        assert list(monitor.synops) == ["1.1"]
+        assert len(monitor.report().ignored) == 1
+
+    class Fires(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x > 0).float()
+
+    fires = Fires()
+    model = nn.Sequential(fires, nn.Linear(3, 3), fires)
+    for name in ("0", "2"):
+        assert Monitor(model, spiking=[name]).spiking_layers == ("0",)
+
+
 def test_accumulation_and_outer_loops() -> None:
     model = nn.Linear(3, 2)
     frames = spikes(T, 4, 3)
