@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule import Monitor
-from picojoule.layers import IAF
+from picojoule.layers import IAF, FlattenTime, UnflattenTime
 
 
 def _samples(model: nn.Module, *args: Tensor) -> int:
@@ -94,3 +94,40 @@ def test_samples_that_leave_the_batch_were_there() -> None:
     assert (report.samples, report.num_timesteps) == (3, 5)
     arrived = sum(x[: max(3 - step, 1), step].sum() for step in range(5)) * 6
     assert monitor.synops.per_sample.total.item() * 3 == pytest.approx(float(arrived))
+
+
+def test_layers_of_sequences_say_it_by_keyword_too() -> None:
+    class ByName(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.mix = nn.GRU(8, 8), nn.MultiheadAttention(8, 2)
+
+        def forward(self, x: Tensor, which: str) -> Tensor:
+            if which == "rnn":
+                return self.rnn(hx=torch.zeros(1, x.shape[1], 8), input=x)[0]
+            return self.mix(query=x, key=x, value=x)[0]
+
+    x = (torch.rand(5, 3, 8) < 0.5).float()
+    for which in ("rnn", "mix"):
+        model = ByName()
+        with Monitor(model) as monitor:
+            model(x, which)
+        assert monitor.report().samples == 3
+        assert not any(part._forward_pre_hooks for part in model.modules())
+
+
+@pytest.mark.parametrize("kind", [FlattenTime, UnflattenTime])
+def test_layers_that_fold_time_say_it_by_keyword_too(kind: type[nn.Module]) -> None:
+    class ByName(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.reshape = kind(batch_size=3) if kind is UnflattenTime else kind()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.reshape(data=x)
+
+    shape = (15, 8) if kind is UnflattenTime else (3, 5, 8)
+    model = ByName()
+    with Monitor(model) as monitor:
+        model(torch.ones(shape))
+    assert (monitor.report().samples, monitor.report().num_timesteps) == (3, 5)

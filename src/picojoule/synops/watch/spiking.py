@@ -14,7 +14,7 @@ from picojoule.synops.magnitudes import Unit
 
 TimeAxis = Literal["bt", "tb", "last", "folded", "loop", "outer"]
 TIME_AXES: tuple[TimeAxis, ...] = ("bt", "tb", "last", "folded", "loop", "outer")
-_PASSING = (SumPool2d, SpikingMaxPooling2dLayer, Retime)
+PASSING = (SumPool2d, SpikingMaxPooling2dLayer, Retime)
 
 
 class Spiking(NamedTuple):
@@ -49,7 +49,7 @@ class Spiking(NamedTuple):
 
 def passes_spikes_on(module: nn.Module) -> bool:
     """Whether the output is spikes of the input's unit, though it is made in a way that hides this."""
-    return isinstance(module, _PASSING)
+    return isinstance(module, PASSING)
 
 
 def own_layer(module: nn.Module) -> Spiking | None:

@@ -22,7 +22,7 @@ from picojoule.synops.watch.pass_size import (
 from picojoule.synops.watch.spiking import Spiking, TimeAxis
 
 # which have the samples second, unless told otherwise
-_OF_SEQUENCES = (
+OF_SEQUENCES = (
     nn.RNNBase,
     nn.MultiheadAttention,
 )
@@ -70,7 +70,7 @@ class StepCount:
 
     def see_module(self, module: nn.Module, data: Tensor) -> None:
         """Note the first tensor that some module got."""
-        if self._in_layer is None and self._shape is not None and isinstance(module, _OF_SEQUENCES):
+        if self._in_layer is None and self._shape is not None and isinstance(module, OF_SEQUENCES):
             self._see_sequences(module, tuple(data.shape))
         if self._num_timesteps is not None:
             self._inner.add(tuple(data.shape[:2]))
