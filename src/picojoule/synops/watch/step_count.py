@@ -87,7 +87,7 @@ class StepCount:
         if data.ndim == 0:
             return
         if kind.time_axis == "folded":
-            self._take(name, size_of_folded(module, kind, len(data)))
+            self._take(name, self._size_of_folded(module, kind, len(data)))
             self.time_first = self.time_first or kind.time_first
         elif kind.time_axis in ("bt", "tb", "last"):
             self.time_first = self.time_first or kind.time_axis == "tb"
@@ -106,8 +106,17 @@ class StepCount:
         elif isinstance(module, UnflattenTime):
             self._take(name, size_of_unfolded(module, len(data)))
 
-    def _take(self, name: str, size: PassSize) -> None:
+    def _size_of_folded(self, module: nn.Module, kind: Spiking, entries: int) -> PassSize | None:
+        """What a module says of its folded axis; one of the user's is not asked where the user says it."""
+        said = self._samples is not None or self._num_timesteps is not None
+        if said and not kind.closed and kind.num_timesteps is None:
+            return None
+        return size_of_folded(module, kind, entries)
+
+    def _take(self, name: str, size: PassSize | None) -> None:
         chunk = current_chunk()
+        if size is None:
+            return
         if name not in self._found:
             self._found[name], self._chunks[name] = size, chunk
         elif chunk is not None and chunk.goes_on(self._chunks[name]):
