@@ -197,18 +197,22 @@ class Neurons:
     def _origin(self, name: str, module: nn.Module, kind: Spiking, spikes: Tensor) -> Origin:
         if not spikes.is_floating_point():
             return SIGNED_SPIKES
-        if kind.unit == "any":
-            return each_its_own(spikes)
-        if kind.unit is None:
-            return self._judged(name, module, spikes)
-        layer = _made_by_layer if isinstance(kind.unit, Tensor) else _of_one_unit
-        return layer(kind.signed, kind.unit)
+        unit = kind.unit
+        if unit is None or isinstance(unit, str):
+            own = unit == "any"
+            return (
+                each_its_own(spikes) if own else self._judged(name, module, spikes, unit == "whole")
+            )
+        layer = _made_by_layer if isinstance(unit, Tensor) else _of_one_unit
+        return layer(kind.signed, unit)
 
-    def _judged(self, name: str, module: nn.Module, spikes: Tensor) -> Origin:
+    def _judged(self, name: str, module: nn.Module, spikes: Tensor, whole_first: bool) -> Origin:
         """In the first pass the values are looked at; later a layer is taken at its word, and checked on the device."""
         learned = self._learned
         if not learned.complete and can_be_read(spikes):
             unit, before = spike_value(spikes), learned.units.get(module)
+            if unit and whole_first and unit.is_integer():
+                unit = 1.0
             finer = before is None or not judged(spikes, before).whole
             if unit and finer:
                 learned.units[module] = unit
@@ -216,7 +220,7 @@ class Neurons:
                 learned.potentials[module] = unit is None
                 if unit is None:
                     self._fired.pop(name, None)
-        return judged(spikes, learned.units.get(module))
+        return judged(spikes, learned.units.get(module), whole_first)
 
 
 def _made_by_layer(signed: bool, unit: Unit) -> Origin:

@@ -25,7 +25,8 @@ class Spiking(NamedTuple):
         spikes: whether the output is spikes; of those to be judged, whether it may be.
         signed: whether they may be negative.
         closed: whether nothing is counted inside, except in modules that it calls.
-        unit: what a spike is worth; None to judge by the values. "any" if each has a value of its own.
+        unit: what a spike is worth; None to judge by the values. "whole" is 1 where all values are whole numbers, and judged
+            elsewhere; "any" if each has a value of its own.
         sure: whether its time is known, not only supposed.
         time_first: whether time is the slower one of a folded axis.
         num_timesteps: time steps in a folded axis, where the module does not say it as our own do.
@@ -35,7 +36,7 @@ class Spiking(NamedTuple):
     spikes: bool = True
     signed: bool = False
     closed: bool = True
-    unit: Unit | Literal["any"] | None = 1.0
+    unit: Unit | Literal["any", "whole"] | None = 1.0
     sure: bool = True
     time_first: bool = False
     num_timesteps: int | None = None
@@ -58,7 +59,15 @@ def own_layer(module: nn.Module) -> Spiking | None:
         return None
     time_axis: TimeAxis = "folded" if isinstance(module, SqueezeMixin) else "bt"
     users = _fires_by_a_function_of_the_users(module)
-    return Spiking(time_axis, spikes=module.does_spike, signed=users, unit=None if users else 1.0)
+    unit = None if users else unit_of_class(module, "picojoule")
+    return Spiking(time_axis, spikes=module.does_spike, signed=unit != 1.0, unit=unit)
+
+
+def unit_of_class(module: nn.Module, package: str) -> float | Literal["whole"]:
+    """1, which spikes of a package's own classes are worth; where the user has written the forward pass, values tell."""
+    by = getattr(type(module).forward, "__module__", None) or ""
+    written = "forward" in vars(module) or not by.startswith(f"{package}.")
+    return "whole" if written else 1.0
 
 
 def _fires_by_a_function_of_the_users(layer: Any) -> bool:
