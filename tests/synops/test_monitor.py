@@ -80,6 +80,56 @@ def test_an_image_is_dense_and_an_event_frame_is_spikes() -> None:
     assert monitor.macs["0"].item() == 12 * 12 * 9 * 4
 
 
+TO_PIXELS: dict[str, Any] = {
+    "scaled": lambda x: x.float() / 255,
+    "divided": lambda x: x / 255,
+    "moved": lambda x: x.permute(0, 1, 3, 2).contiguous().float() / 255,
+    "sliced": lambda x: torch.stack(x.unbind(0)).double().float(),
+    "shifted": lambda x: (128 - x.int()).float(),
+    "side by side": lambda x: torch.cat([x.to(torch.int16), x.short()])[:2].float(),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int64, torch.bool], ids=str)
+@pytest.mark.parametrize("to_pixels", TO_PIXELS.values(), ids=list(TO_PIXELS))
+def test_an_image_of_integers_that_is_said_to_be_dense_is(to_pixels: Any, dtype: Any) -> None:
+    class Sees(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return self[0](to_pixels(x))
+
+    model, x = Sees(nn.Conv2d(1, 2, 3)), torch.randint(1, 99, (2, 1, 4, 4)).to(dtype)
+    with Monitor(model, inputs="dense") as monitor:
+        for _ in range(3):
+            model(x)
+            # 4 places of 9 taps to 2 channels
+            assert monitor.macs.per_sample.total.item() == 4 * 9 * 2
+            assert monitor.synops.total.item() == 0
+    assert [given.spikes for given in monitor.ledger.inputs] == [False]
+
+
+def test_what_the_model_makes_of_a_dense_image_may_be_spikes() -> None:
+    class Bits(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return self[0]((x >> 3).bitwise_and(1).float()) + self[0]((x > 7).float())
+
+    model, x = Bits(nn.Linear(4, 3)), torch.tensor([[0, 8, 9, 16]], dtype=torch.uint8)
+    with Monitor(model, inputs="dense", num_timesteps=1) as monitor:
+        for _ in range(3):
+            model(x)
+            # bit 3 of 8 and 9; 8, 9 and 16 are above 7
+            assert monitor.synops.per_sample.total.item() == (2 + 3) * 3
+            assert monitor.macs.total.item() == 0
+
+
+def test_the_numbers_of_words_look_up_rows_whatever_inputs_are_said_to_be() -> None:
+    model, words = nn.Sequential(nn.Embedding(7, 4)), torch.tensor([[0, 3, 6]])
+    for inputs in ("auto", "dense", "spikes"):
+        with Monitor(model, inputs=inputs, detail=("sample",)) as monitor:  # type: ignore[arg-type]
+            model(words)
+        assert monitor.synops.per_sample.total.item() == monitor.synops.detail["0"].sum() == 3 * 4
+        assert monitor.macs.total.item() == 0
+
+
 def test_watching_changes_nothing() -> None:
     def step(watch: bool) -> list[Tensor]:
         torch.manual_seed(1)

@@ -79,6 +79,7 @@ SIGNED_SPIKES = Origin("spikes")
 DENSE = Origin("dense")
 ZEROS = Origin("zeros")
 NOISE = Origin("dense", source="numbers")
+DENSE_INTEGERS = Origin("dense", source="given")  # of an input that is said to be dense
 WHOLE_NUMBERS = Origin("spikes", source="numbers")  # which no data have a part in
 _GIVEN = {origin: replace(origin, source="given") for origin in (SPIKES, SIGNED_SPIKES)}
 
@@ -93,7 +94,7 @@ def joined(origins: Iterable[Origin], product: bool = False) -> Origin:
     if kinds == {"constant"}:
         return Origin("constant", parameters=frozenset().union(*(o.parameters for o in present)))
     if kinds != {"spikes"} or not (product or all(same_unit(first, o) for o in present)):
-        return DENSE
+        return DENSE_INTEGERS if DENSE_INTEGERS in present else DENSE
     whole = [origin.whole for origin in present if origin.whole is not None]
     flag: Tensor | None = None
     for more in whole:
@@ -135,7 +136,9 @@ class Origins:
     ) -> None:
         self._records = TensorMap[_Record]()
         self._constants, self._parameters = constants, parameters
-        self._inputs = None if inputs is None else replace(inputs, source="given")
+        if inputs is not None and inputs.kind == "spikes":
+            inputs = replace(inputs, source="given")
+        self._inputs = inputs
         self._of_constants: dict[int, Origin] = {}
         self._units: dict[Any, Tensor] = {}
         self.offsets = Offsets[Origin]()
@@ -161,14 +164,16 @@ class Origins:
         return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
     def put(self, x: Tensor, origin: Origin, at: int | None = None) -> None:
-        """Note a tensor's origin. Integers are whole, whatever they were made of.
+        """Note a tensor's origin. Integers are whole, whatever they were made of, but for dense ones that the caller gave.
 
         `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
-        if not (x.is_floating_point() or x.is_quantized) and origin.kind != "constant":
+        if x.is_floating_point() or x.is_quantized:
+            origin = DENSE if origin is DENSE_INTEGERS else origin
+        elif origin.kind != "constant":
             if x.is_complex():
                 return
-            if origin.source != "numbers":
+            if origin.source != "numbers" and origin is not DENSE_INTEGERS:
                 origin = _whole(x)
         self._records[x] = _Record(version(x) if at is None else at, origin)
 
@@ -278,7 +283,9 @@ class Origins:
             return None
         if x.is_complex():
             return DENSE
-        return _GIVEN[_whole(x)] if self.is_given(x) else _whole(x)
+        if not self.is_given(x):
+            return _whole(x)
+        return DENSE_INTEGERS if self._inputs is DENSE else _GIVEN[_whole(x)]
 
     def _was_written(self, x: Tensor) -> bool:
         """Whether the model has written into a buffer what is no constant, and changed it since."""
