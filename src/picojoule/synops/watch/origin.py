@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.magnitudes import Magnitudes, Unit, in_numbers
-from picojoule.synops.watch.offsets import Offsets
+from picojoule.synops.watch.offsets import Offsets, same_values
 from picojoule.synops.watch.tensor_map import TensorMap
 
 
@@ -265,7 +265,10 @@ class Origins:
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
         origin = self.unjudged(x)
-        if origin is None:
+        if origin is None and self._is_alias_of_given(x):
+            origin = self.of(x._base)  # type: ignore[arg-type]
+            self.put(x, origin)
+        elif origin is None:
             source: Literal["given", "made"] = "given" if self.is_given(x) else "made"
             origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
             self.put(x, origin)
@@ -280,12 +283,29 @@ class Origins:
         if self.is_constant(x) and not self._was_written(x):
             return self._of_constant(id(x if id(x) in self._constants else x._base))
         if x.is_floating_point() or x.is_quantized:
-            return None
+            return None if x._base is None else self._of_alias(x, x._base)
         if x.is_complex():
             return DENSE
         if not self.is_given(x):
             return _whole(x)
         return DENSE_INTEGERS if self._inputs is DENSE else _GIVEN[_whole(x)]
+
+    def _of_alias(self, x: Tensor, base: Tensor) -> Origin | None:
+        """The origin of a tensor that no function gave, under the name by which it was noted; None if it was not.
+
+        An `autograd.Function` that gives back what it was given, as those of full backward hooks do, gives an alias.
+        """
+        at = version(x)
+        for other, record in self._records.items():
+            same = (other is base or other._base is base) and record.version in (None, at)
+            if same and same_values(other, x, versions=False):
+                self.put(x, record.origin)
+                return record.origin
+        return None
+
+    def _is_alias_of_given(self, x: Tensor) -> bool:
+        base = x._base
+        return base is not None and id(base) in self._given and same_values(base, x, versions=False)
 
     def _was_written(self, x: Tensor) -> bool:
         """Whether the model has written into a buffer what is no constant, and changed it since."""
