@@ -21,7 +21,7 @@ from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.search import NeuronSearch
-from picojoule.synops.watch.spiking import Spiking, sums_of_own_layer
+from picojoule.synops.watch.spiking import Spiking, holds_state, sums_of_own_layer
 from picojoule.synops.watch.step_count import StepCount
 
 
@@ -69,6 +69,7 @@ class Neurons:
         self._fired: dict[
             str, tuple[Gathered, int]
         ] = {}  # spikes by neuron, of so many entries each
+        self._goes_on: list[bool] = []  # whether neurons that run began from a state
 
     @property
     def any(self) -> bool:
@@ -101,6 +102,8 @@ class Neurons:
                 "so they cannot be counted. Give them the samples as an axis, or call the model inside monitor.paused()."
             )
         self._given.append(inputs)
+        over_time = kind is not None and kind.time_axis != "loop"
+        self._goes_on.append(over_time and (len(inputs) > 1 or holds_state(module)))
         if self.search is not None:
             self.search.enter(module, kind is not None)
 
@@ -110,6 +113,7 @@ class Neurons:
         """A module has run, or failed."""
         failed = output is None and sys.exc_info()[0] is not None
         self._given.pop()
+        goes_on = self._goes_on.pop()
         seen = kind
         if self.search is not None:
             seen = self.search.leave(name, kind, inputs, output)
@@ -120,7 +124,7 @@ class Neurons:
                     for missed in self.search.missed(name):
                         self._made(name, module, seen, [missed.input], missed.output)
         if seen is not None and not failed:
-            self._made(name, module, seen, inputs, output)
+            self._made(name, module, seen, inputs, output, goes_on)
 
     def feed(self, inside: list[Tensor]) -> None:
         """Note tensors that a running neuron, whose functions are not looked at, hands to a layer inside it.
@@ -158,7 +162,13 @@ class Neurons:
     # ---- what a neuron made
 
     def _made(
-        self, name: str, module: nn.Module, kind: Spiking, inputs: list[Tensor], output: Any
+        self,
+        name: str,
+        module: nn.Module,
+        kind: Spiking,
+        inputs: list[Tensor],
+        output: Any,
+        goes_on: bool = False,
     ) -> None:
         made = tensors([output]) or _boolean_attributes(module)
         if not made:
@@ -166,7 +176,8 @@ class Neurons:
         spikes = made[0]
         first = inputs[0] if inputs else spikes
         adds_time = spikes.ndim == first.ndim + 1 and spikes.shape[1:] == first.shape
-        self._step_count.see_spiking(name, module, kind, spikes if adds_time else first)
+        over_time = spikes if adds_time else first
+        self._step_count.see_spiking(name, module, kind, over_time, goes_on)
         # a readout may give the last step only, or a list of steps
         whole = spikes.ndim < first.ndim and first.shape[1:] == spikes.shape
         updates = first if whole and kind.time_axis == "tb" else spikes

@@ -78,14 +78,26 @@ def _fires_by_a_function_of_the_users(layer: Any) -> bool:
 
 def carries_state(module: nn.Module) -> Tensor:
     """Whether a neuron layer starts with a potential other than zero, a boolean scalar."""
+    state = _potential(module)
+    if state is None:
+        return torch.zeros((), dtype=torch.bool)
+    least, most = state.detach().aminmax()  # several times as fast as any()
+    return (least != 0) | (most != 0)
+
+
+def holds_state(module: nn.Module) -> bool:
+    """Whether a neuron layer has a potential from which its next call goes on."""
+    return _potential(module) is not None
+
+
+def _potential(module: nn.Module) -> Tensor | None:
     for name in ("v_mem", "mem", "v"):  # Picojoule and sinabs, snnTorch, SpikingJelly
         state = getattr(module, name, None)
         if isinstance(state, Tensor):
             state = out_of_ended(state)
         if isinstance(state, Tensor) and state.numel() > 0:
-            least, most = state.detach().aminmax()  # several times as fast as any()
-            return (least != 0) | (most != 0)
-    return torch.zeros((), dtype=torch.bool)
+            return state
+    return None
 
 
 def sums_of_own_layer(module: nn.Module) -> Tensor | None:

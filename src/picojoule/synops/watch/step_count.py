@@ -48,6 +48,8 @@ class StepCount:
         self._axis, self._num_timesteps, self._samples = time_axis, num_timesteps, samples
         self._found: dict[str, PassSize] = {}
         self._chunks: dict[str, Chunk | None] = {}  # in which a layer was seen last
+        self._steps: dict[str, tuple[int, int]] = {}  # of its first call, and of all that went on
+        self._modules: dict[str, nn.Module | None] = {}  # of that name, the first of several
         self._loop: Counter[str] = Counter()
         self._supposed: set[str] = set()  # loops whose layers were only found by what they do
         self._loop_shape: tuple[int, ...] = ()
@@ -82,16 +84,20 @@ class StepCount:
         elif len(shape) == 3 and not batch_first and self._shape is not None:
             self._in_layer = shape[1] if shape[:2] == self._shape[:2] else None
 
-    def see_spiking(self, name: str, module: nn.Module, kind: Spiking, data: Tensor) -> None:
-        """Note what a spiking module was called with."""
+    def see_spiking(
+        self, name: str, module: nn.Module, kind: Spiking, data: Tensor, goes_on: bool = False
+    ) -> None:
+        """Note what a spiking module was called with, and whether it went on from what a call before has left."""
         if data.ndim == 0:
             return
         if kind.time_axis == "folded":
-            self._take(name, self._size_of_folded(module, kind, len(data)))
+            size = self._size_of_folded(module, kind, len(data))
+            self._take(name, size, module, kind, goes_on)
             self.time_first = self.time_first or kind.time_first
         elif kind.time_axis in ("bt", "tb", "last"):
             self.time_first = self.time_first or kind.time_axis == "tb"
-            self._take(name, size_of_shape(kind.time_axis, tuple(data.shape)))
+            timed = size_of_shape(kind.time_axis, tuple(data.shape))
+            self._take(name, timed, module, kind, goes_on)
         else:
             self._loop[name] += 1
             self._loop_shape = max(self._loop_shape, tuple(data.shape), key=lambda shape: shape[:1])
@@ -113,16 +119,44 @@ class StepCount:
             return None
         return size_of_folded(module, kind, entries)
 
-    def _take(self, name: str, size: PassSize | None) -> None:
+    def _take(
+        self,
+        name: str,
+        size: PassSize | None,
+        module: nn.Module | None = None,
+        kind: Spiking | None = None,
+        goes_on: bool = False,
+    ) -> None:
         chunk = current_chunk()
         if size is None:
             return
         if name not in self._found:
             self._found[name], self._chunks[name] = size, chunk
+            self._steps[name] = size.num_timesteps, size.num_timesteps
+            self._modules[name] = module
         elif chunk is not None and chunk.goes_on(self._chunks[name]):
-            before = self._found[name]
-            longer = before.num_timesteps + size.num_timesteps
-            self._found[name], self._chunks[name] = PassSize(before.samples, longer), chunk
+            self._add_steps(name, size)
+            self._chunks[name] = chunk
+        elif kind is not None and module is self._modules[name]:
+            self._take_again(name, size, kind, goes_on)
+
+    def _take_again(self, name: str, size: PassSize, kind: Spiking, goes_on: bool) -> None:
+        """A layer was called once more, with the next step of a loop; or another layer shares it."""
+        if self._axis == "outer" or size.samples != self._found[name].samples:
+            return
+        # a picture of one step may stand still, or several layers share what looks at it
+        still = size_of_shape(kind.time_axis, self._shape or (1,))
+        is_step = size.num_timesteps == 1 and (kind.time_axis == "folded" or size != still)
+        if (is_step and (goes_on or not kind.closed)) or (goes_on and self._axis == "loop"):
+            self._add_steps(name, size)
+        elif goes_on:
+            first, total = self._steps[name]
+            self._steps[name] = first, total + size.num_timesteps
+
+    def _add_steps(self, name: str, size: PassSize) -> None:
+        before, (first, total) = self._found[name], self._steps[name]
+        self._found[name] = PassSize(before.samples, before.num_timesteps + size.num_timesteps)
+        self._steps[name] = first, total + size.num_timesteps
 
     # ---- what follows
 
@@ -186,14 +220,30 @@ class StepCount:
             return None
         first = next(iter(self._found))
         size = self._found[first]
+        if self._num_timesteps in self._steps[first]:
+            return PassSize(size.samples, self._num_timesteps)
+        if self._num_timesteps is None:
+            self._doubt_steps(first, size)
+        return size
+
+    def _doubt_steps(self, first: str, size: PassSize) -> None:
+        """Doubt time steps that layers disagree on, or several calls of one."""
         for name, other in self._found.items():
-            if other.num_timesteps != size.num_timesteps and self._num_timesteps is None:
+            total = self._steps[name][1]
+            if total != other.num_timesteps:
+                self.doubts.append(
+                    f"layer {name!r} was called several times in one pass, each time from where it had stopped, over {total} time "
+                    f"steps in all; the time steps are taken for {size.num_timesteps}. Pass num_timesteps=, or time_axis='loop' if the "
+                    "model makes the steps."
+                )
+                break
+        for name, other in self._found.items():
+            if other.num_timesteps != size.num_timesteps:
                 self.doubts.append(
                     f"layer {first!r} has {size.num_timesteps} time steps and {name!r} has {other.num_timesteps}; those of "
                     f"{first!r} are taken. Pass num_timesteps=."
                 )
                 break
-        return size
 
     def _by_calls_or_input(self) -> PassSize:
         shape = self._shape or (1,)
