@@ -222,3 +222,132 @@ def test_layers_of_others_in_a_loop_have_a_step_a_call(kind: type[nn.Module]) ->
             assert (monitor.report().samples, monitor.report().num_timesteps) == (B, T)
             assert monitor.neuron_updates["lif"].item() == 5
     assert monitor.warnings == ()
+
+
+# ---- a cell without a state of its own
+
+
+class Cell(nn.Module):
+    def forward(self, x: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        v = v + x
+        s = (v >= 1).float()
+        return s, v - s
+
+
+class Shared(nn.Module):
+    """`b t n`: two layers of `widths` neurons by one cell."""
+
+    def __init__(self, widths: tuple[int, int]) -> None:
+        super().__init__()
+        first, second = widths
+        self.fc1, self.fc2, self.head = (
+            nn.Linear(3, first),
+            nn.Linear(first, second),
+            nn.Linear(second, 2),
+        )
+        self.cell, self.widths = Cell(), widths
+        for layer in (self.fc1, self.fc2):
+            nn.init.constant_(layer.weight, 0.2)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        v1, v2 = (torch.zeros(len(x), width) for width in self.widths)
+        self.fired, out = [torch.zeros(()), torch.zeros(())], x.new_zeros(())
+        for now in x.unbind(1):
+            s1, v1 = self.cell(self.fc1(now), v1)
+            s2, v2 = self.cell(self.fc2(s1), v2)
+            self.fired = [self.fired[0] + s1.sum(), self.fired[1] + s2.sum()]
+            out = out + self.head(s2)
+        return out
+
+
+@pytest.mark.parametrize("widths", [(6, 3), (6, 6)], ids=str)
+@pytest.mark.parametrize("sure", [False, True])
+def test_a_cell_that_two_layers_share(widths: tuple[int, int], sure: bool) -> None:
+    model, x = Shared(widths), torch.ones(B, T, 3)
+    said = {"time_axis": "loop"} if sure else {}
+    words = "'cell' was called 8 times, as 2 layers.*4 time steps are taken.*Pass num_timesteps="
+    monitor, heard = Monitor(model, spiking=[Cell], **said), list[str]()  # type: ignore[arg-type]
+    for steps in (T, T, T - 1):  # of passes that remember what was seen, too
+        with warnings.catch_warnings(record=True) as caught, monitor:
+            warnings.simplefilter("always")
+            model(x[:, :steps])
+        heard += [str(each.message) for each in caught]
+        assert monitor.report().num_timesteps == steps
+        assert len(monitor.warnings) == 1
+        fired = [each.item() for each in model.fired]
+        assert min(fired) > 0
+        neurons = [width * B * steps for width in widths]
+        rate = sum(fired) / sum(neurons)
+        assert monitor.rates["cell"].mean().item() == pytest.approx(rate)
+        assert monitor.neuron_updates["cell"].item() == sum(widths)
+    assert re.search(words, heard[0])
+    assert len(heard) == 2  # of 8 and of 6 calls
+    with Monitor(model, spiking=[Cell], num_timesteps=T) as monitor:
+        model(x)
+    assert monitor.report().num_timesteps == T
+    assert monitor.warnings == ()
+
+
+def test_a_cell_of_several_layers_beside_one_of_its_own() -> None:
+    class Beside(Shared):
+        def __init__(self) -> None:
+            super().__init__((6, 6))
+            self.last = Cell()
+
+        def forward(self, x: Tensor) -> Tensor:
+            v: Any = torch.zeros(len(x), 2)
+            w1, w2 = (torch.zeros(len(x), 6) for _ in range(2))
+            for now in x.unbind(1):
+                s, w1 = self.cell(self.fc1(now), w1)
+                s, w2 = self.cell(self.fc2(s), w2)
+                s, v = self.last(self.head(s), v)
+            return v
+
+    model = Beside()
+    with (
+        Monitor(model, spiking=[Cell], time_axis="loop") as monitor,
+        pytest.warns(MonitorWarning, match="as 2 layers"),
+    ):
+        model(torch.ones(B, T, 3))
+    assert monitor.report().num_timesteps == T
+
+
+def test_a_sequence_that_begins_anew_is_asked_for_and_counted_as_it_was() -> None:
+    class Views(Shared):
+        def __init__(self) -> None:
+            super().__init__((6, 6))
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(2):
+                v = torch.zeros(len(x), 6)
+                for now in x.unbind(1):
+                    s, v = self.cell(self.fc1(now), v)
+            return self.head(self.fc2(s))
+
+    model = Views()
+    with (
+        Monitor(model, spiking=[Cell], time_axis="loop") as monitor,
+        pytest.warns(MonitorWarning, match="as 2 layers or sequences.*8 time steps are taken"),
+    ):
+        model(torch.ones(B, T, 3))
+    assert monitor.report().num_timesteps == 2 * T
+
+
+def test_a_state_that_is_changed_between_the_calls_is_one_layer() -> None:
+    class Cuts(Shared):
+        def __init__(self) -> None:
+            super().__init__((6, 6))
+
+        def forward(self, x: Tensor) -> Tensor:
+            v, out = torch.zeros(len(x), 6), x.new_zeros(())
+            for now in x.unbind(1):
+                s, v = self.cell(self.fc1(now), v.detach() * 0.9)
+                out = out + self.fc2(s)
+            return self.head(out)
+
+    model = Cuts()
+    with Monitor(model, spiking=[Cell], time_axis="loop") as monitor:
+        model(torch.ones(B, T, 3))
+    assert monitor.report().num_timesteps == T
+    assert monitor.warnings == ()

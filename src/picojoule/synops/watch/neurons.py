@@ -6,7 +6,7 @@ import math
 import sys
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.search import NeuronSearch
+from picojoule.synops.watch.shared_cells import CellCalls
 from picojoule.synops.watch.spiking import Spiking, holds_state, sums_of_own_layer
 from picojoule.synops.watch.step_count import StepCount
 
@@ -32,6 +33,7 @@ class Learned:
         self.kinds: WeakKeyDictionary[nn.Module, Spiking] = WeakKeyDictionary()
         self.units: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
         self.potentials: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+        self.shared: WeakSet[nn.Module] = WeakSet()  # by several layers
         self.states: set[str] = set()  # buffers in which a pass has left spikes
         self.complete = False
 
@@ -66,10 +68,11 @@ class Neurons:
         origins.unexplained = None if learned.complete else []
         self.found: dict[str, str] = {}  # types of those that were found by what they do, by name
         self._given: list[list[Tensor]] = []
-        self._fired: dict[
-            str, tuple[Gathered, int]
-        ] = {}  # spikes by neuron, of so many entries each
         self._goes_on: list[bool] = []  # whether neurons that run began from a state
+        self._shared = {id(module) for module in learned.shared}
+        self._cells: dict[str, tuple[nn.Module, CellCalls]] = {}  # those called step by step
+        # spikes by neuron, of so many entries each, by the shape of the neurons
+        self._fired: dict[str, dict[torch.Size, tuple[Gathered, int]]] = {}
 
     @property
     def any(self) -> bool:
@@ -155,9 +158,14 @@ class Neurons:
                 self._learned.kinds[call.module] = kind
                 self.found[call.name] = type(call.module).__name__
                 self._made(call.name, call.module, kind, [call.input], call.output)
-        for name, (spikes, entries) in self._fired.items():
+        for name, by_shape in self._fired.items():
+            spikes, entries = _of_all_layers([*by_shape.values()])
             steps = entries if size is None else size.samples * size.num_timesteps
-            self._ledger.add_rate(name, spikes.sum, steps)
+            self._ledger.add_rate(name, spikes, steps)
+        for name, (module, calls) in self._cells.items():
+            if len(calls.by_layer) > 1:
+                self._learned.shared.add(module)
+                self._step_count.see_layers(name, calls)
 
     # ---- what a neuron made
 
@@ -178,6 +186,8 @@ class Neurons:
         adds_time = spikes.ndim == first.ndim + 1 and spikes.shape[1:] == first.shape
         over_time = spikes if adds_time else first
         self._step_count.see_spiking(name, module, kind, over_time, goes_on)
+        if kind.time_axis == "loop" and (self.search is not None or id(module) in self._shared):
+            self._cells.setdefault(name, (module, CellCalls()))[1].add(inputs, made)
         # a readout may give the last step only, or a list of steps
         whole = spikes.ndim < first.ndim and first.shape[1:] == spikes.shape
         updates = first if whole and kind.time_axis == "tb" else spikes
@@ -199,11 +209,10 @@ class Neurons:
             self._add_rate(name, fired.over(lead), math.prod(spikes.shape[axis] for axis in lead))
 
     def _add_rate(self, name: str, spikes: Tensor, entries: int) -> None:
-        gathered, before = self._fired.get(name, (None, 0))
-        if gathered is None or gathered.shape != spikes.shape:
-            gathered, before = Gathered(), 0
+        by_shape = self._fired.setdefault(name, {})
+        gathered, before = by_shape.get(spikes.shape) or (Gathered(), 0)
         gathered.add(spikes)
-        self._fired[name] = gathered, before + entries
+        by_shape[spikes.shape] = gathered, before + entries
 
     def _origin(self, name: str, module: nn.Module, kind: Spiking, spikes: Tensor) -> Origin:
         if not spikes.is_floating_point():
@@ -232,6 +241,14 @@ class Neurons:
                 if unit is None:
                     self._fired.pop(name, None)
         return judged(spikes, learned.units.get(module), whole_first)
+
+
+def _of_all_layers(fired: list[tuple[Gathered, int]]) -> tuple[Tensor, int]:
+    """Spikes by neuron, and of how many entries; layers that share a module stand side by side, in one axis."""
+    most = max(entries for _, entries in fired)
+    if len(fired) == 1:
+        return fired[0][0].sum, most
+    return torch.cat([each.sum.flatten() * (most / max(n, 1)) for each, n in fired]), most
 
 
 def _made_by_layer(signed: bool, unit: Unit) -> Origin:

@@ -19,6 +19,7 @@ from picojoule.synops.watch.pass_size import (
     size_of_shape,
     size_of_unfolded,
 )
+from picojoule.synops.watch.shared_cells import CellCalls
 from picojoule.synops.watch.spiking import Spiking, TimeAxis
 
 # which have the samples second, unless told otherwise
@@ -53,6 +54,7 @@ class StepCount:
         self._loop: Counter[str] = Counter()
         self._supposed: set[str] = set()  # loops whose layers were only found by what they do
         self._loop_shape: tuple[int, ...] = ()
+        self._layers: dict[str, CellCalls] = {}  # calls of a cell that stands for several
         self._shape: tuple[int, ...] | None = None
         self._in_layer: int | None = None  # samples, as a layer of PyTorch takes the model's input
         self._inner: set[tuple[int, ...]] = set()  # leading axes of what modules got
@@ -103,6 +105,10 @@ class StepCount:
             self._loop_shape = max(self._loop_shape, tuple(data.shape), key=lambda shape: shape[:1])
             if not kind.sure:
                 self._supposed.add(name)
+
+    def see_layers(self, name: str, calls: CellCalls) -> None:
+        """Note that a module of a loop stands for several layers."""
+        self._layers[name] = calls
 
     def see_reshape(self, module: nn.Module, data: Tensor) -> None:
         """Note a layer that folds or unfolds time."""
@@ -334,17 +340,35 @@ class StepCount:
     def _calls(self) -> int:
         if self._num_timesteps is not None:
             return self._num_timesteps
-        certain = {n: c for n, c in self._loop.items() if n not in self._supposed} or self._loop
+        names = [name for name in self._loop if name not in self._supposed] or self._loop
+        certain = {name: self._steps_of(name) for name in names}
         counts = sorted(set(certain.values()))
+        self._doubt_layers()
         if len(counts) == 1:
             return counts[0]
         if self._supposed:
             self.doubts.append(
-                f"modules that look like neurons were called different numbers of times, {dict(certain)}, so the "
+                f"modules that look like neurons were called different numbers of times, {certain}, so the "
                 "time steps are taken for 1. Pass num_timesteps=."
             )
             return 1
         raise ValueError(
-            f"Monitor: the spiking layers were called different numbers of times in one forward pass, {dict(certain)}, "
+            f"Monitor: the spiking layers were called different numbers of times in one forward pass, {certain}, "
             "so its time steps are unknown. Pass num_timesteps=."
         )
+
+    def _steps_of(self, name: str) -> int:
+        """Time steps of a module that is called step by step, for as many layers as it stands for."""
+        calls, shared = self._loop[name], self._layers.get(name)
+        if shared is None or not shared.at_once:
+            return calls
+        by_layer = shared.by_layer
+        return -(-calls * max(by_layer) // sum(by_layer))
+
+    def _doubt_layers(self) -> None:
+        for name, shared in self._layers.items():
+            self.doubts.append(
+                f"{name!r} was called {self._loop[name]} times, as {len(shared.by_layer)} layers or sequences by the states and shapes "
+                f"that it was given; {self._steps_of(name)} time steps are taken, and its rates are of all of them. Pass num_timesteps=, "
+                "or give each layer a module of its own."
+            )
