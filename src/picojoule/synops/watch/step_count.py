@@ -54,6 +54,7 @@ class StepCount:
         self._loop: Counter[str] = Counter()
         self._supposed: set[str] = set()  # loops whose layers were only found by what they do
         self._loop_shape: tuple[int, ...] = ()
+        self._leads: dict[str, int] = {}  # samples that a layer of a loop got
         self._layers: dict[str, CellCalls] = {}  # calls of a cell that stands for several
         self._shape: tuple[int, ...] | None = None
         self._in_layer: int | None = None  # samples, as a layer of PyTorch takes the model's input
@@ -103,6 +104,8 @@ class StepCount:
         else:
             self._loop[name] += 1
             self._loop_shape = max(self._loop_shape, tuple(data.shape), key=lambda shape: shape[:1])
+            if data.ndim > 1:
+                self._leads[name] = max(self._leads.get(name, 0), len(data))
             if not kind.sure:
                 self._supposed.add(name)
 
@@ -180,6 +183,7 @@ class StepCount:
         self._check_one_step()
         found = self._of_layers()
         size = found or self._by_calls_or_input()
+        self._doubt_samples(size)
         self._check_samples(size)
         if self._samples is not None and self._num_timesteps is not None:
             return PassSize(self._samples, self._num_timesteps)
@@ -210,7 +214,8 @@ class StepCount:
         if said is None or not (known or timed) or not isinstance(seen.samples, int):
             return
         steps = 1 if self._num_timesteps is None else seen.num_timesteps  # it may be said otherwise
-        if (seen.samples * steps) % said:
+        got = {size.samples for size in self._found.values()} or {*self._leads.values()}
+        if (seen.samples * steps) % said and said not in got:
             name = next(iter(self._found or self._loop), None)
             who = f"layer {name!r} got" if name is not None else "the input has"
             way = "Leave samples= out, or pass how many there are."
@@ -250,6 +255,27 @@ class StepCount:
                     f"{first!r} are taken. Pass num_timesteps=."
                 )
                 break
+
+    def _doubt_samples(self, size: PassSize) -> None:
+        """Doubt samples that layers, or a layer and the input, disagree on."""
+        seen = {name: found.samples for name, found in self._found.items()} or self._leads
+        taken = next((name for name, samples in seen.items() if samples == size.samples), None)
+        if self._samples is not None or self._axis == "outer" or taken is None:
+            return
+        others = (f"{name!r} got {n}" for name, n in seen.items() if n != size.samples)
+        other = next(others, self._fewer_in_input(size))
+        if other is not None:
+            self.doubts.append(
+                f"layer {taken!r} got {size.samples} samples and {other}; those of {taken!r} are taken. Pass samples=."
+            )
+
+    def _fewer_in_input(self, size: PassSize) -> str | None:
+        """What the input has, if each of its first entries seems to have become several samples of a layer."""
+        lead = (self._shape or ())[:2]
+        if not lead or size.samples in lead or size.samples * size.num_timesteps == lead[0]:
+            return None
+        several = 0 < lead[0] < size.samples and size.samples % lead[0] == 0
+        return f"the input has {lead[0]}" if several else None
 
     def _by_calls_or_input(self) -> PassSize:
         shape = self._shape or (1,)
