@@ -80,6 +80,56 @@ def test_an_image_is_dense_and_an_event_frame_is_spikes() -> None:
     assert monitor.macs["0"].item() == 12 * 12 * 9 * 4
 
 
+TO_PIXELS: dict[str, Any] = {
+    "scaled": lambda x: x.float() / 255,
+    "divided": lambda x: x / 255,
+    "moved": lambda x: x.permute(0, 1, 3, 2).contiguous().float() / 255,
+    "sliced": lambda x: torch.stack(x.unbind(0)).double().float(),
+    "shifted": lambda x: (128 - x.int()).float(),
+    "side by side": lambda x: torch.cat([x.to(torch.int16), x.short()])[:2].float(),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int64, torch.bool], ids=str)
+@pytest.mark.parametrize("to_pixels", TO_PIXELS.values(), ids=list(TO_PIXELS))
+def test_an_image_of_integers_that_is_said_to_be_dense_is(to_pixels: Any, dtype: Any) -> None:
+    class Sees(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return self[0](to_pixels(x))
+
+    model, x = Sees(nn.Conv2d(1, 2, 3)), torch.randint(1, 99, (2, 1, 4, 4)).to(dtype)
+    with Monitor(model, inputs="dense") as monitor:
+        for _ in range(3):
+            model(x)
+            # 4 places of 9 taps to 2 channels
+            assert monitor.macs.per_sample.total.item() == 4 * 9 * 2
+            assert monitor.synops.total.item() == 0
+    assert [given.spikes for given in monitor.ledger.inputs] == [False]
+
+
+def test_what_the_model_makes_of_a_dense_image_may_be_spikes() -> None:
+    class Bits(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return self[0]((x >> 3).bitwise_and(1).float()) + self[0]((x > 7).float())
+
+    model, x = Bits(nn.Linear(4, 3)), torch.tensor([[0, 8, 9, 16]], dtype=torch.uint8)
+    with Monitor(model, inputs="dense", num_timesteps=1) as monitor:
+        for _ in range(3):
+            model(x)
+            # bit 3 of 8 and 9; 8, 9 and 16 are above 7
+            assert monitor.synops.per_sample.total.item() == (2 + 3) * 3
+            assert monitor.macs.total.item() == 0
+
+
+def test_the_numbers_of_words_look_up_rows_whatever_inputs_are_said_to_be() -> None:
+    model, words = nn.Sequential(nn.Embedding(7, 4)), torch.tensor([[0, 3, 6]])
+    for inputs in ("auto", "dense", "spikes"):
+        with Monitor(model, inputs=inputs, detail=("sample",)) as monitor:  # type: ignore[arg-type]
+            model(words)
+        assert monitor.synops.per_sample.total.item() == monitor.synops.detail["0"].sum() == 3 * 4
+        assert monitor.macs.total.item() == 0
+
+
 def test_watching_changes_nothing() -> None:
     def step(watch: bool) -> list[Tensor]:
         torch.manual_seed(1)
@@ -129,6 +179,25 @@ def test_shared_layers_and_containers_add_up() -> None:
     assert list(monitor.synops) == ["0.0"]
     middle = monitor.rates["0.1"].sum().item() * 3
     assert monitor.synops["0.0"].item() == pytest.approx(x.sum().item() * 3 / (2 * T) + middle)
+
+
+def test_a_shared_layer_goes_by_each_of_its_names() -> None:
+    shared = nn.Sequential(nn.Linear(3, 3))
+    model = nn.Sequential(shared, nn.Sequential(shared, nn.Linear(3, 2)))
+    for names in (["0"], ["1.0"], ["0.0"], ["1.0.0"], ["1.0.0", "0.0"]):
+        with Monitor(model, ignore=names) as monitor:
+            model(torch.ones(5, 3))
+        assert list(monitor.synops) == ["1.1"]
+        assert len(monitor.report().ignored) == 1
+
+    class Fires(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (x > 0).float()
+
+    fires = Fires()
+    model = nn.Sequential(fires, nn.Linear(3, 3), fires)
+    for name in ("0", "2"):
+        assert Monitor(model, spiking=[name]).spiking_layers == ("0",)
 
 
 def test_accumulation_and_outer_loops() -> None:

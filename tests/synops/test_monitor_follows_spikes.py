@@ -8,7 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from picojoule import Monitor
-from picojoule.layers import IAF, FlattenTime, IAFSqueeze, SpikingMaxPooling2dLayer, UnflattenTime
+from picojoule.layers import (
+    IAF,
+    FlattenTime,
+    IAFSqueeze,
+    SpikingMaxPooling2dLayer,
+    SumPool2d,
+    UnflattenTime,
+)
 from tests.synops.brute_force import impulse_count
 from tests.synops.networks import T, lenet, spikes
 
@@ -208,3 +215,26 @@ def test_spiking_max_pooling_keeps_the_unit() -> None:
     with Monitor(model) as monitor:
         model(spikes(2, T, 6, 6))
     assert monitor.synops.per_sample["5"] * 2 == seen[0].sum() * 2
+
+
+def test_what_passes_spikes_on_does_so_by_keyword_too() -> None:
+    class ByName(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool, self.most = SumPool2d(2), SpikingMaxPooling2dLayer(2)
+            self.sums, self.first = nn.Linear(4, 3), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:  # b t c h w
+            halves = x / 2
+            pooled = self.pool(data=halves.flatten(0, 1)).flatten(1)
+            return self.sums(pooled) + self.first(self.most(data=halves).flatten(0, 1).flatten(1))
+
+    model = ByName()
+    with Monitor(model) as monitor, torch.no_grad():
+        for _ in range(3):
+            model.most.reset_states()
+            model(torch.ones(2, 5, 1, 4, 4))
+            # of 16 spikes a step, all are summed, and the first of each window of 4 goes through
+            assert monitor.synops.per_sample["sums"].item() == 5 * 16 * 3
+            assert monitor.synops.per_sample["first"].item() == 5 * 4 * 3
+            assert monitor.macs.total.item() == 0

@@ -4,6 +4,7 @@ import copy
 import gc
 import io
 import pickle
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,8 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 import picojoule
 from picojoule import Monitor
-from picojoule.layers import ALIF, IAF, LIF
-from picojoule.synops import MonitorWarning
+from picojoule.layers import ALIF, IAF, LIF, IAFSqueeze, SumPool2d
+from picojoule.synops import MonitorWarning, fixed
 from tests.python import python
 from tests.synops.networks import T, lenet, spikes
 
@@ -211,3 +212,142 @@ def test_a_monitor_that_is_forgotten_lets_compiled_code_be() -> None:
 
     compiled(torch.ones(1))
     assert seen == [True]
+
+
+# ---- aliases that no function shows
+
+
+class GivenBack(torch.autograd.Function):
+    """Gives back what it was given, as a reversal of gradients does."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return -gradient
+
+
+class Reversed(nn.Sequential):
+    def forward(self, x: Tensor) -> Tensor:
+        return GivenBack.apply(super().forward(x))
+
+
+def by_a_module(layer: nn.Module) -> nn.Module:
+    layer.register_full_backward_hook(lambda *_: None)
+    return layer
+
+
+def before_a_module(layer: nn.Module) -> nn.Module:
+    layer.register_full_backward_pre_hook(lambda *_: None)
+    return layer
+
+
+ALIASING: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "full backward hook": by_a_module,
+    "full backward pre-hook": before_a_module,
+    "a function that gives back": Reversed,
+}
+UNITS: dict[str, Callable[[], nn.Module]] = {
+    "average pool 1d": lambda: nn.AvgPool1d(2),
+    "average pool 2d": lambda: nn.Sequential(
+        nn.Unflatten(2, (2, 4)), nn.AvgPool2d((2, 1)), nn.Flatten(2)
+    ),
+    "dropout": lambda: nn.Sequential(nn.Dropout(0.4), nn.AvgPool1d(2)),
+    "units of each place": lambda: nn.AvgPool1d(3, 2, padding=1, count_include_pad=False),
+    "a view": lambda: nn.Sequential(nn.AvgPool1d(2), nn.Unflatten(2, (2, 2)), nn.Flatten(2)),
+}
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("aliased", ALIASING)
+def test_spikes_under_another_name_keep_their_unit(aliased: str, unit: str, grad: bool) -> None:
+    def counted(wrapped: Callable[[nn.Module], nn.Module]) -> list[tuple[float, float]]:
+        torch.manual_seed(0)
+        model = nn.Sequential(
+            nn.Linear(4, 8), IAF(), wrapped(UNITS[unit]()), wrapped(nn.Linear(4, 2))
+        )
+        with torch.no_grad():
+            model[0].weight.abs_()
+        monitor, found = Monitor(model), []
+        for _ in range(3):
+            picojoule.reset_states(model)
+            torch.manual_seed(1)  # of dropout
+            with monitor, torch.set_grad_enabled(grad):
+                model(torch.ones(2, 5, 4))
+            name = next(name for name in monitor.synops if name.startswith("3"))
+            found.append((monitor.synops[name].item(), monitor.macs[name].item()))
+        return found
+
+    expected = counted(lambda layer: layer)
+    assert expected[0][0] > 0
+    assert expected[0][1] == 0
+    assert counted(ALIASING[aliased]) == expected
+
+
+def test_spikes_under_another_name_keep_their_unit_where_functions_are_not_seen() -> None:
+    """Inside a layer that passes spikes on, and in a layer with a formula."""
+    pool, linear = SumPool2d((1, 2)), nn.Linear(2, 3)
+    model = nn.Sequential(
+        nn.Linear(4, 8),
+        IAFSqueeze(batch_size=2),
+        nn.Unflatten(1, (1, 1, 8)),
+        nn.AvgPool2d((1, 2)),
+        pool,
+        nn.Flatten(),
+        linear,
+    )
+    with torch.no_grad():
+        model[0].weight.abs_()
+    formulas: Any = {nn.Linear: lambda module, x: [fixed(x, float(module.out_features))]}
+    for options in ({}, {"formulas": formulas}):
+        for layer in (pool, linear):
+            layer.register_full_backward_hook(lambda *_: None)
+        monitor = Monitor(model, **options)
+        for _ in range(3):
+            picojoule.reset_states(model)
+            with monitor:
+                model(torch.ones(2 * 5, 4))
+            fired = monitor.rates["1"].sum().item()
+            assert fired > 0
+            assert monitor.synops["6"].item() == pytest.approx(fired * 3)
+            assert monitor.macs["6"].item() == 0
+
+
+def test_hooks_on_all_modules_alias_too() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), IAF(), nn.AvgPool1d(2), nn.Linear(4, 2))
+    with torch.no_grad():
+        model[0].weight.abs_()
+    handle = torch.nn.modules.module.register_module_full_backward_hook(lambda *_: None)
+    try:
+        with Monitor(model) as monitor:
+            for _ in range(3):
+                picojoule.reset_states(model)
+                model(torch.ones(2, 5, 4).requires_grad_())
+                assert monitor.macs.total.item() == 0
+                assert monitor.synops["3"].item() > 0
+    finally:
+        handle.remove()
+    assert [given.spikes for given in monitor.ledger.inputs] == [True]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [(lambda y: y.mul_(0.3), (4 * 2, 0)), (torch.Tensor.sigmoid_, (0, 4 * 2))],
+    ids=["scaled", "dense"],
+)
+def test_an_alias_of_what_was_changed_is_what_it_is_now(change: Any, expected: Any) -> None:
+    class Changed(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            y = x.clone()
+            z = GivenBack.apply(y)
+            change(y)
+            return super().forward(z)
+
+    model = Changed(nn.Linear(4, 2))
+    with Monitor(model) as monitor, torch.no_grad():
+        for _ in range(3):
+            model(torch.ones(3, 4))
+            assert (monitor.synops.total.item(), monitor.macs.total.item()) == expected

@@ -379,3 +379,26 @@ def test_complex_numbers_are_dense(phases: Callable[[Tensor], Tensor]) -> None:
 
     model = Calls(turned, w=nn.Parameter(torch.randn(6, 5, dtype=torch.complex64)))
     assert totals(model, X, X) == [(0, 4 * 6 * 5)] * 2
+
+
+PICKS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "chosen": torch.where,
+    "from a table": lambda fires, one, other: torch.stack([other, one])[fires.long()],
+    "filled": lambda fires, one, other: other.repeat(fires.shape).masked_fill(fires, one),
+}
+
+
+@pytest.mark.parametrize("pick", PICKS.values(), ids=list(PICKS))
+def test_numbers_that_data_pick_are_looked_at_in_each_call(pick: Any) -> None:
+    """Once 0.9 or 0.37, which have nothing in common; once 1 or -1."""
+    numbers = [(0.9, 0.37)] * 3 + [(1.0, -1.0)] * 3 + [(0.9, 0.37)]
+    left = iter(numbers)
+
+    def fire(v: Tensor) -> Tensor:
+        one, other = (torch.tensor(number) for number in next(left))
+        return pick(v > 0, one, other)
+
+    expected = [
+        (ARRIVED * 5 + 4 * 5 * 3, 0) if one == 1 else (ARRIVED * 5, 4 * 5 * 3) for one, _ in numbers
+    ]
+    assert totals(Two(fire), *[X] * len(numbers)) == expected

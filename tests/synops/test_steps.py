@@ -366,3 +366,49 @@ def test_a_call_a_step_contradicts_a_layer_that_takes_several() -> None:
         for _ in range(3):
             model(torch.ones(4, 1, 12))
     assert monitor.report().num_timesteps == 3
+
+
+# ---- folded time, as the guide has it
+
+
+class Binary(nn.Module):
+    """Shows neither samples nor time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return spike(x - 0.3)
+
+
+class WithABatchSize(Binary):
+    batch_size = 32  # of its training, say
+
+
+@pytest.mark.parametrize("neuron", [Binary, WithABatchSize])
+@pytest.mark.parametrize(
+    "said", [{"num_timesteps": T}, {"samples": B}, {"num_timesteps": T, "samples": B}], ids=str
+)
+def test_neurons_that_tell_nothing_of_folded_time(neuron: type[nn.Module], said: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), neuron(), nn.Linear(4, 2))
+    with Monitor(model, spiking=[neuron], time_axis="folded", **said) as monitor:
+        for _ in range(2):
+            out = model[1](model[0](torch.ones(B * T, 3)))
+            model(torch.ones(B * T, 3))
+    report = monitor.report()
+    assert (report.samples, report.num_timesteps) == (B, T)
+    assert monitor.synops.per_sample["2"].item() * B == out.sum().item() * 2
+    assert monitor.neuron_updates.per_sample["1"].item() == 4 * T
+    assert monitor.rates["1"].tolist() == out.mean(0).tolist()
+    assert monitor.warnings == ()
+
+
+def test_folded_time_that_nobody_tells_is_asked_for() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), Binary(), nn.Linear(4, 2))
+    with (
+        Monitor(model, spiking=[Binary], time_axis="folded"),
+        pytest.raises(ValueError, match=r"no layer says.*Pass num_timesteps= or samples="),
+    ):
+        model(torch.ones(B * T, 3))
+    with (
+        Monitor(model, spiking=[Binary], time_axis="folded", num_timesteps=5),
+        pytest.raises(ValueError, match="num_timesteps is 5, but the forward pass had 12"),
+    ):
+        model(torch.ones(B * T, 3))

@@ -16,7 +16,7 @@ from picojoule.synops.counts import Counts, Detail, RateDetail, Rates
 from picojoule.synops.distributed import Reduce, group_of, summed_over, unwrapped
 from picojoule.synops.formulas import Formula
 from picojoule.synops.recorder import Recorder
-from picojoule.synops.watch.checks import MonitorWarning, check_names, oddities
+from picojoule.synops.watch.checks import MonitorWarning, oddities, own_names
 from picojoule.synops.watch.count import Weights
 from picojoule.synops.watch.detail import DETAIL_AXES, DetailAxis
 from picojoule.synops.watch.known import KnownCalls, WitnessMode
@@ -143,14 +143,14 @@ class CountingMonitor:
             _check_choice("reduce", reduce, ("auto",))
         self._model = unwrapped(model)
         names = tuple(name for name in spiking if isinstance(name, str))
-        check_names(self._model, "ignore", ignore)
-        check_names(self._model, "spiking", names)
+        ignored = own_names(self._model, "ignore", ignore)
+        named = own_names(self._model, "spiking", names)
         self._settings = Settings(
             weights=weights,
             formulas=dict(formulas or {}),
-            ignore=tuple(ignore),
+            ignore=ignored,
             spiking_types=tuple(kind for kind in spiking if not isinstance(kind, str)),
-            spiking_names=names,
+            spiking_names=named,
             time_axis=time_axis,
             num_timesteps=num_timesteps,
             samples=samples,

@@ -106,6 +106,7 @@ def test_a_model_that_cannot_be_stepped_is_refused_by_name(
         EarlyExit(network(), "margin", 0.1)(spikes(10))
 
 
+@pytest.mark.filterwarnings("ignore:Monitor. layer .5. got 24 samples and the input has 12")
 def test_states_that_are_not_one_a_sample_are_refused() -> None:
     with pytest.raises(ValueError, match="given 24 samples where the batch has 12"):
         EarlyExit(samples_apart())(spikes(10))

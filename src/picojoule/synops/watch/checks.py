@@ -21,15 +21,21 @@ class MonitorWarning(UserWarning):
     """Something in the numbers of a count that deserves a look."""
 
 
-def check_names(model: nn.Module, what: str, names: Iterable[str]) -> None:
-    """Raise ValueError for a name that no module of the model has."""
-    known = [name for name, _ in model.named_modules(remove_duplicate=False)]
+def own_names(model: nn.Module, what: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The names by which a report has the modules that these name: a shared module has several, and goes by its first.
+
+    Raises:
+        ValueError: no module of the model has such a name.
+    """
+    first = {module: name for name, module in model.named_modules()}
+    known = dict(model.named_modules(remove_duplicate=False))
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known, however_far=True)
             raise ValueError(
                 f"Monitor: {what} names {name!r}, but the model has no such module.{hint}"
             )
+    return tuple(dict.fromkeys(first[known[name]] for name in names))
 
 
 def check_counted(watched: WatchedForward) -> None:

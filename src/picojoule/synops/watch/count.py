@@ -54,6 +54,11 @@ def _is_made_of_data(origins: Origins, x: Tensor) -> bool:
     return origins.is_given(x) or (known is not None and known.kind != "constant")
 
 
+def is_index(synapses: Synapses, x: Tensor) -> bool:
+    """Whether it picks weights, so that each of its values is a spike, however dense the input is said to be."""
+    return synapses.channel is None and not x.is_floating_point()
+
+
 class Counter:
     """Counts one forward pass's calls.
 
@@ -79,7 +84,7 @@ class Counter:
                 values.append(self.mask(x))
                 continue
             data, origin = True, self._origins.of(x)
-            if origin.kind == "dense":
+            if origin.kind == "dense" and not is_index(synapses, x):
                 values.append(Magnitudes(x) if self.counts_dense else self._ones(x))
                 spikes = spikes or self.counts_dense
                 continue

@@ -12,7 +12,7 @@ from torch import Tensor
 from picojoule.layers.chunks import Chunk, current_chunk
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
-from picojoule.synops.watch.count import data_of
+from picojoule.synops.watch.count import data_of, is_index
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.pass_size import PassSize
 
@@ -85,8 +85,9 @@ class Details:
         amounts, device = dict[int, Tensor](), synapses.operands[data[0]].device
         spikes = torch.zeros((), dtype=torch.bool, device=device)
         for index in data:
-            amounts[index], is_spikes = self._amounts(synapses.operands[index])
-            spikes = spikes | is_spikes
+            x = synapses.operands[index]
+            amounts[index], is_spikes = self._amounts(x)
+            spikes = spikes | is_spikes | is_index(synapses, x)
         first = amounts[data[0]]
         follow = torch.is_grad_enabled() and any(amounts[index].requires_grad for index in data[1:])
         with torch.inference_mode(False), torch.enable_grad():

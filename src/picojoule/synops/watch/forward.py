@@ -39,8 +39,8 @@ from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules.units import uniform
 from picojoule.synops.watch.running import running
 from picojoule.synops.watch.settings import Settings
-from picojoule.synops.watch.spiking import carries_state, passes_spikes_on
-from picojoule.synops.watch.step_count import StepCount
+from picojoule.synops.watch.spiking import PASSING, carries_state, passes_spikes_on
+from picojoule.synops.watch.step_count import OF_SEQUENCES, StepCount
 from picojoule.synops.watch.tally import Tally
 from picojoule.synops.watch.uncompiled import SilencedAdvice
 from picojoule.synops.watch.witness import Witness
@@ -49,6 +49,9 @@ current_mode: Callable[[], Any] = _get_current_function_mode
 _leave_innermost: Callable[[], Any] = _pop_mode
 _enter: Callable[[Any], None] = _push_mode
 _hooks_after: Any = torch_module._global_forward_hooks  # an OrderedDict
+# whose input tells more than their output, and the names it has there
+_ASKED_FOR_THEIR_INPUT = (*PASSING, FlattenTime, UnflattenTime, *OF_SEQUENCES)
+_NAMES_OF_INPUTS = ("data", "input", "query")
 
 
 class WatchedForward:
@@ -95,6 +98,7 @@ class WatchedForward:
         self._whole = ExitStack()
         self._hooked: set[int] = set()
         self._before_hooks: list[Any] = []  # outputs of modules whose hooks run now
+        self._named: dict[int, list[Tensor]] = {}  # what modules are handed by keyword, by id
         self._replaced: dict[str, None] = {}  # names of modules whose hooks gave another output
         self._thread, self._running = threading.get_ident(), running()
         self._handles = HookHandles()
@@ -114,7 +118,17 @@ class WatchedForward:
         if len(self._running.passes) > 1:  # of several Monitors, what began last ends first
             _hooks_after.move_to_end(after.id, last=False)
         self._handles.add(after)
+        self._hook_modules()
+        if self._known.asks_for_witness(self.root, inputs):
+            self._whole.enter_context(self._witness.looking(within_a_function=False))
+        self._push(self.root, inputs)
+
+    def _hook_modules(self) -> None:
+        """Hook single modules, where the hooks on all of them are not told enough."""
+        fused = set[int]()  # runs as one kernel for inference, but not with hooks
         for module in self.root.modules():
+            if isinstance(module, nn.TransformerEncoderLayer):
+                fused |= {id(part) for part in module.modules()}
             if module is self.root:
                 continue
             if module._forward_hooks:
@@ -124,9 +138,9 @@ class WatchedForward:
             if self.stack.formula(module) is not None:
                 hook = module.register_forward_hook(self._after_formula, with_kwargs=True)
                 self._handles.add(hook)
-        if self._known.asks_for_witness(self.root, inputs):
-            self._whole.enter_context(self._witness.looking(within_a_function=False))
-        self._push(self.root, inputs)
+            if isinstance(module, _ASKED_FOR_THEIR_INPUT) and id(module) not in fused:
+                named = module.register_forward_pre_hook(self._by_keyword, with_kwargs=True)
+                self._handles.add(named)
 
     def returned(self) -> None:
         """The model has come to its end; its own hooks follow."""
@@ -213,6 +227,13 @@ class WatchedForward:
         elif self.stack.has(module) and not running().passes:
             self.elsewhere[self.stack.name(module)] = module
 
+    def _by_keyword(self, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
+        """A module is called that may get its input by name, of which the hooks on all modules are not told."""
+        given = tensors(kwargs.get(name) for name in _NAMES_OF_INPUTS)
+        if given and not tensors(args) and threading.get_ident() == self._thread:
+            self._named[id(module)] = given
+            self.step_count.see_module(module, given[0])
+
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         if threading.get_ident() != self._thread:
             return
@@ -291,7 +312,7 @@ class WatchedForward:
         if self._below and self._below[-1][0] is frame:
             self._below.pop()[1].close()
         outer = self.stack.top.look if len(self.stack) else Look.FUNCTIONS
-        inputs = tensors(args)
+        inputs = tensors(args) or self._named.pop(id(frame.module), [])
         passes_on = frame.kind is None and passes_spikes_on(frame.module)
         with self.stack.aside():
             self.neurons.leave(frame.name, frame.module, frame.kind, inputs, output)

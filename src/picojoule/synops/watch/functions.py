@@ -356,8 +356,9 @@ class FunctionWatch(TorchFunctionMode):
             self._tally.harmless |= harmless
         if call is not None and _is_new(result, args):
             # what a sum takes away of an offset is a matter of which tensors it is given
-            is_dense = func in _SUMS and any(each.kind == "dense" for each in call.given)
-            self._effects.add(call, DENSE if is_dense else origin, harmless)
+            if func in _SUMS and any(each.kind == "dense" for each in call.given):
+                origin = joined([DENSE, *call.given])
+            self._effects.add(call, origin, harmless)
 
     def _written(self, result: Any, args: Any, kwargs: Any) -> None:
         """What was written into a view is in what it is a view of."""

@@ -67,10 +67,10 @@ def spike_value(x: Tensor) -> float | None:
     return value if bool(multiples(x, value)) else None
 
 
-def judged(x: Tensor, unit: float | None = None) -> Origin:
+def judged(x: Tensor, unit: float | None = None, whole_first: bool = False) -> Origin:
     """Spikes of that unit, or of the smallest magnitude there is, if all values are multiples of it; else dense.
 
-    Found on the device.
+    Found on the device. With `whole_first`, whole numbers are of unit 1 if none is given.
 
     Example:
         >>> judged(torch.tensor([0.0, 0.25, 0.75])).unit, judged(torch.tensor([0.0, 0.3, 0.7])).whole
@@ -78,7 +78,8 @@ def judged(x: Tensor, unit: float | None = None) -> Origin:
     """
     if unit is None:
         found = worth(x)
-        found = torch.where(found == 0, torch.ones_like(found), found)
+        one = multiples(x, 1.0) if whole_first else found == 0
+        found = torch.where(one, torch.ones_like(found), found)
         return Origin("spikes", unit=found, whole=multiples(x, found), source="layer")
     return Origin("spikes", unit=unit, whole=multiples(x, unit), source="layer")
 

@@ -6,7 +6,7 @@ import math
 import sys
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,8 @@ from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.search import NeuronSearch
-from picojoule.synops.watch.spiking import Spiking, sums_of_own_layer
+from picojoule.synops.watch.shared_cells import CellCalls
+from picojoule.synops.watch.spiking import Spiking, holds_state, sums_of_own_layer
 from picojoule.synops.watch.step_count import StepCount
 
 
@@ -32,6 +33,7 @@ class Learned:
         self.kinds: WeakKeyDictionary[nn.Module, Spiking] = WeakKeyDictionary()
         self.units: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
         self.potentials: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+        self.shared: WeakSet[nn.Module] = WeakSet()  # by several layers
         self.states: set[str] = set()  # buffers in which a pass has left spikes
         self.complete = False
 
@@ -66,9 +68,11 @@ class Neurons:
         origins.unexplained = None if learned.complete else []
         self.found: dict[str, str] = {}  # types of those that were found by what they do, by name
         self._given: list[list[Tensor]] = []
-        self._fired: dict[
-            str, tuple[Gathered, int]
-        ] = {}  # spikes by neuron, of so many entries each
+        self._goes_on: list[bool] = []  # whether neurons that run began from a state
+        self._shared = {id(module) for module in learned.shared}
+        self._cells: dict[str, tuple[nn.Module, CellCalls]] = {}  # those called step by step
+        # spikes by neuron, of so many entries each, by the shape of the neurons
+        self._fired: dict[str, dict[torch.Size, tuple[Gathered, int]]] = {}
 
     @property
     def any(self) -> bool:
@@ -101,6 +105,8 @@ class Neurons:
                 "so they cannot be counted. Give them the samples as an axis, or call the model inside monitor.paused()."
             )
         self._given.append(inputs)
+        over_time = kind is not None and kind.time_axis != "loop"
+        self._goes_on.append(over_time and (len(inputs) > 1 or holds_state(module)))
         if self.search is not None:
             self.search.enter(module, kind is not None)
 
@@ -110,6 +116,7 @@ class Neurons:
         """A module has run, or failed."""
         failed = output is None and sys.exc_info()[0] is not None
         self._given.pop()
+        goes_on = self._goes_on.pop()
         seen = kind
         if self.search is not None:
             seen = self.search.leave(name, kind, inputs, output)
@@ -120,7 +127,7 @@ class Neurons:
                     for missed in self.search.missed(name):
                         self._made(name, module, seen, [missed.input], missed.output)
         if seen is not None and not failed:
-            self._made(name, module, seen, inputs, output)
+            self._made(name, module, seen, inputs, output, goes_on)
 
     def feed(self, inside: list[Tensor]) -> None:
         """Note tensors that a running neuron, whose functions are not looked at, hands to a layer inside it.
@@ -151,14 +158,25 @@ class Neurons:
                 self._learned.kinds[call.module] = kind
                 self.found[call.name] = type(call.module).__name__
                 self._made(call.name, call.module, kind, [call.input], call.output)
-        for name, (spikes, entries) in self._fired.items():
+        for name, by_shape in self._fired.items():
+            spikes, entries = _of_all_layers([*by_shape.values()])
             steps = entries if size is None else size.samples * size.num_timesteps
-            self._ledger.add_rate(name, spikes.sum, steps)
+            self._ledger.add_rate(name, spikes, steps)
+        for name, (module, calls) in self._cells.items():
+            if len(calls.by_layer) > 1:
+                self._learned.shared.add(module)
+                self._step_count.see_layers(name, calls)
 
     # ---- what a neuron made
 
     def _made(
-        self, name: str, module: nn.Module, kind: Spiking, inputs: list[Tensor], output: Any
+        self,
+        name: str,
+        module: nn.Module,
+        kind: Spiking,
+        inputs: list[Tensor],
+        output: Any,
+        goes_on: bool = False,
     ) -> None:
         made = tensors([output]) or _boolean_attributes(module)
         if not made:
@@ -166,7 +184,10 @@ class Neurons:
         spikes = made[0]
         first = inputs[0] if inputs else spikes
         adds_time = spikes.ndim == first.ndim + 1 and spikes.shape[1:] == first.shape
-        self._step_count.see_spiking(name, module, kind, spikes if adds_time else first)
+        over_time = spikes if adds_time else first
+        self._step_count.see_spiking(name, module, kind, over_time, goes_on)
+        if kind.time_axis == "loop" and (self.search is not None or id(module) in self._shared):
+            self._cells.setdefault(name, (module, CellCalls()))[1].add(inputs, made)
         # a readout may give the last step only, or a list of steps
         whole = spikes.ndim < first.ndim and first.shape[1:] == spikes.shape
         updates = first if whole and kind.time_axis == "tb" else spikes
@@ -188,27 +209,30 @@ class Neurons:
             self._add_rate(name, fired.over(lead), math.prod(spikes.shape[axis] for axis in lead))
 
     def _add_rate(self, name: str, spikes: Tensor, entries: int) -> None:
-        gathered, before = self._fired.get(name, (None, 0))
-        if gathered is None or gathered.shape != spikes.shape:
-            gathered, before = Gathered(), 0
+        by_shape = self._fired.setdefault(name, {})
+        gathered, before = by_shape.get(spikes.shape) or (Gathered(), 0)
         gathered.add(spikes)
-        self._fired[name] = gathered, before + entries
+        by_shape[spikes.shape] = gathered, before + entries
 
     def _origin(self, name: str, module: nn.Module, kind: Spiking, spikes: Tensor) -> Origin:
         if not spikes.is_floating_point():
             return SIGNED_SPIKES
-        if kind.unit == "any":
-            return each_its_own(spikes)
-        if kind.unit is None:
-            return self._judged(name, module, spikes)
-        layer = _made_by_layer if isinstance(kind.unit, Tensor) else _of_one_unit
-        return layer(kind.signed, kind.unit)
+        unit = kind.unit
+        if unit is None or isinstance(unit, str):
+            own = unit == "any"
+            return (
+                each_its_own(spikes) if own else self._judged(name, module, spikes, unit == "whole")
+            )
+        layer = _made_by_layer if isinstance(unit, Tensor) else _of_one_unit
+        return layer(kind.signed, unit)
 
-    def _judged(self, name: str, module: nn.Module, spikes: Tensor) -> Origin:
+    def _judged(self, name: str, module: nn.Module, spikes: Tensor, whole_first: bool) -> Origin:
         """In the first pass the values are looked at; later a layer is taken at its word, and checked on the device."""
         learned = self._learned
         if not learned.complete and can_be_read(spikes):
             unit, before = spike_value(spikes), learned.units.get(module)
+            if unit and whole_first and unit.is_integer():
+                unit = 1.0
             finer = before is None or not judged(spikes, before).whole
             if unit and finer:
                 learned.units[module] = unit
@@ -216,7 +240,15 @@ class Neurons:
                 learned.potentials[module] = unit is None
                 if unit is None:
                     self._fired.pop(name, None)
-        return judged(spikes, learned.units.get(module))
+        return judged(spikes, learned.units.get(module), whole_first)
+
+
+def _of_all_layers(fired: list[tuple[Gathered, int]]) -> tuple[Tensor, int]:
+    """Spikes by neuron, and of how many entries; layers that share a module stand side by side, in one axis."""
+    most = max(entries for _, entries in fired)
+    if len(fired) == 1:
+        return fired[0][0].sum, most
+    return torch.cat([each.sum.flatten() * (most / max(n, 1)) for each, n in fired]), most
 
 
 def _made_by_layer(signed: bool, unit: Unit) -> Origin:

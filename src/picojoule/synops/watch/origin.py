@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.magnitudes import Magnitudes, Unit, in_numbers
-from picojoule.synops.watch.offsets import Offsets
+from picojoule.synops.watch.offsets import Offsets, same_values
 from picojoule.synops.watch.tensor_map import TensorMap
 
 
@@ -25,8 +25,8 @@ class Origin:
         kind: which of them.
         unit: value of one spike: a number, or a tensor that broadcasts to the tensor.
         signed: whether spikes may be negative.
-        whole: for values of unknown origin: a boolean scalar, whether they are all multiples of
-            the unit, so spikes; dense values otherwise.
+        whole: for values of unknown origin, or where values had a say: a boolean scalar, whether they are all
+            multiples of the unit, so spikes; dense values otherwise.
         parameters: ids of the parameters that a constant is made of.
         source: who made the values: a spiking layer, the caller, the model in a way nobody knows, or the model
             of numbers and of chance alone, without data.
@@ -79,6 +79,7 @@ SIGNED_SPIKES = Origin("spikes")
 DENSE = Origin("dense")
 ZEROS = Origin("zeros")
 NOISE = Origin("dense", source="numbers")
+DENSE_INTEGERS = Origin("dense", source="given")  # of an input that is said to be dense
 WHOLE_NUMBERS = Origin("spikes", source="numbers")  # which no data have a part in
 _GIVEN = {origin: replace(origin, source="given") for origin in (SPIKES, SIGNED_SPIKES)}
 
@@ -93,7 +94,7 @@ def joined(origins: Iterable[Origin], product: bool = False) -> Origin:
     if kinds == {"constant"}:
         return Origin("constant", parameters=frozenset().union(*(o.parameters for o in present)))
     if kinds != {"spikes"} or not (product or all(same_unit(first, o) for o in present)):
-        return DENSE
+        return DENSE_INTEGERS if DENSE_INTEGERS in present else DENSE
     whole = [origin.whole for origin in present if origin.whole is not None]
     flag: Tensor | None = None
     for more in whole:
@@ -135,7 +136,9 @@ class Origins:
     ) -> None:
         self._records = TensorMap[_Record]()
         self._constants, self._parameters = constants, parameters
-        self._inputs = None if inputs is None else replace(inputs, source="given")
+        if inputs is not None and inputs.kind == "spikes":
+            inputs = replace(inputs, source="given")
+        self._inputs = inputs
         self._of_constants: dict[int, Origin] = {}
         self._units: dict[Any, Tensor] = {}
         self.offsets = Offsets[Origin]()
@@ -161,14 +164,16 @@ class Origins:
         return id(x) in self._given or (x._base is not None and id(x._base) in self._given)
 
     def put(self, x: Tensor, origin: Origin, at: int | None = None) -> None:
-        """Note a tensor's origin. Integers are whole, whatever they were made of.
+        """Note a tensor's origin. Integers are whole, whatever they were made of, but for dense ones that the caller gave.
 
         `at`: how often the tensor will have been changed in place, where PyTorch has yet to enter it.
         """
-        if not (x.is_floating_point() or x.is_quantized) and origin.kind != "constant":
+        if x.is_floating_point() or x.is_quantized:
+            origin = DENSE if origin is DENSE_INTEGERS else origin
+        elif origin.kind != "constant":
             if x.is_complex():
                 return
-            if origin.source != "numbers":
+            if origin.source != "numbers" and origin is not DENSE_INTEGERS:
                 origin = _whole(x)
         self._records[x] = _Record(version(x) if at is None else at, origin)
 
@@ -260,7 +265,10 @@ class Origins:
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""
         origin = self.unjudged(x)
-        if origin is None:
+        if origin is None and self._is_alias_of_given(x):
+            origin = self.of(x._base)  # type: ignore[arg-type]
+            self.put(x, origin)
+        elif origin is None:
             source: Literal["given", "made"] = "given" if self.is_given(x) else "made"
             origin = replace(by_values(x), source=source) if self._inputs is None else self._inputs
             self.put(x, origin)
@@ -275,10 +283,29 @@ class Origins:
         if self.is_constant(x) and not self._was_written(x):
             return self._of_constant(id(x if id(x) in self._constants else x._base))
         if x.is_floating_point() or x.is_quantized:
-            return None
+            return None if x._base is None else self._of_alias(x, x._base)
         if x.is_complex():
             return DENSE
-        return _GIVEN[_whole(x)] if self.is_given(x) else _whole(x)
+        if not self.is_given(x):
+            return _whole(x)
+        return DENSE_INTEGERS if self._inputs is DENSE else _GIVEN[_whole(x)]
+
+    def _of_alias(self, x: Tensor, base: Tensor) -> Origin | None:
+        """The origin of a tensor that no function gave, under the name by which it was noted; None if it was not.
+
+        An `autograd.Function` that gives back what it was given, as those of full backward hooks do, gives an alias.
+        """
+        at = version(x)
+        for other, record in self._records.items():
+            same = (other is base or other._base is base) and record.version in (None, at)
+            if same and same_values(other, x, versions=False):
+                self.put(x, record.origin)
+                return record.origin
+        return None
+
+    def _is_alias_of_given(self, x: Tensor) -> bool:
+        base = x._base
+        return base is not None and id(base) in self._given and same_values(base, x, versions=False)
 
     def _was_written(self, x: Tensor) -> bool:
         """Whether the model has written into a buffer what is no constant, and changed it since."""

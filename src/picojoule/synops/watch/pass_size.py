@@ -42,8 +42,8 @@ def size_of_shape(axis: TimeAxis | None, shape: tuple[int, ...]) -> PassSize:
     return PassSize(first, second if axis == "bt" else shape[-1] if len(shape) > 1 else 1)
 
 
-def size_of_folded(module: nn.Module, kind: Spiking, entries: int) -> PassSize:
-    """The size of a pass in which a neuron gets so many entries: samples times time steps, in one axis."""
+def size_of_folded(module: nn.Module, kind: Spiking, entries: int) -> PassSize | None:
+    """The size of a pass in which a neuron gets so many entries, samples times time steps in one axis; None if it does not tell."""
     num_timesteps = kind.num_timesteps
     if num_timesteps is None:
         return size_of_unfolded(module, entries)
@@ -52,9 +52,11 @@ def size_of_folded(module: nn.Module, kind: Spiking, entries: int) -> PassSize:
     return PassSize(entries // num_timesteps, num_timesteps)
 
 
-def size_of_unfolded(module: Any, entries: int) -> PassSize:
-    """The same where one of our own layers says how many samples or time steps there are."""
+def size_of_unfolded(module: Any, entries: int) -> PassSize | None:
+    """The same of a module that has its samples or time steps as an attribute, as our own layers have."""
     given = getattr(module, "batch_size", -1), getattr(module, "num_timesteps", -1)
     batch_size, num_timesteps = (-1 if number is None else int(number) for number in given)
+    if batch_size == num_timesteps == -1:
+        return None
     kind = type(module).__name__
     return PassSize(*split_batch_and_time(kind, entries, batch_size, num_timesteps))

@@ -15,7 +15,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from picojoule.synops.magnitudes import Unit
 from picojoule.synops.watch.origin import version
-from picojoule.synops.watch.spiking import Spiking
+from picojoule.synops.watch.spiking import Spiking, unit_of_class
 
 Reader = Callable[[Any, frozenset[str]], Spiking]
 
@@ -58,12 +58,15 @@ _SNNTORCH_OPEN = frozenset(["AssociativeLeaky", "LeakyParallel"])
 def _snntorch(module: Any, names: frozenset[str]) -> Spiking:
     potentials = names & {"StateLeaky", "AssociativeLeaky"} and not module.output
     mixes = "AssociativeLeaky" in names and module.use_q_projection  # spikes, times a query
+    unit: Any = _graded(getattr(module, "graded_spikes_factor", 1.0))
+    if isinstance(unit, float) and unit_of_class(module, "snntorch") != 1.0:
+        unit = "whole"
     return Spiking(
         "tb" if names & _SNNTORCH_OVER_TIME else "loop",
         spikes=not (potentials or mixes),
         signed=True,
         closed=not names & _SNNTORCH_OPEN,
-        unit=_graded(getattr(module, "graded_spikes_factor", 1.0)),
+        unit=unit,
     )
 
 
@@ -135,12 +138,14 @@ def _norse(module: Any, names: frozenset[str]) -> Spiking:
 def _sinabs(module: Any, names: frozenset[str]) -> Spiking:
     made_by = module.spike_fn if module.does_spike else None
     kind = made_by if isinstance(made_by, type) else type(made_by)
-    whole = made_by is None or kind.__module__.startswith("sinabs.")
+    unit: Any = unit_of_class(module, "sinabs")
+    if made_by is not None and not kind.__module__.startswith("sinabs."):
+        unit = None
     return Spiking(
         "folded" if "SqueezeMixin" in names else "bt",
         spikes=bool(module.does_spike),
-        signed=not whole,
-        unit=1.0 if whole else None,
+        signed=unit != 1.0,
+        unit=unit,
     )
 
 

@@ -14,7 +14,7 @@ from picojoule.synops.magnitudes import Unit
 
 TimeAxis = Literal["bt", "tb", "last", "folded", "loop", "outer"]
 TIME_AXES: tuple[TimeAxis, ...] = ("bt", "tb", "last", "folded", "loop", "outer")
-_PASSING = (SumPool2d, SpikingMaxPooling2dLayer, Retime)
+PASSING = (SumPool2d, SpikingMaxPooling2dLayer, Retime)
 
 
 class Spiking(NamedTuple):
@@ -25,7 +25,8 @@ class Spiking(NamedTuple):
         spikes: whether the output is spikes; of those to be judged, whether it may be.
         signed: whether they may be negative.
         closed: whether nothing is counted inside, except in modules that it calls.
-        unit: what a spike is worth; None to judge by the values. "any" if each has a value of its own.
+        unit: what a spike is worth; None to judge by the values. "whole" is 1 where all values are whole numbers, and judged
+            elsewhere; "any" if each has a value of its own.
         sure: whether its time is known, not only supposed.
         time_first: whether time is the slower one of a folded axis.
         num_timesteps: time steps in a folded axis, where the module does not say it as our own do.
@@ -35,7 +36,7 @@ class Spiking(NamedTuple):
     spikes: bool = True
     signed: bool = False
     closed: bool = True
-    unit: Unit | Literal["any"] | None = 1.0
+    unit: Unit | Literal["any", "whole"] | None = 1.0
     sure: bool = True
     time_first: bool = False
     num_timesteps: int | None = None
@@ -49,7 +50,7 @@ class Spiking(NamedTuple):
 
 def passes_spikes_on(module: nn.Module) -> bool:
     """Whether the output is spikes of the input's unit, though it is made in a way that hides this."""
-    return isinstance(module, _PASSING)
+    return isinstance(module, PASSING)
 
 
 def own_layer(module: nn.Module) -> Spiking | None:
@@ -58,7 +59,15 @@ def own_layer(module: nn.Module) -> Spiking | None:
         return None
     time_axis: TimeAxis = "folded" if isinstance(module, SqueezeMixin) else "bt"
     users = _fires_by_a_function_of_the_users(module)
-    return Spiking(time_axis, spikes=module.does_spike, signed=users, unit=None if users else 1.0)
+    unit = None if users else unit_of_class(module, "picojoule")
+    return Spiking(time_axis, spikes=module.does_spike, signed=unit != 1.0, unit=unit)
+
+
+def unit_of_class(module: nn.Module, package: str) -> float | Literal["whole"]:
+    """1, which spikes of a package's own classes are worth; where the user has written the forward pass, values tell."""
+    by = getattr(type(module).forward, "__module__", None) or ""
+    written = "forward" in vars(module) or not by.startswith(f"{package}.")
+    return "whole" if written else 1.0
 
 
 def _fires_by_a_function_of_the_users(layer: Any) -> bool:
@@ -69,14 +78,26 @@ def _fires_by_a_function_of_the_users(layer: Any) -> bool:
 
 def carries_state(module: nn.Module) -> Tensor:
     """Whether a neuron layer starts with a potential other than zero, a boolean scalar."""
+    state = _potential(module)
+    if state is None:
+        return torch.zeros((), dtype=torch.bool)
+    least, most = state.detach().aminmax()  # several times as fast as any()
+    return (least != 0) | (most != 0)
+
+
+def holds_state(module: nn.Module) -> bool:
+    """Whether a neuron layer has a potential from which its next call goes on."""
+    return _potential(module) is not None
+
+
+def _potential(module: nn.Module) -> Tensor | None:
     for name in ("v_mem", "mem", "v"):  # Picojoule and sinabs, snnTorch, SpikingJelly
         state = getattr(module, name, None)
         if isinstance(state, Tensor):
             state = out_of_ended(state)
         if isinstance(state, Tensor) and state.numel() > 0:
-            least, most = state.detach().aminmax()  # several times as fast as any()
-            return (least != 0) | (most != 0)
-    return torch.zeros((), dtype=torch.bool)
+            return state
+    return None
 
 
 def sums_of_own_layer(module: nn.Module) -> Tensor | None:

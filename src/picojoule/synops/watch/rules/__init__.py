@@ -15,6 +15,7 @@ from picojoule.synops.formulas.kernels import is_pytorchs_own
 from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import (
     DENSE,
+    DENSE_INTEGERS,
     NOISE,
     WHOLE_NUMBERS,
     Origin,
@@ -39,6 +40,7 @@ from picojoule.synops.watch.rules.picking import is_without_data
 from picojoule.synops.watch.rules.registry import Rule, makes_anew, rule_of
 
 __all__ = ["Rule", "origin_of_result", "rule_of"]
+_CASTS = frozenset(["byte", "char", "int", "long", "short"])
 
 
 def origin_of_result(call: FunctionCall) -> Result:
@@ -48,6 +50,8 @@ def origin_of_result(call: FunctionCall) -> Result:
         constants = _constants(call)
         if constants is not None:
             return joined(constants)
+    if found is None and _casts_dense_integers(call):
+        return DENSE_INTEGERS
     if found is None:
         return _of_numbers_alone(call) or (_by_values(call) if _is_foreign(call) else DENSE)
     origin = found(call)
@@ -67,6 +71,12 @@ def _of_numbers_alone(call: FunctionCall) -> Origin | None:
         return None
     real = call.result.is_floating_point() or call.result.is_complex()
     return NOISE if real else WHOLE_NUMBERS
+
+
+def _casts_dense_integers(call: FunctionCall) -> bool:
+    """Whether it is a cast to whole numbers, which leaves what the caller gave as it is; other functions may make spikes of it."""
+    cast = getattr(call.function, "__name__", "") in _CASTS
+    return cast and call.origins.unjudged(call.first) is DENSE_INTEGERS
 
 
 def _is_foreign(call: FunctionCall) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -65,4 +67,6 @@ def _of_numbers(given: list[Tensor], result: Tensor) -> Origin:
     if bool(all_whole(numbers)):
         return Origin("spikes", whole=yes)
     unit_of_all = spike_value(numbers)
-    return DENSE if unit_of_all is None else Origin("spikes", unit=unit_of_all, whole=yes)
+    if unit_of_all is None:
+        return replace(DENSE, whole=~yes)
+    return Origin("spikes", unit=unit_of_all, whole=yes)

@@ -78,7 +78,8 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     noted = [origins.known(x) for x in given]
     if any(origin is not None and origin.kind == "dense" for origin in noted):
         # the others need not be looked at
-        return NOISE if all(map(origins.is_of_numbers, given)) else DENSE
+        dense = joined(origin for origin in noted if origin is not None)
+        return NOISE if all(map(origins.is_of_numbers, given)) else dense
     found = [origin or origins.of(x) for x, origin in zip(given, noted, strict=True)]
     numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
     origin = joined(found)
@@ -87,7 +88,7 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     known, looked_at = _parted(given, found)
     origin = WHOLE_NUMBERS if origin.kind == "zeros" else _of_one_unit(known)
     if origin.kind != "spikes":
-        return DENSE
+        return joined([DENSE, origin])
     if isinstance(origin.unit, Tensor) or any(x.requires_grad for x in looked_at):
         return DENSE
     unit = origin.unit
