@@ -1,10 +1,12 @@
 """What cannot be meant or met is said, with what to do."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import picojoule
 from picojoule.budget import (
@@ -17,6 +19,7 @@ from picojoule.budget import (
 )
 from picojoule.energy import profile
 from picojoule.layers import IAF, LIF, IAFSqueeze, SumPool2d
+from picojoule.synops import fixed
 from tests.budget.networks import network
 
 
@@ -238,6 +241,83 @@ def test_floors_that_a_limit_cannot_afford(limit: float, of: str, found: bool) -
     else:
         budget.penalty()
     assert bool(budget.infeasible) is found
+
+
+def infeasible(
+    model: nn.Module, *shape: int, limit: Any, floor: Any, of: Any, **options: Any
+) -> bool:
+    """Whether a floor of 0.5 is said to be out of a limit's reach; the first layer gets values, which are no SynOps."""
+    monitor = picojoule.Monitor(model, **options).attach()
+    model(torch.full(shape, 0.5))
+    budget = picojoule.Budget(
+        monitor, synops_per_timestep=limit, min_rate={floor: 0.5}, rate_of=of, unreachable=[floor]
+    )
+    budget.begin()
+    return bool(budget.infeasible)
+
+
+@pytest.mark.parametrize("of", ["neuron", "layer"])
+def test_floors_are_judged_by_the_synapses_that_count(of: str) -> None:
+    """20 neurons with one synapse of ten left each: a rate of 0.5 spends 10, or 100 where pruned weights count."""
+
+    def pruned() -> nn.Sequential:
+        model = nn.Sequential(nn.Linear(4, 20), IAF(), nn.Linear(20, 10))
+        mask = torch.zeros(10, 20)
+        mask[torch.arange(20) % 10, torch.arange(20)] = 1
+        prune.custom_from_mask(model[2], "weight", mask)
+        return model
+
+    for weights, spent in (("nonzero", 10), ("all", 100)):
+        for limit, found in ((spent - 0.1, True), (spent + 0.1, False)):
+            for bound in (limit, {"2": limit}):
+                judged = infeasible(
+                    pruned(), 2, 6, 4, limit=bound, floor="1", of=of, weights=weights
+                )
+                assert judged is found
+
+
+def test_floors_before_a_pruned_convolution() -> None:
+    """Of 3 kernels one is left: a third of 384 synapses (above) for a spike of each neuron, at a rate of 0.5."""
+    for limit, found in ((63.0, True), (65.0, False)):
+        model = convolutional()
+        with torch.no_grad():
+            model[3].weight[1:] = 0
+        options = {"limit": {"3": limit}, "floor": "1", "of": "neuron", "weights": "nonzero"}
+        assert infeasible(model, 4, 1, 8, 8, **options) is found
+
+
+def test_floors_before_layers_that_are_counted_in_another_way() -> None:
+    """6 neurons at a rate of 0.5 and 8 synapses each spend 24, but for who counts them so."""
+
+    def of_the_layer(_: nn.Module, x: torch.Tensor) -> list[Any]:
+        return [fixed(x, 1.0, leading=2)]
+
+    def of_the_function(x: torch.Tensor, *_: Any) -> list[Any]:
+        return [fixed(x, 1.0, leading=2)]
+
+    options: list[dict[str, Any]] = [
+        {},
+        {"ignore": ["2"]},
+        {"formulas": {nn.Linear: of_the_layer}},
+        {"formulas": {nn.functional.linear: of_the_function}},
+    ]
+    for each in options:
+        model = nn.Sequential(nn.Linear(4, 6), IAF(), nn.Linear(6, 8), IAF(), nn.Linear(8, 1))
+        judged = infeasible(model, 2, 6, 4, limit=23.0, floor="1", of="layer", **each)
+        assert judged is (not each)
+
+
+def test_a_floor_before_a_layer_that_stands_in_two_places() -> None:
+    """The next layer is the first once more: 6 neurons with 6 synapses each, at a rate of 0.5, spend 18, not 150."""
+    twice = nn.Linear(6, 6)
+    model = nn.Sequential(twice, IAF(), twice, nn.Linear(6, 50))
+    assert not infeasible(model, 2, 6, 6, limit=100.0, floor="1", of="layer")
+
+
+def test_a_floor_before_a_layer_that_takes_all_steps_at_once() -> None:
+    """6 steps of 6 neurons make 36 inputs of the next layer: nothing is said of one step."""
+    model = nn.Sequential(nn.Linear(4, 6), IAF(), nn.Flatten(), nn.Linear(36, 50))
+    assert not infeasible(model, 2, 6, 4, limit=1.0, floor="1", of="layer")
 
 
 def test_per_sample_and_second_are_compared_in_their_unit() -> None:
