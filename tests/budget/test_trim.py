@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 import picojoule
 from picojoule import Budget, Monitor
@@ -52,6 +53,48 @@ def test_each_limit_is_just_kept(share: float) -> None:
         assert 0.97 * limit <= now[name] <= limit
         assert trimmed.after[f"synops_per_timestep of {name}"] == pytest.approx(now[name])
         assert trimmed.before[f"synops_per_timestep of {name}"] > limit
+
+
+def constant(wrap: Any) -> tuple[nn.Sequential, Budget]:
+    """50 neurons with currents of 4 * 0.1 + 0.05 that reach 2 each, and 20 SynOps a step for them."""
+    model = nn.Sequential(nn.Linear(4, 50), IAF(), nn.Linear(50, 2))
+    nn.init.constant_(model[0].weight, 0.1)
+    nn.init.constant_(model[0].bias, 0.05)
+    wrap(model[0])
+    budget = Budget(Monitor(model).attach(), synops_per_timestep={"2": 20.0})
+    return model, budget
+
+
+@pytest.mark.parametrize("wrap", [nn.Identity(), parametrizations.weight_norm])
+def test_a_weight_with_a_norm_of_its_own_is_scaled_with_its_bias(wrap: Any) -> None:
+    """In 10 steps 4 spikes of each neuron: 40 SynOps a step. With currents from 0.2 on, below 0.3, there are 2: 20 a step."""
+    model, budget = constant(wrap)
+    x = torch.ones(8, 10, 4)
+    budget.backward(model(x).mean())
+    budget.step()
+    found = budget.trim(lambda: model(x))
+    name = "synops_per_timestep of 2"
+    assert found.before[name] == pytest.approx(40.0)
+    assert found.after[name] == pytest.approx(20.0)
+    weight, bias = model[0].weight.mean().item(), model[0].bias.mean().item()
+    assert weight / bias == pytest.approx(2.0)
+    assert 0.2 <= 4 * weight + bias < 0.3
+    budget._steered.scale({"1": 0.5})
+    assert model[0].weight.mean().item() == pytest.approx(weight / 2)
+    assert model[0].bias.mean().item() == pytest.approx(bias / 2)
+
+
+def test_a_weight_that_nothing_scales_is_left_with_its_bias_and_told() -> None:
+    model, budget = constant(parametrizations.spectral_norm)
+    x = torch.ones(8, 10, 4)
+    told = r"no trim\(\) scales the currents into layer '1': what is trained of '0' \(ParametrizedLinear\)"
+    with pytest.warns(picojoule.budget.BudgetWarning, match=told):
+        budget.backward(model(x).mean())
+    budget.step()
+    before = [p.clone() for p in model.parameters()]
+    found = budget.trim(lambda: model(x))
+    assert found.gains == {}
+    assert all(torch.equal(p, x) for p, x in zip(model.parameters(), before, strict=True))
 
 
 def test_a_slack_limit_that_never_pulled_changes_nothing() -> None:

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, prune
+from torch.nn.utils.parametrizations import weight_norm
 
 import picojoule
 from picojoule.budget.wiring import Wiring, WiringWatch
@@ -99,6 +102,108 @@ def test_frozen_weights_drive_nothing_that_could_be_scaled() -> None:
     found, names = wiring(model, torch.rand(2, 3, 4))
     assert last(found, names, "1") == {"0.weight", "0.bias"}
     assert found.drives["3"].last == ()
+
+
+class Offset(nn.Module):
+    """Adds an offset, by itself or to what a layer gives."""
+
+    def __init__(self, layer: nn.Module, shape: tuple[int, ...] = (5,)) -> None:
+        super().__init__()
+        self.layer, self.offset = layer, nn.Parameter(torch.ones(5))
+        self._shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) - self.offset.view(self._shape)
+
+
+class Unrelated(nn.Module):
+    """Has a parameter that takes no part in what it gives."""
+
+    def __init__(self, layer: nn.Module, after: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layer, self.temperature, self.after = layer, nn.Parameter(torch.ones(())), after
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(self.layer(x))
+
+
+class Scaled(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.scale = layer, nn.Parameter(torch.ones(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) * self.scale
+
+
+def fc(bias: bool = True) -> nn.Linear:
+    return nn.Linear(4, 5, bias=bias)
+
+
+OF_THE_LAYER = {"0.layer.weight", "0.layer.bias"}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
+@pytest.mark.parametrize(
+    ("make", "scaled"),
+    [
+        (lambda: weight_norm(fc()), {"0.parametrizations.weight.original0", "0.bias"}),
+        (lambda: weight_norm(fc(False)), {"0.parametrizations.weight.original0"}),
+        (lambda: nn.utils.weight_norm(fc()), {"0.weight_g", "0.weight_v", "0.bias"}),
+        (lambda: prune.identity(fc(), "weight"), {"0.weight_orig", "0.bias"}),
+        (lambda: Offset(fc()), {"0.offset", *OF_THE_LAYER}),
+        (lambda: Offset(fc(), (1, 1, 5)), {"0.offset", *OF_THE_LAYER}),
+        (lambda: Offset(weight_norm(fc(False))), {"0.offset", "0.layer.parametrizations.weight.original0"}),
+        (lambda: nn.Sequential(fc(False), Offset(nn.Identity())), {"0.0.weight", "0.1.offset"}),
+        (lambda: Unrelated(fc(), lambda y: y), OF_THE_LAYER),
+        (lambda: Unrelated(fc(), torch.relu), OF_THE_LAYER),
+        (lambda: Unrelated(Offset(fc()), torch.relu), {"0.layer.offset", "0.layer.layer.weight", "0.layer.layer.bias"}),
+        (lambda: Scaled(fc()), {"0.scale"}),
+    ],
+)  # fmt: skip
+def test_what_scales_a_current_is_all_there_is_of_it(
+    make: Callable[[], nn.Module], scaled: set[str]
+) -> None:
+    """A weight without its bias, or a bias without its weight, times a factor is another function."""
+    model = nn.Sequential(make(), IAF(), nn.Linear(5, 2))
+    x = torch.rand(2, 3, 4)
+    found, names = wiring(model, x)
+    assert last(found, names, "1") == scaled
+    assert found.unscaled == {}
+    before = model[0](x)
+    with torch.no_grad():
+        for parameter in found.drives["1"].last:
+            parameter.mul_(0.5)
+    torch.testing.assert_close(model[0](x), 0.5 * before)
+
+
+def frozen(layer: nn.Module) -> nn.Module:
+    layer.weight.requires_grad_(False)  # type: ignore[operator, union-attr]
+    return layer
+
+
+@pytest.mark.filterwarnings("ignore:.*spectral_norm. is deprecated:FutureWarning")
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: parametrizations.orthogonal(fc()), "0"),
+        (lambda: parametrizations.orthogonal(fc(False)), "0"),
+        (lambda: parametrizations.spectral_norm(weight_norm(fc())), "0"),
+        (lambda: nn.utils.spectral_norm(fc()), "0"),
+        (lambda: frozen(fc()), "0"),
+        (lambda: nn.Sequential(fc(), frozen(nn.LayerNorm(5))), "0.1"),
+        (lambda: Offset(parametrizations.orthogonal(fc(False))), "0.layer"),
+    ],
+)
+def test_currents_that_no_trained_parameters_scale_are_left_alone_and_told(
+    make: Callable[[], nn.Module], named: str
+) -> None:
+    model = nn.Sequential(make(), IAF(), nn.Linear(5, 5), IAF(), nn.Linear(5, 2))
+    found, names = wiring(model, torch.rand(2, 3, 4))
+    assert found.drives["1"].last == ()
+    assert found.drives["1"].all
+    assert found.unscaled == {"1": (named,)}
+    assert last(found, names, "3") == {"2.weight", "2.bias"}
 
 
 def test_step_by_step_it_is_the_same() -> None:

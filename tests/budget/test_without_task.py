@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import orthogonal
 
 import picojoule
 from picojoule import Budget, Monitor
@@ -56,3 +57,16 @@ def test_a_floor_that_its_limit_forbids_moves_nothing() -> None:
             rate_of="neuron",
         )
     assert monitor.synops["2"] <= 80.0 * 1.02
+
+
+def test_bounds_of_neurons_pull_at_what_a_weight_is_computed_from() -> None:
+    """No gain scales such a weight, and there is no task that would move it."""
+    torch.manual_seed(3)
+    model = nn.Sequential(orthogonal(nn.Linear(12, 8)), IAF(), nn.Linear(8, 2))
+    budget = Budget(Monitor(model).attach(), max_rate={"1": 0.01}, rate_of="neuron", tighten=1.0)
+    model(spikes())
+    with pytest.warns(picojoule.budget.BudgetWarning, match="no gain and no trim"):
+        budget.backward()
+    gradient = model[0].parametrizations.weight.original.grad
+    assert gradient is not None
+    assert gradient.any()

@@ -21,6 +21,7 @@ from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_alone, add_bounded, gradients
 from picojoule.budget.reach import Reach
 from picojoule.budget.replaced import Parameters
+from picojoule.budget.scales import warn_unscaled
 from picojoule.budget.split_range import SplitRange
 from picojoule.budget.steering import Steering
 from picojoule.budget.wiring import Wiring, WiringWatch
@@ -76,6 +77,7 @@ class SteeredTraining:
                 return Wiring({}, {})
             self._wiring, self._watch = self._watch.wiring(), None
             self._parameters = Parameters(self._monitor.model)
+            warn_unscaled(self._monitor.model, self._wiring.unscaled)
         return self._wiring
 
     def find_replaced(self) -> None:
@@ -118,8 +120,8 @@ class SteeredTraining:
         """Without a task: bounds on each neuron or channel pull at the weights into their layer, so that no other spends more."""
         steered = {n: aim for n, aim in batch.aims.items() if not aim.gains}
         for name, kappa in self.steering.pulls(steered, batch.values).items():
-            drives = [self.wiring.drives[layer].last for layer in steered[name].sources]
-            parameters = list(dict.fromkeys(p for last in drives for p in last))
+            drives = [self.wiring.drives[layer] for layer in steered[name].sources]
+            parameters = list(dict.fromkeys(p for each in drives for p in each.last or each.all))
             if kappa > 0 and parameters:
                 pull = gradients(batch.terms[name], parameters, group_of("auto"))
                 add_alone(parameters, pull, kappa)

@@ -8,9 +8,13 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+from torch.nn.utils.parametrize import is_parametrized
 
+from picojoule.budget.scales import scales_of
 from picojoule.layers import HookHandles
 from picojoule.synops.counting_monitor import CountingMonitor
+
+_SUMS = ("AddBackward0", "SubBackward0")
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Drive:
     """What drives one spiking layer.
 
     Args:
-        last: parameters of the last modules before its input, weights and biases: times a factor, its current is.
+        last: parameters of the last modules before its input, weights and biases: times a factor, its current is. None of
+            them if those of one module do not.
         all: every parameter on the way from the spikes before to its spikes, its own included.
     """
 
@@ -33,10 +38,12 @@ class Wiring:
     Args:
         drives: by spiking layer, in the order in which they run.
         reached: the counted layers that a spiking layer's spikes reach before the next spikes, by its name.
+        unscaled: the last modules before a spiking layer whose parameters do not scale its current, by its name.
     """
 
     drives: dict[str, Drive]
     reached: dict[str, tuple[str, ...]]
+    unscaled: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def sources(self, layers: tuple[str, ...]) -> tuple[str, ...]:
         """The spiking layers whose spikes some counted layers spend; those of all layers if there are none.
@@ -56,7 +63,7 @@ class Wiring:
             )
             for name, drive in self.drives.items()
         }
-        return Wiring(drives, self.reached)
+        return Wiring(drives, self.reached, self.unscaled)
 
 
 @dataclass
@@ -98,10 +105,8 @@ class WiringWatch:
         for name in monitor.spiking_layers:
             self._watch_spiking(name, modules[name])
         for module in modules.values():
-            if (
-                id(module) not in inside
-                and next(module.parameters(recurse=False), None) is not None
-            ):
+            own = next(module.parameters(recurse=False), None) is not None
+            if id(module) not in inside and (own or is_parametrized(module)):
                 self._handles.add(module.register_forward_hook(self._leaves))
 
     def knows(self, spiking: tuple[str, ...]) -> bool:
@@ -138,34 +143,75 @@ class WiringWatch:
     def _leaves(self, module: nn.Module, _: object, output: Any) -> None:
         for each in () if self._done else _tensors(output):
             if each.grad_fn is not None:
-                self._seen.outputs[each.grad_fn] = module
+                self._seen.outputs.setdefault(each.grad_fn, module)  # others may hand it on
 
     def wiring(self) -> Wiring:
         """What the pass has shown; the hooks are gone then."""
         self.remove()
         seen, modules = self._seen, dict(self._monitor.model.named_modules())
         self._seen = _Seen()
-        drives = {n: _drive(seen, nodes, modules[n]) for n, nodes in seen.currents.items()}
+        seen.outputs = {n: m for n, m in seen.outputs.items() if _has_a_part(n, m, seen)}
+        drives, unscaled = dict[str, Drive](), dict[str, tuple[str, ...]]()
+        names = {id(module): name for name, module in modules.items()}
+        for name, nodes in seen.currents.items():
+            drives[name], lost = _drive(seen, nodes, modules[name])
+            if lost:
+                unscaled[name] = tuple(dict.fromkeys(names[id(module)] for module in lost))
         reached: dict[str, list[str]] = {name: [] for name in drives}
         for layer, line in self._monitor.own_ledger.lines.items():
             inside = [name for name in drives if layer.startswith(f"{name}.")]
             for name in inside or _spikes_behind(seen, line.synops):
                 reached.setdefault(name, []).append(layer)
-        return Wiring(drives, {name: tuple(ends) for name, ends in reached.items()})
+        ends = {name: tuple(layers) for name, layers in reached.items()}
+        return Wiring(drives, ends, unscaled)
 
 
-def _drive(seen: _Seen, currents: list[Node], spiking: nn.Module) -> Drive:
+def _drive(seen: _Seen, currents: list[Node], spiking: nn.Module) -> tuple[Drive, list[nn.Module]]:
+    """What drives a layer, and the last modules before it whose parameters do not scale its current."""
     last: dict[int, nn.Parameter] = {}
+    unscaled = list[nn.Module]()
     for node in _back(currents, stop={*seen.spikes, *seen.outputs}):
         if node in seen.spikes:
             continue
         module = seen.outputs.get(node)
-        for parameter in module.parameters(recurse=False) if module else _leaf(node):
-            last[id(parameter)] = parameter
+        found = _leaf(node) if module is None else scales_of(module)
+        if module is not None and found is None:
+            unscaled.append(module)
+        last |= {id(parameter): parameter for parameter in found or ()}
+    if unscaled:
+        last = {}
     everything = {id(p): p for p in spiking.parameters()}
     for node in _back(currents, stop=seen.spikes):
         everything |= {id(p): p for p in _leaf(node)}
-    return Drive(_trained(last), _trained(everything))
+    return Drive(_trained(last), _trained(everything)), unscaled
+
+
+def _has_a_part(node: Node, module: nn.Module, seen: _Seen) -> bool:
+    """Whether a module's own parameters make what it gives: they are no mere terms of a sum, and it is no inner layer's."""
+    own = {id(p) for p in module.parameters(recurse=False) if p.requires_grad}
+    if not own or is_parametrized(module):  # nothing to ask for, or found where they come from
+        return True
+    inside = {id(each) for each in module.modules()} - {id(module)}
+    left, known, others = [node], {node}, False
+    while left:
+        now = left.pop()
+        for each in [each for each, _ in now.next_functions if each is not None]:
+            term = now.name() in _SUMS and bool(_leaf(_source(each)))
+            if term or id(seen.outputs.get(each)) in inside:
+                others = True
+            elif own & {id(p) for p in _leaf(each)}:
+                return True
+            elif not (each in known or each in seen.spikes or each in seen.outputs):
+                known.add(each)
+                left.append(each)
+    return not others
+
+
+def _source(node: Node) -> Node:
+    """The first node of a chain of views and the like."""
+    while len(node.next_functions) == 1 and (before := node.next_functions[0][0]) is not None:
+        node = before
+    return node
 
 
 def _trained(found: Mapping[int, nn.Parameter]) -> tuple[nn.Parameter, ...]:
