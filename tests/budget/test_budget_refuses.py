@@ -392,6 +392,55 @@ def test_the_state_of_a_network_of_another_size() -> None:
         other.penalty()
 
 
+class Pooled(nn.Module):
+    """As many neurons as the input has places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.spike = nn.Conv1d(1, 2, 1), IAFSqueeze(batch_size=2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.spike(self.scale(x))
+
+
+@pytest.mark.parametrize("of", ["neuron", "channel"])
+@pytest.mark.parametrize("way", ["penalty", "backward", "begin", "saved", "micro-batch"])
+def test_inputs_of_another_size_than_before(way: str, of: Any) -> None:
+    """What is kept for each neuron is kept by its place; a mean over channels is not."""
+    model = Pooled()
+    monitor = picojoule.Monitor(model).attach()
+    make = lambda: picojoule.Budget(monitor, min_rate=0.1, rate_of=of)  # noqa: E731
+    budget = make()
+
+    def step(size: int, ends: bool = True) -> None:
+        picojoule.reset_states(model)
+        y = model(torch.rand(8, 1, size))
+        if way == "penalty":
+            (y.mean() + budget.penalty()).backward()
+        else:
+            budget.backward(y.mean())
+        if ends:
+            budget.step()
+
+    if way == "begin":
+        model(torch.rand(8, 1, 5))
+        budget.begin()
+    else:
+        step(5, ends=way != "micro-batch")
+    if way == "saved":
+        state, budget = budget.state_dict(), make()
+        budget.load_state_dict(state)
+    before = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
+    if of == "channel":
+        step(6)
+        return
+    with pytest.raises(ValueError, match=r"has shape \(2, 6\) now and had \(2, 5\) before"):
+        step(6)
+    for p, gradient in zip(model.parameters(), before, strict=True):
+        assert p.grad is gradient is None or torch.equal(p.grad, gradient)
+    step(5)
+
+
 @pytest.mark.parametrize("options", [{"tighten": 0.0}, {"tighten": 1.1}, {"warmup_steps": -1}])
 def test_schedules_out_of_range(options) -> None:
     with pytest.raises(ValueError, match=r"Schedule: expected|warmup_steps is -1, expected"):

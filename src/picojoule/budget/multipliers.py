@@ -213,16 +213,6 @@ def multiplier_of(
     return Multiplier(aim, constraint.upper, controller, schedule, most, first)
 
 
-def check_shape(name: str, multiplier: Multiplier, value: Tensor) -> None:
-    """Raise ValueError if what is bounded has not as many parts as before."""
-    known = multiplier.average
-    if known.shape != value.shape:
-        raise ValueError(
-            f"Budget: {name} has shape {tuple(value.shape)} now and had {tuple(known.shape)} before, or in the saved "
-            "state; each part has a multiplier of its own. Use a state and inputs of one size, or rate_of='layer'."
-        )
-
-
 def check_same(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) -> None:
     """Raise ValueError if a saved state is of other constraints."""
     if state.keys() != multipliers.keys():

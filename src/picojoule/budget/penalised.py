@@ -14,7 +14,6 @@ from picojoule.budget.multipliers import (
     Controller,
     Multiplier,
     check_same,
-    check_shape,
     multiplier_of,
 )
 from picojoule.budget.reach import Reach
@@ -104,7 +103,7 @@ class PenalisedTraining:
         for name, multiplier in multipliers.items():
             value, fixed, layers = constraints[name].read(self._monitor)
             steered = self._reach.steered(name, value, fixed)
-            check_shape(name, multiplier, steered)
+            self._reach.check_shape(name, value)
             terms[name] = multiplier.penalty(steered)
             if torch.is_grad_enabled():
                 reading = Reading(value.detach(), fixed.detach(), layers)

@@ -42,8 +42,18 @@ class Reach:
         self.floors: dict[str, float] = {}  # of limits out of reach with a trained part
         self.out: set[str] = set()
 
+    def check_shape(self, name: str, value: Tensor) -> None:
+        """Raise ValueError if what is bounded has not as many parts as before."""
+        known = self._given.get(name, value)
+        if known.shape != value.shape:
+            raise ValueError(
+                f"Budget: {name} has shape {tuple(value.shape)} now and had {tuple(known.shape)} before, or in the saved "
+                "state; each part is kept by itself. Use a state and inputs of one size, or rate_of='layer'."
+            )
+
     def see(self, name: str, reading: Reading) -> None:
         """Take in what a constraint measured."""
+        self.check_shape(name, reading.fixed)
         now, decay = reading.fixed.detach(), self._decay
         before = self._given.get(name, now)
         self._given[name] = decay * before + (1 - decay) * now
