@@ -90,24 +90,24 @@ class Trimming:
         before = values = self._measure(every)
         # one gain is too blunt for what training left above a ceiling of each neuron; one that was kept stays so
         single = {name for name in limits if self.measured[name].ndim == 0}
-        limits = {n: x for n, x in limits.items() if n in single or before[n] <= x.bound}
+        trimmed = {n: x for n, x in limits.items() if n in single or before[n] <= x.bound}
         # upstream moves downstream
-        order = sorted(limits, key=lambda name: self._depth(limits[name]))
-        binding |= {n for n in limits if limits[n].spends and before[n] > limits[n].bound}
+        order = sorted(trimmed, key=lambda name: self._depth(trimmed[name]))
+        filled = binding | {n for n, x in trimmed.items() if x.spends and before[n] > x.bound}
         for _ in range(_ROUNDS):
-            off = [n for n in order if not self._kept(limits[n], values[n], n in binding)]
+            off = [n for n in order if not self._kept(trimmed[n], values[n], n in filled)]
             if not off:
                 break
             for name in off:
-                self._trim(name, limits, fill=name in binding)
-            values = self._measure(limits)
+                self._trim(name, trimmed, fill=name in filled)
+            values = self._measure(trimmed)
         for name in order:  # those that share layers with others end below, never above
-            if values[name] > limits[name].bound:
-                self._trim(name, limits, fill=False)
-                values = self._measure(limits)
+            if values[name] > trimmed[name].bound:
+                self._trim(name, trimmed, fill=False)
+                values = self._measure(trimmed)
         for name, floor in floors.items():
             if before[name] >= floor.bound:
-                self._lift(name, floor, limits)
+                self._lift(name, floor, trimmed)
         return Trimmed(before, self._measure(every), dict(self._gains))
 
     def _depth(self, limit: Constraint) -> int:

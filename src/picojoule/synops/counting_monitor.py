@@ -356,10 +356,10 @@ class CountingMonitor:
         if self._settings.time_axis == "outer":
             return Counts(totals, sample_steps, len(ledger.passes), tuple(ledger.notes))
         samples = sum(p.samples for p in ledger.passes)
-        known = isinstance(samples, Tensor) or samples  # whether a tensor is 0 need not be asked
-        return Counts(
-            totals, sample_steps, sample_steps / samples if known else 1.0, tuple(ledger.notes)
-        )
+        # of a tensor nobody asks whether it is 0: that would wait for its device
+        none = not isinstance(samples, Tensor) and samples == 0
+        num_timesteps = 1.0 if none else sample_steps / samples
+        return Counts(totals, sample_steps, num_timesteps, tuple(ledger.notes))
 
     @property
     def own_ledger(self) -> Ledger:

@@ -82,8 +82,8 @@ class Details:
 
         count = sum of elements * d count / d element,  as it is multilinear in its operands
         """
-        amounts, spikes = dict[int, Tensor](), torch.zeros(())
-        spikes = spikes.to(synapses.operands[data[0]].device).bool()
+        amounts, device = dict[int, Tensor](), synapses.operands[data[0]].device
+        spikes = torch.zeros((), dtype=torch.bool, device=device)
         for index in data:
             amounts[index], is_spikes = self._amounts(synapses.operands[index])
             spikes = spikes | is_spikes

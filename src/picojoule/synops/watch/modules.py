@@ -234,13 +234,14 @@ class Aside:
 
 
 _autograd = vars(torch._C._autograd)
-# PyTorch before 2.7 cannot be asked: then somebody may follow
-_followers = _autograd.get("_top_saved_tensors_default_hooks", bool)
+_followers = _autograd.get("_top_saved_tensors_default_hooks")
 _saving_can_be_followed = _autograd["_saved_tensors_hooks_is_enabled"]  # not within torch.func.grad
 
 
 def _somebody_follows_saving() -> bool:
-    return _followers(True) is not None and _saving_can_be_followed()
+    if _followers is not None and _followers(True) is None:
+        return False
+    return bool(_saving_can_be_followed())  # PyTorch before 2.7 cannot be asked: then somebody may
 
 
 def shows_no_functions(module: nn.Module) -> bool:
