@@ -56,17 +56,11 @@ def set_limits(engine: Engine) -> None:
 
 
 class _Limits(NamedTuple):
-    """Where the ways of a layer take as long.
+    """Where the ways of a layer take as long."""
 
-    Args:
-        of_events: SynOps of a sample's steps, where events arrive.
-        of_frames: the same, where dense values do.
-        patterns_from: spikes of a step from which on sums of patterns are quicker.
-    """
-
-    of_events: float
-    of_frames: float
-    patterns_from: int
+    of_events: float  # SynOps of a sample's steps, where events arrive
+    of_frames: float  # the same, where dense values do
+    patterns_from: int  # spikes of a step from which on sums of patterns are quicker
 
 
 def _limits(engine: Engine, stage: int) -> _Limits:
@@ -83,7 +77,8 @@ def _limits(engine: Engine, stage: int) -> _Limits:
     points = list(zip(rounds[0][0], seconds[: len(RATES)].tolist(), strict=True))
     product, of_frames, of_events, to_events, back = seconds[len(RATES) :].tolist()
     spare = product + of_events - back, product + of_frames - to_events - back
-    return _Limits(*(crossing(points, left_s) / engine.batch for left_s in spare), fewest)
+    limit, limit_of_frames = (crossing(points, left_s) / engine.batch for left_s in spare)
+    return _Limits(limit, limit_of_frames, fewest)
 
 
 def _measured_once(engine: Engine, stage: int) -> tuple[list[float], list[float]]:
@@ -228,17 +223,10 @@ def _key(engine: Engine, stage: int) -> str:
     """What the times depend on: the layer's geometry and strength, the size of the call, the threads and the machine."""
     import llvmlite.binding as llvm
 
-    plan, signal = engine.plans[stage], engine.graph.stages[stage].signal
+    plan, shape = engine.plans[stage], engine.graph.stages[stage].signal.shape
     digest = hashlib.sha256()
-    threads = torch.get_num_threads()
-    for part in (
-        signal.shape,
-        plan.neurons.kernel,
-        plan.neurons.plan,
-        engine.batch,
-        engine.steps,
-        threads,
-    ):
+    neurons, threads = plan.neurons, torch.get_num_threads()
+    for part in (shape, neurons.kernel, neurons.plan, engine.batch, engine.steps, threads):
         digest.update(repr(part).encode())
     for part in (_FORMAT, torch.__version__, llvm.get_host_cpu_name()):
         digest.update(str(part).encode())

@@ -135,8 +135,10 @@ class Recorder:
 
     def _innermost(self) -> WatchedForward | None:
         """The pass that this Monitor watches in this thread; of several, one in another, the innermost."""
-        passes = reversed(running().passes)
-        return next((each for each in passes if each.settings is self._settings), None)
+        for each in reversed(running().passes):
+            if isinstance(each, WatchedForward) and each.settings is self._settings:
+                return each
+        return None
 
     def _warn(self, notes: Mapping[str, bool]) -> None:
         for sentence in [s for s, aloud in notes.items() if aloud and s not in self._warned]:

@@ -6,7 +6,6 @@ import math
 import sys
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +13,10 @@ from torch import Tensor, nn
 from picojoule.activation.transforms import is_batched, is_transformed
 from picojoule.synops.magnitudes import Unit, known_sums
 from picojoule.synops.watch.detail import RateDetails
+from picojoule.synops.watch.firings import Firings
 from picojoule.synops.watch.function_call import tensors
-from picojoule.synops.watch.gathered import Gathered
 from picojoule.synops.watch.judged import can_be_read, each_its_own, judged, spike_value
+from picojoule.synops.watch.learned import Learned
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
 from picojoule.synops.watch.pass_size import PassSize
@@ -24,18 +24,6 @@ from picojoule.synops.watch.search import NeuronSearch
 from picojoule.synops.watch.shared_cells import CellCalls
 from picojoule.synops.watch.spiking import Spiking, holds_state, sums_of_own_layer
 from picojoule.synops.watch.step_count import StepCount
-
-
-class Learned:
-    """What a Monitor has learned of the model's modules in its first forward pass."""
-
-    def __init__(self) -> None:
-        self.kinds: WeakKeyDictionary[nn.Module, Spiking] = WeakKeyDictionary()
-        self.units: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
-        self.potentials: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
-        self.shared: WeakSet[nn.Module] = WeakSet()  # by several layers
-        self.states: set[str] = set()  # buffers in which a pass has left spikes
-        self.complete = False
 
 
 class Neurons:
@@ -71,8 +59,7 @@ class Neurons:
         self._goes_on: list[bool] = []  # whether neurons that run began from a state
         self._shared = {id(module) for module in learned.shared}
         self._cells: dict[str, tuple[nn.Module, CellCalls]] = {}  # those called step by step
-        # spikes by neuron, of so many entries each, by the shape of the neurons
-        self._fired: dict[str, dict[torch.Size, tuple[Gathered, int]]] = {}
+        self._fired = Firings()
 
     @property
     def any(self) -> bool:
@@ -158,8 +145,7 @@ class Neurons:
                 self._learned.kinds[call.module] = kind
                 self.found[call.name] = type(call.module).__name__
                 self._made(call.name, call.module, kind, [call.input], call.output)
-        for name, by_shape in self._fired.items():
-            spikes, entries = _of_all_layers([*by_shape.values()])
+        for name, spikes, entries in self._fired.by_name():
             steps = entries if size is None else size.samples * size.num_timesteps
             self._ledger.add_rate(name, spikes, steps)
         for name, (module, calls) in self._cells.items():
@@ -206,13 +192,8 @@ class Neurons:
             fired = self._origins.magnitudes(spikes)
             if self._details is not None:
                 self._details.add(name, fired, spikes.shape, lead)
-            self._add_rate(name, fired.over(lead), math.prod(spikes.shape[axis] for axis in lead))
-
-    def _add_rate(self, name: str, spikes: Tensor, entries: int) -> None:
-        by_shape = self._fired.setdefault(name, {})
-        gathered, before = by_shape.get(spikes.shape) or (Gathered(), 0)
-        gathered.add(spikes)
-        by_shape[spikes.shape] = gathered, before + entries
+            entries = math.prod(spikes.shape[axis] for axis in lead)
+            self._fired.add(name, fired.over(lead), entries)
 
     def _origin(self, name: str, module: nn.Module, kind: Spiking, spikes: Tensor) -> Origin:
         if not spikes.is_floating_point():
@@ -239,16 +220,8 @@ class Neurons:
             if unit != 0 and finer:
                 learned.potentials[module] = unit is None
                 if unit is None:
-                    self._fired.pop(name, None)
+                    self._fired.drop(name)
         return judged(spikes, learned.units.get(module), whole_first)
-
-
-def _of_all_layers(fired: list[tuple[Gathered, int]]) -> tuple[Tensor, int]:
-    """Spikes by neuron, and of how many entries; layers that share a module stand side by side, in one axis."""
-    most = max(entries for _, entries in fired)
-    if len(fired) == 1:
-        return fired[0][0].sum, most
-    return torch.cat([each.sum.flatten() * (most / max(n, 1)) for each, n in fired]), most
 
 
 def _made_by_layer(signed: bool, unit: Unit) -> Origin:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from picojoule.synops.watch.forward import WatchedForward
+
+class Pass(Protocol):
+    """A forward pass under watch."""
+
+    def close(self) -> None:
+        """Look no more, and leave nothing behind; more often than once does no harm."""
 
 
 class Running:
@@ -19,17 +23,17 @@ class Running:
     """
 
     def __init__(self) -> None:
-        self.passes: list[WatchedForward] = []
+        self.passes: list[Pass] = []
         self.asides = 0
         self.function: Any = None
 
-    def begin(self, watched: WatchedForward) -> None:
+    def begin(self, watched: Pass) -> None:
         """A pass begins."""
         if not self.passes:  # an interrupt may have come where a context begins or ends
             self.asides, self.function = 0, None
         self.passes.append(watched)
 
-    def end(self, watched: WatchedForward) -> None:
+    def end(self, watched: Pass) -> None:
         """A pass is over; for the second time this does nothing."""
         self.passes = [each for each in self.passes if each is not watched]
 

@@ -11,7 +11,7 @@ from torch import nn
 from picojoule.synops.formulas import Formula
 from picojoule.synops.watch.count import Weights
 from picojoule.synops.watch.detail import DetailAxis
-from picojoule.synops.watch.neurons import Learned
+from picojoule.synops.watch.learned import Learned
 from picojoule.synops.watch.origin import Origin
 from picojoule.synops.watch.peer_formulas import peer_formula
 from picojoule.synops.watch.peers import peer
