@@ -40,7 +40,8 @@ def on_two_processes(block: Block, folder: Path, _: Any) -> None:
         "def network():\n    return nn.Sequential(nn.Linear(6, 20), pl.IAF(), nn.Linear(20, 4))\n"
     )
     after = (
-        "\nprint('spent', monitor.synops['2'].item())\ntorch.distributed.destroy_process_group()\n"
+        # in one piece, as both processes write to one pipe
+        "\nprint(f'spent {monitor.synops[\"2\"].item()}\\n', end='')\ntorch.distributed.destroy_process_group()\n"
     )
     (folder / "two.py").write_text(before + block.text + after)
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "two.py"]
