@@ -307,7 +307,7 @@ def test_a_budget_that_cannot_be_met_is_an_error_of_its_run(tmp_path: Path) -> N
         run(tmp_path, config)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_budget_that_cannot_be_met_is_said_before_the_others_are_trained(
     tmp_path: Path, jobs: int
 ) -> None:
@@ -390,7 +390,7 @@ def warning(config: TrainConfig, folder: Path, progress: Progress) -> Outcome:
     return pretend(config, folder, progress)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_what_runs_note_is_told_with_their_names(tmp_path: Path, jobs: int) -> None:
     notes: list[str] = []
 
