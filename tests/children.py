@@ -1,6 +1,7 @@
 """Programs that a test starts and ends."""
 
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,3 +23,10 @@ def started(command: Sequence[object], **streams: int | None) -> Iterator[subpro
     finally:
         process.kill()
         process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as any_port:
+        any_port.bind(("localhost", 0))
+        port: int = any_port.getsockname()[1]
+        return port

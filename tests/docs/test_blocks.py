@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tomllib
@@ -32,6 +31,7 @@ import picojoule.layers as pl
 from picojoule.cli.app import app
 from picojoule.cli.train_flags import FLAGS, stated_by
 from picojoule.training.settings.stated import resolved
+from tests.children import free_port
 from tests.cli.test_train_command import small_idx_folder
 from tests.docs.blocks import ROOT, Block, all_blocks, blocks_of, commands_in_sentences
 from tests.docs.runners import RUNNERS, on_two_processes
@@ -215,13 +215,6 @@ def in_a_folder(folder: Path) -> None:
 
     made = nn.Sequential(nn.Linear(3, 4), pl.IAF())
     save_file(dict(made.state_dict()), folder / "weights.safetensors")
-
-
-def free_port() -> int:
-    with socket.socket() as any_port:
-        any_port.bind(("localhost", 0))
-        port: int = any_port.getsockname()[1]
-        return port
 
 
 def as_run(words: list[str], folder: Path, database: str) -> list[str]:

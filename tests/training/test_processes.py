@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from picojoule.training.samples.batches import Process, share_of, steps_of_epoch
-from tests.children import started
+from tests.children import free_port, started
 from tests.training.commands import assert_close, checkpoint, command, run
 
 NOT_KEPT, OF_NO_USE = 4, 3  # of so short a run; that is no error
@@ -58,6 +58,26 @@ def test_torchrun_does_the_same(tmp_path: Path) -> None:
     assert "Figures, pictures and weights are in" in two.stdout
     assert_close(tmp_path / "one", tmp_path / "two", 1e-6)
     assert two.stdout.count("Test accuracy") == 1
+
+
+@pytest.mark.slow
+def test_two_machines_leave_together_with_the_status_of_the_first(tmp_path: Path) -> None:
+    meet = (
+        "--nnodes",
+        "2",
+        "--rdzv-backend",
+        "c10d",
+        "--rdzv-endpoint",
+        f"localhost:{free_port()}",
+    )
+    words = command(tmp_path / "two", launcher=("-m", "torch.distributed.run", *meet))
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(words, **pipe) as one, started(words, **pipe) as other:
+        said = [
+            each.communicate(timeout=200) for each in (one, other)
+        ]  # an agent that waits does so for 300 s
+    assert all("exitcode  : 4" in errors for _, errors in said), said
+    assert sum("Figures, pictures and weights are in" in output for output, _ in said) == 1
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from picojoule.training import train as run_training
 from picojoule.training.config_error import ConfigError
 from picojoule.training.files.run_folder import CONFIG, saved_settings
 from picojoule.training.files.yaml_file import Settings, read_settings
-from picojoule.training.loop.processes import is_first_process
+from picojoule.training.loop.processes import common_status, is_first_process
 from picojoule.training.settings.stated import resolved
 
 _RUN = {"out": (str, "a folder"), "compare": (bool, "true or false"), "tensorboard": (bool, "true or false")}  # fmt: skip
@@ -112,8 +112,7 @@ def train(
                 _draw(run, asked.out)
             drawn = ", pictures" if no_pictures is None else ""
             typer.echo(f"Figures{drawn} and weights are in {asked.out}")
-            # the others leave with 0: torchrun would end the first process, still drawing, if another failed
-            raise typer.Exit(_status(run))
+        raise typer.Exit(common_status(_status(run)))
 
 
 def _status(run: Run) -> int:

@@ -122,7 +122,7 @@ def train(
     fabric = launched(config)
     if not fabric.is_global_zero:
         progress = Quiet()
-    with ExitStack() as stack, losing_others_explained(fabric):
+    with ExitStack() as stack, losing_others_explained():
         folder_in_use = run_folder(folder, config, resume=resume, overwrite=overwrite)
         begin = list[Callable[[], None]]()
         on_first(fabric, lambda: begin.append(stack.enter_context(folder_in_use)))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from picojoule.extras import extra
@@ -81,6 +82,25 @@ def is_first_process() -> bool:
     return environment("LOCAL_RANK", "0") == "0" and environment("NODE_RANK", "0") == "0"
 
 
+def common_status(status: int) -> int:
+    """The exit status of this process, once the first one has come as far as here.
+
+    An agent of torchrun sees the processes of its machine alone. If they succeed while those of another machine fail,
+    it waits five minutes for the other agent; if they fail while the first process still draws, it ends that one. So
+    all leave together, with the first one's status. Without torchrun the first process is the command itself, which
+    Fabric kills if another one fails: the others leave with 0.
+
+    Raises:
+        ConnectionError: the first process has ended before.
+    """
+    if _torchrun() is None or not _joined():
+        return status if is_first_process() else 0
+    statuses = [status]
+    with losing_others_explained():
+        distributed.broadcast_object_list(statuses, src=0)
+    return statuses[0]
+
+
 def on_first(fabric: Any, action: Callable[[], object]) -> None:
     """Let the first process do something; if it fails, all fail with its error."""
     error: Exception | None = None
@@ -98,7 +118,7 @@ def on_first(fabric: Any, action: Callable[[], object]) -> None:
 
 
 @contextmanager
-def losing_others_explained(fabric: Any) -> Iterator[None]:
+def losing_others_explained() -> Iterator[None]:
     """Turn what a collective says when another process has ended into a sentence.
 
     Raises:
@@ -108,12 +128,16 @@ def losing_others_explained(fabric: Any) -> Iterator[None]:
         yield
     except RuntimeError as error:
         lost = any(word in str(error) for word in _OF_COLLECTIVES)
-        if fabric.world_size == 1 or not lost:
+        if not lost or not _joined():
             raise
         raise ConnectionError(
             "another process of this run has ended; what it said tells why. The last checkpoint is kept; go on with "
             "--resume."
         ) from error
+
+
+def _joined() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
 
 
 def _torchrun() -> tuple[int, int] | None:
