@@ -1,6 +1,5 @@
 """The README's code runs, and its numbers are those of the result files in this tree."""
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -30,7 +29,7 @@ def test_its_code_blocks_run_in_order(capsys: pytest.CaptureFixture[str]) -> Non
     assert "SynOps/step" in capsys.readouterr().out
 
 
-def test_its_tables_are_those_of_the_committed_results(figures: ModuleType) -> None:
+def test_its_figures_are_those_of_the_committed_results(figures: ModuleType) -> None:
     assert figures.written(README) == README
     assert README.count("| --- |") == 3
 
@@ -45,15 +44,6 @@ def test_each_limit_is_kept_in_the_committed_runs(figures: ModuleType) -> None:
         runs = figures.runs_of(limit)
         assert len(runs) == 3
         assert all(-0.05 <= run["off"] <= 0.01 for run in runs if limit)
-
-
-def test_its_sentence_on_a_trained_network_is_that_of_the_committed_run() -> None:
-    trained = json.loads((ROOT / "benchmarks/results/events_trained.json").read_text())
-    free, sparse = trained["accuracy"].values()
-    times = {row["batch"]: row["ratio"] for row in trained["rows"] if row["threads"] == 1}
-    text = " ".join(README.split())
-    assert f"({100 * sparse:.2f} %) runs {times[16]:.1f} times as fast" in text
-    assert f"({100 * free:.2f} %) in PyTorch, {times[1]:.1f} times one image" in text
 
 
 def test_its_links_within_the_tree_lead_somewhere() -> None:
