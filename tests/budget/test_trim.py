@@ -172,7 +172,7 @@ def test_a_ceiling_on_a_rate_is_kept_where_a_limit_would_be_filled_up() -> None:
     rate, first = monitor.rates["1"].mean().item(), monitor.synops["2"].item()
     limits = {"synops_per_timestep": {"2": 1.2 * first}, "max_rate": {"1": 0.95 * rate}}
     model, monitor, budget = begun(**limits)
-    budget._synapses = "prune"  # whose limits are all filled up
+    budget._connections.synapses = "prune"  # whose limits are all filled up
     budget.trim(lambda: model(batch()))
     spent(model, monitor)
     assert budget.met

@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from picojoule.budget.checks import check_count, check_kinds, check_share
-from picojoule.budget.connections import Connections
 from picojoule.budget.constraints import Constraint, Per, RateOf
 from picojoule.budget.contest import Contest
 from picojoule.budget.declare import Bound, Declaration, Scope
-from picojoule.budget.density import Kind
 from picojoule.budget.feasibility import contradictions
+from picojoule.budget.fewer_connections import FewerConnections, Synapses
 from picojoule.budget.finite_sum import finite_sum
 from picojoule.budget.fresh_passes import FreshPasses
 from picojoule.budget.multipliers import Controller
@@ -33,7 +32,6 @@ from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
 from picojoule.synops.counting_monitor import CountingMonitor
 
-Synapses = Literal["keep"] | Kind
 _DOWN_AFTER = 0.4  # of the steps, until limits are at their bounds
 
 
@@ -195,9 +193,15 @@ class Budget:
             horizon=round(_DOWN_AFTER * (steps or 0)),
             tighten=tighten,
         )
-        self._synapses, self._steps = _checked_synapses(synapses, steps, monitor), steps or 0
-        self._connections: Connections | None = None
-        self._saved_connections: dict[str, Any] | None = None
+        self._connections = FewerConnections(
+            monitor,
+            self._steered,
+            self._reach,
+            synapses=synapses,
+            steps=steps,
+            end=_DOWN_AFTER,
+            margin=margin,
+        )
         self._contest, self._passes = Contest(), FreshPasses(monitor)
         self._saved_names: frozenset[str] | None = None
         self._saved_by: str | None = None  # "backward" or "penalty"
@@ -261,7 +265,7 @@ class Budget:
         self._look()
         # while the pass is there: a run that is over is trimmed without another
         _ = self._steered.wiring
-        self._begin_connections()
+        self._connections.begin(self._constraints)
 
     def penalty(self) -> Tensor:
         """The term for the loss, from the monitor's last forward pass; 0 if all is kept.
@@ -271,9 +275,9 @@ class Budget:
             RuntimeError: the monitor has seen no forward pass.
             ValueError: what is bounded for each neuron or channel has another shape than before.
         """
-        if self._synapses != "keep":
+        if not self._connections.keeps_all:
             raise RuntimeError(
-                f"Budget: synapses={self._synapses!r} needs budget.backward(loss) in place of a penalty() in the loss."
+                f"Budget: synapses={self._connections.synapses!r} needs budget.backward(loss) in place of a penalty() in the loss."
             )
         if torch.is_grad_enabled():
             self._check_gradients()
@@ -328,10 +332,7 @@ class Budget:
     def _step_steered(self) -> None:
         for name, reading in self._steered.step().items():
             self._reach.see(name, reading)
-        self._begin_connections()
-        if self._connections is not None:
-            left = self._connections.densities
-            self._connections.step(shares=self._steered.shares(self._constraints, left))
+        self._connections.step(self._constraints)
         if self._reach.judge(self._constraints, self._monitor):
             self._tell(self.unreachable)
         averages = {n: x for n, x in self._steered.averages.items() if n not in self._reach.out}
@@ -341,7 +342,7 @@ class Budget:
             {n: each for n, each in self._constraints.items() if n in averages},
             averages,
             self._steered.steering.full_steps,
-            dense=self._synapses == "keep",
+            dense=self._connections.keeps_all,
         )
         self.not_reached = full | apart
         self._tell(self.not_reached)
@@ -351,7 +352,7 @@ class Budget:
         if self._looked:
             return
         constraints = self._all()
-        if self._synapses == "keep":  # fewer synapses make more floors fit
+        if self._connections.keeps_all:  # fewer synapses make more floors fit
             found = contradictions(self._monitor.model, self._monitor, list(constraints.values()))
             self.infeasible = {each.floor.name: each.reason for each in found}
         if not torch.is_grad_enabled():  # nothing tells yet what training can change
@@ -361,25 +362,6 @@ class Budget:
         self._reach.judge(constraints, self._monitor)
         self._looked = True
         self._tell(self.unreachable | self.infeasible, stacklevel=5)
-
-    def _begin_connections(self) -> None:
-        """Mask the layers that lose connections; after a backward pass, since "fixed" changes weights at once."""
-        if self._synapses == "keep" or self._connections is not None:
-            return
-        shares = self._steered.densities(self._constraints, self._synapses)
-        if self._saved_connections is not None:  # what was drawn is not drawn again
-            shares = self._steered.left(shares, self._synapses)
-        thin = self._synapses == "thin"
-        self._connections = Connections(
-            self._monitor.model,
-            shares,
-            kind=self._synapses,
-            steps=self._steps,
-            end=_DOWN_AFTER,
-            feeds={layer: self._steered.readers(layer) for layer in shares} if thin else None,
-        )
-        if self._saved_connections is not None:
-            self._connections.load_state_dict(self._saved_connections)
 
     def _tell(self, reasons: Mapping[str, str], stacklevel: int = 3) -> None:
         """Warn of what cannot be met, once, unless the user knows."""
@@ -443,7 +425,7 @@ class Budget:
         limits = {n: each for n, each in reachable.items() if not each.is_floor}
         floors = {n: each for n, each in reachable.items() if each.is_floor}
         spending = {n for n, each in limits.items() if each.spends}
-        if self._synapses == "keep":
+        if self._connections.keeps_all:
             spending &= self._steered.kept_down()
         self._steered.find_replaced()
         trimming = Trimming(self._monitor, forward, self._steered.wiring, margin)
@@ -519,7 +501,7 @@ class Budget:
         if self._steered.averages:
             return {
                 **self._steered.state_dict(),
-                "connections": self._connections.state_dict() if self._connections else None,
+                "connections": self._connections.state_dict(),
                 "reach": {name: self._reach.state_of(name) for name in self._constraints},
             }
         return self._penalised.state_dict()
@@ -558,9 +540,7 @@ class Budget:
         self._steered.load_state_dict(state)
         for name, each in state["reach"].items():
             self._reach.load_state_of(name, each)
-        self._saved_connections = state["connections"]
-        if self._connections is not None and self._saved_connections is not None:
-            self._connections.load_state_dict(self._saved_connections)
+        self._connections.load_state_dict(state["connections"])
 
     def _check_saved(self, names: Iterable[str]) -> None:
         """Raise ValueError if a saved state is of other constraints."""
@@ -579,19 +559,3 @@ def _check_same_way(saved: str | None, now: str) -> None:
             f"Budget: the loaded state is of a training with {saved}(), and this one calls {now}(). Go on as it began, or "
             "leave the state out."
         )
-
-
-def _checked_synapses(synapses: Synapses, steps: int | None, monitor: CountingMonitor) -> Synapses:
-    choices = ["keep", *get_args(Kind)]
-    if synapses not in choices:
-        raise ValueError(f"Budget: synapses is {synapses!r}; choose one of {choices}.")
-    if synapses != "keep" and not steps:
-        raise ValueError(
-            f"Budget: synapses={synapses!r} needs steps=, the number of training steps, to know when to take them away."
-        )
-    if synapses in ("prune", "fixed") and monitor.weights != "nonzero":
-        raise ValueError(
-            f"Budget: synapses={synapses!r} saves nothing in a monitor that counts pruned weights. Make it "
-            "Monitor(model, weights='nonzero'), or choose synapses='thin' for chips where a zero weight costs as much."
-        )
-    return synapses

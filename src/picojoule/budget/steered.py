@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from picojoule.budget.constraints import Constraint, Reading
-from picojoule.budget.density import (
-    POWER,
-    Kind,
-    can_lose_connections,
-    density,
-    share_left,
-)
-from picojoule.budget.masks import Prunable, original
 from picojoule.budget.measured import Measured, mean, measured
 from picojoule.budget.pull import add_alone, add_bounded, gradients
 from picojoule.budget.reach import Reach
@@ -175,60 +167,6 @@ class SteeredTraining:
                 for parameter in self.wiring.drives[layer].last:
                     parameter.mul_(factor)
 
-    def densities(self, constraints: Mapping[str, Constraint], kind: Kind) -> dict[str, float]:
-        """The share of connections to end with, of each layer under a limit that can lose some.
-
-        What is spent is spent with those that masks from before have left.
-        """
-        found: dict[str, float] = {}
-        synops = self._monitor.synops
-        for name, constraint in constraints.items():
-            value, fixed, _ = constraint.read(self._monitor)
-            spent = (value - fixed).detach().max().item()
-            if not (constraint.spends and value.requires_grad and spent > 0):
-                continue
-            share = density(self._reach.room(constraint, self._margin), spent)
-            layers = constraints[name].counted_layers or tuple(synops)
-            spending = [layer for layer in layers if synops[layer].requires_grad]
-            for layer in can_lose_connections(self._monitor.model, spending, kind):
-                found[layer] = min(found.get(layer, 1.0), share)
-        return {layer: found[layer] * left for layer, left in self.left(found, kind).items()}
-
-    def left(self, layers: Iterable[str], kind: Kind) -> dict[str, float]:
-        """The share of some layers' connections that masks have left."""
-        modules = dict(self._monitor.model.named_modules())
-        return {name: share_left(cast("Prunable", modules[name]), kind) for name in layers}
-
-    def shares(
-        self, constraints: Mapping[str, Constraint], left: Mapping[str, float]
-    ) -> dict[str, float]:
-        """The share of connections to end with, by layer, from what is spent with those that are left now."""
-        found: dict[str, float] = {}
-        for name, average in self.averages.items():
-            constraint = constraints[name]
-            given = self._reach.given(name)
-            spent = average.max().item() - given
-            if constraint.spends and spent > 0:
-                ratio = self._reach.room(constraint, self._margin) / spent
-                for layer in constraint.counted_layers or left:
-                    if layer in left:
-                        share = left[layer] * ratio**POWER
-                        found[layer] = min(found.get(layer, 1.0), share)
-        return found
-
-    def readers(self, layer: str) -> tuple[str, ...]:
-        """What reads the output channels of a layer before and after they spike: normalisations, and counted layers."""
-        modules = dict(self._monitor.model.named_modules())
-        weight = original(modules[layer])
-        found: list[str] = []
-        for name, drive in self.wiring.drives.items():
-            owners = [
-                n for n, m in modules.items() if _owns(m, drive.all) and n not in (layer, name)
-            ]
-            if any(each is weight for each in drive.all):
-                found += [*owners, *self.wiring.reached[name]]
-        return tuple(dict.fromkeys(found))
-
     def kept_down(self) -> set[str]:
         """The constraints that training had to hold down."""
         return self.steering.pulled()
@@ -243,8 +181,3 @@ class SteeredTraining:
         """Take over what `state_dict` gave."""
         self.steering.load_state_dict(state)
         self.averages = {name: average.clone() for name, average in state["averages"].items()}
-
-
-def _owns(module: nn.Module, parameters: tuple[nn.Parameter, ...]) -> bool:
-    own = {id(p) for p in module.parameters(recurse=False)}
-    return any(id(p) in own for p in parameters)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from picojoule.budget import Budget
-from picojoule.budget.budget import Synapses
+from picojoule.budget.fewer_connections import Synapses
 from picojoule.energy import profile as find_profile
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.training.answers.readout import Readout
