@@ -22,6 +22,7 @@ from picojoule.events.inputs.clock import DAY_US, Clock, whole_number
 from picojoule.events.inputs.rasters import DenseRaster, Raster, SparseRaster
 from picojoule.events.inputs.recordings import recorded_raster
 from picojoule.events.inputs.step_events import StepEvents
+from picojoule.events.interrupted import Interrupted
 from picojoule.events.peaks import By, peaks_of_call
 from picojoule.events.plan import plan_stage
 from picojoule.events.plan_table import plan_table
@@ -82,7 +83,7 @@ class EventNetwork:
         self._states: list[StageStates] = []
         self._engines: dict[tuple[int, int], Engine] = {}
         self._tally, self._counter = Tally(), SpikeCounter()
-        self._turn = Turn("EventNetwork")
+        self._turn, self._interrupted = Turn("EventNetwork"), Interrupted("EventNetwork")
         self.synops: dict[str, Tensor] = {}
 
     # ---- running
@@ -99,6 +100,7 @@ class EventNetwork:
             TypeError: the input is no float32 tensor, or has another layout.
             ValueError: its shape does not fit, a value is not finite, or none of the whole numbers that the network takes; the
                 states stay as they were.
+            RuntimeError: a call was interrupted, and none of `reset` came since.
         """
         batch, steps = self._sizes(x)
         if x.layout == torch.sparse_coo:
@@ -194,7 +196,7 @@ class EventNetwork:
         other = copy.copy(self)
         other._states, other.synops = [], {}
         other._tally, other._counter = Tally(), SpikeCounter()
-        other._turn = Turn("EventNetwork")
+        other._turn, other._interrupted = Turn("EventNetwork"), Interrupted("EventNetwork")
         return other
 
     def __getstate__(self) -> dict[str, Any]:
@@ -211,11 +213,12 @@ class EventNetwork:
                 batch, steps, *self.graph.signal(self.graph.output).shape, dtype=torch.float32
             )
         at_once, outputs, counts = self.steps_at_once(batch, steps), [], []
-        for first in range(0, steps, at_once):
-            engine = self._engine(min(at_once, steps - first))
-            outputs.append(raster.run(engine, first))
-            counts.append(self._count(engine))
-        self._tally.samples += batch
+        with self._interrupted.noted():
+            for first in range(0, steps, at_once):
+                engine = self._engine(min(at_once, steps - first))
+                outputs.append(raster.run(engine, first))
+                counts.append(self._count(engine))
+            self._tally.samples += batch
         self._tally.note_shape(shape)
         if len(outputs) == 1:
             self.synops = counts[0]
@@ -233,9 +236,11 @@ class EventNetwork:
 
     @in_turn
     def reset(self) -> None:
-        """Set all states to zero; what was counted stays."""
+        """Set all states to zero; what was counted stays, unless a call was interrupted."""
         for states in self._states:
             states.reset()
+        if self._interrupted.ends():
+            self.reset_count()
 
     @in_turn
     def states(self, *layers: str) -> dict[str, dict[str, Tensor]]:
@@ -244,6 +249,7 @@ class EventNetwork:
         Raises:
             ValueError: there are no neurons of that name.
         """
+        self._interrupted.check()
         known = [stage.name for stage in self.graph.stages if stage.neuron is not None]
         for name in {*layers} - {*known}:
             raise ValueError(
@@ -262,8 +268,9 @@ class EventNetwork:
         """The events that are given out for those of the next steps, of each sample; all calls are the same samples."""
         self._hold(len(given))
         engine = self._engine(steps)
-        engine.run_events(given)
-        self.synops = self._count(engine)
+        with self._interrupted.noted():
+            engine.run_events(given)
+            self.synops = self._count(engine)
         self._tally.samples = len(given)
         return engine.events_out()
 
@@ -309,6 +316,7 @@ class EventNetwork:
     @in_turn
     def report(self) -> Report:
         """What all calls since the last `reset_count` spent, a mean over their samples."""
+        self._interrupted.check()
         states = self._states or [
             StageStates(s.signal, p, 0) for s, p in zip(self.graph.stages, self._plans, strict=True)
         ]
@@ -356,6 +364,7 @@ class EventNetwork:
 
     def _hold(self, batch: int) -> None:
         """States for as many samples: those that are there, or zeros."""
+        self._interrupted.check()
         if not self._holds(batch):
             fresh = [
                 StageStates(s.signal, p, batch)

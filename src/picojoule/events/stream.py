@@ -18,6 +18,7 @@ from picojoule.events.inputs.columns import Columns
 from picojoule.events.inputs.sensor import Sensor
 from picojoule.events.inputs.step_events import StepEvents
 from picojoule.events.inputs.waiting import Waiting
+from picojoule.events.interrupted import Interrupted
 from picojoule.events.peaks import By, SynOpsPeaks
 from picojoule.events.running import Running
 from picojoule.events.stream_outputs import Spikes, Values, output_of
@@ -119,7 +120,7 @@ class EventStream:
         self._peaks.check_layers(network.weighted_layers, f"{where}: ")
         self._neurons = graph.input_signal.neurons
         self._piece = _power_of_two(network.steps_at_once(1, MOST_STEPS))
-        self._turn = Turn(where)
+        self._turn, self._interrupted = Turn(where), Interrupted(where)
         self._begin()
 
     def _begin(self) -> None:
@@ -152,6 +153,7 @@ class EventStream:
             ValueError: an event lies outside the sensor, or comes too late, or long after the last; the message names
                 the first such event. Or a raster would not fit into memory.
         """
+        self._interrupted.check()
         columns = Columns(events, self._unit, self._arrivals.where)
         earliest_us = self._arrivals.clock.begins(self.steps)
         newest_us = min(max(self._newest_us, earliest_us), LARGEST)
@@ -159,10 +161,11 @@ class EventStream:
         window_us = self._arrivals.order.window_us
         ahead = self._arrivals.clock.complete(newest_us - window_us) - self.steps
         self._output.check(ahead, f"{self._arrivals.where}: Nothing has run.")
-        for step, neuron, newest_us in self._arrivals.places(columns):
-            self._waiting.add(step, neuron)
-            self._newest_us = max(self._newest_us, newest_us)
-            self._run_until(self._arrivals.clock.complete(self._newest_us - window_us))
+        with self._interrupted.noted():
+            for step, neuron, newest_us in self._arrivals.places(columns):
+                self._waiting.add(step, neuron)
+                self._newest_us = max(self._newest_us, newest_us)
+                self._run_until(self._arrivals.clock.complete(self._newest_us - window_us))
         return self._output.taken()
 
     @in_turn
@@ -191,21 +194,26 @@ class EventStream:
         return self._flushed(-((clock.start_us - until_us) // clock.dt_us))
 
     def _flushed(self, end: int) -> Events | Any:
+        self._interrupted.check()
         self._output.check(end - self.steps, "EventStream.flush: Nothing has run.")
-        self._run_until(end)
+        with self._interrupted.noted():
+            self._run_until(end)
         return self._output.taken()
 
     @in_turn
     def reset(self) -> None:
-        """Begin anew: states at zero, no step run, no event waiting. What was counted stays."""
+        """Begin anew: states at zero, no step run, no event waiting. What was counted stays, unless a call was interrupted."""
         self._network.reset()
         self._begin()
+        if self._interrupted.ends():
+            self._network.reset_count()
 
     # ---- what it did
 
     @in_turn
     def report(self) -> Report:
         """What all steps so far spent; the stream is one sample."""
+        self._interrupted.check()
         return self._network.report()
 
     @in_turn
