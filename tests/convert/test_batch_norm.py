@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.convert import fold_batch_norm
-from picojoule.layers import IAF, FlattenTime, IAFSqueeze, Repeat, UnflattenTime
+from picojoule.layers import IAF, FlattenTime, IAFRecurrent, IAFSqueeze, Repeat, UnflattenTime
 
 LAYERS = {
     "linear": (lambda: nn.Linear(6, 4), nn.BatchNorm1d, (6,)),
@@ -131,6 +131,23 @@ def test_a_normalisation_with_two_names_is_replaced_under_both() -> None:
     torch.testing.assert_close(folded.run(x), model(x), rtol=1e-4, atol=1e-4)
 
 
+class Listed(nn.Module):
+    """Its layers, and a list of them by which nobody calls them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run = nn.Sequential(nn.Linear(2, 2), settled(nn.BatchNorm1d(2)))
+        self.all = nn.ModuleList([self.run[0], self.run[1]])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(x)
+
+
+def test_a_layer_in_a_list_beside_its_place_is_not_used_twice() -> None:
+    model, x = Listed().eval(), torch.randn(3, 2)
+    torch.testing.assert_close(fold_batch_norm(model)(x), model(x), rtol=1e-4, atol=1e-4)
+
+
 class Branching(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -158,6 +175,38 @@ class NeverCalled(Branching):
 
 class Own(nn.BatchNorm2d):
     pass
+
+
+class Tied(nn.Module):
+    """An autoencoder whose decoder is the encoder's weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.norm = nn.Linear(4, 3), nn.BatchNorm1d(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(self.norm(self.encoder(x)), self.encoder.weight.t())
+
+
+class Decoder(nn.Module):
+    def __init__(self, encoder: nn.Linear) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.encoder.weight.t())
+
+
+def _held_by_a_decoder() -> nn.Module:
+    encoder = nn.Linear(4, 3)
+    return nn.Sequential(encoder, nn.BatchNorm1d(3), Decoder(encoder))
+
+
+def _heard_as_feedback() -> nn.Module:
+    connect = nn.Linear(3, 3)
+    return nn.Sequential(
+        FlattenTime(), connect, nn.BatchNorm1d(3), UnflattenTime(2), IAFRecurrent(connect)
+    )
 
 
 def _weight_norm() -> nn.Module:
@@ -194,6 +243,12 @@ def _shared_conv() -> nn.Module:
         (_shared_conv, r"follows '0', which is called 2 times"),
         (UsedElsewhere, r"'norm' .* follows 'conv', whose output is used elsewhere"),
         (CalledTwice, r"'norm' .* is called 2 times"),
+        (
+            Tied,
+            r"'norm' .* follows 'encoder', and the forward pass uses 'encoder.weight' by itself",
+        ),
+        (_held_by_a_decoder, r"'1' .* follows '0', which '2' holds, too"),
+        (_heard_as_feedback, r"'2' .* follows '1', which '4' holds, too"),
         (NeverCalled, r"'norm' .* is not called"),
         (Branching, r"torch.fx cannot follow the forward pass of Branching"),
     ],

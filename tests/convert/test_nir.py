@@ -192,6 +192,77 @@ def test_time_folding_is_no_part_of_the_file(tmp_path: Path) -> None:
     assert_same(repeating, through_a_file(tmp_path, repeating, data), data)
 
 
+class Flattening(nn.Module):
+    """Flattens by a function, behind a Repeat, behind folded time, or squeezed."""
+
+    def __init__(self, kernel: Any, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.conv, self.pool = nn.Conv2d(1, 2, kernel), nn.AvgPool2d(2)
+        self.once = Repeat(nn.Sequential(self.conv, self.pool))
+        self.neuron = (
+            IAF(0.2) if how == "repeat" else IAFSqueeze(spike_threshold=0.2, batch_size=BATCH)
+        )
+        self.linear = nn.Linear(18, 2)
+        nn.init.constant_(self.conv.weight, 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.how == "repeat":
+            return self.linear(torch.flatten(self.neuron(self.once(x)), 2))
+        if self.how == "folded":
+            x = x.flatten(0, 1)
+        return self.linear(self.neuron(self.pool(self.conv(x))).flatten(1))
+
+
+@pytest.mark.parametrize("how", ["repeat", "folded", "squeezed"])
+@pytest.mark.parametrize("kernel", [3, (3, 2)])
+def test_a_function_that_flattens_is_the_layer(tmp_path: Path, kernel: Any, how: str) -> None:
+    model = Flattening(kernel, how)
+    data = torch.rand(BATCH, TIME, 1, 8, 8) * 3
+    data = data if how != "squeezed" else data.flatten(0, 1)
+    again = through_a_file(tmp_path, model, data)
+    node = nir.read(tmp_path / "net.nir").nodes["flatten"]
+    assert (node.input_type["input"].tolist(), int(node.start_dim)) == ([2, 3, 3], 0)
+    model(data)
+    picojoule.reset_states(model)
+    timed = data if how != "squeezed" else data.unflatten(0, (BATCH, TIME))
+    expected = model(data)
+    assert torch.equal(again(timed).reshape(expected.shape), expected)
+
+
+class Spread(nn.Module):
+    """A sum in which one neuron meets four."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.many, self.one, self.neuron = nn.Linear(N, N), nn.Linear(N, 1), IAF()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.neuron(self.many(x) + self.one(x))
+
+
+def test_shapes_that_are_spread_out_are_named() -> None:
+    with pytest.raises(NotImplementedError, match=r"'one' gives \[1\] and 'neuron' takes \[4\]"):
+        picojoule.to_nir(Spread(), torch.rand(1, 5, N))
+    rows = nn.Sequential(
+        nn.Conv2d(1, 2, (3, 1)), IAFSqueeze(batch_size=1), nn.Flatten(1, 2), nn.Linear(8, 2)
+    )
+    with pytest.raises(
+        NotImplementedError, match=r"'2' gives \[12, 8\] and '3' takes \[8\].*flatten"
+    ):
+        picojoule.to_nir(rows, torch.rand(5, 1, 8, 8))
+
+
+def test_double_precision_comes_back_where_it_is_the_default(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(N, N), LIF(3.0, norm_input=False, spike_threshold=0.1)).double()
+    data = torch.rand(BATCH, TIME, N, dtype=torch.float64)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert_same(model, through_a_file(tmp_path, model, data), data)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 class Residual(nn.Module):
     def __init__(self) -> None:
         super().__init__()

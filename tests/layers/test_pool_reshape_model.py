@@ -12,12 +12,14 @@ from torch.autograd import gradcheck
 
 import picojoule
 from picojoule.layers import (
+    ALIF,
     IAF,
     LIF,
     ExpLeak,
     ExpLeakSqueeze,
     FlattenTime,
     IAFSqueeze,
+    LIFRecurrent,
     LIFSqueeze,
     Repeat,
     SqueezeError,
@@ -275,6 +277,23 @@ def test_a_value_out_of_range_is_refused_by_name(
     layer = type(build(2.0)).__name__
     with pytest.raises(ValueError, match=f"^{layer}: {name} .*expected {name} > 0"):
         build(value)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda **options: LIF(None, **options),
+        lambda **options: LIF(math.inf, **options),
+        lambda **options: LIF(torch.tensor([3.0, math.inf]), **options),
+        lambda **options: LIFSqueeze(tau_mem=None, batch_size=1, **options),
+        lambda **options: LIFRecurrent(None, nn.Linear(2, 2), **options),
+        lambda **options: ALIF(None, 4.0, **options),
+    ],
+)
+def test_neurons_that_hear_nothing_are_refused(build: Callable[..., nn.Module]) -> None:
+    with pytest.raises(ValueError, match=r"norm_input multiplies the input by .* 0 without a leak"):
+        build()
+    assert build(norm_input=False)(torch.full((1, 3, 2), 5.0)).sum() > 0
 
 
 LOADS = [

@@ -99,6 +99,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], set[str]]] = {
     "conv2d multi": (lambda: images(features=32, **BOUND), IMAGE, {"sinabs"}),
     "sum pool once": (lambda: images(Repeat(SumPool2d(2)), features=8, **ONCE), IMAGE, {"norse"}),
     "sum pool multi": (lambda: images(Repeat(SumPool2d(2)), features=8, **BOUND), IMAGE, {"sinabs"}),
+    "conv2d with a leak, multi": (lambda: nn.Sequential(Repeat(nn.Conv2d(1, 2, 3)), LIF(5.0, spike_threshold=0.1)), IMAGE, set()),
     "average pool once": (
         lambda: images(Repeat(nn.AvgPool2d(2)), features=8, **ONCE), IMAGE, {"snntorch", "spikingjelly"}
     ),

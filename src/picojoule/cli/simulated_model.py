@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from picojoule import events
 from picojoule.cli.counted_run import CLASSES, default_input
 from picojoule.cli.simulated_input import Raster
-from picojoule.convert.trace import SampleError
+from picojoule.convert.observed import SampleError
 from picojoule.events import EventNetwork
 from picojoule.events.orders import ChipLimits
 from picojoule.layers import FlattenTime, SqueezeMixin, set_batch_size

@@ -77,6 +77,7 @@ def _pairs(model: nn.Module) -> list[tuple[str, str]]:
             _fault_of_norm(norm, called.count(id(norm)))
             or _fault_of_place(norm, before, layer)
             or _fault_of_layer(layer, before, called.count(id(layer)))
+            or _use_elsewhere(graph, modules, str(before.target))
         )
         if fault:
             raise NotImplementedError(
@@ -140,6 +141,21 @@ def _fault_of_layer(layer: nn.Module | None, before: fx.Node, calls: int) -> str
             f"follows {name}, whose weight is computed from other parameters (weight_norm, spectral_norm, ...); "
             "make that permanent first."
         )
+    return None
+
+
+def _use_elsewhere(graph: fx.Graph, modules: dict[str, nn.Module], name: str) -> str | None:
+    """Where else than in its own call a layer's weights are used, which are about to change."""
+    layer = modules[name]
+    for node in graph.nodes:
+        target = str(node.target)
+        if node.op == "get_attr" and target.startswith(f"{name}."):
+            return f"follows {name!r}, and the forward pass uses {target!r} by itself, too."
+        others = modules[target].children() if node.op == "call_module" else ()
+        if any(layer in other.modules() for other in others):
+            return (
+                f"follows {name!r}, which {target!r} holds, too: what it does with it is unknown."
+            )
     return None
 
 

@@ -9,22 +9,18 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
-from torch.utils.hooks import RemovableHandle
 
 from picojoule.convert.in_place import IN_PLACE, is_seen_later
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
+from picojoule.convert.observed import BATCH_AND_TIME, observe
 from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import settled
-from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime, reset_states
+from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime
 
 INPUT, OUTPUT = "input", "output"
 _ADDS = operator.add, torch.add, "add", *IN_PLACE
 PASSED_THROUGH = (FlattenTime, UnflattenTime, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
-
-
-class SampleError(ValueError):
-    """The model does not take the sample that it is followed with; the cause says why."""
 
 
 class Asker(NamedTuple):
@@ -112,8 +108,9 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
     if _LayerTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
     graph = _traced(asker, root)
-    shapes, result_shape = _observed_shapes(asker, root, graph, sample_data)
-    result = Trace(result_shape=result_shape)
+    paths = {str(node.target) for node in graph.nodes if node.op == "call_module"}
+    observed = observe(asker.name, root, paths, _is_layer, sample_data)
+    result = Trace(result_shape=observed.of_result)
     sources: dict[fx.Node, tuple[str, ...]] = {}
     for node in graph.nodes:
         if node.op == "placeholder":
@@ -123,7 +120,9 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
         elif node.op == "call_module":
             path = str(node.target)
             name = _free_name(path, result)
-            result.calls[name] = TracedCall(path, root.get_submodule(path), *shapes[path].pop(0))
+            result.calls[name] = TracedCall(
+                path, root.get_submodule(path), *observed.of_layers[path].pop(0)
+            )
             argument = node.args[0] if node.args else next(iter(node.kwargs.values()), None)
             result.edges += [(a, name) for a in _sources_of(asker, argument, sources)]
             sources[node] = (name,)
@@ -132,7 +131,9 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
         elif node.target in (torch.flatten, "flatten"):
             before = _sources_of(asker, node.args[0], sources)
             name = _free_name("flatten", result)
-            result.calls[name] = _flatten_call(name, node, result, before, sample_data)
+            result.calls[name] = TracedCall(
+                name, _flatten_layer(node), *observed.of_flattens.pop(0)
+            )
             result.edges += [(a, name) for a in before]
             sources[node] = (name,)
         else:
@@ -144,19 +145,19 @@ def _folds_time(node: fx.Node) -> bool:
     """Whether a function puts batch and time into one axis, or takes them apart, as FlattenTime and UnflattenTime do."""
     given = node.args[1:] + tuple(node.kwargs.values())
     if node.target in (torch.flatten, "flatten"):
-        return given == (0, 1)
+        return given == BATCH_AND_TIME
     return node.target in (torch.unflatten, "unflatten") and given[:1] == (0,)
 
 
-def _flatten_call(
-    name: str, node: fx.Node, known: Trace, before: tuple[str, ...], sample_data: Tensor
-) -> TracedCall:
-    """A call of `torch.flatten`, as the layer that does the same."""
-    call = known.calls.get(before[0])
-    shape = tuple(sample_data.shape) if call is None else call.output_shape
+def _flatten_layer(node: fx.Node) -> nn.Flatten:
+    """The layer that does what a call of `torch.flatten` does."""
     options = dict(zip(("start_dim", "end_dim"), node.args[1:], strict=False)) | node.kwargs
-    layer = nn.Flatten(**{"start_dim": 0, **options})  # type: ignore[arg-type]
-    return TracedCall(name, layer, shape, tuple(layer(torch.empty(shape, device="meta")).shape))
+    return nn.Flatten(**{"start_dim": 0, **options})  # type: ignore[arg-type]
+
+
+def _is_layer(module: nn.Module, name: str) -> bool:
+    """Whether the tracer does not look into a module."""
+    return _LayerTracer().is_leaf_module(module, name) and not isinstance(module, Repeat)
 
 
 def _traced(asker: Asker, root: nn.Module) -> fx.Graph:
@@ -173,41 +174,6 @@ def _traced(asker: Asker, root: nn.Module) -> fx.Graph:
             f"{asker.name}: {type(root).__name__} takes {len(inputs)} inputs, expected a module of one input."
         )
     return graph
-
-
-def _observed_shapes(
-    asker: Asker, root: nn.Module, graph: fx.Graph, sample_data: Tensor
-) -> tuple[dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]], tuple[int, ...]]:
-    shapes: dict[str, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
-
-    def observe(path: str) -> RemovableHandle:
-        seen = shapes.setdefault(path, [])
-        return root.get_submodule(path).register_forward_hook(
-            lambda _module, given, output: seen.append((_shape(given), _shape(output)))
-        )
-
-    paths = {str(node.target) for node in graph.nodes if node.op == "call_module"}
-    handles = [observe(path) for path in paths]
-    reset_states(root)
-    try:
-        with torch.no_grad():
-            result = root(sample_data)
-    except (RuntimeError, TypeError) as error:
-        if isinstance(error, NotImplementedError | ValueError):  # of a layer, in its own words
-            raise
-        raise SampleError(
-            f"{asker.name}: the model does not take the sample, of shape {tuple(sample_data.shape)} and {sample_data.dtype}: {error}"
-        ) from error
-    for handle in handles:  # the layers may go on to run
-        handle.remove()
-    return shapes, _shape(result)
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    """The shape of a tensor, or of the first tensor in what a layer that has no NIR node takes or gives."""
-    while isinstance(value, tuple) and value:
-        value = value[0]
-    return tuple(getattr(value, "shape", ()))
 
 
 def _sources_of(

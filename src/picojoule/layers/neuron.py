@@ -66,9 +66,15 @@ class LeakyNeuron(StatefulLayer):
         return super()._argument(name)
 
     def check_parameters(self) -> None:
-        """Raise ValueError if a time constant, share, threshold or bound is out of its range."""
+        """Raise ValueError if a time constant, share, threshold or bound is out of its range, or lets no input in."""
         for name, parameter in self.named_parameters(recurse=False):
             raise_if(out_of_range(name, parameter), type(self).__name__)
+        tau = self.tau_mem
+        if self.norm_input and self.alpha_mem is None and (tau is None or bool(tau.isinf().any())):
+            raise ValueError(
+                f"{type(self).__name__}: norm_input multiplies the input by 1 - alpha_mem, which is 0 without a leak (tau_mem is "
+                f"{'None' if tau is None else 'infinite'}): nothing would come in. Use norm_input=False, or IAF."
+            )
 
     def _load_from_state_dict(
         self,

@@ -102,7 +102,7 @@ def from_nir(
 ) -> nn.Module:
     """The network of a NIR graph or file: an ordinary module whose call returns a tensor.
 
-    What `to_nir` wrote comes back exactly. Other files are read by NIR's equations: neurons fire once a step,
+    What `to_nir` wrote comes back exactly, in PyTorch's default dtype: for float64 call `torch.set_default_dtype` first. Other files are read by NIR's equations: neurons fire once a step,
     above the threshold, and go to `v_reset`; there is no lower bound of the potential (sinabs sets
     `min_v_mem = -threshold` on every IF), and `alpha` is the parameter of a leak. To have the spikes of the
     network that was written, say what its file does not:

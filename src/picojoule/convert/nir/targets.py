@@ -184,6 +184,15 @@ def _neuron(
     kind = type(node).__name__
     gain: Array | float = 1.0  # of the input, in the layer over in the reader
     if kind == "LIF":
+        if target.name == "sinabs" and node.tau.ndim > 1:
+            axes = " x ".join(map(str, node.tau.shape))
+            raise _cannot(
+                target,
+                where,
+                layer,
+                f"a leak and neurons on {axes}",
+                "Flatten in front of it, or use IAF.",
+            )
         lost = step.lost(node.tau, where)
         unit = target.name == "norse"  # it reads every r as 1, others an input of 1 as adding 1
         gain = node.r if unit else node.r * lost

@@ -44,6 +44,7 @@ def graph_of(
     _raise_if_twice(traced)
     _raise_if_shared(traced)
     leading = _leading_axes(traced)
+    _raise_if_shapes_differ(traced, leading)
     shifts = _feedback_biases(traced)
     nodes: dict[str, nir.NIRNode] = {
         name: _node(call, leading[name], step, name in shifts, shifts.get(traced.source_of(name)))
@@ -124,6 +125,20 @@ def _raise_if_shared(traced: Trace) -> None:
                 "NIR nodes share no state. Use one layer for each place."
             )
         seen.add(call.module)
+
+
+def _raise_if_shapes_differ(traced: Trace, leading: dict[str, int]) -> None:
+    """NIR spreads nothing out: neither a sum of two shapes, nor a linear layer over the rows of an image."""
+    for source, target in traced.edges:
+        if source not in traced.calls or target not in traced.calls:
+            continue
+        given = list(traced.calls[source].output_shape[leading[source] :])
+        taken = list(traced.calls[target].input_shape[leading[target] :])
+        if given != taken:
+            raise NotImplementedError(
+                f"to_nir: {source!r} gives {given} and {target!r} takes {taken}, without batch and time, and NIR has no word for "
+                "spreading one over the other. Give both one shape: flatten in front of nn.Linear, and add up tensors that are alike."
+            )
 
 
 def _leading_axes(traced: Trace) -> dict[str, int]:
