@@ -53,8 +53,8 @@ class CountingMonitor:
             they give a list of :class:`picojoule.synops.Synapses`.
         ignore: names of modules that are not counted, with all they contain.
         spiking: types or names of your own modules whose output (or its first tensor) is spikes. What one of their
-            spikes is worth is the largest value of which all of the first pass are multiples; without one, they are
-            dense values.
+            spikes is worth is the largest value of which all are multiples, found in the first pass and anew where values no
+            longer fit; without one, they are dense values.
         time_axis: where the model's input has its time: "bt", "tb", "last", "folded" into one axis, "loop"
             (the model makes the steps, or calls its neurons once a step), or "outer" (you call the model once
             a step; counts add up until `reset`). Omitted: what the spiking layers are seen to get.

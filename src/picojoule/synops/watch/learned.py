@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from torch import nn
 
+from picojoule.synops.watch.spike_values import SpikeValues
 from picojoule.synops.watch.spiking import Spiking
 
 
@@ -14,8 +15,7 @@ class Learned:
 
     def __init__(self) -> None:
         self.kinds: WeakKeyDictionary[nn.Module, Spiking] = WeakKeyDictionary()
-        self.units: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
-        self.potentials: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+        self.values = SpikeValues()
         self.shared: WeakSet[nn.Module] = WeakSet()  # by several layers
         self.states: set[str] = set()  # buffers in which a pass has left spikes
         self.complete = False

@@ -15,7 +15,7 @@ from picojoule.synops.magnitudes import Unit, known_sums
 from picojoule.synops.watch.detail import RateDetails
 from picojoule.synops.watch.firings import Firings
 from picojoule.synops.watch.function_call import tensors
-from picojoule.synops.watch.judged import can_be_read, each_its_own, judged, spike_value
+from picojoule.synops.watch.judged import each_its_own
 from picojoule.synops.watch.learned import Learned
 from picojoule.synops.watch.ledger import Ledger
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
@@ -188,7 +188,7 @@ class Neurons:
         known = None if kind.signed or is_transformed() else sums_of_own_layer(module)
         if known is not None and known.shape == spikes.shape[len(lead) :]:
             self._origins.put_sums(spikes, len(lead), known_sums(spikes, known))
-        if not self._learned.potentials.get(module, False):
+        if not self._learned.values.are_potentials(module):
             fired = self._origins.magnitudes(spikes)
             if self._details is not None:
                 self._details.add(name, fired, spikes.shape, lead)
@@ -208,20 +208,11 @@ class Neurons:
         return layer(kind.signed, unit)
 
     def _judged(self, name: str, module: nn.Module, spikes: Tensor, whole_first: bool) -> Origin:
-        """In the first pass the values are looked at; later a layer is taken at its word, and checked on the device."""
-        learned = self._learned
-        if not learned.complete and can_be_read(spikes):
-            unit, before = spike_value(spikes), learned.units.get(module)
-            if unit and whole_first and unit.is_integer():
-                unit = 1.0
-            finer = before is None or not judged(spikes, before).whole
-            if unit and finer:
-                learned.units[module] = unit
-            if unit != 0 and finer:
-                learned.potentials[module] = unit is None
-                if unit is None:
-                    self._fired.drop(name)
-        return judged(spikes, learned.units.get(module), whole_first)
+        first, values = not self._learned.complete, self._learned.values
+        origin = values.origin(module, spikes, whole_first, first=first)
+        if values.are_potentials(module):
+            self._fired.drop(name)
+        return origin
 
 
 def _made_by_layer(signed: bool, unit: Unit) -> Origin:

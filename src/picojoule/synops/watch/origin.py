@@ -63,6 +63,10 @@ class Origin:
         """Whether one number is the value of every spike."""
         return not isinstance(self.unit, Tensor)
 
+    def is_of_ones(self) -> bool:
+        """Whether every spike is worth 1."""
+        return not isinstance(self.unit, Tensor) and self.unit == 1
+
     @cached_property
     def key(self) -> Hashable:
         """The same for two origins that a function treats alike; None if a tensor tells what a spike is worth."""

@@ -66,7 +66,8 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._stack, self._origins, self._tally = stack, origins, tally
         self._looking = self._within = 0
         self._seen = Seen()
-        self.seen_outside = False  # a product that no function's call explains
+        # no function's call explains it: a product, or spikes that are not worth 1, as nobody could tell from whole numbers
+        self.seen_outside = False
 
     @property
     def at_work(self) -> bool:
@@ -194,8 +195,10 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         results = tensors([result])
         several = origin if isinstance(origin, list) else [origin] * len(results)
         at = _coming_version(func, args, in_place)
+        outside = not self._within and self._stack.look is Look.FUNCTIONS
         for x, its in zip(results, several, strict=False):
             self._origins.put(x, its, at)
+            self.seen_outside |= outside and its.kind == "spikes" and not its.is_of_ones()
 
     def _check(self, func: Any, arguments: list[Tensor]) -> None:
         """Refuse an operator that multiplies data, or that is somebody else's and takes weights with them."""
