@@ -148,6 +148,20 @@ def test_a_layer_in_a_list_beside_its_place_is_not_used_twice() -> None:
     torch.testing.assert_close(fold_batch_norm(model)(x), model(x), rtol=1e-4, atol=1e-4)
 
 
+def test_a_normalisation_in_a_plain_list_is_replaced_there_too() -> None:
+    class Listed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.norm = nn.Linear(2, 2), settled(nn.BatchNorm1d(2))
+            self.path = [self.layer, self.norm]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.path[1](self.path[0](x))
+
+    model, x = Listed().eval(), torch.randn(3, 2)
+    torch.testing.assert_close(fold_batch_norm(model)(x), model(x), rtol=1e-4, atol=1e-4)
+
+
 class Branching(nn.Module):
     def __init__(self) -> None:
         super().__init__()

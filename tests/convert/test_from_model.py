@@ -1,6 +1,7 @@
 """Every ReLU becomes a neuron of its own, or the model is refused by name."""
 
 import copy
+from types import MethodType
 from typing import Any
 
 import pytest
@@ -210,6 +211,46 @@ def test_a_spiking_output_is_called_in_any_module() -> None:
     assert torch.equal(output, output.round())
     assert spiking.spike_output.is_state_initialised()
     assert isinstance(spiking.relu, IAFSqueeze)
+
+
+class OwnForward(nn.Sequential):
+    """A Sequential that does not run its children one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features, self.head = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 0.5 * self.head(self.features(x))
+
+
+class OwnIter(nn.Sequential):
+    """A Sequential that runs its children in an order of its own."""
+
+    def __iter__(self) -> Any:
+        return iter(list(self._modules.values())[::-1])
+
+
+def half(model: nn.Module, x: Tensor) -> Tensor:
+    """A forward pass for one object."""
+    return nn.Sequential.forward(model, x) * 0.5  # type: ignore[arg-type]
+
+
+def by_instance() -> nn.Sequential:
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    model.forward = MethodType(half, model)  # type: ignore[method-assign]
+    return model
+
+
+@pytest.mark.parametrize(
+    "model",
+    [OwnForward(), OwnIter(nn.Linear(3, 2), nn.ReLU(), nn.Linear(3, 3)), by_instance()],
+)
+def test_a_spiking_output_is_the_last_step_of_a_forward_pass_of_ones_own(model: nn.Module) -> None:
+    spiking = convert(model, add_spiking_output=True)
+    output = spiking(5 * torch.rand(20, 3))
+    assert torch.equal(output, output.round())
+    assert spiking.spike_output.v_mem.shape == (1, output.shape[1])
 
 
 def test_a_model_that_ends_in_a_neuron_gets_no_other() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -119,6 +120,72 @@ def test_a_second_call_that_only_the_sizing_pass_sees_is_named() -> None:
     assert neuron.v_mem.shape == (1, 3)
 
 
+class Listed(nn.Module):
+    """Runs layers that it also holds in plain Python, in a way that torch.fx can follow, or cannot."""
+
+    def __init__(self, hold: Callable[[list[nn.Module]], Any], branches: bool) -> None:
+        super().__init__()
+        self.first, self.relu, self.second = nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2)
+        self.path, self.branches = hold([self.first, self.relu, self.second]), branches
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.branches and x.sum() < -1000:
+            return x
+        layers = self.path.values() if isinstance(self.path, dict) else self.path
+        for layer in layers:
+            x = layer(x) if isinstance(layer, nn.Module) else layer[0](x)
+        return x
+
+
+@pytest.mark.parametrize("branches", [False, True])
+@pytest.mark.parametrize(
+    "hold",
+    [list, tuple, lambda layers: dict(enumerate(layers)), lambda layers: [(x, 1) for x in layers]],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.fx cannot follow:UserWarning")
+def test_a_layer_that_a_plain_list_holds_too_is_converted_there(hold: Any, branches: bool) -> None:
+    torch.manual_seed(0)
+    model = Listed(hold, branches)
+    network = from_model(model, input_shape=(3,), batch_size=1, min_v_mem=None)
+    (neuron,) = neurons(network.spiking_model)
+    assert network.spiking_model.relu is neuron
+    x = torch.rand(3)
+    torch.testing.assert_close(network(x.repeat(500, 1)).mean(0), model(x), atol=0.01, rtol=0)
+    assert neuron.v_mem.shape == (1, 3)
+    assert isinstance(model.relu, nn.ReLU)
+
+
+class Aside(nn.Module):
+    """Rectifies by a ReLU that is no submodule."""
+
+    def __init__(self, branches: bool) -> None:
+        super().__init__()
+        self.layer, self.acts, self.branches = nn.Linear(3, 3), {"relu": nn.ReLU()}, branches
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.branches and x.sum() < -1000:
+            return x
+        return self.acts["relu"](self.layer(x))
+
+
+def test_a_relu_that_is_no_submodule_becomes_a_neuron() -> None:
+    torch.manual_seed(0)
+    model, x = Aside(branches=False), torch.rand(3)
+    network = from_model(model, batch_size=1, min_v_mem=None)
+    assert len(neurons(network.spiking_model)) == 1
+    torch.testing.assert_close(network(x.repeat(500, 1)).mean(0), model(x), atol=0.01, rtol=0)
+
+
+def test_a_relu_that_is_no_submodule_and_that_only_the_sizing_pass_sees_is_named() -> None:
+    with pytest.warns(UserWarning, match="The ReLU layers among its submodules became neurons"):
+        from_model(Aside(branches=True), batch_size=1)
+    with (
+        pytest.warns(UserWarning, match="whether it calls these"),
+        pytest.raises(NotImplementedError, match=r"a ReLU that is no submodule .* nn\.ModuleList"),
+    ):
+        from_model(Aside(branches=True), input_shape=(3,), batch_size=1)
+
+
 class Calls(nn.Module):
     """Calls one function."""
 
@@ -185,3 +252,18 @@ def test_a_rewritten_network_compiles() -> None:
     picojoule.reset_states(network)
     compiled = torch.compile(network, backend="eager")
     assert torch.equal(compiled(IMAGES), expected)
+
+
+def test_a_spiking_maximum_goes_into_plain_lists_too() -> None:
+    class Pooled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool = nn.MaxPool2d(2)
+            self.path = [self.pool]
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.path[0](x)
+
+    spiking = from_model(Pooled(), batch_size=1, max_pooling="spiking").spiking_model
+    assert spiking.path == [spiking.pool]
+    assert isinstance(spiking.pool, SpikingMaxPooling2dLayerSqueeze)

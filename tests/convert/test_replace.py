@@ -30,6 +30,26 @@ def test_a_layer_in_two_places_becomes_two() -> None:
     assert other[0] is not other[2]
 
 
+class Listed(nn.Module):
+    """Holds a layer by an attribute, and in plain Python."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU()
+        self.path = {"all": [nn.Identity(), (self.relu, 3)]}
+
+
+def test_a_layer_in_a_plain_list_is_replaced_there_too() -> None:
+    model = Listed()
+    relu, path = model.relu, model.path
+    other = replace_module(model, nn.ReLU, tanh)
+    assert other.path["all"][1] == (other.relu, 3)
+    assert isinstance(other.relu, nn.Tanh)
+    replace_module_(model, nn.ReLU, tanh)
+    assert model.path["all"][1] == (model.relu, 3)
+    assert path["all"][1] == (relu, 3)  # somebody else may hold this list
+
+
 def test_a_bare_layer_is_mapped() -> None:
     assert isinstance(replace_module(nn.ReLU(), nn.ReLU, tanh), nn.Tanh)
 

@@ -17,7 +17,8 @@ from picojoule.budget.masks import (
     remove_mask,
     take_out,
 )
-from picojoule.convert.graph import AFFINE, call_graph, replace_everywhere
+from picojoule.convert.graph import AFFINE, call_graph
+from picojoule.convert.held import replace_everywhere
 from picojoule.convert.settled import copied
 
 _FOLDABLE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -50,10 +51,12 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
     """
     pairs = _pairs(model)
     folded = copied(model)
+    identities: dict[nn.Module, nn.Module] = {}
     for layer_name, norm_name in pairs:
         norm = folded.get_submodule(norm_name)
         _fold(folded.get_submodule(layer_name), norm)
-        replace_everywhere(folded, norm, nn.Identity().train(norm.training))
+        identities[norm] = nn.Identity().train(norm.training)
+    replace_everywhere(folded, identities)
     return folded
 
 

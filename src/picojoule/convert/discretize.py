@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from picojoule.activation import MembraneReset, MembraneSubtract, WholeStates
 from picojoule.convert.discretize_plan import Bits, LayerScale, plan_discretization
-from picojoule.convert.graph import replace_everywhere
+from picojoule.convert.held import replace_everywhere
 from picojoule.convert.layer_pairs import leaks
 from picojoule.convert.settled import settled
 from picojoule.layers import SumPool2d
@@ -78,8 +78,8 @@ def discretize(
         _round_pair(whole, item, plan.bits)
         if saturate and item.pair.neuron is not None:
             _bound(whole.get_submodule(item.pair.neuron), state_bits)
-    for name in plan.pools:
-        _sum_instead(whole, name)
+    pools = [whole.get_submodule(name) for name in plan.pools]
+    replace_everywhere(whole, {pool: _summing(pool) for pool in pools})
     return whole
 
 
@@ -134,7 +134,5 @@ def _rounded(value: Any, scale: float, bits: int) -> Any:
     return float(min(max(round(value * scale), lowest), highest))
 
 
-def _sum_instead(model: nn.Module, name: str) -> None:
-    pool: Any = model.get_submodule(name)
-    summing = SumPool2d(pool.kernel_size, pool.stride).train(pool.training)
-    replace_everywhere(model, pool, summing)
+def _summing(pool: Any) -> SumPool2d:
+    return SumPool2d(pool.kernel_size, pool.stride).train(pool.training)

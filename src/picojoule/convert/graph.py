@@ -65,7 +65,21 @@ class _Tracer(OwnThreadTracer):
         if isinstance(m, Repeat) and not self._is_opaque(m):
             # its reshaping needs numbers, and does not matter here
             return m.module(*args, **kwargs)
+        if self._is_outside(m):
+            return forward(*args, **kwargs)
         return super().followed(m, forward, args, kwargs)
+
+    def _is_outside(self, m: nn.Module) -> bool:
+        """Whether a layer is no submodule but computes by what it is given alone, as a ReLU in a plain list.
+
+        What it calls is then in the graph in its place. What holds values could change them while it is followed.
+        """
+        try:
+            self.path_of_module(m)
+        except NameError:
+            holds_values = any(True for _ in (*m.parameters(), *m.buffers()))
+            return not (holds_values or type(m).__module__.startswith("picojoule."))
+        return False
 
 
 def call_graph(
@@ -102,14 +116,6 @@ def call_graph(
                 node.meta["constant"] = getattr(container, container_name)
             node.target = name or (container_name if node.op == "get_attr" else "")
     return graph
-
-
-def replace_everywhere(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Put a layer in another's place under all its names."""
-    for module in list(model.modules()):
-        for name, child in module._modules.items():
-            if child is old:
-                setattr(module, name, new)
 
 
 def check_own_weights(where: str, model: nn.Module) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from picojoule.convert.held import replace_in_plain_python
 from picojoule.convert.settled import copied
 
 Mapper = Callable[[nn.Module], nn.Module]
@@ -16,8 +17,8 @@ Kind = type[nn.Module] | tuple[type[nn.Module], ...]
 def replace_module(model: nn.Module, source_class: Kind, mapper_fn: Mapper) -> nn.Module:
     """A copy of the model with every layer of a class replaced by what a function makes of it.
 
-    A layer object that stands in two places becomes two new layers. Subclasses are layers of the class
-    too. Hooks, modes and frozen parameters of all other layers stay.
+    A layer object that stands in two places becomes two new layers. Where a module holds it in a plain list, tuple, dict
+    or attribute too, the first of these goes there. Subclasses are layers of the class too. Hooks, modes and frozen parameters of all other layers stay.
 
     Args:
         model: any module; it stays as it is. If it is of the class itself, `mapper_fn(model)` is returned.
@@ -55,7 +56,10 @@ def replace_module_(model: nn.Module, source_class: Kind, mapper_fn: Mapper) -> 
             stacklevel=2,
         )
         return
+    new: dict[nn.Module, nn.Module] = {}
     for parent in list(model.modules()):
         for name, child in list(parent._modules.items()):
             if isinstance(child, source_class):
                 setattr(parent, name, mapper_fn(child))
+                new.setdefault(child, parent._modules[name])  # type: ignore[arg-type]
+    replace_in_plain_python(model, new)

@@ -20,6 +20,7 @@ from picojoule.convert.activations import (
     relus_of_weights,
 )
 from picojoule.convert.graph import call_graph
+from picojoule.convert.held import replace_in_plain_python
 from picojoule.convert.in_place import seen_by_other_names
 from picojoule.convert.max_pooling import (
     MakePool,
@@ -62,9 +63,9 @@ def with_neurons(
     except NotImplementedError as error:
         check_all_layers(spiking, max_pooling)
         warnings.warn(
-            f"{error} The ReLU layers were converted; whether it calls one of them twice, or rectifies by a "
-            "function, could not be seen.",
-            stacklevel=4,
+            f"{error} The ReLU layers among its submodules became neurons; whether it calls these, calls one of them "
+            "twice, or rectifies by something else, could not be seen.",
+            stacklevel=3,
         )
         return spiking
     modules = dict(spiking.named_modules(remove_duplicate=False))
@@ -96,10 +97,14 @@ def _with_neurons_for_layers(model: nn.Module, make_neuron: MakeNeuron) -> nn.Mo
         return make_neuron().train(model.training)
     double = copied(model)
     of_weights = parts_of_weights(double)
+    neurons: dict[nn.Module, nn.Module] = {}
     for parent in [part for part in double.modules() if id(part) not in of_weights]:
         for name, child in list(parent._modules.items()):
             if isinstance(child, CONVERTIBLE):
-                setattr(parent, name, make_neuron().train(child.training))
+                neuron = make_neuron().train(child.training)
+                setattr(parent, name, neuron)
+                neurons.setdefault(child, neuron)
+    replace_in_plain_python(double, neurons)
     return double
 
 
@@ -120,7 +125,7 @@ def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     """The model with a neuron `spike_output` behind it, if it does not end in one.
 
     Raises:
-        NotImplementedError: it is not a Sequential, and torch.fx cannot follow it.
+        NotImplementedError: torch.fx cannot follow it.
     """
     graph = call_graph("from_model: add_spiking_output", model)
     modules = dict(model.named_modules())
@@ -138,7 +143,7 @@ def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
         )
         return model
     neuron = make_neuron().train(model.training)
-    if isinstance(model, nn.Sequential):
+    if _runs_its_children(model):
         model.add_module(OUTPUT, neuron)
         return model
     if last.op == "call_module" and not last.target:  # a single layer
@@ -149,6 +154,16 @@ def with_spiking_output(model: nn.Module, make_neuron: MakeNeuron) -> nn.Module:
     call_after(rewritten, output.args[0], OUTPUT, neuron)
     rewritten.recompile()
     return rewritten
+
+
+def _runs_its_children(model: nn.Module) -> bool:
+    """Whether a forward pass is to call all children one after the other, so that one more is called behind them."""
+    return (
+        isinstance(model, nn.Sequential)
+        and type(model).forward is nn.Sequential.forward
+        and type(model).__iter__ is nn.Sequential.__iter__
+        and "forward" not in vars(model)
+    )
 
 
 def _by_value(graph: fx.Graph, originals: dict[str, nn.Module]) -> bool:
