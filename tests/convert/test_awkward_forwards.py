@@ -43,6 +43,7 @@ def largest_difference(forward: Forward) -> float:
         lambda net, x: net.last(torch.clip(net.first(x), 0)),
         lambda net, x: net.last(net.first(x).clip(min=0)),
         lambda net, x: net.last(torch.ops.aten.relu.default(net.first(x))),
+        lambda net, x: net.last(F.relu(net.first(x).real)),
     ],
 )
 def test_other_names_of_relu_become_neurons(forward: Forward) -> None:

@@ -162,6 +162,82 @@ def test_average_poolings_become_sums_and_nothing_else_changes(at: str) -> None:
     assert whole[2 if at == "before" else 1].weight.flatten().tolist() == [127, -6]
 
 
+class Reshaped(nn.Module):
+    """Poolings and layers, in a plain list, and what makes rows of the pooled image."""
+
+    def __init__(self, rows: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.conv, self.spike, self.pool = nn.Conv2d(1, 2, 3), IAFSqueeze(1), nn.AvgPool2d(2)
+        self.linear, self.end, self.rows = nn.Linear(18, 3), IAFSqueeze(1), rows
+        self.path = [self.conv, self.spike, self.pool, rows, self.linear, self.end]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.path:
+            x = layer(x)
+        return x
+
+
+def unpacked(x: Tensor) -> Tensor:
+    b, c, h, w = x.shape
+    return x.reshape(b, c * h * w)
+
+
+def in_two_steps(x: Tensor) -> Tensor:
+    wide = x.view(x.shape[0], -1)
+    return wide.view(wide.size(0), wide.size(1))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda x: x.view(x.size(0), -1),
+        lambda x: x.view(x.shape[0], -1),
+        lambda x: x.reshape(x.shape[:1].numel(), -1),
+        lambda x: x.view(-1, x.numel() // x.size()[0]),
+        lambda x: x.view(-1, x[0].numel()),
+        unpacked,
+        in_two_steps,
+    ],
+)  # fmt: skip
+def test_a_size_is_in_nobodys_units(rows: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    model, usual = Reshaped(rows), Reshaped(lambda x: x.flatten(1))
+    usual.load_state_dict(model.state_dict())
+    x, whole = spikes(20, 1, 8, 8), discretize(model, bias_bits=12)
+    assert isinstance(whole.pool, SumPool2d)
+    assert torch.equal(whole(x), discretize(usual, bias_bits=12)(x))
+    assert whole(x).any()
+
+
+def test_a_size_between_weights_and_neurons_is_in_nobodys_units() -> None:
+    class Viewed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.spike = nn.Conv2d(1, 2, 3), IAFSqueeze(1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(x)
+            return self.spike(x.view(x.size(0), -1))
+
+    model = Viewed()
+    (pair,) = plan_discretization(model).scales
+    assert (pair.pair.weighted[0].name, pair.pair.neuron) == ("conv", "spike")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda x: x.flatten(1) + x.size(0),
+        lambda x: x.flatten(1) * x.size(1),
+        lambda x: x.flatten(1) + torch.ones_like(x.flatten(1)),
+        lambda x: x.flatten(1) + x.new_ones(18),
+    ],
+)
+def test_a_size_that_changes_values_is_refused(rows: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(NotImplementedError, match=r"is not known to keep whole numbers whole"):
+        discretize(Reshaped(rows))
+
+
 def test_a_pooling_used_twice_becomes_a_sum_in_both_places() -> None:
     pool = nn.AvgPool2d(2)
     model = averaged("before", pool)

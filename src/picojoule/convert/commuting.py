@@ -8,6 +8,9 @@ known to be affine is named here, and everything else is refused.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Collection
+
 import torch
 from torch import fx, nn
 
@@ -57,10 +60,15 @@ AFFINE_MODULES = frozenset(
 
 # Functions and methods by name, without the underscores of in-place forms.
 # Read the shape or the type of a value, so that their result does not depend on it:
-OF_SHAPES = names(
+OF_SIZES = names(
     """
     size dim ndimension numel nelement stride element_size get_device len is_floating_point is_complex
-    is_contiguous zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones
+    is_contiguous
+    """
+)
+OF_SHAPES = OF_SIZES | names(
+    """
+    zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones
     new_empty new_full new_tensor
     """
 )
@@ -96,7 +104,8 @@ OF_ONE = names(
 )
 # ... and take the shape or type of the second:
 _LIKE_ANOTHER = frozenset({"view_as", "reshape_as", "expand_as", "type_as"})
-_TENSOR_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data"})
+_OPERATORS = frozenset(value for value in vars(operator).values() if callable(value))
+_TENSOR_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real"})
 
 
 def commutes(module: nn.Module) -> bool:
@@ -116,12 +125,24 @@ def commutes(module: nn.Module) -> bool:
     return True
 
 
-def depends_on_input(graph: fx.Graph) -> set[fx.Node]:
-    """The nodes whose value (not only its shape) follows from the network's input."""
+def depends_on_input(graph: fx.Graph, also: Collection[fx.Node] = ()) -> set[fx.Node]:
+    """The nodes whose value (not only its shape) follows from the network's input, or from other nodes."""
     found: set[fx.Node] = set()
     for node in graph.nodes:
         by_value = node.op not in ("call_function", "call_method") or not _is_of_shape(node)
-        if node.op == "placeholder" or (by_value and found.intersection(node.all_input_nodes)):
+        begins = node.op == "placeholder" or node in also
+        if begins or (by_value and found.intersection(node.all_input_nodes)):
+            found.add(node)
+    return found
+
+
+def sizes(graph: fx.Graph) -> set[fx.Node]:
+    """The nodes that are sizes of tensors, or numbers that Python's operators make of them."""
+    found: set[fx.Node] = set()
+    for node in graph.nodes:
+        computed = node.op == "call_function" and node.target in _OPERATORS
+        of_sizes = bool(node.all_input_nodes) and found.issuperset(node.all_input_nodes)
+        if function_name(node) in OF_SIZES or _is_size_attribute(node) or (computed and of_sizes):
             found.add(node)
     return found
 
@@ -173,8 +194,11 @@ def function_name(node: fx.Node) -> str | None:
 
 
 def _is_of_shape(node: fx.Node) -> bool:
-    name = function_name(node)
-    return name in OF_SHAPES or (name == "getattr" and node.args[1] not in _TENSOR_ATTRIBUTES)
+    return function_name(node) in OF_SHAPES or _is_size_attribute(node)
+
+
+def _is_size_attribute(node: fx.Node) -> bool:
+    return function_name(node) == "getattr" and node.args[1] not in _TENSOR_ATTRIBUTES
 
 
 def _occurrences(node: fx.Node, operand: object) -> int:

@@ -12,6 +12,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from picojoule.activation import MembraneReset, MembraneSubtract
+from picojoule.convert.commuting import sizes
 from picojoule.convert.graph import AFFINE, call_graph
 from picojoule.layers import (
     IAF,
@@ -40,7 +41,7 @@ _FUNCTIONS = {
     getattr,
     operator.getitem,
 }
-_METHODS = {"flatten", "unflatten", "reshape", "view", "relu", "size"}
+_METHODS = {"flatten", "unflatten", "reshape", "view", "relu"}
 
 
 class Weighted(NamedTuple):
@@ -89,8 +90,11 @@ def layer_pairs(model: nn.Module) -> tuple[list[Pair], tuple[str, ...]]:
     plan = _Plan(dict(model.named_modules(remove_duplicate=False)))
     _check_called_once(graph, plan.modules)
     signals: dict[fx.Node, _Signal] = {}
+    in_no_units = sizes(graph)
     for node in graph.nodes:
-        inputs = [signals[before] for before in node.all_input_nodes]
+        if node in in_no_units:
+            continue
+        inputs = [signals[before] for before in node.all_input_nodes if before in signals]
         signals[node] = _signal(node, inputs, plan)
         if node.op == "output" and signals[node].source is None and signals[node].gain != 1:
             raise NotImplementedError(
@@ -112,7 +116,7 @@ def _signal(node: fx.Node, inputs: list[_Signal], plan: _Plan) -> _Signal:
             return _through_average(str(node.target), module, inputs[0], plan)
         known = isinstance(module, _PROPORTIONAL)
     else:
-        known = node.op in ("placeholder", "output") or _is_known_call(node)
+        known = node.op in ("placeholder", "output") or _is_known_call(node, inputs)
     if not known:
         raise _gap(node, plan, "is not known to keep whole numbers whole")
     if len(inputs) > 1 and any(signal != _Signal() for signal in inputs):
@@ -120,9 +124,9 @@ def _signal(node: fx.Node, inputs: list[_Signal], plan: _Plan) -> _Signal:
     return inputs[0] if inputs else _Signal()
 
 
-def _is_known_call(node: fx.Node) -> bool:
+def _is_known_call(node: fx.Node, inputs: list[_Signal]) -> bool:
     if node.target in (operator.add, operator.iadd):
-        return len(node.all_input_nodes) == 2  # a number is in nobody's units
+        return len(inputs) == 2  # a number is in nobody's units
     return (node.op == "call_function" and node.target in _FUNCTIONS) or (
         node.op == "call_method" and node.target in _METHODS
     )
