@@ -87,6 +87,18 @@ def assert_affine(function: Callable[[Tensor], Tensor], shape: tuple[int, ...]) 
     torch.testing.assert_close(function(0.3 * x + 0.7 * y), 0.3 * function(x) + 0.7 * function(y))
 
 
+def assert_divided_or_refused(model: nn.Module, shape: tuple[int, ...]) -> None:
+    """With `bias_rescaling`: outputs are divided as inputs are, or would not be and the model is refused."""
+    x = torch.rand(shape, dtype=torch.float64)
+    has_bias = getattr(model, "bias", None) is not None and not hasattr(model, "running_mean")
+    if has_bias or torch.allclose(10 * model(x / 10), model(x)):
+        network = from_model(model, batch_size=1, bias_rescaling=10.0)
+        torch.testing.assert_close(10 * network(x / 10), model(x))
+    else:
+        with pytest.raises(ValueError, match="bias_rescaling"):
+            from_model(model, batch_size=1, bias_rescaling=10.0)
+
+
 def lazy(kind: type[nn.Module]) -> bool:
     return kind.__name__.startswith("Lazy")
 
@@ -110,6 +122,7 @@ def test_what_is_let_through_is_affine(kind: type[nn.Module]) -> None:
             values.uniform_(0.5, 2)
     assert commuting.commutes(layer)
     assert_affine(layer.eval(), shape)
+    assert_divided_or_refused(layer, shape)
 
 
 def test_every_refused_layer_of_torch_does_not_commute() -> None:
@@ -266,6 +279,7 @@ def test_each_function_that_is_let_through_is_affine(name: str) -> None:
         commuting.is_affine(node, dependent) for node in graph.nodes if node.op[:5] == "call_"
     )
     assert_affine(FUNCTIONS[name], IMAGE)
+    assert_divided_or_refused(Calls(FUNCTIONS[name]), IMAGE)
 
 
 def test_every_function_that_is_let_through_has_a_witness() -> None:

@@ -154,9 +154,10 @@ class SharedReLU(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first, self.relu, self.second = nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 6)
+        nn.init.constant_(self.second.bias, 1.0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.relu(self.second(self.relu(self.first(x))) + 1)
+        return self.relu(self.second(self.relu(self.first(x))))
 
 
 def test_of_a_relu_that_is_called_twice_the_first_calls_are_compared() -> None:

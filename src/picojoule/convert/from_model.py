@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedParameter
 
 from picojoule.activation import (
     MembraneSubtract,
@@ -19,8 +18,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.budget.masks import mask_of, original
-from picojoule.convert.graph import AFFINE
+from picojoule.convert.biases import check_biases, divide_biases
 from picojoule.convert.max_pooling import MaxPooling
 from picojoule.convert.network import Network
 from picojoule.convert.repeated_calls import one_call_each
@@ -72,7 +70,7 @@ def from_model(
         surrogate_grad_fn: slope of the spikes in the backward pass.
         min_v_mem: lower bound of the potential; None for none.
         bias_rescaling: biases of linear layers and convolutions are divided by it, as inputs are by
-            their number of time steps where an image is spread over them.
+            their number of time steps where an image is spread over them. No other constant may be added then.
         batch_size: samples in the folded axis `(b t)`; this or `num_timesteps` for squeezing layers.
         num_timesteps: time steps in the folded axis.
         synops: count SynOps at each forward pass; see :meth:`Network.get_synops`.
@@ -90,10 +88,11 @@ def from_model(
 
     Raises:
         NotImplementedError: the model calls something without a spiking counterpart (GELU, sigmoid,
-            LayerNorm, max pooling, ...), calls a ReLU twice in a forward pass that torch.fx cannot follow, or
-            has hooks that a rewritten network would not call; the message names it.
-        ValueError: `bias_rescaling` is not > 0, or a bias that it would divide is computed from other parameters or
-            not there yet; or the backend or `max_pooling` is unknown.
+            LayerNorm, max pooling, ...), calls a ReLU twice, or one that is no submodule, in a forward pass that torch.fx
+            cannot follow, or has hooks that a rewritten network would not call; the message names it.
+        ValueError: `bias_rescaling` is not > 0, a bias that it would divide is computed from other parameters or
+            not there yet, or something else adds a constant that it would not divide (a BatchNorm, a parameter, a number);
+            or the backend or `max_pooling` is unknown.
         TypeError: a squeezing layer is given neither `batch_size` nor `num_timesteps`; the model is no module; or
             `spike_layer_class` is no class of stateful layers.
 
@@ -121,7 +120,7 @@ def from_model(
             f"from_model: max_pooling is {max_pooling!r}, expected 'spiking', 'each_step' or None."
         )
     if bias_rescaling != 1.0:
-        _check_biases(model)
+        check_biases(model)
     if backend is not None:
         spike_layer_class = _class_of_backend(backend)
     arguments = {
@@ -146,7 +145,7 @@ def from_model(
     spiking = with_neurons(model, make_neuron, max_pooling, partial(pool, **sizes))
     if add_spiking_output:
         spiking = with_spiking_output(spiking, make_neuron)
-    _divide_biases(spiking, bias_rescaling)
+    divide_biases(spiking, bias_rescaling)
     with one_call_each(spiking):  # the one forward pass is that of input_shape
         return Network(
             model,
@@ -167,29 +166,3 @@ def _class_of_backend(backend: str) -> type[StatefulLayer]:
             f"from_model: backend is {backend!r}, expected 'sinabs'. Name a class by spike_layer_class instead."
         )
     return IAFSqueeze
-
-
-def _check_biases(model: nn.Module) -> None:
-    for name, layer in model.named_modules():
-        if isinstance(layer, AFFINE) and layer.bias is not None:
-            if "bias" not in layer._parameters and mask_of(layer, "bias") is None:
-                raise ValueError(
-                    f"from_model: the bias of {name!r} is computed from other parameters, so it cannot be divided by bias_rescaling. "
-                    "Make it permanent first: torch.nn.utils.parametrize.remove_parametrizations."
-                )
-            if isinstance(layer.bias, UninitializedParameter):
-                raise ValueError(
-                    f"from_model: layer {name!r} ({type(layer).__name__}) has no bias yet that bias_rescaling could divide. Run "
-                    "the model once on an input before converting it."
-                )
-
-
-@torch.no_grad()
-def _divide_biases(model: nn.Module, by: float) -> None:
-    if by == 1.0:
-        return
-    layers = (module for module in model.modules() if isinstance(module, AFFINE))
-    behind_masks = (original(layer, "bias") for layer in layers if layer.bias is not None)
-    biases = {id(bias): bias for bias in behind_masks}
-    for bias in biases.values():  # a bias that layers share is divided once
-        bias.div_(by)
