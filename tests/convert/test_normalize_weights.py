@@ -1,6 +1,8 @@
 """Normalisation makes activations about 1 and leaves the function's shape alone."""
 
 import copy
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from picojoule.convert import normalize_weights
 from picojoule.layers import IAF, NeuromorphicReLU
@@ -118,11 +121,98 @@ def test_rounding_and_skip_connections_are_reported() -> None:
         normalize_weights(ann, torch.tensor([[0.9] * 4, [1.9] * 4]), ["1"], ["0"])
 
 
+class Outputs(nn.Module):
+    """Two layers, a parameter that no factor reaches, and outputs to choose."""
+
+    def __init__(self, shift: float, outputs: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
+        super().__init__()
+        self.first, self.relu, self.second = nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2)
+        self.shift, self.outputs = nn.Parameter(torch.full((6,), shift)), outputs
+
+    def forward(self, x: Tensor) -> Any:
+        h = self.relu(self.first(x) + self.shift)
+        return self.outputs(x, h, self.second(h))
+
+
+@dataclass
+class Named:
+    """Outputs by name."""
+
+    logits: Tensor
+    hidden: Tensor
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        lambda x, h, y: (y, h),
+        lambda x, h, y: {"logits": y, "more": [h, x, None]},
+        lambda x, h, y: Named(y, h),
+        lambda x, h, y: (x, [h + 0.5]),
+        lambda x, h, y: h > 1.1,
+        lambda x, h, y: (F.layer_norm(y, (2,)), h),
+    ],
+)
+def test_all_tensors_of_the_output_are_compared(outputs: Any) -> None:
+    torch.manual_seed(0)
+    with pytest.warns(UserWarning, match="not the old one times a constant"):
+        normalize_weights(Outputs(1.0, outputs), torch.rand(16, 6), ["relu"], ["first"])
+
+
+@pytest.mark.parametrize(
+    "outputs", [lambda x, h, y: (y, h, x), lambda x, h, y: {"hidden": h, "class": y.argmax(1)}]
+)
+def test_each_output_has_the_factor_of_the_layer_in_front_of_it(outputs: Any) -> None:
+    torch.manual_seed(0)
+    ann, data = Outputs(0.0, outputs), torch.rand(16, 6)
+    factors = normalize_weights(ann, data, ["relu", "second"], ["first", "second"])
+    assert len(set(factors.values())) == 2
+
+
+def test_an_output_without_tensors_cannot_be_compared() -> None:
+    ann = Outputs(0.0, lambda x, h, y: y.tolist())
+    with pytest.warns(UserWarning, match="gives a list without tensors, so .* not be checked"):
+        normalize_weights(ann, torch.rand(4, 6), ["relu"], ["first"])
+
+
+def test_an_output_of_zeros_that_becomes_something_is_reported() -> None:
+    ann = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU(), nn.Linear(1, 1, bias=False))
+    ann.append(NeuromorphicReLU())
+    nn.init.constant_(ann[0].weight, 0.25)
+    nn.init.constant_(ann[2].weight, 1.0)
+    with pytest.warns(UserWarning, match="off by up to 100.0%"):
+        normalize_weights(ann, torch.ones(2, 1), ["1"], ["0"])
+
+
 def _shared() -> nn.Sequential:
     ann = cnn()
     ann.add_module("again", nn.Linear(64, 5).double())
     ann.again.weight = ann[4].weight
     return ann
+
+
+def _with_unused() -> nn.Sequential:
+    ann = cnn()
+    ann[4].unused = nn.ReLU()
+    return ann
+
+
+class Pairs(nn.Module):
+    """Gives two tensors."""
+
+    def forward(self, x: Tensor) -> Any:
+        return x, x
+
+
+class FirstOfPair(nn.Module):
+    """A layer, and one that gives two tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.pairs = nn.Linear(2, 2), Pairs()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.pairs(self.layer(x))[0]
 
 
 def _weight_norm() -> nn.Sequential:
@@ -160,6 +250,13 @@ def _weight_norm() -> nn.Sequential:
             TypeError,
             "Normalise before converting",
         ),
+        ({"sample_data": IMAGES[:0]}, ValueError, r"output layer '0.relu' gave no values .* at least one sample"),
+        ({"output_layers": ["0.relu", "2", "4.unused"], "ann": _with_unused()}, ValueError, "output layer '4.unused' is not called"),
+        (
+            {"ann": FirstOfPair(), "output_layers": ["pairs"], "param_layers": ["layer"], "sample_data": torch.ones(1, 2)},
+            TypeError,
+            r"output layer 'pairs' \(Pairs\) gives a tuple, expected one tensor",
+        ),
         ({"ann": _shared()}, ValueError, "one and the same parameter"),
         ({"ann": _weight_norm()}, ValueError, "weight of '4' is computed from other parameters"),
     ],
@@ -167,10 +264,11 @@ def _weight_norm() -> nn.Sequential:
 def test_mistakes_are_named_and_nothing_is_changed(
     change: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    call = {"ann": cnn(), "output_layers": OUTPUTS, "param_layers": PARAMS} | change
+    usual = {"ann": cnn(), "output_layers": OUTPUTS, "param_layers": PARAMS, "sample_data": IMAGES}
+    call = usual | change
     before = copy.deepcopy(call["ann"].state_dict())
     with pytest.raises(error, match=message):
-        normalize_weights(sample_data=IMAGES, **call)
+        normalize_weights(**call)
     assert all(torch.equal(x, before[name]) for name, x in call["ann"].state_dict().items())
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,12 +55,15 @@ def normalize_weights(
 
     Raises:
         ValueError: a name is unknown, the lists do not fit one another or the order in which the layers run,
-            a BatchNorm is left, or the percentile is out of range. Nothing is changed.
-        TypeError: the network has spiking layers, or a param layer is no convolution or linear layer.
+            a BatchNorm is left, an output layer is not called or gives no values (no samples), or the percentile is out
+            of range. Nothing is changed.
+        TypeError: the network has spiking layers, a param layer is no convolution or linear layer, or an output layer
+            gives something else than one tensor.
 
     Warns:
         UserWarning: a layer is silent on the sample data and keeps its weights, or has none; or the output is not the
-            old one times a constant, because some layer is not proportional to its input as a ReLU is.
+            old one times a constant, because some layer is not proportional to its input as a ReLU is. Of an output of
+            several tensors, each has the constant of the layer in front of it.
 
     Example:
         >>> ann = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU())
@@ -79,21 +85,18 @@ def normalize_weights(
     before = watch_pass(_WHERE, ann, sample_data, layers, list(pairs.values()))
     _check_order(before, list(pairs))
 
-    lambdas = {
-        param: float(np.percentile(before.outputs[output].float().cpu().numpy(), percentile))
-        for param, output in pairs.items()
-    }
+    lambdas = {param: _percentile(before, output, percentile) for param, output in pairs.items()}
     factors: dict[str, float] = {}
-    factor = 1.0
+    factor, behind_layers = 1.0, []
     for name in before.order:
         previous = factor
         if name in lambdas:
             factor = _factor(name, lambdas[name], previous, percentile)
             factors[name] = factor
         scale(layers[name], weight_by=factor / previous, bias_by=factor)
+        behind_layers.append(factor)
     after = watch_pass(_WHERE, ann, sample_data, layers, [])
-    if isinstance(before.result, Tensor):
-        _warn_if_changed(before.result * factor, after.result)
+    _warn_if_changed(sample_data, before.result, after.result, behind_layers)
     return factors
 
 
@@ -158,6 +161,20 @@ def _check_order(seen: Pass, param_layers: Sequence[str]) -> None:
         )
 
 
+def _percentile(seen: Pass, output: str, percentile: float) -> float:
+    if output not in seen.outputs:
+        raise ValueError(
+            f"{_WHERE}: output layer {output!r} is not called in a forward pass. Name the ReLU behind the param layer."
+        )
+    values = seen.outputs[output]
+    if not values.numel():
+        raise ValueError(
+            f"{_WHERE}: output layer {output!r} gave no values (shape {tuple(values.shape)}), expected at least one sample "
+            "in sample_data."
+        )
+    return float(np.percentile(values.float().cpu().numpy(), percentile))
+
+
 def _factor(name: str, activation: float, previous: float, percentile: float) -> float:
     if activation > 0 and np.isfinite(activation):
         return 1 / activation
@@ -169,14 +186,55 @@ def _factor(name: str, activation: float, previous: float, percentile: float) ->
     return previous
 
 
-def _warn_if_changed(expected: Tensor, came: Tensor) -> None:
-    largest = expected.abs().max().item() if expected.numel() else 0.0
-    deviation = (expected - came).abs().max().item() if expected.numel() else 0.0
-    tolerance = 100 * torch.finfo(came.dtype).eps * largest
-    if deviation > tolerance:
+def _warn_if_changed(data: Tensor, before: Any, after: Any, factors: list[float]) -> None:
+    """One tensor should be the old one times the last factor, of several each times that of the layer in front of it."""
+    pairs = [
+        pair for pair in zip(_tensors(before), _tensors(after), strict=True) if pair[0] is not data
+    ]
+    if not pairs:
         warnings.warn(
-            f"{_WHERE}: the output is not the old one times a constant (off by up to {deviation / largest:.1%}). "
+            f"{_WHERE}: the network gives a {type(before).__name__} without tensors, so whether it is the old one times a "
+            "constant could not be checked. Return tensors, or tuples, lists, dicts or dataclasses of them.",
+            stacklevel=3,
+        )
+    allowed = factors[-1:] if len(pairs) == 1 else factors
+    shares = [_share_off(old, new, allowed) for old, new in pairs]
+    if max(shares, default=0.0) > 0:
+        warnings.warn(
+            f"{_WHERE}: the output is not the old one times a constant (off by up to {max(shares):.1%}). "
             "Some layer is not proportional to its input as a ReLU is (rounding, sigmoid, LayerNorm), or a skip "
             "connection adds up layers of different factors.",
             stacklevel=3,
         )
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in an output, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return (
+        [tensor for part in value for tensor in _tensors(part)]
+        if isinstance(value, list | tuple)
+        else []
+    )
+
+
+def _share_off(before: Tensor, after: Tensor, factors: list[float]) -> float:
+    """How far a tensor is from the old one times a factor, as a share of its largest value; 0 within rounding."""
+    if before.shape != after.shape:
+        return math.inf
+    if not before.numel():
+        return 0.0
+    if not (before.is_floating_point() or before.is_complex()):  # a class, which is to stay
+        return 0.0 if torch.equal(before, after) else 1.0
+    exact = torch.promote_types(before.dtype, torch.float64)
+    old, new = before.cpu().to(exact), after.cpu().to(exact)
+    deviation, by = min(((old * by - new).abs().max().item(), by) for by in factors)
+    largest = (old * by).abs().max().item()
+    if not deviation > 100 * torch.finfo(after.dtype).eps * largest:
+        return 0.0
+    return deviation / (largest or new.abs().max().item())

@@ -59,10 +59,15 @@ def watch_pass(
         return lambda *_: order.append(name)
 
     def note_output(name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
             if name in seen:
                 raise ValueError(
                     f"{where}: layer {name!r} is called more than once in a forward pass."
+                )
+            if not isinstance(output, Tensor):
+                raise TypeError(
+                    f"{where}: output layer {name!r} ({type(module).__name__}) gives a {type(output).__name__}, expected "
+                    "one tensor. Name the layer that gives the activations."
                 )
             seen[name] = output.detach().clone()
 
