@@ -70,7 +70,8 @@ class LeakyNeuron(StatefulLayer):
         for name, parameter in self.named_parameters(recurse=False):
             raise_if(out_of_range(name, parameter), type(self).__name__)
         tau = self.tau_mem
-        if self.norm_input and self.alpha_mem is None and (tau is None or bool(tau.isinf().any())):
+        endless = tau is None or (not tau.is_meta and bool(tau.isinf().any()))
+        if self.norm_input and self.alpha_mem is None and endless:
             raise ValueError(
                 f"{type(self).__name__}: norm_input multiplies the input by 1 - alpha_mem, which is 0 without a leak (tau_mem is "
                 f"{'None' if tau is None else 'infinite'}): nothing would come in. Use norm_input=False, or IAF."
