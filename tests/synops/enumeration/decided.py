@@ -67,7 +67,7 @@ ARE_SEEN_ELSEWHERE = {
         quantize_per_channel quantized_max_pool1d
         quantized_max_pool3d rowwise_prune""",
     "parts of sparse tensors": """ccol_indices ccol_indices_copy col_indices col_indices_copy crow_indices crow_indices_copy indices indices_copy is_coalesced nnz row_indices
-        row_indices_copy sparse_broadcast_to_copy sparse_dim dense_dim sparse_mask sparse_mask_projection dimI dimV""",
+        row_indices_copy sparse_broadcast_to_copy sparse_dim dense_dim dimI dimV""",
     "sent between processes": """all_gather all_gather_coalesced all_gather_single all_reduce all_reduce_coalesced
         all_to_all all_to_all_single broadcast gather irecv isend recv reduce reduce_scatter reduce_scatter_single
         scatter send""",

@@ -339,7 +339,7 @@ class Origins:
         """The spikes of a tensor, whose sums are made once."""
         origin = self.of(x)
         if self.unexplained is not None and origin.source in _OF_NOBODY and x.is_floating_point():
-            spikes = (x.detach() != 0).any()
+            spikes = (stored_values(x) != 0).any()
             self.unexplained.append(spikes if origin.whole is None else spikes & origin.whole)
         record = self._records.get(x)
         sums = {} if record is None else self._sums(record)
@@ -357,12 +357,17 @@ class Origins:
 
 def by_values(x: Tensor) -> Origin:
     """Spikes if all values are whole numbers, which is found on the device."""
-    values = in_numbers(x.detach())
-    values = values.values() if values.is_sparse else values  # absent ones are zeros
+    values = stored_values(x)
     if values.numel() == 0:
         return Origin("spikes")
     least, most = values.frac().aminmax()  # NaN and infinity are not whole
     return Origin("spikes", whole=(least == 0) & (most == 0))
+
+
+def stored_values(x: Tensor) -> Tensor:
+    """The values of a tensor, without those that are absent in a sparse one, which are zeros."""
+    values = in_numbers(x.detach())
+    return values.values() if values.is_sparse else values
 
 
 def version(x: Tensor) -> int | None:

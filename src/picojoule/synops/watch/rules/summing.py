@@ -11,7 +11,7 @@ from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import together, uniform, with_sign
 
 
-@rule("sum cumsum nansum sum_to_size trace fold col2im")
+@rule("sum _sparse_sum cumsum nansum sum_to_size trace fold col2im")
 def summed(call: FunctionCall) -> Result:
     """Sums of spikes of one unit are spikes of that unit."""
     return uniform(call.origins.of(call.first))
