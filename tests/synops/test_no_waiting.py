@@ -37,12 +37,27 @@ class Attention(nn.Module):
         return q @ k.transpose(-1, -2) @ v
 
 
+class StraightThrough(nn.Module):
+    """Whose surrogate is computed twice, so that its values tell that it cancels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.readout = nn.Linear(8, 6), nn.Linear(6, 3)
+        self.neurons = IAF()
+
+    def forward(self, x: Tensor) -> Tensor:
+        v = self.hidden(x)
+        fired = torch.sigmoid(v) + ((v > 0).float() - torch.sigmoid(v)).detach()
+        return self.neurons(self.readout(fired + (v.tanh() - v.tanh().detach())))
+
+
 def spikes(*shape: int) -> Tensor:
     return (torch.rand(shape, generator=torch.Generator().manual_seed(0)) < 0.3).float()
 
 
 MODELS: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {
     "LeNet": lambda: (lenet(2), spikes(2, 3, 1, 28, 28)),
+    "straight-through": lambda: (StraightThrough(), spikes(2, 5, 8)),
     "attention": lambda: (Attention(), spikes(2, 5, 8)),
 }
 

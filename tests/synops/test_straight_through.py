@@ -58,6 +58,17 @@ WAYS: list[Fire] = [
     _added_first,
     _taken_first,
 ]
+COMPUTED_TWICE: list[Fire] = [
+    lambda v: _soft(v) + (_fired(v) - _soft(v)).detach(),
+    lambda v: (_fired(v) - _soft(v)).detach() + _soft(v),
+    lambda v: _fired(v).detach() - _soft(v).detach() + _soft(v),
+    lambda v: _soft(v) - _soft(v).detach() + _fired(v),
+    lambda v: _fired(v) + (_soft(v) - _soft(v).detach()),
+    lambda v: _fired(v) - (_soft(v).detach() - _soft(v)),
+    lambda v: _fired(v) + _soft(v) - _soft(v).detach(),
+    lambda v: _soft(v) - (_soft(v) - _fired(v)).detach(),
+    lambda v: v.clamp(-3, 3) + (_fired(v) - v.clamp(-3, 3)).detach(),
+]
 
 
 class InTheModel(nn.Module):
@@ -80,7 +91,7 @@ class InTheModel(nn.Module):
 
 
 @pytest.mark.parametrize("grad", [True, False])
-@pytest.mark.parametrize("fire", WAYS)
+@pytest.mark.parametrize("fire", WAYS + COMPUTED_TWICE)
 def test_they_are_spikes(fire: Fire, grad: bool) -> None:
     torch.manual_seed(0)
     model, x = InTheModel(fire), (torch.rand(4, STEPS, 8) < 0.5).float()
@@ -96,8 +107,9 @@ def test_they_are_spikes(fire: Fire, grad: bool) -> None:
     monitor.detach()
 
 
-def test_the_count_has_their_gradient() -> None:
-    model, x = InTheModel(_hard_after), (torch.rand(4, STEPS, 8) < 0.5).float()
+@pytest.mark.parametrize("fire", [_hard_after, COMPUTED_TWICE[0]])
+def test_the_count_has_their_gradient(fire: Fire) -> None:
+    model, x = InTheModel(fire), (torch.rand(4, STEPS, 8) < 0.5).float()
     with Monitor(model, num_timesteps=STEPS, time_axis="loop") as monitor:
         model(x)
     monitor.synops["readout"].backward()
@@ -140,6 +152,84 @@ def test_what_was_changed_in_place_does_not_cancel() -> None:
     with Monitor(model) as monitor:
         model(torch.randn(4, 8))
     assert monitor.macs.per_sample.total == 8 * 3
+
+
+class Fires(nn.Module):
+    """What is made of the input itself, and a layer."""
+
+    def __init__(self, fire: Fire) -> None:
+        super().__init__()
+        self.readout, self.fire = nn.Linear(8, 3), fire
+
+    def forward(self, v: Tensor) -> Tensor:
+        return self.readout(self.fire(v).float())
+
+
+def totals(fire: Fire, v: Tensor, grad: bool = False) -> list[tuple[float, float]]:
+    """SynOps and MACs of each of three passes."""
+    found, model = [], Fires(fire)
+    with torch.set_grad_enabled(grad), Monitor(model, samples=len(v), num_timesteps=1) as monitor:
+        for _ in range(3):
+            model(v.clone().requires_grad_(grad))
+            counts = monitor.synops, monitor.macs
+            found.append(tuple(each.per_sample.total.item() * len(v) for each in counts))
+    return found
+
+
+V = torch.randn(40, 8, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("unit", [1.0, 0.3])
+def test_computed_twice_in_few_bits(unit: float, dtype: torch.dtype, grad: bool) -> None:
+    def fire(v: Tensor) -> Tensor:
+        v = v.to(dtype)
+        return _soft(v) + ((v > THRESHOLD).to(dtype) * unit - _soft(v)).detach()
+
+    expected = float((V.to(dtype) > THRESHOLD).sum()) * 3
+    for synops, macs in totals(fire, V, grad):
+        assert synops == pytest.approx(expected, rel=0.01)
+        assert macs == 0
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_a_silent_layer_whose_surrogate_is_silent_costs_nothing(grad: bool) -> None:
+    def triangle(v: Tensor) -> Tensor:
+        return (1 - v.abs()).clamp(0, 1)
+
+    def fire(v: Tensor) -> Tensor:
+        v = v.tanh() - 100
+        return triangle(v) + (_fired(v) - triangle(v)).detach()
+
+    assert totals(fire, V, grad) == [(0, 0)] * 3
+
+
+OTHER: list[Fire] = [
+    lambda v: _soft(v) + (_fired(v) - torch.sigmoid(4 * v)).detach(),
+    lambda v: _fired(v) + _soft(v) - torch.sigmoid(4 * v).detach(),
+    lambda v: _fired(v) + (_soft(v) - torch.sigmoid(4 * v).detach()),
+    lambda v: _fired(v) - _soft(v) + _soft(v) * 2,
+    lambda v: _fired(v) + (v * 10).exp().round(decimals=1) - v.exp(),
+]
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("fire", OTHER)
+def test_other_values_of_the_same_shape_do_not_cancel(fire: Fire, grad: bool) -> None:
+    assert totals(fire, V, grad) == [(0, 40 * 8 * 3)] * 3
+
+
+def test_whole_potentials_are_no_spikes() -> None:
+    """Without gradients nothing tells a leak from a surrogate, if both are whole."""
+
+    def potential(v: Tensor) -> Tensor:
+        current = F.linear(v.round(), torch.eye(8) * 2)
+        return _fired(v) + current - F.linear(v.round(), torch.eye(8))
+
+    for synops, macs in totals(potential, V):
+        assert synops == pytest.approx(2 * float(V.round().abs().sum()) * 8)
+        assert macs == 40 * 8 * 3
 
 
 class TwoSums(nn.Module):

@@ -46,6 +46,30 @@ def multiples(x: Tensor, unit: Unit) -> Tensor:
     return (exact | near) & (most <= _MOST)
 
 
+def cancelled(left: Tensor, taken: Tensor, unit: Unit, is_detached: bool) -> Tensor:
+    """Whether dense values that were added to spikes are gone now that `taken` was taken away; on the device.
+
+    |left - n unit| <= 2 eps (max |left| + max |taken|) <= unit / 8
+
+    What is left of whole numbers is whole, whatever they are: there, that one of the two has no gradient (`is_detached`)
+    or that there is nothing to take away has to tell.
+    """
+    if left.numel() == 0:
+        return torch.ones((), dtype=torch.bool, device=left.device)
+    values, other = left.detach(), taken.detach()
+    number = values if not isinstance(unit, Tensor) and unit == 1 else values / unit
+    off, most = _largest(number - number.round()) * unit, _largest(other)
+    tolerance = 2 * torch.finfo(left.dtype).eps * (_largest(values) + most)
+    near = (off <= tolerance) & (tolerance <= unit / 8)
+    return near if is_detached else near & ((most == 0) | (_largest(other.frac()) > 0))
+
+
+def _largest(x: Tensor) -> Tensor:
+    """The largest magnitude, without a tensor of magnitudes."""
+    least, most = x.aminmax()
+    return torch.maximum(-least, most)
+
+
 def spike_value(x: Tensor) -> float | None:
     """What one spike is worth: the largest value of which all are multiples.
 

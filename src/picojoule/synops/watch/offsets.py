@@ -2,7 +2,8 @@
 
     spikes = (v > 0).float();   s = p + (spikes - p).detach()
 
-The values of `s` are those of the spikes but for rounding; its gradient is that of `p`.
+The values of `s` are those of the spikes but for rounding; its gradient is that of `p`. Where `p` is computed twice, its
+values tell whether it has cancelled; one of the two has no gradient then, or neither has.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
+
+from picojoule.synops.watch.tensor_map import TensorMap
 
 Spikes = TypeVar("Spikes")  # what is known of them
 _MOST = 256  # notes before those on what is gone are thrown away
@@ -29,6 +32,11 @@ class _Values(NamedTuple):
         where = (x.storage_offset(), x.shape, x.stride(), x.dtype, changes)
         return cls(StorageWeakRef(x.untyped_storage()), where)  # type: ignore[no-untyped-call]
 
+    def may_equal(self, other: _Values) -> bool:
+        """Whether another tensor may have the same values in other places."""
+        (_, shape, _, dtype, _), (_, its_shape, _, its_dtype, _) = self.where, other.where
+        return self.storage != other.storage and (shape, dtype) == (its_shape, its_dtype)
+
 
 class _Offset(NamedTuple, Generic[Spikes]):
     result: _Values
@@ -45,6 +53,7 @@ class Offsets(Generic[Spikes]):
 
     def __init__(self) -> None:
         self._notes: dict[int, _Offset[Spikes]] = {}
+        self._differences = TensorMap[bool]()  # of dense values
 
     def added(self, result: Tensor, spikes: Spikes, dense: Tensor, sign: int) -> None:
         """Note that a tensor is spikes, and dense values added (1) or taken away (-1)."""
@@ -59,12 +68,28 @@ class Offsets(Generic[Spikes]):
             }
         self._notes[address] = _Offset(_Values.of(result), spikes, _Values.of(dense), sign)
 
-    def without(self, x: Tensor, other: Tensor, sign: int) -> Spikes | None:
-        """The spikes that are left of `x` when `other` is added to it (1) or taken away (-1); None if something else is left."""
+    def without(self, x: Tensor, other: Tensor, sign: int) -> tuple[Spikes, bool] | None:
+        """The spikes that are left of `x` when `other` is added to it (1) or taken away (-1); None if something else is left.
+
+        And whether that is sure: if not, `other` may have the values that were added, or others.
+        """
         note = self._note(x)
         if note is None or note.sign + sign or _address(other) is None:
             return None
-        return note.spikes if note.added == _Values.of(other) else None
+        values = _Values.of(other)
+        if note.added == values:
+            return note.spikes, True
+        may_cancel = note.added.may_equal(values) and _may_be_straight_through(x, other)
+        return (note.spikes, False) if may_cancel else None
+
+    def subtracted(self, result: Tensor, a: Tensor, b: Tensor) -> None:
+        """Note that a tensor is a difference of dense values, which may be the same ones, computed twice."""
+        if _may_be_straight_through(a, b):
+            self._differences[result] = True
+
+    def is_difference(self, x: Tensor) -> bool:
+        """Whether it is such a difference, and spikes to which it is added stay spikes if it is zero."""
+        return self._differences.get(x) is not None
 
     def _note(self, x: Tensor) -> _Offset[Spikes] | None:
         address = _address(x) if self._notes else None
@@ -80,6 +105,10 @@ def same_values(a: Tensor, b: Tensor, versions: bool = True) -> bool:
     if not versions:
         return a.shape == b.shape and a.stride() == b.stride() and a.dtype == b.dtype
     return _Values.of(a) == _Values.of(b)
+
+
+def _may_be_straight_through(a: Tensor, b: Tensor) -> bool:
+    return not (a.requires_grad and b.requires_grad)
 
 
 def _address(x: Tensor) -> int | None:

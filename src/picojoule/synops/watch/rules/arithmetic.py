@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result
+from picojoule.synops.watch.judged import cancelled
 from picojoule.synops.watch.offsets import same_values
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.rounding import rounded
-from picojoule.synops.watch.rules.units import is_value, is_whole, together, with_sign
+from picojoule.synops.watch.rules.units import has_map, is_value, is_whole, together, with_sign
 
 
 @rule("add __add__ __radd__ __iadd__")
@@ -91,11 +94,39 @@ def left_of_offsets(call: FunctionCall, signs: tuple[int, int]) -> Origin | None
     origins, (first, second) = call.origins, signs
     if first + second == 0 and same_values(a, b):
         return ZEROS
+    kinds = set[str]()
     for x, its, other, sign in ((a, first, b, second), (b, second, a, first)):
-        left = origins.offsets.without(x, other, its * sign)
-        if left is not None:
-            return with_sign(left.scaled(its), True) if -1 in signs else left
-        known = origins.unjudged(x)
+        left = _left(call, x, other, its * sign)
+        known = origins.unjudged(x) if left is None else None
+        kinds.add("" if known is None else known.kind)
         if known is not None and known.kind == "spikes":
             origins.offsets.added(call.result, known.scaled(its), other, sign)
+            if origins.offsets.is_difference(other):
+                left = _also_judged(known, (other.detach() == 0).all())
+        if left is not None:
+            return with_sign(left.scaled(its), True) if -1 in signs else left
+    if first + second == 0 and kinds == {"dense"}:
+        origins.offsets.subtracted(call.result, a, b)
     return None
+
+
+def _left(call: FunctionCall, x: Tensor, other: Tensor, sign: int) -> Origin | None:
+    """What is left of an offset, by the values where they were computed twice."""
+    found = call.origins.offsets.without(x, other, sign)
+    if found is None:
+        return None
+    spikes, sure = found
+    if sure:
+        return spikes
+    known = call.origins.unjudged(other)
+    if known is None or known.kind != "dense" or has_map(spikes):
+        return None
+    has_cancelled = cancelled(
+        call.result, other, spikes.unit, x.requires_grad != other.requires_grad
+    )
+    return _also_judged(spikes, has_cancelled)
+
+
+def _also_judged(origin: Origin, whole: Tensor) -> Origin:
+    """Spikes if that holds, too."""
+    return replace(origin, whole=whole if origin.whole is None else origin.whole & whole)
