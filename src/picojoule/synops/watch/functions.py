@@ -21,6 +21,7 @@ from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Line
 from picojoule.synops.watch.modules import Look, ModuleStack
 from picojoule.synops.watch.names import op_name, place
+from picojoule.synops.watch.nested import refuse_nested
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.offsets import same_values
 from picojoule.synops.watch.origin import DENSE, Origins, joined
@@ -203,6 +204,7 @@ class FunctionWatch(TorchFunctionMode):
     def _count_call(
         self, func: Any, formula: Formula, args: Any, kwargs: Any, call: Asked | None
     ) -> Any:
+        self._refuse_nested(args, kwargs)
         try:
             with self._stack.aside():
                 synapses = formula(*args, **kwargs)
@@ -253,6 +255,13 @@ class FunctionWatch(TorchFunctionMode):
                 self._origins.put(x, origin)
         return result
 
+    def _refuse_nested(self, args: Any, kwargs: Any) -> None:
+        name = self._stack.top.name
+        refuse_nested(
+            (*args, *kwargs.values()),
+            f"a product in {name!r}" if name else "a product in the model itself",
+        )
+
     def _prepare(
         self,
         site: Any,
@@ -272,6 +281,7 @@ class FunctionWatch(TorchFunctionMode):
             self._effects.add_counted(call)
 
     def _count_if_any(self, func: Any, args: Any, kwargs: Any, call: Asked | None) -> Any:
+        self._refuse_nested(args, kwargs)
         with self._stack.aside():
             synapses = conditional_synapses(self._origins, func, args, kwargs)
         if synapses:

@@ -72,3 +72,13 @@ def _inside(value: Any) -> Iterable[Any]:
     if type(value).__module__.partition(".")[0] in ("builtins", "torch", "numpy"):
         return ()
     return list(getattr(value, "__dict__", {}).values())
+
+
+def refuse_nested(given: Iterable[Any], where: str) -> None:
+    """Raise NotImplementedError if a nested tensor is given, whose samples differ in their lengths."""
+    if any(isinstance(x, Tensor) and x.is_nested for x in given):
+        raise NotImplementedError(
+            f"Monitor: {where} is given a nested tensor (torch.nested), whose values cannot be counted. Pad it, "
+            "x.to_padded_tensor(0.0), where spikes that are not there cost no SynOps; or pack its parts, "
+            "torch.nn.utils.rnn.pack_sequence(x.unbind(), enforce_sorted=False)."
+        )

@@ -20,6 +20,7 @@ _SPACES = (
     Tensor,
     F,
     torch._C._nn,
+    torch._C._nested,  # type: ignore[attr-defined]
     torch._C._sparse,  # type: ignore[attr-defined]
     torch._VF,
     torch.special,

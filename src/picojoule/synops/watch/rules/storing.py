@@ -12,12 +12,12 @@ from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, stored_values
 from picojoule.synops.watch.rules.picking import is_without_data, origin_of_picked
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import together, uniform
+from picojoule.synops.watch.rules.units import is_value, together, uniform
 
 
 @rule("""to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc _to_sparse _to_sparse_csr
     _to_sparse_csc _to_sparse_bsr _to_sparse_bsc to_mkldnn to_dense _to_dense coalesce _coalesce _coalesced values _values
-    dequantize""")  # fmt: skip
+    dequantize _nested_tensor_from_mask _nested_tensor_from_mask_left_aligned _nested_view_from_jagged""")  # fmt: skip
 def stored(call: FunctionCall) -> Result:
     """The same values; a unit of each place would have to be stored alike."""
     return uniform(call.origins.of(call.first))
@@ -46,6 +46,13 @@ def by_coordinates_of_some_axes(call: FunctionCall) -> Result:
 def by_rows(call: FunctionCall) -> Result:
     """Values, row by row or column by column."""
     return _filled(call, call.given("compressed_indices plain_indices values size").get("values"))
+
+
+@rule("_nested_tensor_from_tensor_list to_padded_tensor nested_to_padded_tensor")
+def of_several_lengths(call: FunctionCall) -> Result:
+    """Samples of several lengths in one tensor, and the number that fills them up."""
+    numbers = [x for x in call.values if is_value(x) and not isinstance(x, Tensor)]
+    return uniform(together(call.origins, [*tensors(call.values), *numbers]))
 
 
 @rule("quantize_per_tensor quantize_per_tensor_dynamic fake_quantize_per_tensor_affine")
