@@ -8,9 +8,11 @@ from torch import Tensor
 
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.watch.elementwise import factors_of, synapses_between
-from picojoule.synops.watch.names import base_name
+from picojoule.synops.watch.names import base_name, op_name
 from picojoule.synops.watch.origin import Origins
 from picojoule.synops.watch.selection import selecting
+
+_DIFFERENCES = frozenset(["sub", "rsub", "subtract"])
 
 
 def is_conditional(function: Any) -> bool:
@@ -37,3 +39,22 @@ def scales(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list
     """The tensors that a product element by element multiplies."""
     pairs = [factors(*args, **kwargs) for factors in factors_of(base_name(function))]
     return [x for pair in pairs for x in pair if isinstance(x, Tensor)]
+
+
+def measures_distances(origins: Origins, function: Any, args: tuple[Any, ...]) -> bool:
+    """Whether weights are no offsets: each of several is held against the same values, `x[:, None] - centres`.
+
+    They have an axis that the values lack, and one that both have, along which distances are added up.
+    """
+    pair = args[:2]
+    if op_name(function) not in _DIFFERENCES or not all(isinstance(x, Tensor) for x in pair):
+        return False
+    weights = [x for x in pair if origins.is_parameter(x)]
+    values = [x for x in pair if origins.constant(x) is None and not origins.is_of_numbers(x)]
+    if len(weights) != 1 or len(values) != 1:
+        return False
+    ours, theirs = (tuple(x.shape) for x in (*weights, *values))
+    axes = max(len(ours), len(theirs))
+    both = zip(*((1,) * (axes - len(shape)) + shape for shape in (ours, theirs)), strict=True)
+    lengths = [(n > 1, m > 1) for n, m in both]
+    return (True, False) in lengths and (True, True) in lengths

@@ -14,7 +14,12 @@ from torch.overrides import TorchFunctionMode
 
 from picojoule.activation.transforms import is_batched, is_transformed
 from picojoule.synops.formulas import Formula, Synapses, formula_of
-from picojoule.synops.watch.conditional import conditional_synapses, is_conditional, scales
+from picojoule.synops.watch.conditional import (
+    conditional_synapses,
+    is_conditional,
+    measures_distances,
+    scales,
+)
 from picojoule.synops.watch.effects import COUNTED, Asked, Effect, asked
 from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.known import KnownCalls
@@ -43,6 +48,7 @@ HARMLESS = frozenset(
         "radd",
         "iadd",
         "sub",
+        "subtract",
         "rsub",
         "cat",
         "stack",
@@ -361,7 +367,7 @@ class FunctionWatch(TorchFunctionMode):
             for x, its in zip(results, several, strict=False):
                 self._origins.put(x, its)
             self._written(result, args, kwargs)
-        if op_name(func) in HARMLESS:
+        if op_name(func) in HARMLESS and not measures_distances(self._origins, func, args):
             harmless |= self._tally.parameters(tensors((*args, *kwargs.values())))
             self._tally.harmless |= harmless
         if call is not None and _is_new(result, args):
