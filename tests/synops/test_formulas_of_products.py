@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from picojoule import Monitor
 from picojoule.synops.formulas import FORMULAS
 from tests.synops.brute_force import formula_count, impulse_count
 
@@ -149,6 +150,25 @@ def test_bilinear_layers_with_pruned_weights() -> None:
 def test_what_no_formula_covers_says_so(call: Any) -> None:
     with pytest.raises(NotImplementedError, match=r"diagonal|chain"):
         formula_count(lambda: call(spikes(3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("attention", "synops"),
+    [
+        (lambda q, k, v: (q @ k.mT) @ v, 16),
+        (lambda q, k, v: (q[:, :, None] * k[:, None]).sum(-1) @ v, 24),
+    ],
+)
+def test_one_attention_has_the_two_numbers_that_the_page_on_limits_gives(
+    attention: Callable[..., Tensor], synops: int
+) -> None:
+    class Attention(nn.Module):
+        def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return attention(q, k, v)
+
+    with Monitor(Attention()) as monitor:
+        monitor.model(*(torch.ones(1, 2, 2) for _ in range(3)))
+    assert monitor.synops.per_sample.total == synops
 
 
 def test_every_entry_is_a_function_that_torch_lets_be_overridden() -> None:
