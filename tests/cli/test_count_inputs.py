@@ -292,7 +292,9 @@ def test_a_file_with_nan_is_refused_with_its_place(tmp_path: Path) -> None:
     frames = np.zeros((2, 5, 20), dtype=np.float32)
     frames[1, 2, 3] = np.nan
     np.save(tmp_path / "broken.npy", frames)
-    with pytest.raises(ValueError, match=r"broken\.npy: the value at \[1, 2, 3\] is NaN"):
+    with pytest.raises(
+        ValueError, match=r"broken\.npy: the value at \[1, 2, 3\] is nan in torch.float32"
+    ):
         model_input([str(tmp_path / "broken.npy")], 0.1, False, 0)
 
 

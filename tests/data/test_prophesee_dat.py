@@ -27,8 +27,10 @@ def test_one_event_by_hand(tmp_path: Path) -> None:
 
 
 def test_time_goes_on_where_32_bits_begin_anew(tmp_path: Path) -> None:
-    t_us = torch.tensor([2**32 - 10, 2**32 - 12, 2**32 + 5, 2**33 - 1, 2**33 + 7])
-    events = Events(t_us, *some_events(0, 5)[1:])
+    t_us = torch.tensor(
+        [2**32 - 10, 2**32 - 12, 2**32 + 5, 2**32 - 1, 2**32 + 6, 2**33 - 20_000, 2**33 + 7]
+    )
+    events = Events(t_us, *some_events(0, len(t_us))[1:])
     assert read(tmp_path, dat(events)) == rows(events)
 
 

@@ -112,14 +112,14 @@ def run(
             monitor.reset()
         else:
             return attempt, notes
-    first = failed[0]
-    if str(first).startswith(("Monitor:", "--")):
-        raise ValueError(str(first)) from first
+    last = failed[-1]  # of whole numbers, what is wrong but for their type
+    if str(last).startswith(("Monitor:", "--")):
+        raise ValueError(str(last)) from last
     raise ValueError(
-        f"The model does not take an input of shape {shown.shapes}: {reason(first).rstrip('.')}."
-        f"{_refused_by(network, monitor, shown, samples)} Give the shape that it takes with --input, batch first; if it takes "
+        f"The model does not take an input of shape {shown.shapes}: {reason(last).rstrip('.')}."
+        f"{_refused_by(network, monitor, attempts[-1], samples)} Give the shape that it takes with --input, batch first; if it takes "
         "several, --input for each."
-    ) from first
+    ) from last
 
 
 def _refused_by(

@@ -153,14 +153,14 @@ def model_input(given: Sequence[str], rate: float, dense: bool, seed: int) -> Mo
 
 
 def _check_numbers(file: str, content: Any) -> None:
-    """Raise ValueError at the first NaN: each figure after it would be NaN, too."""
+    """Raise ValueError at the first number that is not finite: each figure after it would be NaN."""
     values = content.values() if isinstance(content, dict) else content
     for x in values:
-        broken = torch.isnan(x) if isinstance(x, Tensor) and x.is_floating_point() else None
+        broken = ~torch.isfinite(x) if isinstance(x, Tensor) and x.is_floating_point() else None
         if broken is not None and bool(broken.any()):
             first = broken.nonzero()[0].tolist()
             raise ValueError(
-                f"--input {file}: the value at {first} is NaN. Give an input of numbers."
+                f"--input {file}: the value at {first} is {x[tuple(first)].item():g} in {x.dtype}. Give an input of finite numbers."
             )
 
 

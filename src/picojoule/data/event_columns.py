@@ -116,6 +116,8 @@ def _numbers(column: Any, name: str) -> _Array:
     if isinstance(column, Tensor):
         column = column.detach().cpu()
         column = (column.double() if column.is_floating_point() else column).numpy()
+    if np.ma.is_masked(column):
+        raise ValueError(f"{name} has masked entries. Leave these events out: column[~mask].data.")
     try:
         numbers = np.asarray(column)
     except ValueError as error:

@@ -48,7 +48,9 @@ class Evt2:
         """The columns t_us, x, y, p of the words' events, and what holds after them."""
         kinds = words >> 28
         is_high = kinds == _TIME_HIGH
-        highs = unrolled(words[is_high] & (1 << _HIGH_BITS) - 1, _HIGH_BITS, self.high)
+        highs = unrolled(
+            words[is_high] & (1 << _HIGH_BITS) - 1, _HIGH_BITS, self.high, 1 << _LOW_BITS
+        )
         high = latest(highs, is_high, self.high)
         at = np.flatnonzero(kinds <= _ON)
         events = words[at]

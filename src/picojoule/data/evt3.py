@@ -86,7 +86,9 @@ class Evt3:
     def _time(self, kinds: _Array, values: _Array) -> tuple[_Array, _Array]:
         """The high and the low part at every word."""
         is_high, is_low = kinds == _TIME_HIGH, kinds == _TIME_LOW
-        high = latest(unrolled(values[is_high], _TIME_BITS, self.high), is_high, self.high)
+        high = latest(
+            unrolled(values[is_high], _TIME_BITS, self.high, 1 << _TIME_BITS), is_high, self.high
+        )
         is_low |= np.diff(high, prepend=self.high) != 0
         lows = np.where(kinds == _TIME_LOW, values, 0)
         return high, latest(lows[is_low], is_low, self.low)

@@ -60,7 +60,7 @@ def read_dat(path: Path) -> Events:
     header = read_prophesee_header(content, path)
     events = _events(content, header, path)
     columns = np.empty((4, len(events)), np.int64)
-    columns[0] = unrolled(events["time"], 32, before=0)
+    columns[0] = unrolled(events["time"], 32, before=0, count_us=1)
     for row, (shift, mask) in enumerate(((0, 0x3FFF), (14, 0x3FFF), (28, 0xF)), start=1):
         columns[row] = events["data"] >> shift & mask
     _, x, y, p = columns

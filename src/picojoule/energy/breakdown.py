@@ -121,12 +121,14 @@ def joules(value: float) -> str:
     """Joules with the prefix that leaves one to three digits in front.
 
     Example:
-        >>> joules(2.36e-5), joules(0.0), joules(4.2e-13), joules(math.nan)
-        ('23.6 µJ', '0 J', '0.42 pJ', 'nan J')
+        >>> joules(2.36e-5), joules(9.996e-10), joules(0.0), joules(4.2e-13), joules(math.nan)
+        ('23.6 µJ', '1 nJ', '0 J', '0.42 pJ', 'nan J')
     """
     if value == 0 or not math.isfinite(value):
         return f"{value or 0:g} J"
-    for prefix, size in (("", 1.0), ("m", 1e-3), ("\N{MICRO SIGN}", 1e-6), ("n", 1e-9)):
-        if value >= size:
-            return f"{value / size:.3g} {prefix}J"
-    return f"{value / 1e-12:.3g} pJ"
+    value = float(f"{value:.3g}")  # rounded first: 999.6 pJ are 1 nJ
+    if value >= 1000:
+        return f"{value:.0f} J"
+    prefixes = ("", 1.0), ("m", 1e-3), ("\N{MICRO SIGN}", 1e-6), ("n", 1e-9)
+    prefix, size = next((each for each in prefixes if value >= each[1]), ("p", 1e-12))
+    return f"{value / size:.3g} {prefix}J"

@@ -23,6 +23,9 @@ class MemoryCost:
         includes: which memory this is.
         verified: False if the figure is recalled rather than read in the source.
 
+    Raises:
+        ValueError: the figure is not a positive number of joules.
+
     Example:
         >>> from picojoule.energy import memories
         >>> [f"{memory.j_per_byte:.4g}" for memory in memories() if memory.name == "step"]
@@ -34,6 +37,11 @@ class MemoryCost:
     source: str
     includes: str
     verified: bool = True
+
+    def __post_init__(self) -> None:
+        _check_joules(
+            f"MemoryCost {self.name!r}", "j_per_byte", self.j_per_byte, "24.96 pJ is 24.96e-12."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +109,9 @@ class EnergyProfile:
     def __post_init__(self) -> None:
         figures = {field: getattr(self, field) for field in FIGURES}
         for field, joules in figures.items():
-            if joules is not None and not 0 < joules < MOST_J:
-                raise ValueError(
-                    f"EnergyProfile {self.name!r}: {field} is {joules}, expected joules between 0 and {MOST_J}, "
-                    "or None where the source has no figure. 23.6 pJ is 23.6e-12."
-                )
+            if joules is not None:
+                words = "Or None where the source has no figure. 23.6 pJ is 23.6e-12."
+                _check_joules(f"EnergyProfile {self.name!r}", field, joules, words)
         limit = self.max_synops_per_second_per_core
         if limit is not None and not limit > 0:
             raise ValueError(
@@ -221,4 +227,12 @@ class EnergyProfile:
             includes=f"{self.includes}; memory apart ({memory.includes})",
             arithmetic_only=False,
             verified=self.verified and memory.verified,
+        )
+
+
+def _check_joules(owner: str, field: str, joules: object, words: str) -> None:
+    """Raise ValueError if a figure is no number of joules that an operation may cost."""
+    if not isinstance(joules, int | float) or not 0 < joules < MOST_J:
+        raise ValueError(
+            f"{owner}: {field} is {joules!r}, expected joules between 0 and {MOST_J}. {words}"
         )

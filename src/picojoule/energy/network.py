@@ -80,6 +80,7 @@ def network_energy(
     neuron_updates: float = 0.0,
     macs_one_pass: float,
     num_timesteps: float = 1,
+    synapses: float | None = None,
 ) -> NetworkEnergy:
     """Price a network's operations per sample, beside those of its ANN.
 
@@ -91,6 +92,7 @@ def network_energy(
         neuron_updates: neurons times time steps, per sample.
         macs_one_pass: multiplications of the network run once, densely.
         num_timesteps: time steps of a sample.
+        synapses: that spikes can reach; if omitted, `macs_one_pass` less what dense values multiply, `macs / num_timesteps`.
 
     Raises:
         ValueError: the profile publishes limits instead of joules.
@@ -106,6 +108,7 @@ def network_energy(
     whole = priced()
     bare = chosen.arithmetic_only and chosen.memory_j_per_byte is None
     alone = whole if bare else None
+    reached = macs_one_pass - macs / num_timesteps if synapses is None else synapses
     if chosen.memory_j_per_byte is not None:
         alone = priced(memory_bytes=0)
     return NetworkEnergy(
@@ -116,7 +119,7 @@ def network_energy(
         ann_with_memory=ann_baseline_j(
             macs_one_pass, profile=f"{QUANTISED_ANN}+{REFERENCE_MEMORY}"
         ),
-        spikes_per_synapse=_arrived(synops, macs, macs_one_pass, num_timesteps),
+        spikes_per_synapse=synops / reached if reached > 0 else None,
         break_even=_break_even(chosen, neuron_updates, macs_one_pass),
         num_timesteps=num_timesteps,
     )
@@ -154,12 +157,6 @@ def monitored_energy_j(
     )
     total = breakdown.total_j
     return total if isinstance(total, Tensor) else synops.new_tensor(total)
-
-
-def _arrived(synops: float, macs: float, one_pass: float, num_timesteps: float) -> float | None:
-    """Spikes per synapse that spikes can reach."""
-    synapses = one_pass - macs / num_timesteps
-    return synops / synapses if synapses > 0 else None
 
 
 def _break_even(

@@ -88,14 +88,16 @@ def inputs(ledger: Ledger) -> tuple[InputTensor, ...]:
 def _synapses(name: str, ledger: Ledger, counts: Mapping[str, Counts]) -> Row:
     synops, macs, dense = (counts[what][name].item() for what in ("synops", "macs", "dense"))
     sample = counts["synops"].per_sample[name].item()
-    arrived_at = dense - macs
+    samples = sum(each.samples for each in ledger.passes)
+    one_pass = float(ledger.lines[name].one_pass / max(samples, 1))
+    arrived_at = one_pass * (1 - macs / dense) if dense else 0.0
     return Row(
         name=name,
         kind=ledger.lines[name].kind,
         synops_per_timestep=synops,
         synops_per_sample=sample,
         macs_per_sample=counts["macs"].per_sample[name].item(),
-        macs_one_pass=dense,
+        macs_one_pass=one_pass,
         spikes_per_synapse=synops / arrived_at if arrived_at > 0 else None,
     )
 

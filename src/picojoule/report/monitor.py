@@ -28,6 +28,9 @@ _SUMS: tuple[Literal["synops", "macs", "dense", "biases"], ...] = (
     "dense",
     "biases",
 )
+_NOTHING = (
+    "the forward passes had no samples or no time steps, so nothing was counted: that is not 0."
+)
 
 
 class Monitor(CountingMonitor):  # noqa: D101
@@ -69,7 +72,7 @@ class Monitor(CountingMonitor):  # noqa: D101
                 name: RateHistogram.of(rate.per_step) for name, rate in ledger.rates.items()
             },
             neuron_updates_per_sample=self.neuron_updates.per_sample.total.item(),
-            warnings=self.warnings,
+            warnings=self.warnings if samples else (*self.warnings, _NOTHING),
         )
 
     def energy_j(self, profile: str | EnergyProfile, *, strict: bool = False) -> Tensor:

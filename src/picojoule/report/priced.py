@@ -9,6 +9,7 @@ from picojoule.energy import EnergyProfile, energy_j
 from picojoule.energy import profile as find_profile
 from picojoule.energy.network import NetworkEnergy, network_energy
 from picojoule.report.record import Record
+from picojoule.report.row import Row
 
 Profile = str | EnergyProfile
 Profiles = Profile | Sequence[Profile]
@@ -68,6 +69,7 @@ def whole_energy(record: Record, profile: Profile) -> NetworkEnergy:
         neuron_updates=record.neuron_updates_per_sample,
         macs_one_pass=record.macs_one_pass,
         num_timesteps=record.num_timesteps,
+        synapses=sum(map(_reached, record.rows)),
     )
 
 
@@ -82,9 +84,19 @@ def energy_by_layer(record: Record, profile: Profile) -> dict[str, NetworkEnergy
             neuron_updates=row.neuron_updates_per_sample or 0.0,
             macs_one_pass=row.macs_one_pass or 0.0,
             num_timesteps=record.num_timesteps,
+            synapses=_reached(row),
         )
         for row in record.rows
     }
+
+
+def _reached(row: Row) -> float:
+    """Synapses of a layer that spikes can reach."""
+    if not row.macs_per_sample:
+        return row.macs_one_pass or 0.0
+    return (
+        (row.synops_per_timestep or 0.0) / row.spikes_per_synapse if row.spikes_per_synapse else 0.0
+    )
 
 
 def _check_finite(record: Record) -> None:

@@ -363,7 +363,7 @@ class CountingMonitor:
             return Counts(totals, sample_steps, len(ledger.passes), tuple(ledger.notes))
         samples = sum(p.samples for p in ledger.passes)
         # of a tensor nobody asks whether it is 0: that would wait for its device
-        none = not isinstance(samples, Tensor) and samples == 0
+        none = not isinstance(sample_steps, Tensor) and sample_steps == 0
         num_timesteps = 1.0 if none else sample_steps / samples
         return Counts(totals, sample_steps, num_timesteps, tuple(ledger.notes))
 

@@ -189,6 +189,7 @@ class WatchedForward:
         self.neurons.finish(size)
         self.tally.settle()
         size = size or self.step_count.result()
+        self.tally.settle_size(size, self.step_count.steps_of_layers - {size.num_timesteps})
         self.ledger.passes.append(size)
         self.ledger.inputs = [Given(shape_of(x), self._are_spikes(x)) for x in self._inputs]
         self.ledger.notes |= doubts(self.neurons, self.step_count, self.origins)

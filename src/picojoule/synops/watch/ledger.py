@@ -21,6 +21,7 @@ class Line:
     synops: Count = 0.0
     macs: Count = 0.0
     dense: Count = 0.0  # multiplications if every value were dense
+    one_pass: Count = 0.0  # of them, those of the layer applied once to each sample
     biases: int = 0  # additions of biases
     kind: str = ""
     published: dict[str, Pair] = field(default_factory=dict)
@@ -118,6 +119,7 @@ class Ledger:
         for name, line in other.lines.items():
             own = self.line(name)
             own.add(line.synops, line.macs, line.dense)
+            own.one_pass = own.one_pass + line.one_pass
             own.kind, own.biases = line.kind, own.biases + line.biases
             own.publish(line.published, line.facts)
         for name, rate in other.rates.items():

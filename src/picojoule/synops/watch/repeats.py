@@ -52,6 +52,7 @@ class Repeat:
         self._pruned = synapses.operands[1:] if counter.is_pruned else ()
         self._weights = [counter.mask(weight) for weight in synapses.operands[1:]]
         self._dense = counter.dense(synapses)
+        self.shape = tuple(synapses.operands[0].shape)
         self._position, self._leading, self._biases = position, leading, biases
         self._axes = range(leading)
         self._dense_calls = 0
@@ -74,8 +75,8 @@ class Repeat:
             self._judged.append(found)
         found.sums.add(origins.magnitudes(x).over(self._axes))
 
-    def settle(self) -> None:
-        """Enter the counts, as the pass is over."""
+    def settle(self) -> int:
+        """Enter the counts, as the pass is over; how many calls there were."""
         calls = self._dense_calls + sum(each.sums.calls for each in self._judged)
         self._line.add(0.0, self._dense * self._dense_calls, self._dense * calls)
         self._line.biases += self._biases * calls
@@ -88,6 +89,7 @@ class Repeat:
                 multiplied = self._dense * each.sums.calls
                 synops = choose(each.whole, number, 0.0)
                 self._line.add(synops, choose(each.whole, 0.0, multiplied), 0.0)
+        return calls
 
 
 def repeat_of(

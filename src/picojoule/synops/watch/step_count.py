@@ -222,6 +222,11 @@ class StepCount:
             raise ValueError(f"Monitor: samples is {said}, but {who} {seen.in_words()}. {way}")
 
     @property
+    def steps_of_layers(self) -> set[int]:
+        """The time steps that neuron layers were seen to have."""
+        return {found.num_timesteps for found in self._found.values()}
+
+    @property
     def told_samples(self) -> bool:
         """Whether a layer was seen to get a batch."""
         return bool(self._found or self._loop)

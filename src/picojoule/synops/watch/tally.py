@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from torch import Tensor, nn
 
+from picojoule.layers.chunks import current_chunk
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.formulas.synapses import Count
+from picojoule.synops.watch.applied import Applied
 from picojoule.synops.watch.count import Counter, data_of
 from picojoule.synops.watch.detail import Details
 from picojoule.synops.watch.ledger import Ledger, Line
@@ -17,6 +19,7 @@ from picojoule.synops.watch.modules import Frame
 from picojoule.synops.watch.names import CallNames, op_name
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.published import CountedCall, PublishedCounts
 from picojoule.synops.watch.repeats import Repeat, repeat_of
 from picojoule.synops.watch.settings import Settings
@@ -38,7 +41,8 @@ class Tally:
         self.harmless: set[int] = set()
         self._origins = origins
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
-        self._repeats: list[Repeat] = []
+        self._repeats: list[tuple[str, Repeat]] = []
+        self._applied = Applied()
         self._names = CallNames()
         # what the line that was entered last had before; None of a new one
         self._before: tuple[Count, Count, Count, str] | None = None
@@ -104,7 +108,16 @@ class Tally:
             line.add(*self._counter.count(each), self._counter.dense(each))
             if self._details is not None:
                 self._details.add(name, each)
+        self._note_applied(name, synapses[0])
         return line
+
+    def _note_applied(self, name: str, first: Synapses) -> None:
+        chunk = current_chunk()
+        if chunk is not None:  # so many of the sequence's steps
+            self._applied.add(name, (), chunk.num_timesteps)
+            return
+        data = first.operands[min(data_of(first, self._origins), default=0)]
+        self._applied.add(name, tuple(data.shape), 1)
 
     def take_back(self, line: Line) -> None:
         """The call that was entered last, in this line, has failed; calls that are counted together still go to the line."""
@@ -122,13 +135,19 @@ class Tally:
             return None
         repeat = repeat_of(line, synapses, args, biases, self._counter, self._origins)
         if repeat is not None:
-            self._repeats.append(repeat)
+            name = next(name for name, each in self.ledger.lines.items() if each is line)
+            self._repeats.append((name, repeat))
         return repeat
 
     def settle(self) -> None:
         """Enter what has been gathered, as the pass is over."""
-        for repeat in self._repeats:
-            repeat.settle()
+        for name, repeat in self._repeats:
+            self._applied.add(name, repeat.shape, repeat.settle())
+
+    def settle_size(self, size: PassSize, others: Collection[float]) -> None:
+        """Enter what depends on the size of the pass, once that is known; `others` are time steps that layers have besides."""
+        for name, line in self.ledger.lines.items():
+            line.one_pass = line.dense / self._applied.times(name, size, others)
 
     def publish(self, line: Line, call: CountedCall) -> None:
         """Enter what others count of a call, if that was asked for."""
