@@ -45,8 +45,8 @@ def _is_constant(origins: Origins, x: Tensor) -> bool:
 
 
 def _is_a_table(origins: Origins, x: Tensor) -> bool:
-    """Whether it is numbers; a state that begins as zeros is data in which nothing is yet."""
-    return origins.is_of_numbers(x) and origins.of(x).kind != "zeros"
+    """Whether it is numbers, or what chance makes of weights; a state that begins as zeros is data in which nothing is yet."""
+    return origins.is_without_data(x) and origins.of(x).kind != "zeros"
 
 
 def _is_made_of_data(origins: Origins, x: Tensor) -> bool:

@@ -7,6 +7,7 @@
   each value meets several, and each pair that meets counts.
 - Other products of data are gates (a mask, a reset, attention that lets spikes through): no synapses.
 - What the model makes of numbers or of chance alone is a mask or noise, no data: `weight * (1 - torch.eye(n))`.
+  With weights in it, it is weights: `weight + noise`. Drawn 0 or 1, one for each spike, it is a mask.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
     """The synapses of a product element by element; none of a gate or a scale."""
     if not (isinstance(a, Tensor) and isinstance(b, Tensor)) or 0 in (a.ndim, b.ndim):
         return []
-    weights = [i for i, x in enumerate((a, b)) if origins.constant(x) is not None]
+    weights = [i for i, x in enumerate((a, b)) if _is_weights(origins, x)]
     quotient = name.strip("_") in _QUOTIENTS
     if len(weights) == 2 or (quotient and weights != [1]):
         return []
@@ -91,12 +92,23 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
     if not weights:
         return [aligned(a, b)] if _spreads(a, b) and _spreads(b, a) and not quotient else []
     weight, data = (a, b) if weights == [0] else (b, a)
-    if not origins.is_held(weight):
+    if not origins.is_held(weight) or _is_drawn_mask(origins, weight, data):
         return []
     if is_scale(weight) and origins.of(data).kind != "spikes":
         return []
     synapses = aligned(a, b, weights)
-    return [synapses if origins.is_parameter(weight) else unless_mask(synapses, weight)]
+    looked_at = origins.constant(weight) is not None and not origins.is_parameter(weight)
+    return [unless_mask(synapses, weight) if looked_at else synapses]
+
+
+def _is_weights(origins: Origins, x: Tensor) -> bool:
+    return origins.constant(x) is not None or bool(origins.weights_in(x))
+
+
+def _is_drawn_mask(origins: Origins, weight: Tensor, data: Tensor) -> bool:
+    """Whether it is 0 or 1 by chance, one of them for each value: a dropout with probabilities of its own."""
+    its = origins.of(weight)
+    return its.kind == "spikes" and not its.signed and not _spreads(weight, data)
 
 
 def aligned(a: Tensor, b: Tensor, weights: list[int] | None = None) -> Synapses:

@@ -210,7 +210,7 @@ class WatchedForward:
         for name, module in self.root.named_modules():
             for key, buffer in module._buffers.items():
                 origin = None if buffer is None else self.origins.known(buffer)
-                if origin is not None and origin.kind == "spikes" and origin.source != "numbers":
+                if origin is not None and origin.kind == "spikes" and not origin.is_without_data():
                     found.add(_buffer(name, key))
         return found
 

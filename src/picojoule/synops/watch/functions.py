@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -29,7 +28,7 @@ from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.nested import refuse_nested
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.offsets import same_values
-from picojoule.synops.watch.origin import DENSE, Origins, joined
+from picojoule.synops.watch.origin import DENSE, Origins, joined, sum_with_dense
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
 from picojoule.synops.watch.rules import origin_of_result
@@ -342,7 +341,8 @@ class FunctionWatch(TorchFunctionMode):
     def _is_another_name(self, func: Any, args: Any) -> bool:
         """Whether a function gives values under another name, under which they can be written and nobody sees it."""
         if func == _GET_DATA:
-            return not self._origins.is_parameter(args[0])
+            constant = self._origins.constant(args[0]) is not None
+            return not (constant and self._origins.is_parameter(args[0]))
         return (
             func == Tensor.detach
             and self._origins.is_constant(args[0])
@@ -373,7 +373,7 @@ class FunctionWatch(TorchFunctionMode):
         if call is not None and _is_new(result, args):
             # what a sum takes away of an offset is a matter of which tensors it is given
             if func in _SUMS and any(each.kind == "dense" for each in call.given):
-                origin = joined([DENSE, *call.given])
+                origin = sum_with_dense(call.given)
             self._effects.add(call, origin, harmless)
 
     def _written(self, result: Any, args: Any, kwargs: Any) -> None:
@@ -412,8 +412,10 @@ class FunctionWatch(TorchFunctionMode):
         with self._stack.aside():
             if data and after.kind == "constant":
                 after = origin_of_picked(call, constants)
-            elif data and after.source == "numbers":
-                after = replace(after, source="made")
+            elif data and after.is_without_data():
+                after = after.of_data()
+            elif not data and after.kind == "dense":
+                after = self._origins.without_data(tensors(call.values), after)
             self._origins.put(target, after)
             self._changed(target)
         return result

@@ -27,9 +27,9 @@ class Origin:
         signed: whether spikes may be negative.
         whole: for values of unknown origin, or where values had a say: a boolean scalar, whether they are all
             multiples of the unit, so spikes; dense values otherwise.
-        parameters: ids of the parameters that a constant is made of.
+        parameters: ids of the parameters that a constant is made of, or what was drawn by chance around them.
         source: who made the values: a spiking layer, the caller, the model in a way nobody knows, or the model
-            of numbers and of chance alone, without data.
+            without data, of numbers alone or of chance, too.
         mixed: spikes of different units were added up, in the finest of them.
     """
 
@@ -38,7 +38,7 @@ class Origin:
     signed: bool = True
     whole: Tensor | None = None
     parameters: frozenset[int] = frozenset()
-    source: Literal["numbers", "made", "given", "layer"] = "made"
+    source: Literal["numbers", "chance", "made", "given", "layer"] = "made"
     mixed: bool = False
 
     def scaled(self, factor: Unit) -> Origin:
@@ -59,6 +59,14 @@ class Origin:
         """The same for a later forward pass, which cannot go back into this one's graph."""
         return replace(self, unit=self.unit.detach()) if isinstance(self.unit, Tensor) else self
 
+    def of_data(self) -> Origin:
+        """The same, where data had a say in which of the values are where."""
+        return replace(self, source="made", parameters=frozenset())
+
+    def is_without_data(self) -> bool:
+        """Whether no data have a part in it."""
+        return self.kind == "constant" or self.source in WITHOUT_DATA
+
     def uniform(self) -> bool:
         """Whether one number is the value of every spike."""
         return not isinstance(self.unit, Tensor)
@@ -76,15 +84,18 @@ class Origin:
         return self.kind, self.unit, self.signed, judged, self.parameters, self.source, self.mixed
 
 
-_SOURCES = ("numbers", "made", "given", "layer")
-_OF_NOBODY = ("numbers", "made")
+WITHOUT_DATA = ("numbers", "chance")
+_SOURCES = (*WITHOUT_DATA, "made", "given", "layer")
+_OF_NOBODY = (*WITHOUT_DATA, "made")
 SPIKES = Origin("spikes", signed=False)
 SIGNED_SPIKES = Origin("spikes")
 DENSE = Origin("dense")
 ZEROS = Origin("zeros")
-NOISE = Origin("dense", source="numbers")
+NUMBERS = Origin("dense", source="numbers")
+NOISE = Origin("dense", source="chance")
 DENSE_INTEGERS = Origin("dense", source="given")  # of an input that is said to be dense
 WHOLE_NUMBERS = Origin("spikes", source="numbers")  # which no data have a part in
+DRAWN = Origin("spikes", source="chance")
 _GIVEN = {origin: replace(origin, source="given") for origin in (SPIKES, SIGNED_SPIKES)}
 
 
@@ -105,7 +116,24 @@ def joined(origins: Iterable[Origin], product: bool = False) -> Origin:
         flag = more if flag is None else flag & more
     source = max((origin.source for origin in present), key=_SOURCES.index)
     signed, mixed = (any(getattr(o, name) for o in present) for name in ("signed", "mixed"))
-    return replace(first, signed=signed, whole=flag, source=source, mixed=mixed)
+    none = frozenset[int]()
+    parameters = none.union(*(o.parameters for o in present)) if source in WITHOUT_DATA else none
+    return replace(
+        first, signed=signed, whole=flag, source=source, mixed=mixed, parameters=parameters
+    )
+
+
+def of_nobody(given: list[Origin], origin: Origin) -> Origin:
+    """An origin as that of something that is made of these, none of which is of data."""
+    by_chance = any(each.source == "chance" for each in given)
+    parameters = frozenset[int]().union(*(each.parameters for each in given))
+    return replace(origin, source="chance" if by_chance else "numbers", parameters=parameters)
+
+
+def sum_with_dense(given: list[Origin]) -> Origin:
+    """The origin of a sum in which there are dense values, whatever it takes away."""
+    alone = all(each.kind == "zeros" or each.is_without_data() for each in given)
+    return of_nobody(given, NUMBERS) if alone else joined([DENSE, *given])
 
 
 def same_unit(a: Origin, b: Origin) -> bool:
@@ -177,7 +205,7 @@ class Origins:
         elif origin.kind != "constant":
             if x.is_complex():
                 return
-            if origin.source != "numbers" and origin is not DENSE_INTEGERS:
+            if not origin.is_without_data() and origin is not DENSE_INTEGERS:
                 origin = _whole(x)
         self._records[x] = _Record(version(x) if at is None else at, origin)
 
@@ -229,10 +257,15 @@ class Origins:
         origin = self.of(x) if self.is_constant(x) else self.known(x)
         return origin if origin is not None and origin.kind == "constant" else None
 
+    def weights_in(self, x: Tensor) -> frozenset[int]:
+        """Ids of the parameters and buffers that a tensor is made of, alone or with chance; none if data have a part in it."""
+        origin = self.of(x) if self.is_constant(x) else self.known(x)
+        found = origin is not None and origin.is_without_data()
+        return origin.parameters if origin is not None and found else frozenset()
+
     def is_parameter(self, x: Tensor) -> bool:
-        """Whether a parameter is in it, not only buffers."""
-        origin = self.constant(x)
-        return origin is not None and any(i in self._parameters for i in origin.parameters)
+        """Whether a parameter is in it, not only buffers, and no data."""
+        return any(i in self._parameters for i in self.weights_in(x))
 
     def scaled(self, origin: Origin, factor: Tensor) -> Origin:
         """The origin of a tensor times one value; by the same parameter, spikes get the same unit."""
@@ -254,17 +287,25 @@ class Origins:
         return None
 
     def is_of_numbers(self, x: Tensor) -> bool:
-        """Whether the model made it of numbers or of chance alone: a table, a mask, noise."""
+        """Whether the model made it of numbers or of chance alone, and of no weights: a table, a mask, noise."""
         origin = self.unjudged(x)
         if origin is None:
             return False
-        numbers = origin.kind == "constant" and not origin.parameters
-        return numbers or origin.kind == "zeros" or origin.source == "numbers"
+        return origin.kind == "zeros" or (origin.is_without_data() and not origin.parameters)
+
+    def is_without_data(self, x: Tensor) -> bool:
+        """Whether it is made of parameters, buffers, numbers and chance alone."""
+        origin = self.unjudged(x)
+        return origin is not None and (origin.kind == "zeros" or origin.is_without_data())
+
+    def without_data(self, given: Iterable[Tensor], origin: Origin) -> Origin:
+        """An origin as that of something that is made of these, none of which is data."""
+        found = [self.unjudged(x) for x in given]
+        return of_nobody([each for each in found if each is not None], origin)
 
     def is_held(self, x: Tensor) -> bool:
         """Whether a parameter or a buffer is in it, not only numbers; masks of booleans are neither."""
-        origin = self.constant(x)
-        return origin is not None and bool(origin.parameters) and x.dtype != torch.bool
+        return bool(self.weights_in(x)) and x.dtype != torch.bool
 
     def of(self, x: Tensor) -> Origin:
         """The origin of a tensor; one of unknown origin is judged by its values, on its device."""

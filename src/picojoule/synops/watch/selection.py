@@ -27,7 +27,7 @@ def _looked_up(
 ) -> list[Synapses]:
     """Indexing in all its names, of a weight by data."""
     weight, *more = (*args, *kwargs.values())
-    index = [x for x in tensors(more) if not origins.constant(x) and not origins.is_of_numbers(x)]
+    index = [x for x in tensors(more) if not origins.is_without_data(x)]
     if not index or not isinstance(weight, Tensor) or not origins.is_parameter(weight):
         return []
 
@@ -101,8 +101,8 @@ def selecting(name: str) -> Selecting | None:
 
 
 def _is_data(origins: Origins, x: Any) -> bool:
-    """Whether it is a tensor that is neither a constant nor made of numbers alone."""
-    return isinstance(x, Tensor) and not origins.constant(x) and not origins.is_of_numbers(x)
+    """Whether it is a tensor that is neither a constant nor made of those, of numbers and of chance alone."""
+    return isinstance(x, Tensor) and not origins.is_without_data(x)
 
 
 def _is_condition(x: Any) -> bool:

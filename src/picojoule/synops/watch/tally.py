@@ -62,8 +62,7 @@ class Tally:
 
     def parameters(self, values: Iterable[Tensor]) -> frozenset[int]:
         """Ids of the parameters and buffers that these tensors are made of."""
-        known = (self._origins.constant(x) for x in values)
-        return frozenset[int]().union(*(origin.parameters for origin in known if origin))
+        return frozenset[int]().union(*map(self._origins.weights_in, values))
 
     def adopt(self, replaced: Iterable[tuple[Tensor, int]], arguments: list[Tensor]) -> None:
         """Treat tensors that stand in for parameters as those parameters, and mark as counted the ones in a call."""

@@ -6,8 +6,6 @@ To have spikes followed through another one, enter its name above the rule that 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor
 from torch._ops import OpOverload, OpOverloadPacket
 
@@ -16,8 +14,9 @@ from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import (
     DENSE,
     DENSE_INTEGERS,
-    NOISE,
+    NUMBERS,
     WHOLE_NUMBERS,
+    WITHOUT_DATA,
     Origin,
     by_values,
     joined,
@@ -55,22 +54,32 @@ def origin_of_result(call: FunctionCall) -> Result:
     if found is None:
         return _of_numbers_alone(call) or (_by_values(call) if _is_foreign(call) else DENSE)
     origin = found(call)
-    if makes_anew(found) or not isinstance(origin, Origin) or origin.kind != "spikes":
+    if makes_anew(found) or not isinstance(origin, Origin):
         return origin
+    return _by_whom(call, origin)
+
+
+def _by_whom(call: FunctionCall, origin: Origin) -> Origin:
+    """What a rule gave, as that of data, or of numbers, chance and weights alone, which stay what they are."""
+    given = tensors(call.values)
+    if origin.kind == "zeros" or not given:
+        return origin
+    if not is_without_data(call):
+        return origin.of_data() if origin.source in WITHOUT_DATA else origin
     is_whole = isinstance(call.result, Tensor) and not call.result.is_floating_point()
-    if origin.source != "numbers" and not is_whole:
+    as_spikes = origin.kind == "spikes" and origin.source not in WITHOUT_DATA and not is_whole
+    if as_spikes and not any(map(call.origins.weights_in, given)):
         return origin
-    if is_without_data(call):
-        return replace(origin, source="numbers") if is_whole else origin
-    return replace(origin, source="made") if origin.source == "numbers" else origin
+    return call.origins.without_data(given, origin)
 
 
 def _of_numbers_alone(call: FunctionCall) -> Origin | None:
-    """What a function without a rule makes of masks and noise, such as `~mask`; None if there are data."""
-    if not isinstance(call.result, Tensor) or not tensors(call.values) or not is_without_data(call):
+    """What a function without a rule makes of masks, noise and weights, such as `~mask`; None if there are data."""
+    given = tensors(call.values)
+    if not isinstance(call.result, Tensor) or not given or not is_without_data(call):
         return None
     real = call.result.is_floating_point() or call.result.is_complex()
-    return NOISE if real else WHOLE_NUMBERS
+    return call.origins.without_data(given, NUMBERS if real else WHOLE_NUMBERS)
 
 
 def _casts_dense_integers(call: FunctionCall) -> bool:

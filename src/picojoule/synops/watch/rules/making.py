@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
 from picojoule.synops.watch.origin import (
     DENSE,
+    DRAWN,
     NOISE,
     SIGNED_SPIKES,
     SPIKES,
@@ -18,7 +20,7 @@ from picojoule.synops.watch.origin import (
     joined,
 )
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import is_value, together, whole_units
+from picojoule.synops.watch.rules.units import is_value, together, whole_units, with_sign
 
 _OF_NUMBERS = Origin("constant")
 
@@ -30,17 +32,34 @@ def zeros(_: FunctionCall) -> Result:
     return ZEROS
 
 
-@rule("ones ones_like new_ones eye randint randint_like random geometric", anew=True)
+@rule("ones ones_like new_ones eye", anew=True)
 def whole(_: FunctionCall) -> Result:
     """Whole numbers, whatever was given: a mask, or what may be added to spikes."""
     return WHOLE_NUMBERS
 
 
-@rule("one_hot bernoulli poisson binomial histc", anew=True)
+@rule("randint randint_like random geometric", anew=True)
+def whole_at_random(_: FunctionCall) -> Result:
+    """The same, by chance."""
+    return DRAWN
+
+
+@rule("one_hot histc", anew=True)
 def whole_by_what_is_given(call: FunctionCall) -> Result:
-    """Whole numbers that may tell of data: spikes, unless all that is given are numbers."""
-    given = tensors(call.values)
-    return WHOLE_NUMBERS if all(map(call.origins.is_of_numbers, given)) else SIGNED_SPIKES
+    """Whole numbers that may tell of data: spikes, unless there are none."""
+    return _unless_of_data(call, WHOLE_NUMBERS, SIGNED_SPIKES)
+
+
+@rule("bernoulli", anew=True)
+def drawn_by_probability(call: FunctionCall) -> Result:
+    """0 or 1, with probabilities that may be data: spikes then, and else a mask, or weights."""
+    return _unless_of_data(call, with_sign(DRAWN, False), SIGNED_SPIKES)
+
+
+@rule("poisson binomial", anew=True)
+def drawn_by_what_is_given(call: FunctionCall) -> Result:
+    """Whole numbers, alike."""
+    return _unless_of_data(call, DRAWN, SIGNED_SPIKES)
 
 
 @rule("gumbel_softmax")
@@ -59,7 +78,7 @@ def at_random(_: FunctionCall) -> Result:
 @rule("normal", anew=True)
 def around(call: FunctionCall) -> Result:
     """Noise, around values that may be data."""
-    return NOISE if all(map(call.origins.is_of_numbers, tensors(call.values))) else DENSE
+    return _unless_of_data(call, NOISE, DENSE)
 
 
 @rule("""arange range linspace logspace tril_indices triu_indices hann_window hamming_window bartlett_window
@@ -101,9 +120,16 @@ def compared(call: FunctionCall) -> Result:
     constants = [origin for origin in given if origin is not None]
     if len(constants) == len(given) and any(origin.parameters for origin in constants):
         return joined(constants)
-    if all(call.origins.is_of_numbers(x) or call.origins.constant(x) for x in tensors(call.values)):
-        return WHOLE_NUMBERS
-    return SPIKES
+    return _unless_of_data(call, with_sign(WHOLE_NUMBERS, False), SPIKES)
+
+
+def _unless_of_data(call: FunctionCall, alone: Origin, by_data: Origin) -> Origin:
+    """What something is that is made of parameters, numbers and chance, and what it is if data have a part in it."""
+    given = tensors(call.values)
+    if not all(map(call.origins.is_without_data, given)):
+        return by_data
+    found = call.origins.without_data(given, alone)
+    return found if alone.source == "numbers" else replace(found, source="chance")
 
 
 def _of_data(call: FunctionCall, values: list[Any]) -> Origin:

@@ -106,7 +106,8 @@ def dropped(call: FunctionCall) -> Result:
     training, p = given.get("training", given.get("train", True)), given.get("p", 0.5)
     if p == 0 or (not training and training is not None):  # the operator takes None for True
         return origin
-    return origin.scaled(0 if p == 1 else 1 / (1 - p))
+    left = origin.scaled(0 if p == 1 else 1 / (1 - p))
+    return replace(left, source="chance") if left.source == "numbers" else left
 
 
 @rule("alpha_dropout feature_alpha_dropout")

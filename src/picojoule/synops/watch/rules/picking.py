@@ -19,8 +19,7 @@ def is_without_data(call: FunctionCall) -> bool:
     """Whether nothing that is given is data. Integers that nothing in this pass has made are the model's own tables."""
     origins = call.origins
     return all(
-        origins.is_of_numbers(x) or origins.constant(x) or _is_from_outside(origins, x)
-        for x in tensors(call.values)
+        origins.is_without_data(x) or _is_from_outside(origins, x) for x in tensors(call.values)
     )
 
 

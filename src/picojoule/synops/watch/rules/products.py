@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, ZEROS, Origin, Origins, joined
+from picojoule.synops.watch.origin import (
+    DENSE,
+    SIGNED_SPIKES,
+    WITHOUT_DATA,
+    ZEROS,
+    Origin,
+    Origins,
+    joined,
+)
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import all_whole, is_value, is_whole, with_sign
 
@@ -65,7 +73,7 @@ def _power(origin: Origin, exponent: float) -> Origin:
 def _masked(a: Origin, b: Origin) -> Origin | None:
     """Weights under a mask, or with noise, are weights."""
     for weights, others in ((a, b), (b, a)):
-        if weights.kind == "constant" and others.source == "numbers" and others.whole is None:
+        if weights.kind == "constant" and others.source in WITHOUT_DATA and others.whole is None:
             return weights
     return None
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.synops.watch.origin import DENSE, NOISE, WHOLE_NUMBERS, Origin, Origins, joined
+from picojoule.synops.watch.origin import DENSE, NUMBERS, WHOLE_NUMBERS, Origin, Origins, joined
 
 
 def uniform(origin: Origin) -> Origin:
@@ -79,7 +79,8 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     if any(origin is not None and origin.kind == "dense" for origin in noted):
         # the others need not be looked at
         dense = joined(origin for origin in noted if origin is not None)
-        return NOISE if all(map(origins.is_of_numbers, given)) else dense
+        alone = all(map(origins.is_without_data, given))
+        return origins.without_data(given, NUMBERS) if alone else dense
     found = [origin or origins.of(x) for x, origin in zip(given, noted, strict=True)]
     numbers = [x for x in operands if not isinstance(x, Tensor) and x != 0]
     origin = joined(found)
