@@ -195,3 +195,49 @@ def test_a_mask_that_is_drawn_into_a_buffer_is_no_spike() -> None:
 
     x = spikes(4)
     assert counted(DropConnect(), x) == [(float(x.sum()) * OUT, 0)] * 3
+
+
+def _signs() -> Tensor:
+    signs = torch.eye(OUT)
+    signs[4:] *= -1
+    return signs
+
+
+FIXED: dict[str, Made] = {
+    "signs": lambda m: m.w.abs() @ _signs(),
+    "signs of rows": lambda m: torch.diag(torch.cat([torch.ones(6), -torch.ones(2)])) @ m.w.abs(),
+    "signs by einsum": lambda m: torch.einsum("io,op->ip", m.w, _signs()),
+    "signs by linear": lambda m: F.linear(m.w, _signs()),
+    "less their mean": lambda m: m.w - torch.ones(IN, IN) @ m.w / IN,
+    "averaged": lambda m: m.w @ (torch.ones(OUT, OUT) / torch.ones(OUT, OUT).sum(1, keepdim=True)),
+    "blurred": lambda m: F.conv1d(m.w[:, None], torch.ones(1, 1, 3), padding=1)[:, 0],
+    "masked": lambda m: m.w @ torch.ones(OUT, OUT).tril(),
+    "numbers times numbers": lambda m: m.w @ (torch.eye(OUT) @ _signs()),
+    "noisy": lambda m: (m.w + 0.1 * torch.randn(IN, OUT)) @ _signs(),
+}
+
+
+@pytest.mark.parametrize("met", MET)
+@pytest.mark.parametrize("made", FIXED)
+def test_weights_times_a_matrix_of_numbers_are_weights(made: str, met: str) -> None:
+    model = Synapses(FIXED[made], MET[met])
+    for x in (spikes(4), torch.zeros(4, IN)):
+        assert counted(model, x) == [(float(x.sum()) * OUT, 0)] * 3
+
+
+def test_numbers_in_the_place_of_data_are_data() -> None:
+    """A constant drive, once by a layer and once by hand; and noise, which is an input of a generator."""
+    layer = nn.Linear(IN, OUT, bias=False)
+    drives: dict[str, tuple[Callable[[Any], Tensor], tuple[float, float]]] = {
+        "a layer": (lambda m: m.layer(torch.ones(4, IN)), (4 * IN * OUT, 0)),
+        "by hand": (lambda m: torch.ones(4, IN) @ m.w, (4 * IN * OUT, 0)),
+        "noise": (lambda m: torch.randn(IN, IN) @ m.w, (0, IN * IN * OUT)),
+    }
+    for drive, expected in drives.values():
+        model = Synapses(drive, lambda x, driven: driven + x.sum())
+        model.layer = layer
+        with warnings.catch_warnings(), Monitor(model, samples=1, num_timesteps=1) as monitor:
+            warnings.simplefilter("ignore", MonitorWarning)
+            model(spikes(4))
+        report = monitor.report()
+        assert (report.synops_per_sample, report.macs_per_sample) == expected

@@ -37,7 +37,9 @@ def data_of(synapses: Synapses, origins: Origins) -> frozenset[int]:
             if not _is_constant(origins, synapses.operands[index])
         }
     numbers = {index for index in data if _is_a_table(origins, synapses.operands[index])}
-    return frozenset(data if numbers == data else data - numbers)  # beside data, tables are weights
+    if numbers == data and not all(_stands_for_weights(synapses, origins, i) for i in numbers):
+        return frozenset(data)
+    return frozenset(data - numbers)  # beside data, tables are weights
 
 
 def _is_constant(origins: Origins, x: Tensor) -> bool:
@@ -47,6 +49,19 @@ def _is_constant(origins: Origins, x: Tensor) -> bool:
 def _is_a_table(origins: Origins, x: Tensor) -> bool:
     """Whether it is numbers, or what chance makes of weights; a state that begins as zeros is data in which nothing is yet."""
     return origins.is_without_data(x) and origins.of(x).kind != "zeros"
+
+
+def _stands_for_weights(synapses: Synapses, origins: Origins, index: int) -> bool:
+    """Whether a table that no data meet changes weights, as the signs in `weight.abs() @ signs` do.
+
+    What stands in the place of data is data, as `ones` in `F.linear(ones, weight)`, and so is what chance has made.
+    `a @ b` has no such place: there a table on the left changes weights if it is square.
+    """
+    x = synapses.operands[index]
+    if synapses.weights:
+        return index in synapses.weights and origins.is_fixed(x)
+    square = x.ndim > 1 and x.shape[-1] == x.shape[-2]
+    return origins.is_fixed(x) and (index > 0 or square or bool(origins.weights_in(x)))
 
 
 def _is_made_of_data(origins: Origins, x: Tensor) -> bool:

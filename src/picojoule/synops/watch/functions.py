@@ -28,7 +28,7 @@ from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.nested import refuse_nested
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.offsets import same_values
-from picojoule.synops.watch.origin import DENSE, Origins, joined, sum_with_dense
+from picojoule.synops.watch.origin import DENSE, Origins, sum_with_dense
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
 from picojoule.synops.watch.rules import origin_of_result
@@ -254,8 +254,7 @@ class FunctionWatch(TorchFunctionMode):
                     site = site if module is not None else (*site, place())
                     self._prepare(site, call, line, synapses, args, line.biases - before)
                 self._tally.publish(line, CountedCall(synapses, op_name(func), module, result))
-            given = [self._origins.constant(x) for x in arguments]
-            origin = DENSE if has_data else joined(o for o in given if o is not None)
+            origin = DENSE if has_data else self._origins.product_of_weights(arguments)
             for x in tensors([result]):
                 self._origins.put(x, origin)
         return result

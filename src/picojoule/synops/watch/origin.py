@@ -298,6 +298,19 @@ class Origins:
         origin = self.unjudged(x)
         return origin is not None and (origin.kind == "zeros" or origin.is_without_data())
 
+    def is_fixed(self, x: Tensor) -> bool:
+        """Whether what has no data in it is numbers without chance, or matrices of weights with it."""
+        origin = self.of(x)
+        held = [self._constants[i] for i in origin.parameters if i in self._constants]
+        noisy = origin.kind == "dense" and any(each.ndim > 1 for each in held)
+        return noisy or origin.source == "numbers"
+
+    def product_of_weights(self, given: Iterable[Tensor]) -> Origin:
+        """The origin of what is computed from these, none of which is data: weights, with chance in them if it was there."""
+        found = of_nobody([self.of(x) for x in given], NUMBERS)
+        by_chance = found.source == "chance"
+        return found if by_chance else Origin("constant", parameters=found.parameters)
+
     def without_data(self, given: Iterable[Tensor], origin: Origin) -> Origin:
         """An origin as that of something that is made of these, none of which is data."""
         found = [self.unjudged(x) for x in given]

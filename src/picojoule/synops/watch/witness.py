@@ -27,7 +27,7 @@ from picojoule.synops.watch.conditional import conditional_synapses, is_conditio
 from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.names import is_pytorchs_layer, op_name
-from picojoule.synops.watch.origin import DENSE, Origins, joined
+from picojoule.synops.watch.origin import DENSE, Origins
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.settings import Settings
@@ -152,8 +152,7 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if len(entered) == 1:
                 self._tally.add_biases(line, part, arguments, result)
             self._tally.publish(line, CountedCall(part, op_name(func), module, result))
-        given = [self._origins.constant(x) for x in arguments]
-        origin = DENSE if has_data else joined(o for o in given if o is not None)
+        origin = DENSE if has_data else self._origins.product_of_weights(arguments)
         for x in tensors([result]):
             self._origins.put(x, origin)
         return result
