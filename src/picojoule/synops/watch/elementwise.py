@@ -5,6 +5,7 @@
   normalisation, and is not counted. A table that the model made of numbers is no weight.
 - Data of which each operand is spread over axes of the other (an outer product, or `q[:, None] * k`):
   each value meets several, and each pair that meets counts.
+- Spikes that meet several values each of weights that data have changed (`rules/changing.py`): synapses.
 - Other products of data are gates (a mask, a reset, attention that lets spikes through): no synapses.
 - What the model makes of numbers or of chance alone is a mask or noise, no data: `weight * (1 - torch.eye(n))`.
   With weights in it, it is weights: `weight + noise`. Drawn 0 or 1, one for each spike, it is a mask.
@@ -90,7 +91,9 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
     if any(x.numel() <= 1 for i, x in enumerate((a, b)) if i in weights or not weights):
         return []
     if not weights:
-        return [aligned(a, b)] if _spreads(a, b) and _spreads(b, a) and not quotient else []
+        meet = _arrives(origins, a, b) or _arrives(origins, b, a)
+        meet = meet or (_spreads(a, b) and _spreads(b, a))
+        return [aligned(a, b)] if meet and not quotient else []
     weight, data = (a, b) if weights == [0] else (b, a)
     if not origins.is_held(weight) or _is_drawn_mask(origins, weight, data):
         return []
@@ -99,6 +102,12 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
     synapses = aligned(a, b, weights)
     looked_at = origins.constant(weight) is not None and not origins.is_parameter(weight)
     return [unless_mask(synapses, weight) if looked_at else synapses]
+
+
+def _arrives(origins: Origins, data: Tensor, weight: Tensor) -> bool:
+    """Whether spikes meet weights that data have changed, each of them several."""
+    changed = origins.changed_weights(weight) and _spreads(weight, data)
+    return bool(changed) and origins.of(data).kind == "spikes"
 
 
 def _is_weights(origins: Origins, x: Tensor) -> bool:

@@ -27,7 +27,8 @@ class Origin:
         signed: whether spikes may be negative.
         whole: for values of unknown origin, or where values had a say: a boolean scalar, whether they are all
             multiples of the unit, so spikes; dense values otherwise.
-        parameters: ids of the parameters that a constant is made of, or what was drawn by chance around them.
+        parameters: ids of the parameters that a constant is made of, or what was drawn by chance around them; of
+            dense values made of data, those of the matrices that data have changed.
         source: who made the values: a spiking layer, the caller, the model in a way nobody knows, or the model
             without data, of numbers alone or of chance, too.
         mixed: spikes of different units were added up, in the finest of them.
@@ -133,7 +134,11 @@ def of_nobody(given: list[Origin], origin: Origin) -> Origin:
 def sum_with_dense(given: list[Origin]) -> Origin:
     """The origin of a sum in which there are dense values, whatever it takes away."""
     alone = all(each.kind == "zeros" or each.is_without_data() for each in given)
-    return of_nobody(given, NUMBERS) if alone else joined([DENSE, *given])
+    if alone:
+        return of_nobody(given, NUMBERS)
+    changed = [o.parameters for o in given if o.kind == "dense" and not o.is_without_data()]
+    found, parameters = joined([DENSE, *given]), frozenset[int]().union(*changed)
+    return replace(found, parameters=parameters) if parameters else found
 
 
 def same_unit(a: Origin, b: Origin) -> bool:
@@ -261,6 +266,12 @@ class Origins:
         """Ids of the parameters and buffers that a tensor is made of, alone or with chance; none if data have a part in it."""
         origin = self.of(x) if self.is_constant(x) else self.known(x)
         found = origin is not None and origin.is_without_data()
+        return origin.parameters if origin is not None and found else frozenset()
+
+    def changed_weights(self, x: Tensor) -> frozenset[int]:
+        """Ids of the matrices of weights that data were multiplied with to make a tensor."""
+        origin = self.known(x)
+        found = origin is not None and origin.kind == "dense" and not origin.is_without_data()
         return origin.parameters if origin is not None and found else frozenset()
 
     def is_parameter(self, x: Tensor) -> bool:

@@ -35,6 +35,7 @@ from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rule
     storing,
     summing,
 )
+from picojoule.synops.watch.rules.changing import with_changed_weights
 from picojoule.synops.watch.rules.picking import is_without_data
 from picojoule.synops.watch.rules.registry import Rule, makes_anew, rule_of
 
@@ -56,16 +57,17 @@ def origin_of_result(call: FunctionCall) -> Result:
     origin = found(call)
     if makes_anew(found) or not isinstance(origin, Origin):
         return origin
-    return _by_whom(call, origin)
+    return _by_whom(call, found, origin)
 
 
-def _by_whom(call: FunctionCall, origin: Origin) -> Origin:
+def _by_whom(call: FunctionCall, found: Rule, origin: Origin) -> Origin:
     """What a rule gave, as that of data, or of numbers, chance and weights alone, which stay what they are."""
     given = tensors(call.values)
     if origin.kind == "zeros" or not given:
         return origin
     if not is_without_data(call):
-        return origin.of_data() if origin.source in WITHOUT_DATA else origin
+        of_data = origin.of_data() if origin.source in WITHOUT_DATA else origin
+        return with_changed_weights(call, found, of_data)
     is_whole = isinstance(call.result, Tensor) and not call.result.is_floating_point()
     as_spikes = origin.kind == "spikes" and origin.source not in WITHOUT_DATA and not is_whole
     if as_spikes and not any(map(call.origins.weights_in, given)):
