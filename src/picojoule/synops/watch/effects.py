@@ -62,6 +62,7 @@ class Effects:
         self._known: dict[Hashable, Effect] = {}
         self._constants: list[weakref.ref[Tensor]] = []
         self._parameters = 0
+        self.thresholds = set[int]()  # among the constants, by id
 
     def begin(self, constants: Mapping[int, Tensor], parameters: int) -> None:
         """A pass begins, with these constants by id, of which the first so many are parameters."""
@@ -70,6 +71,7 @@ class Effects:
         )
         if not same:
             self._known.clear()
+            self.thresholds.clear()
             self._constants = [weakref.ref(x) for x in constants.values()]
             self._parameters = parameters
 

@@ -1,6 +1,7 @@
 """Products element by element: a synapse, a meeting of spikes, or only a gate or a scale.
 
-- Spikes times weights, one weight an element: each spike arrives at one synapse.
+- Spikes times weights, one weight an element: each spike arrives at one synapse, unless it is a neuron's own
+  reset (`thresholds.py`).
 - Dense values times a matrix of weights: multiplications. Times a vector it is a scale, as in a
   normalisation, and is not counted. A table that the model made of numbers is no weight.
 - Data of which each operand is spread over axes of the other (an outer product, or `q[:, None] * k`):
@@ -92,7 +93,7 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
         return []
     if not weights:
         meet = _arrives(origins, a, b) or _arrives(origins, b, a)
-        meet = meet or (_spreads(a, b) and _spreads(b, a))
+        meet = meet or (spreads(a, b) and spreads(b, a))
         return [aligned(a, b)] if meet and not quotient else []
     weight, data = (a, b) if weights == [0] else (b, a)
     if not origins.is_held(weight) or _is_drawn_mask(origins, weight, data):
@@ -106,7 +107,7 @@ def synapses_between(origins: Origins, name: str, a: Any, b: Any) -> list[Synaps
 
 def _arrives(origins: Origins, data: Tensor, weight: Tensor) -> bool:
     """Whether spikes meet weights that data have changed, each of them several."""
-    changed = origins.changed_weights(weight) and _spreads(weight, data)
+    changed = origins.changed_weights(weight) and spreads(weight, data)
     return bool(changed) and origins.of(data).kind == "spikes"
 
 
@@ -117,7 +118,7 @@ def _is_weights(origins: Origins, x: Tensor) -> bool:
 def _is_drawn_mask(origins: Origins, weight: Tensor, data: Tensor) -> bool:
     """Whether it is 0 or 1 by chance, one of them for each value: a dropout with probabilities of its own."""
     its = origins.of(weight)
-    return its.kind == "spikes" and not its.signed and not _spreads(weight, data)
+    return its.kind == "spikes" and not its.signed and not spreads(weight, data)
 
 
 def aligned(a: Tensor, b: Tensor, weights: list[int] | None = None) -> Synapses:
@@ -139,7 +140,7 @@ def unless_mask(synapses: Synapses, buffer: Tensor) -> Synapses:
     return replace(synapses, count=count)
 
 
-def _spreads(a: Tensor, b: Tensor) -> bool:
+def spreads(a: Tensor, b: Tensor) -> bool:
     """Whether `a` has an axis that `b` lacks."""
     padded = (1,) * (a.ndim - b.ndim) + tuple(b.shape)
     return any(n > 1 and m == 1 for n, m in zip(a.shape, padded[-a.ndim :], strict=True))

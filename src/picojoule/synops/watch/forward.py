@@ -89,6 +89,7 @@ class WatchedForward:
         self._has_returned = False
         self._known = known
         known.effects.begin(constants, len(parameters))
+        self.origins.thresholds = known.effects.thresholds
         self._witness = Witness(settings, self.stack, self.origins, self.tally)
         self._functions = FunctionWatch(
             settings, self.stack, self.origins, self.tally, self._witness, known, self.neurons

@@ -38,6 +38,7 @@ from picojoule.synops.watch.rules.units import assembled, together, uniform
 from picojoule.synops.watch.running import running
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
+from picojoule.synops.watch.thresholds import is_dynamics
 from picojoule.synops.watch.witness import Witness
 
 # functions in which a parameter is an offset or a scale, whose values no spike has to reach
@@ -287,7 +288,8 @@ class FunctionWatch(TorchFunctionMode):
     def _count_if_any(self, func: Any, args: Any, kwargs: Any, call: Asked | None) -> Any:
         self._refuse_nested(args, kwargs)
         with self._stack.aside():
-            synapses = conditional_synapses(self._origins, func, args, kwargs)
+            synapses, in_a_neuron = self._arriving(func, args, kwargs)
+        call = None if in_a_neuron else call  # the same is something else where no neuron runs
         if synapses:
             result = self._run_counted(func, synapses, args, kwargs)
             self._note(func, args, kwargs, result)
@@ -298,6 +300,13 @@ class FunctionWatch(TorchFunctionMode):
             result = func(*args, **kwargs)
         self._note(func, args, kwargs, result, call, harmless)
         return result
+
+    def _arriving(self, func: Any, args: Any, kwargs: Any) -> tuple[list[Synapses], bool]:
+        """The synapses of a call, and whether there are none because a neuron runs."""
+        found = conditional_synapses(self._origins, func, args, kwargs)
+        in_a_neuron = self._stack.top.kind is not None
+        left = [each for each in found if not is_dynamics(self._origins, each, in_a_neuron)]
+        return left, in_a_neuron and len(left) < len(found)
 
     def _follow(self, func: Any, args: Any, kwargs: Any, call: Asked | None = None) -> Any:
         signature = self._known.signature(func, args, kwargs)

@@ -182,6 +182,9 @@ class Origins:
         self._aliases = TensorMap[Tensor]()  # of buffers, by another name of their values
         self._replaced: dict[int, int] = {}  # ids of parameters in whose place others stand
         self._given: set[int] = set()
+        self.thresholds = set[
+            int
+        ]()  # ids of parameters and buffers that potentials are held against
         self.unexplained: list[Tensor] | None = None  # flags: were there spikes that nobody knows
         if before is not None:
             for x, record in before._records.items():

@@ -32,6 +32,7 @@ from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
+from picojoule.synops.watch.thresholds import is_dynamics
 
 
 class Seen:
@@ -122,7 +123,9 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if formula is not None:
                 synapses = formula(*args, **kwargs)
             else:
-                synapses = conditional_synapses(self._origins, func, args, kwargs)
+                found = conditional_synapses(self._origins, func, args, kwargs)
+                neuron = self._stack.top.kind is not None
+                synapses = [x for x in found if not is_dynamics(self._origins, x, neuron)]
         if not synapses:
             return self._pass_on(look, func, args, kwargs)
         return self._count(func, synapses, args, kwargs)

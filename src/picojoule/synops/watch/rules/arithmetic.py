@@ -13,6 +13,7 @@ from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.rounding import rounded
 from picojoule.synops.watch.rules.units import has_map, is_value, is_whole, together, with_sign
+from picojoule.synops.watch.thresholds import see_threshold
 
 
 @rule("add __add__ __radd__ __iadd__")
@@ -24,12 +25,14 @@ def added(call: FunctionCall) -> Result:
 @rule("sub subtract __sub__ __isub__")
 def subtracted(call: FunctionCall) -> Result:
     """A difference, whose spikes may be negative."""
+    see_threshold(call)
     return with_sign(_followed(call, _sum(call), (1, -1)), True)
 
 
 @rule("rsub __rsub__")
 def subtracted_from(call: FunctionCall) -> Result:
     """The same the other way round."""
+    see_threshold(call)
     return with_sign(_followed(call, _sum(call), (-1, 1)), True)
 
 
@@ -49,6 +52,7 @@ def signed_as(call: FunctionCall) -> Result:
 @rule("div divide true_divide __div__ __truediv__ __itruediv__")
 def divided(call: FunctionCall) -> Result:
     """A quotient: a divisor that is a number, or a tensor of one value, scales the unit."""
+    see_threshold(call, quotient=True)
     if call.kwargs.get("rounding_mode") is not None:
         return rounded(call)
     a, b = call.operands

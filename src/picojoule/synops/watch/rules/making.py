@@ -21,6 +21,7 @@ from picojoule.synops.watch.origin import (
 )
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import is_value, together, whole_units, with_sign
+from picojoule.synops.watch.thresholds import see_threshold
 
 _OF_NUMBERS = Origin("constant")
 
@@ -116,6 +117,7 @@ def full(call: FunctionCall) -> Result:
     __eq__ __ne__ __lt__ __le__ __gt__ __ge__""", anew=True)  # fmt: skip
 def compared(call: FunctionCall) -> Result:
     """True or false; where weights are compared it is a mask of them, and without data it is one of numbers."""
+    see_threshold(call)
     given = [call.origins.constant(x) for x in tensors(call.values)]
     constants = [origin for origin in given if origin is not None]
     if len(constants) == len(given) and any(origin.parameters for origin in constants):
