@@ -52,7 +52,6 @@ class Repeat:
         self._pruned = synapses.operands[1:] if counter.is_pruned else ()
         self._weights = [counter.mask(weight) for weight in synapses.operands[1:]]
         self._dense = counter.dense(synapses)
-        self.shape = tuple(synapses.operands[0].shape)
         self._position, self._leading, self._biases = position, leading, biases
         self._axes = range(leading)
         self._dense_calls = 0

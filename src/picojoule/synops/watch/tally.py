@@ -41,7 +41,7 @@ class Tally:
         self.harmless: set[int] = set()
         self._origins = origins
         self._counter = Counter(origins, settings.weights, settings.dense_as_spikes)
-        self._repeats: list[tuple[str, Repeat]] = []
+        self._repeats: list[tuple[Repeat, str, tuple[int, ...], int]] = []
         self._applied = Applied()
         self._names = CallNames()
         # what the line that was entered last had before; None of a new one
@@ -107,16 +107,16 @@ class Tally:
             line.add(*self._counter.count(each), self._counter.dense(each))
             if self._details is not None:
                 self._details.add(name, each)
-        self._note_applied(name, synapses[0])
+        self._applied.add(name, *self._given(synapses[0]))
         return line
 
-    def _note_applied(self, name: str, first: Synapses) -> None:
+    def _given(self, first: Synapses) -> tuple[tuple[int, ...], int]:
+        """The shape of a call's data, and for how many calls it stands: a chunk of time is so many steps."""
         chunk = current_chunk()
-        if chunk is not None:  # so many of the sequence's steps
-            self._applied.add(name, (), chunk.num_timesteps)
-            return
+        if chunk is not None:
+            return (), chunk.num_timesteps
         data = first.operands[min(data_of(first, self._origins), default=0)]
-        self._applied.add(name, tuple(data.shape), 1)
+        return tuple(data.shape), 1
 
     def take_back(self, line: Line) -> None:
         """The call that was entered last, in this line, has failed; calls that are counted together still go to the line."""
@@ -135,13 +135,13 @@ class Tally:
         repeat = repeat_of(line, synapses, args, biases, self._counter, self._origins)
         if repeat is not None:
             name = next(name for name, each in self.ledger.lines.items() if each is line)
-            self._repeats.append((name, repeat))
+            self._repeats.append((repeat, name, *self._given(synapses[0])))
         return repeat
 
     def settle(self) -> None:
         """Enter what has been gathered, as the pass is over."""
-        for name, repeat in self._repeats:
-            self._applied.add(name, repeat.shape, repeat.settle())
+        for repeat, name, shape, times in self._repeats:
+            self._applied.add(name, shape, times * repeat.settle())
 
     def settle_size(self, size: PassSize, others: Collection[float]) -> None:
         """Enter what depends on the size of the pass, once that is known; `others` are time steps that layers have besides."""
