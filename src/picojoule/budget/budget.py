@@ -323,8 +323,8 @@ class Budget:
             )
 
     def _step_penalised(self) -> None:
-        if self._penalised.step(self._constraints, self.infeasible):
-            self._tell(self.unreachable)
+        self._penalised.step(self._constraints, self.infeasible)
+        self._tell(self.unreachable)
         self._told -= self._penalised.see_contests(self._constraints, self._contest)  # news, too
         self.not_reached = dict(self._penalised.not_reached)
         self._tell(self.not_reached)
@@ -333,8 +333,8 @@ class Budget:
         for name, reading in self._steered.step().items():
             self._reach.see(name, reading)
         self._connections.step(self._constraints)
-        if self._reach.judge(self._constraints, self._monitor):
-            self._tell(self.unreachable)
+        self._reach.judge(self._constraints, self._monitor)
+        self._tell(self.unreachable)
         averages = {n: x for n, x in self._steered.averages.items() if n not in self._reach.out}
         down = {name for name in averages if self._steered.steering.is_down(name)}
         apart = self._contest.see(self._constraints, averages, down)
@@ -357,9 +357,8 @@ class Budget:
             self.infeasible = {each.floor.name: each.reason for each in found}
         if not torch.is_grad_enabled():  # nothing tells yet what training can change
             return
-        for name, each in constraints.items():
-            self._reach.see(name, each.read(self._monitor))
-        self._reach.judge(constraints, self._monitor)
+        readings = {name: each.read(self._monitor) for name, each in constraints.items()}
+        self._reach.notice(constraints, readings, self._monitor)
         self._looked = True
         self._tell(self.unreachable | self.infeasible, stacklevel=5)
 

@@ -28,6 +28,7 @@ class Measured:
         spent: SynOps that each spiking layer's spikes cause, per time step.
         rates: mean rate of each spiking layer.
         readings: what each constraint measures in all, given parts included, without gradient.
+        anew: the constraints of which another part is given than in the pass before.
     """
 
     aims: dict[str, Aim]
@@ -36,6 +37,7 @@ class Measured:
     spent: dict[str, float] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
+    anew: set[str] = field(default_factory=set)
 
 
 def measured(
@@ -64,6 +66,7 @@ def measured(
         | {("rate", n): rates[n].mean() for n in wiring.drives}
     )
     _check_finite(numbers)
+    anew = reach.notice(constraints, readings, monitor)
     aims = {}
     for name, reading in trained.items():
         constraint = constraints[name]
@@ -81,6 +84,7 @@ def measured(
             n: Reading(x.value.detach(), x.fixed.detach(), x.fixed_layers)
             for n, x in readings.items()
         },
+        anew,
     )
 
 

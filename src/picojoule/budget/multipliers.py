@@ -14,7 +14,7 @@ of single batches does not reach the weight, but a batch that falls half a width
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,9 +213,9 @@ def multiplier_of(
     return Multiplier(aim, constraint.upper, controller, schedule, most, first)
 
 
-def check_same(multipliers: Mapping[str, Multiplier], state: Mapping[str, Any]) -> None:
+def check_same(names: Iterable[str], state: Mapping[str, Any]) -> None:
     """Raise ValueError if a saved state is of other constraints."""
-    if state.keys() != multipliers.keys():
+    if state.keys() != set(names):
         raise ValueError(
-            f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(multipliers)}."
+            f"Budget: the saved state is of the constraints {sorted(state)}, this budget's are {sorted(names)}."
         )

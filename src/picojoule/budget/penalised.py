@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -62,71 +62,86 @@ class PenalisedTraining:
     @property
     def multipliers(self) -> dict[str, Multiplier]:
         """By the constraint's name; none before the first penalty."""
-        return self._active or {}
+        return {} if self._active is None else self._active
 
     # ---- a step of training
 
     def begin(
         self, constraints: Mapping[str, Constraint], infeasible: Mapping[str, str], *, known: bool
     ) -> dict[str, Multiplier]:
-        """The multipliers, made at the first call.
+        """The multipliers, each made at the first call in which training can change what it is to hold.
 
         Args:
             constraints: by name.
             infeasible: of them.
             known: whether a pass with gradients has told what training can change; else those of this call are not kept.
         """
-        if self._active is not None:
+        sees = known and torch.is_grad_enabled()
+        if self._active is not None and not sees:
             return self._active
         readings = {name: each.read(self._monitor) for name, each in constraints.items()}
-        if not known:
+        if not sees:
             return {
                 name: self._multiplier(constraints[name], infeasible, each.value)
                 for name, each in readings.items()
             }
-        self._active = {
-            name: self._multiplier(
-                constraints[name], infeasible, self._reach.steered(name, value, fixed)
-            )
-            for name, (value, fixed, _) in readings.items()
-            if value.requires_grad
-        }
         if self._saved is not None:
-            self._restore(constraints, infeasible)
+            trained = [name for name, each in readings.items() if each.value.requires_grad]
+            self._restore(constraints, infeasible, trained)
+        self._active = self._active or {}
+        self._take_in(readings, constraints, infeasible)
         return self._active
+
+    def _take_in(
+        self,
+        readings: Mapping[str, Reading],
+        constraints: Mapping[str, Constraint],
+        infeasible: Mapping[str, str],
+    ) -> None:
+        """Follow layers that were frozen, or are trained again."""
+        active, floors = self.multipliers, dict(self._reach.floors)
+        changed = self._reach.notice(constraints, readings, self._monitor)
+        for name, (value, fixed, _) in readings.items():
+            before = active.get(name)
+            other = name in changed and self._reach.floors.get(name) != floors.get(name)
+            if other if before else value.requires_grad:
+                steered = self._reach.steered(name, value, fixed)
+                active[name] = self._multiplier(constraints[name], infeasible, steered)
+                if before:
+                    active[name].go_on_from(before)
 
     def terms(
         self, constraints: Mapping[str, Constraint], multipliers: Mapping[str, Multiplier]
     ) -> dict[str, Tensor]:
         """The penalty of each constraint, from the monitor's last pass."""
         terms = {}
-        for name, multiplier in multipliers.items():
-            value, fixed, layers = constraints[name].read(self._monitor)
-            steered = self._reach.steered(name, value, fixed)
+        for name, constraint in constraints.items():
+            value, fixed, layers = constraint.read(self._monitor)
             self._reach.check_shape(name, value)
-            terms[name] = multiplier.penalty(steered)
+            if name in multipliers:
+                terms[name] = multipliers[name].penalty(self._reach.steered(name, value, fixed))
             if torch.is_grad_enabled():
                 reading = Reading(value.detach(), fixed.detach(), layers)
                 self._pending.setdefault(name, []).append(reading)
         return terms
 
-    def step(self, constraints: Mapping[str, Constraint], infeasible: Mapping[str, str]) -> bool:
-        """Move the multipliers; returns whether what can be reached has changed."""
+    def step(self, constraints: Mapping[str, Constraint], infeasible: Mapping[str, str]) -> None:
+        """Move the multipliers."""
         batch = {name: mean(readings) for name, readings in self._pending.items()}
         self._pending.clear()
         active = self.multipliers
         for name, reading in batch.items():
-            active[name].update(self._reach.steered(name, reading.value, reading.fixed))
+            if name in active:
+                active[name].update(self._reach.steered(name, reading.value, reading.fixed))
             self._reach.see(name, reading)
         changed = self._reach.judge(constraints, self._monitor)
-        for name in changed:
+        for name in active.keys() & changed:
             before, reading = active[name], batch[name]
             steered = self._reach.steered(name, reading.value, reading.fixed)
             active[name] = self._multiplier(constraints[name], infeasible, steered)
             active[name].go_on_from(before)
         for name, multiplier in active.items():
             multiplier.bound = self._reach.aim(constraints[name], self._margin)
-        return bool(changed)
 
     def see_contests(self, constraints: Mapping[str, Constraint], contest: Contest) -> set[str]:
         """Take in a step, and give up what a limit stands against to the last.
@@ -167,8 +182,9 @@ class PenalisedTraining:
         if self._active is None:
             return dict(self._saved or {})
         return {
-            name: each.state_dict() | self._reach.state_of(name)
-            for name, each in self._active.items()
+            name: (self._active[name].state_dict() if name in self._active else {})
+            | self._reach.state_of(name)
+            for name in self._reach.names
         }
 
     def load_state_dict(
@@ -190,17 +206,24 @@ class PenalisedTraining:
             )
         self._saved = dict(state) or None
         if self._active is not None:
-            self._restore(constraints, infeasible)
+            self._restore(constraints, infeasible, list(self._active))
 
     def _restore(
-        self, constraints: Mapping[str, Constraint], infeasible: Mapping[str, str]
+        self,
+        constraints: Mapping[str, Constraint],
+        infeasible: Mapping[str, str],
+        trained: Iterable[str],
     ) -> None:
-        active, saved = self.multipliers, self._saved or {}
-        check_same(active, saved)
-        for name in active:
-            self._reach.load_state_of(name, saved[name])
-            active[name] = self._multiplier(constraints[name], infeasible, saved[name]["average"])
-            active[name].load_state_dict(saved[name])
+        """Take over the saved state; an older one has those alone that are trained."""
+        saved = self._saved or {}
+        check_same(constraints if len(saved) == len(constraints) else trained, saved)
+        active = dict[str, Multiplier]()
+        for name, each in saved.items():
+            self._reach.load_state_of(name, each)
+            if "average" in each:
+                active[name] = self._multiplier(constraints[name], infeasible, each["average"])
+                active[name].load_state_dict(each)
+        self._active = active
         found = given_up(constraints, active)
         self._given_up = {name: why for name, why in found.items() if name not in infeasible}
         self.not_reached = dict(self._given_up)
@@ -208,4 +231,4 @@ class PenalisedTraining:
 
 
 def _is_state(saved: Any) -> bool:
-    return isinstance(saved, Mapping) and "average" in saved
+    return isinstance(saved, Mapping) and "given" in saved

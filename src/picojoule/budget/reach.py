@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -13,6 +13,9 @@ from picojoule.synops.counting_monitor import CountingMonitor
 
 LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
 _NOISE = 0.01  # share of the bound that is left before a limit counts as back in reach
+_LEAST_ROOM = (
+    1e-4  # share of the bound that the trained part is steered to, where what is given leaves less
+)
 _SURE = 0.75  # standard deviations of the average, above the bound, from which on it counts as out of reach
 
 
@@ -42,6 +45,11 @@ class Reach:
         self.floors: dict[str, float] = {}  # of limits out of reach with a trained part
         self.out: set[str] = set()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The constraints of which something was seen."""
+        return tuple(self._given)
+
     def check_shape(self, name: str, value: Tensor) -> None:
         """Raise ValueError if what is bounded has not as many parts as before."""
         known = self._given.get(name, value)
@@ -50,6 +58,28 @@ class Reach:
                 f"Budget: {name} has shape {tuple(value.shape)} now and had {tuple(known.shape)} before, or in the saved "
                 "state; each part is kept by itself. Use a state and inputs of one size, or rate_of='layer'."
             )
+
+    def notice(
+        self,
+        constraints: Mapping[str, Constraint],
+        readings: Mapping[str, Reading],
+        monitor: CountingMonitor,
+    ) -> set[str]:
+        """Begin anew where a constraint is new, or other layers are given than before: some were frozen, or are trained again.
+
+        Returns:
+            The names of these constraints.
+        """
+        for name, reading in readings.items():
+            self.check_shape(name, reading.value)
+        found = {n for n, each in readings.items() if self._places.get(n) != each.fixed_layers}
+        for name in found:
+            self._given.pop(name, None)
+            self._variance.pop(name, None)
+            self._set(name, False, 0.0)
+            self.see(name, readings[name])
+        self._judge(found, constraints, monitor)
+        return found
 
     def see(self, name: str, reading: Reading) -> None:
         """Take in what a constraint measured."""
@@ -83,7 +113,7 @@ class Reach:
         aim = self.aim(constraint, margin)
         if constraint.name in self.floors or not constraint.spends:
             return aim
-        return aim - self._given[constraint.name].item()
+        return max(aim - self._given[constraint.name].item(), _LEAST_ROOM * constraint.bound)
 
     def whole(self, name: str, average: Tensor) -> Tensor:
         """The whole value, from the average of what is steered."""
@@ -93,9 +123,17 @@ class Reach:
         self, constraints: Mapping[str, Constraint], monitor: CountingMonitor
     ) -> tuple[str, ...]:
         """Names of the constraints that came into reach or left it. Waits for the device."""
+        return self._judge(self._given, constraints, monitor)
+
+    def _judge(
+        self,
+        names: Iterable[str],
+        constraints: Mapping[str, Constraint],
+        monitor: CountingMonitor,
+    ) -> tuple[str, ...]:
         changed = []
-        for name, given in self._given.items():
-            constraint = constraints[name]
+        for name in names:
+            constraint, given = constraints[name], self._given[name]
             if not constraint.upper and not self._places[name]:
                 continue  # of a floor the trained part may add to what is given
             noise = _NOISE * constraint.bound if name in self.out else -_SURE * self._error(name)
@@ -131,7 +169,7 @@ class Reach:
     def reason(self, constraint: Constraint) -> str:
         """Why a constraint is out of reach, and what is done about it."""
         name, floor = constraint.name, self.floors.get(constraint.name)
-        places = [*map(repr, self._places[name]), *constraint.given]
+        places = [*map(repr, self._places.get(name, ())), *constraint.given]
         given = self._given[name]
         worst = (given.max() if constraint.upper else given.min()).item()
         rest = (
@@ -154,6 +192,7 @@ class Reach:
             "variance": self._variance[name],
             "out": name in self.out,
             "floor": self.floors.get(name, 0.0),
+            "places": list(self._places[name]) if name in self._places else None,
         }
 
     def load_state_of(self, name: str, state: Mapping[str, Any]) -> None:
@@ -161,6 +200,9 @@ class Reach:
         self._given[name] = state["given"].clone()
         self._variance[name] = state["variance"].clone()
         self._set(name, state["out"], state["floor"])
+        self._places.pop(name, None)
+        if state.get("places") is not None:  # older states do not tell
+            self._places[name] = tuple(state["places"])
 
 
 def _breaks(constraint: Constraint, given: Tensor) -> bool:

@@ -93,8 +93,9 @@ class SteeredTraining:
         """The task's backward pass and the constraints' pull; without a task, of those alone that gains cannot keep."""
         self.find_replaced()
         batch = self._measured(constraints)
-        for name, reading in batch.readings.items():
-            self._reach.check_shape(name, reading.value)
+        self.steering.begin_anew(
+            {name: batch.values[name] for name in batch.anew & batch.values.keys()}
+        )
         self._micro.append(batch)
         self._has_task = task is not None
         if task is None:

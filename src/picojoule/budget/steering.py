@@ -121,6 +121,15 @@ class Steering:
         self.kappas = dict(found)
         return found
 
+    def begin_anew(self, values: Mapping[str, float]) -> None:
+        """Let averages begin where these constraints are now, since training can change another part of them than before."""
+        for name, value in values.items():
+            if (track := self._tracks.get(name)) is not None:
+                scale = value / max(track.average, _TINY)
+                track.average = track.slow = value
+                track.spent = {layer: each * scale for layer, each in track.spent.items()}
+                track.peak = {layer: each * scale for layer, each in track.peak.items()}
+
     # ---- one step
 
     def step(
