@@ -388,7 +388,8 @@ class Budget:
 
         The gain of each limit is found by bisection, in the order of depth; a `max_rate` is one, too. A limit of SynOps or
         joules that held training down is filled up again where it has room; one that never mattered is left alone. A floor that
-        was kept stays so, where limits leave room. `met` and `violations()` then judge what the calibration data measured. If
+        was kept stays so, where limits leave room. Layers whose weights are frozen, or before a normalisation that has no
+        parameters, are left alone. `met` and `violations()` then judge what the calibration data measured. If
         something fails, the weights are as they were.
 
         Args:

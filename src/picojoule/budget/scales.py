@@ -47,8 +47,9 @@ def warn_unscaled(model: nn.Module, unscaled: Mapping[str, Sequence[str]]) -> No
         where = ", ".join(f"{name!r} ({type(modules[name]).__name__})" for name in names)
         told = (
             f"Budget: no gain and no trim() scales the currents into layer {spiking!r}: what is trained of {where} does not scale "
-            "them, as its weight is frozen, or made from other parameters (such as those of spectral_norm). Make it plain first, "
-            "by torch.nn.utils.parametrize.remove_parametrizations, or train it."
+            "them, as its weight is frozen, made from other parameters (such as those of spectral_norm), or before a normalisation "
+            "that has no parameters. Make it plain first, by torch.nn.utils.parametrize.remove_parametrizations, train it, or "
+            "give the normalisation parameters (elementwise_affine=True)."
         )
         warnings.warn(printable(told), BudgetWarning, stacklevel=5)
 

@@ -117,6 +117,7 @@ class SteeredTraining:
         for name, kappa in self.steering.pulls(steered, batch.values).items():
             drives = [self.wiring.drives[layer] for layer in steered[name].sources]
             parameters = list(dict.fromkeys(p for each in drives for p in each.last or each.all))
+            parameters = [p for p in parameters if p.requires_grad]
             if kappa > 0 and parameters:
                 pull = gradients(batch.terms[name], parameters, group_of("auto"))
                 add_alone(parameters, pull, kappa)
@@ -155,17 +156,27 @@ class SteeredTraining:
             before = self.averages.get(name, reading.value)
             self.averages[name] = self._decay * before + (1 - self._decay) * reading.value
         factors = self.steering.step(
-            batch.aims, batch.values, batch.spent, batch.rates, has_task=self._has_task
+            batch.aims,
+            batch.values,
+            batch.spent,
+            batch.rates,
+            has_task=self._has_task,
+            held=self._held(),
         )
         self.scale(factors)
         return batch.readings
+
+    def _held(self) -> set[str]:
+        """The spiking layers whose currents a factor would not reach now."""
+        drives = self.wiring.drives.items()
+        return {n for n, each in drives if each.undone or (each.last and not each.scaled)}
 
     @torch.no_grad()
     def scale(self, factors: Mapping[str, float]) -> None:
         """Multiply the currents into spiking layers, by name."""
         for layer, factor in factors.items():
             if factor != 1:
-                for parameter in self.wiring.drives[layer].last:
+                for parameter in self.wiring.drives[layer].scaled:
                     parameter.mul_(factor)
 
     def kept_down(self) -> set[str]:

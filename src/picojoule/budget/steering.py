@@ -32,7 +32,7 @@ circle for L < 8; nets measured had 0.1 to 0.4.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -140,6 +140,7 @@ class Steering:
         rates: Mapping[str, float],
         *,
         has_task: bool,
+        held: Collection[str] = (),
     ) -> dict[str, float]:
         """Move averages, pulls, targets and gains.
 
@@ -149,6 +150,7 @@ class Steering:
             spent: SynOps that each spiking layer's spikes caused.
             rates: mean rate of each spiking layer.
             has_task: whether there is a task whose gradient the pull can lean on.
+            held: layers whose currents cannot be scaled now, so that their gains stay.
 
         Returns:
             The factor for the currents into each spiking layer, 1 where nothing changes.
@@ -165,7 +167,9 @@ class Steering:
         for name, aim in aims.items():
             self._move_target(aim, self._tracks[name])
         return {
-            name: self._gain(name).turn(change, self._settings) for name, change in wanted.items()
+            name: self._gain(name).turn(change, self._settings)
+            for name, change in wanted.items()
+            if name not in held
         }
 
     def _move_pull(self, aim: Aim, track: _Track) -> None:

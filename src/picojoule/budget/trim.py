@@ -117,7 +117,7 @@ class Trimming:
     def _sources(self, limit: Constraint) -> tuple[str, ...]:
         drives = self._wiring.drives
         found = limit.spiking_layers or self._wiring.sources(limit.counted_layers)
-        return tuple(n for n in found if n in drives and drives[n].last)
+        return tuple(n for n in found if n in drives and drives[n].scaled)
 
     def _kept(self, limit: Constraint, value: float, fill: bool) -> bool:
         share = value / limit.bound
@@ -168,7 +168,7 @@ class Trimming:
         factor, done = math.exp(log_gain), set[int]()
         for layer in sources:
             self._gains[layer] = self._gains.get(layer, 1.0) * factor
-            for parameter in self._wiring.drives[layer].last:
+            for parameter in self._wiring.drives[layer].scaled:
                 if id(parameter) not in done:  # two layers may share it
                     parameter.mul_(factor)
                     done.add(id(parameter))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn.utils.parametrize import is_parametrized
 
+from picojoule.budget.graph import back, leaf, source, trained
+from picojoule.budget.normalised import undone_at, undone_in_training_at
 from picojoule.budget.scales import scales_of
 from picojoule.layers import HookHandles
 from picojoule.layers.weak_hook import WeakHook
@@ -26,10 +28,17 @@ class Drive:
         last: parameters of the last modules before its input, weights and biases: times a factor, its current is. None of
             them if those of one module do not.
         all: every parameter on the way from the spikes before to its spikes, its own included.
+        undone: whether a batch normalisation undoes such a factor as long as it trains.
     """
 
     last: tuple[nn.Parameter, ...]
     all: tuple[nn.Parameter, ...]
+    undone: bool = False
+
+    @property
+    def scaled(self) -> tuple[nn.Parameter, ...]:
+        """Those that a factor is put on: `last`, unless one of them has been frozen."""
+        return self.last if all(p.requires_grad for p in self.last) else ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class Wiring:
             name: Drive(
                 tuple(parameters.get(p, p) for p in drive.last),
                 tuple(parameters.get(p, p) for p in drive.all),
+                drive.undone,
             )
             for name, drive in self.drives.items()
         }
@@ -162,21 +172,29 @@ class WiringWatch:
 def _drive(seen: _Seen, currents: list[Node], spiking: nn.Module) -> tuple[Drive, list[nn.Module]]:
     """What drives a layer, and the last modules before it whose parameters do not scale its current."""
     last: dict[int, nn.Parameter] = {}
-    unscaled = list[nn.Module]()
-    for node in _back(currents, stop={*seen.spikes, *seen.outputs}):
+    unscaled, lost = list[nn.Module](), False
+    stop = {*seen.spikes, *seen.outputs}
+    nodes = list(back(currents, stop))
+    between = [node for node in nodes if node not in stop]
+    hidden = set(back(undone_at(between), stop))
+    in_training = set(back(undone_in_training_at(between), stop))
+    for node in nodes:
         if node in seen.spikes:
             continue
         module = seen.outputs.get(node)
-        found = _leaf(node) if module is None else scales_of(module)
-        if module is not None and found is None:
+        found = leaf(node) if module is None else scales_of(module)
+        away = found is None or (node in hidden and any(p.requires_grad for p in found))
+        lost |= away
+        if module is not None and away:
             unscaled.append(module)
         last |= {id(parameter): parameter for parameter in found or ()}
-    if unscaled:
+    if lost:
         last = {}
     everything = {id(p): p for p in spiking.parameters()}
-    for node in _back(currents, stop=seen.spikes):
-        everything |= {id(p): p for p in _leaf(node)}
-    return Drive(_trained(last), _trained(everything)), unscaled
+    for node in back(currents, stop=seen.spikes):
+        everything |= {id(p): p for p in leaf(node)}
+    undone = any(node in in_training for node in nodes if node in seen.outputs or leaf(node))
+    return Drive(trained(last), trained(everything), undone), unscaled
 
 
 def _has_a_part(node: Node, module: nn.Module, seen: _Seen) -> bool:
@@ -189,10 +207,10 @@ def _has_a_part(node: Node, module: nn.Module, seen: _Seen) -> bool:
     while left:
         now = left.pop()
         for each in [each for each, _ in now.next_functions if each is not None]:
-            term = now.name() in _SUMS and bool(_leaf(_source(each)))
+            term = now.name() in _SUMS and bool(leaf(source(each)))
             if term or id(seen.outputs.get(each)) in inside:
                 others = True
-            elif own & {id(p) for p in _leaf(each)}:
+            elif own & {id(p) for p in leaf(each)}:
                 return True
             elif not (each in known or each in seen.spikes or each in seen.outputs):
                 known.add(each)
@@ -200,41 +218,9 @@ def _has_a_part(node: Node, module: nn.Module, seen: _Seen) -> bool:
     return not others
 
 
-def _source(node: Node) -> Node:
-    """The first node of a chain of views and the like."""
-    while len(node.next_functions) == 1 and (before := node.next_functions[0][0]) is not None:
-        node = before
-    return node
-
-
-def _trained(found: Mapping[int, nn.Parameter]) -> tuple[nn.Parameter, ...]:
-    return tuple(p for p in found.values() if p.requires_grad)
-
-
-def _leaf(node: Node) -> list[nn.Parameter]:
-    """The parameter whose gradient a node adds up, if it does."""
-    variable = getattr(node, "variable", None)
-    return [variable] if isinstance(variable, nn.Parameter) else []
-
-
 def _spikes_behind(seen: _Seen, count: object) -> list[str]:
     nodes = [count.grad_fn] if isinstance(count, Tensor) and count.grad_fn is not None else []
-    return list(
-        dict.fromkeys(seen.spikes[n] for n in _back(nodes, seen.spikes) if n in seen.spikes)
-    )
-
-
-def _back(nodes: list[Node], stop: Any) -> Iterator[Node]:
-    """All nodes behind some, not further than those to stop at, which are among them."""
-    known, left = set(nodes), list(nodes)
-    while left:
-        node = left.pop()
-        yield node
-        if node in stop:
-            continue
-        following = [each for each, _ in node.next_functions if each is not None]
-        left += [each for each in following if each not in known]
-        known.update(following)
+    return list(dict.fromkeys(seen.spikes[n] for n in back(nodes, seen.spikes) if n in seen.spikes))
 
 
 def _tensors(output: Any) -> list[Tensor]:
