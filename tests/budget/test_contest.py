@@ -93,3 +93,32 @@ def test_a_resumed_budget_knows_what_was_given_up() -> None:
         train(again._monitor.model, again, steps=1)
     assert list(again.not_reached) == [name]
     assert again.multipliers[name] <= 0.0101
+
+
+@pytest.mark.parametrize("way", ["backward", "penalty"])
+def test_what_does_not_go_together_is_known_at_once_after_a_resume(way: str) -> None:
+    model, budget = contested()
+    budget.not_reached = {"min_rate of 1": "not together"}
+    pair = {"f": RateBound(layer="1", bound=0.4), "l": SynopsLimit(layers=("2",), bound=120.0)}
+    seen = [
+        {"f": torch.tensor(0.02 + 0.001 * n), "l": torch.tensor(50 + 2.4 * n)} for n in range(40)
+    ]
+    for averages in seen[:20]:
+        budget._contest.see(pair, averages, {"l"})
+    output = model(torch.ones(2, 4, 20)).mean()
+    if way == "backward":
+        budget._steered.backward(budget._all(), output.backward)
+        budget._steered.step()
+    else:
+        budget.penalty()
+    state = budget.state_dict()
+    again = contested()[1]
+    again.load_state_dict(state)
+    assert again.not_reached == budget.not_reached
+    assert again._contest.state_dict() == budget._contest.state_dict()
+    results = [b._contest.see(pair, x, {"l"}) for x in seen[20:] for b in (budget, again)]
+    assert results[::2] == results[1::2]
+    assert "f" in results[-1]
+    for old in (state, {n: each for n, each in state.items() if n != "beside"}):
+        again.load_state_dict(old)
+    assert again.not_reached == {}

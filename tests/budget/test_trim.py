@@ -264,3 +264,33 @@ def test_a_parameter_that_is_gone_is_named() -> None:
     model[0] = nn.Linear(16, 200, bias=False)
     with pytest.raises(RuntimeError, match=r"lost the parameter '0\.bias'"):
         budget.trim(lambda: model(batch()))
+
+
+@pytest.mark.parametrize("way", ["backward", "penalty", "begin"])
+def test_a_saved_budget_judges_by_what_the_trim_measured(way: str) -> None:
+    limit = {"synops_per_timestep": {"2": 20.0}}
+    model = net()
+    budget = Budget(Monitor(model).attach(), **limit)  # type: ignore[arg-type]
+    output = model(batch()).sum(1).square().mean()
+    if way == "begin":
+        budget.begin()
+    elif way == "backward":
+        budget.backward(output)
+    else:
+        (output + budget.penalty()).backward()
+    if way != "begin":
+        budget.step()
+        assert not budget.met
+    budget.trim(lambda: model(batch()))
+    assert budget.met
+    other = net()
+    other.load_state_dict(model.state_dict())
+    loaded = Budget(Monitor(other).attach(), **limit)  # type: ignore[arg-type]
+    loaded.load_state_dict(budget.state_dict())
+    other(batch())
+    assert loaded.met
+    older = {name: each for name, each in budget.state_dict().items() if name != "beside"}
+    loaded.load_state_dict(older)
+    assert loaded.met is (way != "backward")  # others have no averages yet
+    loaded.judge_anew()
+    assert loaded.met

@@ -169,3 +169,16 @@ def test_a_checkpoint_that_is_no_runs_is_named(
     for goes_on in (picojoule.load, lambda folder: train(TINY, folder, Silence(), resume=True)):
         with pytest.raises(ValueError, match=rf"checkpoint\.safetensors is a .*{message}"):
             goes_on(tmp_path)
+
+
+def test_the_budget_of_a_trimmed_network_judges_what_was_measured(run: tuple[Path, Run]) -> None:
+    """Its averages were of the weights before the trim."""
+    folder, trained = run
+    loaded = picojoule.load(folder)
+    assert loaded.budget is not None
+    test = load_run_data(TINY).test
+    with loaded.monitor, torch.no_grad():
+        loaded.answers(torch.stack([test[i][0] for i in range(len(test))]))
+        found = {each.name: each.value for each in loaded.budget.violations()}
+    told = {each.name: each.value for each in trained.budget.trained.broken}
+    assert found == pytest.approx(told)

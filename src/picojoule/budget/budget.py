@@ -32,6 +32,7 @@ from picojoule.energy import EnergyProfile
 from picojoule.printable import printable
 from picojoule.synops.counting_monitor import CountingMonitor
 
+_BESIDE = "beside"  # in a saved state: what both ways of training keep
 _DOWN_AFTER = 0.4  # of the steps, until limits are at their bounds
 
 
@@ -206,6 +207,7 @@ class Budget:
         self._saved_names: frozenset[str] | None = None
         self._saved_by: str | None = None  # "backward" or "penalty"
         self._trimmed: Mapping[str, Tensor] = {}
+        self._anew = False  # whether weights are others than the averages are of
         self._told: set[str] = set()
         self.infeasible: dict[str, str] = {}
         self.not_reached: dict[str, str] = {}
@@ -289,7 +291,7 @@ class Budget:
         resumed = not self._penalised.has_begun
         multipliers = self._penalised.begin(self._all(), self.infeasible, known=self._looked)
         if resumed and self._penalised.not_reached:
-            self.not_reached = dict(self._penalised.not_reached)
+            self.not_reached |= self._penalised.not_reached
             self._tell(self.not_reached)
         return finite_sum("Budget", self._penalised.terms(self._all(), multipliers))
 
@@ -312,7 +314,7 @@ class Budget:
                 "Budget: step() without a penalty() or a backward() with gradients before it."
             )
         self._passes.note_step()
-        self._trimmed = {}
+        self._trimmed, self._anew = {}, False
 
     def _check_gradients(self) -> None:
         _ = self._monitor.own_ledger  # or nothing ran
@@ -430,7 +432,7 @@ class Budget:
         self._steered.find_replaced()
         trimming = Trimming(self._monitor, forward, self._steered.wiring, margin)
         trimmed = trimming.run(limits, frozenset(spending), floors)
-        self._trimmed = trimming.measured
+        self._trimmed, self._anew = trimming.measured, False
         return trimmed
 
     # ---- results
@@ -472,8 +474,14 @@ class Budget:
             judged.append(Judged(constraint, average, why.get(name, ""), declared))
         return violations(judged, self._within)
 
+    def judge_anew(self) -> None:
+        """Judge by the monitor's last pass from now on, and not by averages, until the next step: the model has other weights now."""
+        self._trimmed, self._anew = {}, True
+
     def _average(self, name: str) -> Tensor | None:
         """The average of what a constraint measured last, by a trim or in training; None before the first step."""
+        if self._anew:
+            return None
         if name in self._trimmed:
             return self._trimmed[name]
         found = self._steered.averages.get(name)
@@ -499,12 +507,19 @@ class Budget:
     def state_dict(self) -> dict[str, Any]:
         """Multipliers, averages and targets: with the model's and the optimizer's, an exact resume."""
         if self._steered.averages:
-            return {
+            state = {
                 **self._steered.state_dict(),
                 "connections": self._connections.state_dict(),
                 "reach": {name: self._reach.state_of(name) for name in self._constraints},
             }
-        return self._penalised.state_dict()
+        else:
+            state = self._penalised.state_dict()
+        beside = {
+            "trimmed": dict(self._trimmed),
+            "not_reached": dict(self.not_reached),
+            "contest": self._contest.state_dict(),
+        }
+        return state | {_BESIDE: beside} if state or self._trimmed else state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave, now or, before the first pass of training, then.
@@ -517,6 +532,12 @@ class Budget:
             raise TypeError(
                 f"Budget.load_state_dict: got {type(state).__name__}, expected what Budget.state_dict() gave."
             )
+        beside = state.get(_BESIDE, {})  # older states have none
+        if not isinstance(beside, Mapping):
+            raise ValueError(
+                f"Budget.load_state_dict: {_BESIDE!r} is a {type(beside).__name__}; expected what Budget.state_dict() gave."
+            )
+        state = {name: each for name, each in state.items() if name != _BESIDE}
         kind = "backward" if "tracks" in state else "penalty"
         if state and (self._penalised.has_begun or self._steered.averages):
             _check_same_way(kind, "penalty" if self._penalised.has_begun else "backward")
@@ -524,8 +545,10 @@ class Budget:
             self._load_steered(state)
         else:
             self._penalised.load_state_dict(state, self._constraints, self.infeasible)
-            if self._penalised.has_begun:
-                self.not_reached = dict(self._penalised.not_reached)
+        self._contest.load_state_dict(beside.get("contest", {}))
+        self._trimmed = {name: x.clone() for name, x in beside.get("trimmed", {}).items()}
+        self._anew = False
+        self.not_reached = self._penalised.not_reached | dict(beside.get("not_reached", {}))
         self._saved_by = kind if state else None
 
     def _load_steered(self, state: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from statistics import StatisticsError, correlation, linear_regression
+from typing import Any
 
 from torch import Tensor
 
@@ -71,6 +72,17 @@ class Contest:
                 if self._apart[pair] >= _STEPS:
                     found[floor] = self._reason(constraints[floor], constraints[limit], pair)
         return {floor: reason for floor, reason in found.items() if reason}
+
+    def state_dict(self) -> dict[str, object]:
+        """For an exact resume."""
+        seen = {name: list(values) for name, values in self._seen.items()}
+        return {"seen": seen, "apart": [[*pair, count] for pair, count in self._apart.items()]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave; an empty state is one that has seen nothing."""
+        seen, apart = state.get("seen", {}), state.get("apart", [])
+        self._seen = {name: deque(values, maxlen=_STEPS) for name, values in seen.items()}
+        self._apart = {(floor, limit): count for floor, limit, count in apart}
 
     def _reason(self, floor: Constraint, limit: Constraint, pair: tuple[str, str]) -> str:
         rates, spent = (list(self._seen[name]) for name in pair)

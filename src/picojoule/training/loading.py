@@ -42,7 +42,8 @@ class LoadedRun:
             the best epoch under the budget if one was chosen, else the last one.
         answers: what the network answers to frames `b t *f`, by the run's readout: `b c`, states of zero each time.
         monitor: on the model; counts while it is attached, or inside `with`.
-        budget: on the monitor, with its multipliers; None of a run without one.
+        budget: on the monitor, with its multipliers; None of a run without one. Of a trimmed network, or of a chosen epoch, it judges
+            what the monitor has seen last, as training's averages are of other weights.
         report: the figures of `report.json`; None of a run that has not ended.
         early_exit: runs the network and stops for each sample when it is sure, as the report measured it; None of a run
             without `exit_synops_per_sample`, of one that could not keep it, and of one that has not ended.
@@ -99,6 +100,8 @@ def load(folder: str | Path, model: nn.Module | None = None) -> LoadedRun:
     budget = config.budget(monitor, saved.progress["trainable"], steps)
     if budget is not None:
         budget.load_state_dict(saved.progress["budget"])
+        if (done and config.has_limit and config.trim) or chosen:
+            budget.judge_anew()  # its averages are of other weights
     readout = config.readout if config.task is None else None
     answers = Answers(network, network, readout)
     early = None if report is None else _early_exit(network, config, report, folder / REPORT)
