@@ -105,6 +105,29 @@ class StepLabels:
         return (output.argmax(2) == target).float().mean(1).sum()
 
 
+class NoNumber(MeanSquare):
+    def score(self, output: Tensor, target: Tensor) -> Tensor:
+        return super().score(output, target) * float("nan")
+
+
+class Infinite(MeanSquare):
+    def score(self, output: Tensor, target: Tensor) -> Tensor:
+        return super().score(output, target) - float("inf")
+
+
+class InTheEnd(MeanSquare):
+    """A score that is no number as soon as the network is trained."""
+
+    losses = 0
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        self.losses += 1
+        return super().loss(output, target)
+
+    def score(self, output: Tensor, target: Tensor) -> Tensor:
+        return super().score(output, target) * (1 if self.losses < 2 else float("nan"))
+
+
 class Detached(MeanSquare):
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         return super().loss(output.detach(), target)
@@ -245,6 +268,23 @@ def test_what_does_not_fit_is_named_before_training(
     with pytest.raises(ValueError, match=message):
         train(replace(REGRESSION, **changed), tmp_path / "run", silence)
     assert not (tmp_path / "run/config.yaml").exists()
+
+
+@pytest.mark.parametrize(("task", "score"), [("NoNumber", "nan"), ("Infinite", "-inf")])
+def test_a_score_that_is_no_number_is_named_before_training(
+    task: str, score: str, silence: Progress, tmp_path: Path
+) -> None:
+    config = replace(REGRESSION, task=f"{HERE}:{task}")
+    with pytest.raises(ValueError, match=f"its score is {score}, expected a finite number"):
+        train(config, tmp_path / "run", silence)
+    assert not (tmp_path / "run/checkpoint.safetensors").exists()
+
+
+def test_one_that_is_none_after_training_is_in_no_report(silence: Progress, tmp_path: Path) -> None:
+    config = replace(REGRESSION, task=f"{HERE}:InTheEnd", batch_size=26, validation_share=0.0)
+    with pytest.raises(ValueError, match="measuring the trained network: its score is nan"):
+        train(config, tmp_path / "run", silence)
+    assert not (tmp_path / "run/report.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ def measure(
         what: told to it.
 
     Raises:
-        ValueError: there are fewer samples than processes, or one does not fit the model.
+        ValueError: there are fewer samples than processes, one does not fit the model, or the score is not finite.
     """
     config, fabric = trainer.config, trainer.fabric
     mine = batches_of(trainer, samples)
@@ -51,6 +52,10 @@ def measure(
             progress.advance("")
     reset_states(trainer.model)
     score = float(fabric.all_reduce(scored, reduce_op="sum")) / len(samples)
+    if not math.isfinite(score):  # in no report, and no score to choose an epoch by
+        raise ValueError(
+            f"{what}: its score is {score}, expected a finite number. Look at what the task measures on these samples."
+        )
     broken = trainer.budget.violations(monitor) if trainer.budget else ()
     summed = over_processes(fabric)
     return measurement(
