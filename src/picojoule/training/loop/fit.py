@@ -18,6 +18,7 @@ from picojoule.training.health.faults import faults
 from picojoule.training.health.vitals import Vitals
 from picojoule.training.loop.evaluation import measure
 from picojoule.training.loop.exits import measure_exits
+from picojoule.training.loop.going_on import progress_to_go_on_with
 from picojoule.training.loop.logs import Log
 from picojoule.training.loop.processes import on_first
 from picojoule.training.loop.recalibration import recalibrate
@@ -26,9 +27,10 @@ from picojoule.training.loop.trimming import trim
 from picojoule.training.networks.models import build_model
 from picojoule.training.randomness import Stream, derived_seed
 from picojoule.training.record.exit_measurement import ExitMeasurement
-from picojoule.training.record.history import Fit, History, Progress, check_is_of_a_run
+from picojoule.training.record.history import Fit, History, Progress
 from picojoule.training.record.measure import Measurement
 from picojoule.training.samples.run_data import RunData, set_epoch
+from picojoule.training.settings.begun_with import begun_with
 from picojoule.training.settings.config import TrainConfig
 from picojoule.training.tasks.distillation import Teacher
 
@@ -94,6 +96,7 @@ class _Epochs:
         self._wrong: set[str] = set()
         self._out: set[str] = set()
         self._rates_before: dict[str, float] = {}
+        self._begun_with = begun_with(trainer.config)
 
     def run(self) -> Fit:
         untrained = self._test("measuring the untrained network")
@@ -214,18 +217,14 @@ class _Epochs:
             self.trainer.fabric.barrier()  # before the first process writes it
             self._save()
             return
-        saved = load_checkpoint(path, self.trainer.model, self.trainer.optimizer)
-        check_is_of_a_run(path, saved)
-        budget, precision, data = (saved.pop(name) for name in ("budget", "precision", "sample"))
-        self.data.check_same(path, data)
+        saved = progress_to_go_on_with(path, self.trainer)
+        budget, precision = (saved.pop(name) for name in ("budget", "precision"))
+        load_checkpoint(path, self.trainer.model, self.trainer.optimizer)
         if self.trainer.budget is not None:
             self.trainer.budget.load_state_dict(budget)
         self.trainer.fabric.strategy.precision.load_state_dict(precision)
         self.history = History(**saved)
-        if (
-            self.history.chosen_epoch is not None
-            and self.history.chosen_epoch == self.history.epochs
-        ):
+        if self.history.chosen_epoch == self.history.epochs:
             self._save_best()
 
     def _save(self) -> None:
@@ -235,6 +234,7 @@ class _Epochs:
             "budget": trainer.budget.state_dict() if trainer.budget else {},
             "precision": trainer.fabric.strategy.precision.state_dict(),
             "sample": self.data.described(),
+            "begun_with": self._begun_with,
         }
         path = self.folder / CHECKPOINT
         self._write(lambda: save_checkpoint(path, trainer.model, trainer.optimizer, state))

@@ -36,6 +36,9 @@ class Quiet:
         """Nothing."""
 
 
+_LATER = "begun_with"  # in a checkpoint beside the rest; older ones lack it
+
+
 @dataclass
 class History:
     """What was measured so far.
@@ -92,10 +95,10 @@ def check_is_of_a_run(path: Path, progress: dict[str, Any]) -> None:
     beside = ("budget", "precision", "sample")
     expected = {each.name for each in fields(History)} | {*beside}
     faults = [f"{name} is missing" for name in expected - progress.keys()]
-    faults += [f"{name} is unknown" for name in progress.keys() - expected]
+    faults += [f"{name} is unknown" for name in progress.keys() - expected - {_LATER}]
     faults += [
         f"{name} is a {type(progress[name]).__name__}, expected names with values"
-        for name in beside
+        for name in (*beside, _LATER)
         if name in progress and not isinstance(progress[name], dict)
     ]
     if faults:

@@ -22,6 +22,7 @@ from picojoule.training.samples.targets import stacked_targets
 from picojoule.training.settings.config import TrainConfig
 
 _SACCADE = "saccade"
+_SAMPLES, _LOOKED_AT = "checksum of some samples", 8
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class RunData:
         shape: of a sample, `t *f`.
         num_classes: None if the data set does not say.
         stacked: makes one tensor of the targets of a batch.
+        checksum: of some samples; None of data that are another each time.
     """
 
     train: Any
@@ -45,15 +47,18 @@ class RunData:
     shape: tuple[int, ...]
     num_classes: int | None
     stacked: Stacked
+    checksum: int | None = None
 
     def described(self) -> dict[str, Any]:
         """What a checkpoint says of the data: enough to build the network, and to see other data."""
+        samples = {} if self.checksum is None else {_SAMPLES: self.checksum}
         return {
             "shape": list(self.shape),
             "num_classes": self.num_classes,
             "training samples": len(self.train),
             "test samples": len(self.test),
             "checksum of the labels": _checksum(self.train, self.test),
+            **samples,
         }
 
     def check_same(self, path: Path, then: Mapping[str, Any]) -> None:
@@ -105,6 +110,7 @@ def load_run_data(config: TrainConfig) -> RunData:
         shape=shape,
         num_classes=_num_classes(train, test),
         stacked=stacked,
+        checksum=_checksum_of_samples((train, test), stacked),
     )
 
 
@@ -206,6 +212,30 @@ def _checksum(*datasets: Any) -> int | None:
             return None
         found = zlib.crc32(labels.cpu().to(torch.int64).numpy().tobytes(), found)
     return found
+
+
+def _checksum_of_samples(datasets: Sequence[Any], stacked: Stacked) -> int | None:
+    """Of frames and targets of some samples of each data set, as the first epoch has them; None if they are drawn at random."""
+    found = 0
+    with torch.random.fork_rng(devices=[]):
+        for dataset in datasets:
+            set_epoch(dataset, 0)
+            if _of_sample(dataset, 0, stacked, 0) != _of_sample(dataset, 0, stacked, 0):
+                return None
+            for number in sorted(
+                {n * (len(dataset) - 1) // _LOOKED_AT for n in range(_LOOKED_AT + 1)}
+            ):
+                found = _of_sample(dataset, number, stacked, found)
+    return found
+
+
+def _of_sample(dataset: Any, number: int, stacked: Stacked, before: int) -> int:
+    """A checksum that goes on; samples that do not fit are named where they are trained on."""
+    frames, target = dataset[number]
+    with contextlib.suppress(ValueError):
+        for each in (as_frames(frames), stacked([target])):
+            before = zlib.crc32(each.detach().cpu().contiguous().numpy().tobytes(), before)
+    return before
 
 
 def _stated_classes(said: Any) -> int:
