@@ -27,6 +27,7 @@ class SpikeValues:
     On a GPU, where to look would wait for the device, values are read until something has fired.
 
     Example:
+        >>> import torch
         >>> values, module = SpikeValues(), nn.Identity()
         >>> [values.origin(module, torch.tensor([0.0, x]), first=True).unit for x in (0.7, 0.35, 0.7)]
         [0.7, 0.35, 0.7]
