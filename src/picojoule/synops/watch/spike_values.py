@@ -29,8 +29,8 @@ class SpikeValues:
     Example:
         >>> import torch
         >>> values, module = SpikeValues(), nn.Identity()
-        >>> [values.origin(module, torch.tensor([0.0, x]), first=True).unit for x in (0.7, 0.35, 0.7)]
-        [0.7, 0.35, 0.7]
+        >>> [values.origin(module, torch.tensor([0.0, x]), first=False).unit for x in (0.5, 0.25, 0.5)]
+        [0.5, 0.25, 0.5]
     """
 
     def __init__(self) -> None:
