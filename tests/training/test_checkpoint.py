@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,6 +47,63 @@ def test_weights_optimiser_and_progress_come_back(tmp_path: Path) -> None:
     mine, theirs = optimizer.state_dict()["state"], other_optimizer.state_dict()["state"]
     assert mine.keys() == theirs.keys()
     assert all(torch.equal(mine[i]["exp_avg_sq"], theirs[i]["exp_avg_sq"]) for i in mine)
+
+
+OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "SGD": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "Adam": lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.8, 0.9)),
+    "RAdam": torch.optim.RAdam,
+    "LBFGS": lambda p: torch.optim.LBFGS(p, max_iter=3),
+    "two groups": lambda p: torch.optim.AdamW([{"params": p[:1]}, {"params": p[1:], "lr": 0.3}]),
+}
+
+
+def two_steps(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        found = model(torch.ones(2, 3)).square().mean()
+        found.backward()
+        return found
+
+    for _ in range(2):
+        optimizer.step(loss)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_any_optimizer_goes_on_as_if_there_had_been_no_break(tmp_path: Path, name: str) -> None:
+    model, other = nn.Linear(3, 4), nn.Linear(3, 4)
+    mine, theirs = (OPTIMIZERS[name](list(m.parameters())) for m in (model, other))
+    two_steps(model, mine)
+    mine.param_groups[0]["lr"] *= 0.1  # as a schedule does
+    save_checkpoint(tmp_path / "c", model, mine, {"settings": 1})
+    assert load_checkpoint(tmp_path / "c", other, theirs) == {"settings": 1}
+    assert theirs.param_groups[0]["lr"] == mine.param_groups[0]["lr"]
+    for each in ((model, mine), (other, theirs)):
+        two_steps(*each)
+    assert torch.equal(model.weight, other.weight)
+
+
+@pytest.mark.parametrize(
+    ("make", "here"),
+    [
+        (lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9), "here is SGD"),
+        (lambda m: torch.optim.Adam([m.weight]), "here is Adam of parameters of 4 x 3;"),
+        (lambda m: torch.optim.Adam([m.bias, m.weight]), "here is Adam of parameters of 4, 4 x 3;"),
+    ],
+)
+def test_the_state_of_another_optimizer_is_refused_and_changes_nothing(
+    tmp_path: Path, make: Callable[[Any], torch.optim.Optimizer], here: str
+) -> None:
+    model, other = nn.Linear(3, 4), nn.Linear(3, 4)
+    optimizer = torch.optim.Adam(model.parameters())
+    two_steps(model, optimizer)
+    save_checkpoint(tmp_path / "c", model, optimizer)
+    before = other.weight.clone()
+    with pytest.raises(
+        ValueError, match=f"the state is of Adam of parameters of 4 x 3, 4, and {here}"
+    ):
+        load_checkpoint(tmp_path / "c", other, make(other))
+    assert torch.equal(other.weight, before)
 
 
 def test_plain_pytorch_loads_the_weights_by_their_own_names(tmp_path: Path) -> None:

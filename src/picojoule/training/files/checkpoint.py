@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from picojoule.budget.masks import give_masks, masks_of_saved, put_back_on_failure, refresh
 from picojoule.layers import stateful_layers
 from picojoule.training.files.checkpoint_files import Saved, read_checkpoint, write_checkpoint
+from picojoule.training.files.optimizer_state import saved_optimizer, state_for
 
 _ORIGINAL, _MASK = "_orig", "_mask"  # names by torch.nn.utils.prune
-_OPTIMIZER = "optimizer."
 
 
 def save_checkpoint(
@@ -47,10 +47,9 @@ def save_checkpoint(
         >>> load_checkpoint(file, nn.Linear(2, 3))
         {'epochs': 3, 'average': tensor([1., 1.])}
     """
-    tensors: dict[str, Tensor] = {}
-    for index, state in optimizer.state_dict()["state"].items() if optimizer else ():
-        tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in state.items()}
-    write_checkpoint(Path(path), Saved(learned_tensors(model), tensors, dict(progress or {})))
+    state, settings = ({}, {}) if optimizer is None else saved_optimizer(optimizer)
+    saved = Saved(learned_tensors(model), state, dict(progress or {}), settings)
+    write_checkpoint(Path(path), saved)
 
 
 def load_checkpoint(
@@ -61,24 +60,20 @@ def load_checkpoint(
     Args:
         path: the file.
         model: takes the weights.
-        optimizer: takes the optimiser state; None to leave that.
+        optimizer: takes the optimiser's state and settings, such as its learning rate; None to leave them.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a file is damaged, missing beside the weights, or of another model; nothing is loaded then.
+        ValueError: a file is damaged, missing beside the weights, or of another model or optimiser; nothing is loaded then.
 
     Example: see :func:`save_checkpoint`.
     """
     path = Path(path)
     saved = read_checkpoint(path)
+    state = None if optimizer is None else state_for(optimizer, path, saved)
     take_over(path, saved.weights, model)
-    if optimizer is not None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in saved.optimizer.items():
-            index, name = key.removeprefix(_OPTIMIZER).split(".", 1)
-            state.setdefault(int(index), {})[name] = value
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    if optimizer is not None and state is not None:
+        optimizer.load_state_dict(state)
     return saved.progress
 
 

@@ -19,7 +19,7 @@ from picojoule.atomic_write import write_atomically
 from picojoule.extras import extra
 from picojoule.training.files.packing import packed, unpacked
 
-_HEADER, _PROGRESS = "picojoule", "state"
+_HEADER, _PROGRESS, _SETTINGS = "picojoule", "state", "settings"
 _DIGEST, _SUFFIX = 12, ".safetensors"
 _ATTEMPTS = 10
 
@@ -31,11 +31,13 @@ class Saved(NamedTuple):
         weights: by the model's own names.
         optimizer: state of the optimiser, by names of ours.
         progress: mappings and lists of tensors and JSON values.
+        settings: of the optimiser, in the same way; empty in older checkpoints.
     """
 
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     progress: dict[str, Any]
+    settings: Mapping[str, Any] = {}
 
 
 def write_checkpoint(path: Path, saved: Saved) -> None:
@@ -48,12 +50,13 @@ def write_checkpoint(path: Path, saved: Saved) -> None:
         from safetensors.torch import save
     training = dict(saved.optimizer)
     progress = packed(saved.progress, _PROGRESS, training)
+    settings = packed(saved.settings, _SETTINGS, training)
     beside = None
     if training:
         content = save(_own(training))
         beside = f"{_before_digest(path)}{hashlib.sha256(content).hexdigest()[:_DIGEST]}{_SUFFIX}"
         write_atomically(path.with_name(beside), content)
-    header = json.dumps({"training": beside, "progress": progress})
+    header = json.dumps({"training": beside, "progress": progress, "settings": settings})
     write_atomically(path, save(_own(saved.weights), metadata={_HEADER: header}))
     for name in files_beside(path):
         if name.name != beside:
@@ -73,13 +76,17 @@ def read_checkpoint(path: Path) -> Saved:
     try:
         content, beside = _contents(path)
         training: dict[str, Tensor] = load(beside) if beside is not None else {}
-        progress = unpacked(_header(content)["progress"], training)
-        if not isinstance(progress, dict):
-            raise TypeError(
-                f"its progress is a {type(progress).__name__}, expected names with values"
-            )
-        optimizer = {n: x for n, x in training.items() if not n.startswith(f"{_PROGRESS}.")}
-        return Saved(load(content), optimizer, progress)
+        header = _header(content)
+        progress = unpacked(header["progress"], training)
+        settings = unpacked(header.get("settings", {}), training)
+        for name, found in (("progress", progress), ("settings", settings)):
+            if not isinstance(found, dict):
+                raise TypeError(
+                    f"its {name} is a {type(found).__name__}, expected names with values"
+                )
+        others = f"{_PROGRESS}.", f"{_SETTINGS}."
+        optimizer = {n: x for n, x in training.items() if not n.startswith(others)}
+        return Saved(load(content), optimizer, progress, settings)
     except (SafetensorError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: not a checkpoint of picojoule, or damaged ({error}).") from error
 
