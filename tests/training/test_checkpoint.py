@@ -106,6 +106,19 @@ def test_the_state_of_another_optimizer_is_refused_and_changes_nothing(
     assert torch.equal(other.weight, before)
 
 
+def test_a_value_that_a_layer_refuses_leaves_the_model_as_it_was(tmp_path: Path) -> None:
+    model, other = small_model(), small_model()
+    with torch.no_grad():
+        model[1].tau_mem.fill_(torch.nan)
+    save_checkpoint(tmp_path / "c", model)
+    before = copy.deepcopy(other.state_dict())
+    with pytest.raises(
+        ValueError, match=r"tau_mem is nan, expected tau_mem > 0.*Nothing was loaded"
+    ):
+        load_checkpoint(tmp_path / "c", other)
+    assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
+
+
 def test_plain_pytorch_loads_the_weights_by_their_own_names(tmp_path: Path) -> None:
     model = small_model()
     save_checkpoint(tmp_path / "c", model, trained(model), {"average": torch.ones(2)})

@@ -88,9 +88,20 @@ def take_over(path: Path, saved: Mapping[str, Tensor], model: nn.Module) -> None
     with put_back_on_failure(parameters):
         give_masks(parameters)
         check_same_model(path, saved, learned_tensors(model))
-    model.load_state_dict(saved, strict=False)
+        _load(path, saved, model)
     for layer, of in parameters:
         refresh(layer, of)
+
+
+def _load(path: Path, saved: Mapping[str, Tensor], model: nn.Module) -> None:
+    """All of it, or nothing where a layer refuses a value, such as a time constant of NaN."""
+    before = {name: value.clone() for name, value in learned_tensors(model).items()}
+    try:
+        model.load_state_dict(saved, strict=False)
+    except RuntimeError as error:
+        model.load_state_dict(before, strict=False)
+        refused = " ".join(str(error).split("\n", 1)[-1].split())
+        raise ValueError(f"{path}: {refused} Nothing was loaded.") from error
 
 
 def _with_masks_of(model: nn.Module, saved: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
