@@ -84,6 +84,20 @@ def test_a_report_on_nothing_says_so(shape: tuple[int, ...]) -> None:
     assert any("nothing was counted" in sentence for sentence in monitor.report().warnings)
 
 
+def test_a_spread_that_is_not_known_is_told() -> None:
+    model = nn.Sequential(nn.Linear(INPUTS, 3), pl.IAF())
+    said = []
+    for steps in (7, 4):
+        with picojoule.Monitor(model, accumulate=True, detail=["sample"]) as monitor:
+            for each in (7, steps):
+                picojoule.reset_states(model)
+                model((torch.rand(3, each, INPUTS) < 0.5).float())
+        found = monitor.report()
+        told = any("spread over samples is not known of '0'" in each for each in found.warnings)
+        said.append((told, found.synops_per_sample_sd is None))
+    assert said == [(False, False), (True, True)]
+
+
 @pytest.mark.parametrize("energy", [-1e-14, float("nan"), 24.96, "2e-12"])
 def test_joules_of_a_byte_are_checked(energy: object) -> None:
     from picojoule.energy import MemoryCost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from torch import Tensor
@@ -21,6 +22,7 @@ from picojoule.report.record import Conventions, versions_here
 from picojoule.report.report import Report
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.counts import Counts
+from picojoule.synops.watch.ledger import Ledger
 
 _SUMS: tuple[Literal["synops", "macs", "dense", "biases"], ...] = (
     "synops",
@@ -72,7 +74,10 @@ class Monitor(CountingMonitor):  # noqa: D101
                 name: RateHistogram.of(rate.per_step) for name, rate in ledger.rates.items()
             },
             neuron_updates_per_sample=self.neuron_updates.per_sample.total.item(),
-            warnings=self.warnings if samples else (*self.warnings, _NOTHING),
+            warnings=(
+                *self.warnings,
+                *_doubts(samples, ledger, by_sample, "sample" in settings.detail),
+            ),
         )
 
     def energy_j(self, profile: str | EnergyProfile, *, strict: bool = False) -> Tensor:
@@ -103,4 +108,18 @@ class Monitor(CountingMonitor):  # noqa: D101
             macs=self.macs.per_sample.total,
             neuron_updates=self.neuron_updates.per_sample.total,
             strict=strict,
+        )
+
+
+def _doubts(
+    samples: int, ledger: Ledger, by_sample: Mapping[str, Tensor], spread_is_asked: bool
+) -> Iterator[str]:
+    """What a reader of the numbers should know, as sentences."""
+    if not samples:
+        yield _NOTHING
+    unknown = [name for name in ledger.lines if name not in by_sample]
+    if spread_is_asked and samples > 1 and unknown:
+        yield (
+            f"the spread over samples is not known of {', '.join(map(repr, unknown))}, nor of the total: there, the passes differ in "
+            "time steps, or not all of them have the layer, or samples and time cannot be told apart."
         )
