@@ -80,9 +80,9 @@ def doctests(session: nox.Session) -> None:
     """The examples of all docstrings, in the installed package."""
     _install(session, "all", "pytest")
     session.chdir(session.create_tmp())
-    session.run(
-        *["pytest", "-q", "--doctest-modules", "--pyargs", "picojoule", "-p", "no:cacheprovider"]
-    )
+    # from a folder that is not above the package: a pattern is of whole paths; Triton is not everywhere
+    words = "pytest -q --doctest-modules --ignore-glob=/*/ops/triton/* -p no:cacheprovider --pyargs picojoule"
+    session.run(*words.split())
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
