@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from picojoule import Monitor
 from picojoule.synops.watch.checks import MonitorWarning
+from tests.synops.passes import each_pass
 
 X = (torch.rand(4, 6, generator=torch.Generator().manual_seed(3)) < 0.5).float()
 ARRIVED = float(X.sum())
@@ -49,15 +50,8 @@ class Calls(nn.Module):
 
 def totals(model: nn.Module, *inputs: Tensor, **options: Any) -> list[tuple[float, float]]:
     """SynOps and MACs of each pass."""
-    found = []
-    with warnings.catch_warnings(), torch.no_grad(), Monitor(model, **options) as monitor:
-        warnings.simplefilter("ignore", MonitorWarning)
-        for x in inputs:
-            model(x)
-            report = monitor.report()
-            each = report.synops_per_sample, report.macs_per_sample
-            found.append(tuple(value * report.samples for value in each))
-    return found
+    with torch.no_grad():
+        return each_pass(model, *inputs, **options)
 
 
 def put(v: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from picojoule import Monitor
-from picojoule.synops.watch.checks import MonitorWarning
+from tests.synops.passes import each_pass
 
 STEPS, IN, OUT = 4, 6, 5
 Met = Callable[[Tensor, Tensor], Tensor]
@@ -79,17 +77,9 @@ class Plastic(Changing):
         return torch.stack(out)
 
 
-def counted(model: nn.Module, x: Tensor, passes: int = 3) -> list[Any]:
-    """SynOps and MACs of each pass."""
-    found = []
-    with warnings.catch_warnings(), Monitor(model, time_axis="tb") as monitor:
-        warnings.simplefilter("ignore", MonitorWarning)
-        for _ in range(passes):
-            model(x)
-            report = monitor.report()
-            each = report.synops_per_sample, report.macs_per_sample
-            found.append(tuple(value * report.samples for value in each))
-    return found
+def counted(model: nn.Module, x: Tensor) -> list[tuple[float, float]]:
+    """SynOps and MACs of three passes."""
+    return each_pass(model, x, x, x, time_axis="tb")
 
 
 @pytest.mark.parametrize("batch", [1, 4])

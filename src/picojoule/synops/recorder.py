@@ -18,7 +18,7 @@ from picojoule.synops.watch.checks import MonitorWarning, check_counted
 from picojoule.synops.watch.forward import WatchedForward
 from picojoule.synops.watch.known import KnownCalls
 from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.running import closing, running
 from picojoule.synops.watch.settings import Settings

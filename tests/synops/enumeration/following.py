@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from picojoule.synops.formulas import FORMULAS
 from picojoule.synops.watch.function_call import FunctionCall, tensors
-from picojoule.synops.watch.origin import DENSE, Origin, Origins
+from picojoule.synops.watch.origin import DENSE, Origin
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.rules import origin_of_result
 from tests.synops.enumeration.samples import DTYPE, Sample, floating_tensors
 

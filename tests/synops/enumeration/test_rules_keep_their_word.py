@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from picojoule.synops.watch.origin import Origin, Origins
+from picojoule.synops.watch.origin import Origin
+from picojoule.synops.watch.origins import Origins
 from tests.synops.enumeration.following import (
     ByFunction,
     ByOperator,

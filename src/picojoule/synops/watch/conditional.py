@@ -9,7 +9,7 @@ from torch import Tensor
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.watch.elementwise import factors_of, synapses_between
 from picojoule.synops.watch.names import base_name, op_name
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.selection import selecting
 
 _DIFFERENCES = frozenset(["sub", "rsub", "subtract"])

@@ -10,7 +10,7 @@ from torch import Tensor
 from picojoule.synops.formulas import Synapses, masked
 from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype, is_strided, pattern
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 
 Weights = Literal["all", "nonzero"]
 Values = list[Magnitudes | None]

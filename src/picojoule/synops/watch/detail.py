@@ -13,7 +13,7 @@ from picojoule.layers.chunks import Chunk, current_chunk
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
 from picojoule.synops.watch.count import data_of, is_index
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.pass_size import PassSize
 
 DetailAxis = Literal["sample", "step", "channel"]

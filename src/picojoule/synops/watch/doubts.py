@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from picojoule.synops.watch.judged import can_be_read
 from picojoule.synops.watch.neurons import Neurons
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.step_count import StepCount
 
 _MOST_NAMES = 4

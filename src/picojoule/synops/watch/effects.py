@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from picojoule.synops.watch.function_call import Result
-from picojoule.synops.watch.origin import Origin, Origins
+from picojoule.synops.watch.origin import Origin
+from picojoule.synops.watch.origins import Origins
 
 _MOST = 10_000
 _OPTIONS = frozenset(

@@ -24,7 +24,7 @@ from torch import Tensor
 from picojoule.synops.formulas import Synapses, contraction
 from picojoule.synops.formulas.synapses import Count, unknown_labels
 from picojoule.synops.magnitudes import Magnitudes
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 
 Operands = Callable[..., tuple[Any, Any]]
 

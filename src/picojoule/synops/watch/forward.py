@@ -33,7 +33,8 @@ from picojoule.synops.watch.ledger import Given, Ledger
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.nested import nested_tensors, refuse_nested, shape_of
 from picojoule.synops.watch.neurons import Neurons
-from picojoule.synops.watch.origin import DENSE, Origins
+from picojoule.synops.watch.origin import DENSE
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules.units import uniform
@@ -109,7 +110,7 @@ class WatchedForward:
     def start(self, values: list[Any]) -> None:
         """Begin, as the model is called with these arguments."""
         self._inputs = inputs = nested_tensors(values)
-        refuse_nested(inputs, "the model")
+        refuse_nested(inputs)
         self.step_count.see_input(values)
         self.origins.give(inputs)
         self._running.begin(self)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from picojoule.synops.watch.origin import Origin, Origins
+from picojoule.synops.watch.origin import Origin
+from picojoule.synops.watch.origins import Origins
 
 Result = Origin | list[Origin]
 

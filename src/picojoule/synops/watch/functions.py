@@ -28,7 +28,8 @@ from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.nested import refuse_nested
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.offsets import same_values
-from picojoule.synops.watch.origin import DENSE, Origins, sum_with_dense
+from picojoule.synops.watch.origin import DENSE, sum_with_dense
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
 from picojoule.synops.watch.rules import origin_of_result
@@ -38,7 +39,7 @@ from picojoule.synops.watch.rules.units import assembled, together, uniform
 from picojoule.synops.watch.running import running
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
-from picojoule.synops.watch.thresholds import is_dynamics
+from picojoule.synops.watch.thresholds import without_dynamics
 from picojoule.synops.watch.witness import Witness
 
 # functions in which a parameter is an offset or a scale, whose values no spike has to reach
@@ -52,20 +53,18 @@ HARMLESS = frozenset(
         "rsub",
         "cat",
         "stack",
+        "where",
+        "prelu",
         "layer_norm",
         "group_norm",
         "batch_norm",
         "rms_norm",
         "instance_norm",
-        "prelu",
-        "where",
         "native_layer_norm",
         "native_group_norm",
         "native_batch_norm",
     ]
 )
-
-
 _GET_DATA, _SET_DATA = Tensor.data.__get__, Tensor.data.__set__  # type: ignore[attr-defined]
 
 
@@ -210,7 +209,7 @@ class FunctionWatch(TorchFunctionMode):
     def _count_call(
         self, func: Any, formula: Formula, args: Any, kwargs: Any, call: Asked | None
     ) -> Any:
-        self._refuse_nested(args, kwargs)
+        refuse_nested((*args, *kwargs.values()), self._stack.top.name)
         try:
             with self._stack.aside():
                 synapses = formula(*args, **kwargs)
@@ -260,13 +259,6 @@ class FunctionWatch(TorchFunctionMode):
                 self._origins.put(x, origin)
         return result
 
-    def _refuse_nested(self, args: Any, kwargs: Any) -> None:
-        name = self._stack.top.name
-        refuse_nested(
-            (*args, *kwargs.values()),
-            f"a product in {name!r}" if name else "a product in the model itself",
-        )
-
     def _prepare(
         self,
         site: Any,
@@ -286,7 +278,7 @@ class FunctionWatch(TorchFunctionMode):
             self._effects.add_counted(call)
 
     def _count_if_any(self, func: Any, args: Any, kwargs: Any, call: Asked | None) -> Any:
-        self._refuse_nested(args, kwargs)
+        refuse_nested((*args, *kwargs.values()), self._stack.top.name)
         with self._stack.aside():
             synapses, in_a_neuron = self._arriving(func, args, kwargs)
         call = None if in_a_neuron else call  # the same is something else where no neuron runs
@@ -305,7 +297,7 @@ class FunctionWatch(TorchFunctionMode):
         """The synapses of a call, and whether there are none because a neuron runs."""
         found = conditional_synapses(self._origins, func, args, kwargs)
         in_a_neuron = self._stack.top.kind is not None
-        left = [each for each in found if not is_dynamics(self._origins, each, in_a_neuron)]
+        left = without_dynamics(self._origins, found, in_a_neuron)
         return left, in_a_neuron and len(left) < len(found)
 
     def _follow(self, func: Any, args: Any, kwargs: Any, call: Asked | None = None) -> Any:

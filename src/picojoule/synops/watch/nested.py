@@ -74,9 +74,16 @@ def _inside(value: Any) -> Iterable[Any]:
     return list(getattr(value, "__dict__", {}).values())
 
 
-def refuse_nested(given: Iterable[Any], where: str) -> None:
-    """Raise NotImplementedError if a nested tensor is given, whose samples differ in their lengths."""
+def refuse_nested(given: Iterable[Any], module: str | None = None) -> None:
+    """Raise NotImplementedError if a nested tensor is given, whose samples differ in their lengths.
+
+    Args:
+        given: to a product, or to the model.
+        module: name of the module that the product is in; None if they are given to the model.
+    """
     if any(isinstance(x, Tensor) and x.is_nested for x in given):
+        product = f"a product in {module!r}" if module else "a product in the model itself"
+        where = "the model" if module is None else product
         raise NotImplementedError(
             f"Monitor: {where} is given a nested tensor (torch.nested), whose values cannot be counted. Pad it, "
             "x.to_padded_tensor(0.0), where spikes that are not there cost no SynOps; or pack its parts, "

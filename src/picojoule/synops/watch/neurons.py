@@ -18,7 +18,8 @@ from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.judged import each_its_own
 from picojoule.synops.watch.learned import Learned
 from picojoule.synops.watch.ledger import Ledger
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin, Origins, by_values
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, SPIKES, Origin
+from picojoule.synops.watch.origins import Origins, by_values
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.search import NeuronSearch
 from picojoule.synops.watch.shared_cells import CellCalls

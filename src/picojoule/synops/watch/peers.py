@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.weak import WeakIdKeyDictionary
 
 from picojoule.synops.magnitudes import Unit
-from picojoule.synops.watch.origin import version
+from picojoule.synops.watch.origins import version
 from picojoule.synops.watch.spiking import Spiking, unit_of_class
 
 Reader = Callable[[Any, frozenset[str]], Spiking]

@@ -18,7 +18,7 @@ from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype, is_strided, magnitude
 from picojoule.synops.watch.count import Counter, Weights, data_of
 from picojoule.synops.watch.ledger import NOT_REPRODUCED, Pair
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 
 _NEUROBENCH = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)

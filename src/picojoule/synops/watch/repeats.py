@@ -16,7 +16,7 @@ from picojoule.synops.magnitudes import SummedMagnitudes
 from picojoule.synops.watch.count import Counter, choose, data_of
 from picojoule.synops.watch.gathered import Gathered
 from picojoule.synops.watch.ledger import Line
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 
 
 @dataclass

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from picojoule.synops.watch.entries import SplitAxis, entries_taken
 from picojoule.synops.watch.judged import can_be_read, multiples, worth
 from picojoule.synops.watch.nested import nested_tensors
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.spiking import Spiking
 
 _FOUND = Spiking("loop", signed=True, closed=False, unit=None, sure=False)

@@ -17,7 +17,7 @@ from picojoule.synops.formulas.synapses import Count
 from picojoule.synops.magnitudes import Magnitudes, exact_dtype
 from picojoule.synops.watch.elementwise import aligned, is_scale, unless_mask
 from picojoule.synops.watch.function_call import tensors
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 
 Selecting = Callable[[Origins, Any, tuple[Any, ...], dict[str, Any]], list[Synapses]]
 

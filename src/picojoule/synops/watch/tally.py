@@ -18,7 +18,7 @@ from picojoule.synops.watch.lost_gradients import LostGradients
 from picojoule.synops.watch.modules import Frame
 from picojoule.synops.watch.names import CallNames, op_name
 from picojoule.synops.watch.neurons import Neurons
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.pass_size import PassSize
 from picojoule.synops.watch.published import CountedCall, PublishedCounts
 from picojoule.synops.watch.repeats import Repeat, repeat_of
@@ -44,8 +44,9 @@ class Tally:
         self._repeats: list[tuple[Repeat, str, tuple[int, ...], int]] = []
         self._applied = Applied()
         self._names = CallNames()
-        # what the line that was entered last had before; None of a new one
+        # what the line that was entered last had before; None of a new one; its name, and what the call was given
         self._before: tuple[Count, Count, Count, str] | None = None
+        self._last: tuple[str, tuple[int, ...], int] = "", (), 0
         self._published = (
             PublishedCounts(origins, settings.weights) if settings.conventions else None
         )
@@ -107,7 +108,8 @@ class Tally:
             line.add(*self._counter.count(each), self._counter.dense(each))
             if self._details is not None:
                 self._details.add(name, each)
-        self._applied.add(name, *self._given(synapses[0]))
+        self._last = name, *self._given(synapses[0])
+        self._applied.add(*self._last)
         return line
 
     def _given(self, first: Synapses) -> tuple[tuple[int, ...], int]:
@@ -120,8 +122,9 @@ class Tally:
 
     def take_back(self, line: Line) -> None:
         """The call that was entered last, in this line, has failed; calls that are counted together still go to the line."""
+        name, shape, times = self._last
+        self._applied.add(name, shape, -times)
         if self._before is None:
-            name = next(name for name, each in self.ledger.lines.items() if each is line)
             del self.ledger.lines[name], self.ledger.order[name]
         else:
             line.synops, line.macs, line.dense, line.kind = self._before
@@ -134,8 +137,7 @@ class Tally:
             return None
         repeat = repeat_of(line, synapses, args, biases, self._counter, self._origins)
         if repeat is not None:
-            name = next(name for name, each in self.ledger.lines.items() if each is line)
-            self._repeats.append((repeat, name, *self._given(synapses[0])))
+            self._repeats.append((repeat, *self._last))
         return repeat
 
     def settle(self) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from picojoule.synops.formulas import Synapses
 from picojoule.synops.watch.elementwise import spreads
 from picojoule.synops.watch.function_call import FunctionCall
-from picojoule.synops.watch.origin import Origins
+from picojoule.synops.watch.origins import Origins
 
 
 def see_threshold(call: FunctionCall, quotient: bool = False) -> None:
@@ -32,8 +32,12 @@ def _see(origins: Origins, potential: Tensor, threshold: Tensor, dense: bool) ->
         origins.thresholds |= parameters
 
 
-def is_dynamics(origins: Origins, synapses: Synapses, in_a_neuron: bool) -> bool:
-    """Whether a product of spikes and weights, element by element, is part of what a neuron does."""
+def without_dynamics(origins: Origins, found: list[Synapses], in_a_neuron: bool) -> list[Synapses]:
+    """What is left of products of spikes and weights, element by element, without what neurons do themselves."""
+    return [each for each in found if not _is_dynamics(origins, each, in_a_neuron)]
+
+
+def _is_dynamics(origins: Origins, synapses: Synapses, in_a_neuron: bool) -> bool:
     looked_up = synapses.channel is None
     if looked_up or len(synapses.operands) != 2 or len(synapses.weights) != 1:
         return False

@@ -27,12 +27,13 @@ from picojoule.synops.watch.conditional import conditional_synapses, is_conditio
 from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.modules import Frame, Look, ModuleStack
 from picojoule.synops.watch.names import is_pytorchs_layer, op_name
-from picojoule.synops.watch.origin import DENSE, Origins
+from picojoule.synops.watch.origin import DENSE
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.settings import Settings
 from picojoule.synops.watch.tally import Tally, kind_of_call
-from picojoule.synops.watch.thresholds import is_dynamics
+from picojoule.synops.watch.thresholds import without_dynamics
 
 
 class Seen:
@@ -125,7 +126,7 @@ class Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
             else:
                 found = conditional_synapses(self._origins, func, args, kwargs)
                 neuron = self._stack.top.kind is not None
-                synapses = [x for x in found if not is_dynamics(self._origins, x, neuron)]
+                synapses = without_dynamics(self._origins, found, neuron)
         if not synapses:
             return self._pass_on(look, func, args, kwargs)
         return self._count(func, synapses, args, kwargs)

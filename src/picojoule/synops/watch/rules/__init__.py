@@ -18,9 +18,9 @@ from picojoule.synops.watch.origin import (
     WHOLE_NUMBERS,
     WITHOUT_DATA,
     Origin,
-    by_values,
     joined,
 )
+from picojoule.synops.watch.origins import by_values
 from picojoule.synops.watch.rules import (  # noqa: F401 - they enter their rules
     arithmetic,
     assembling,

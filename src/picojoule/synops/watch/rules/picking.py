@@ -9,7 +9,8 @@ from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, tensors
 from picojoule.synops.watch.judged import can_be_read, judged, spike_value
-from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origin, Origins, by_values
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, Origin
+from picojoule.synops.watch.origins import Origins, by_values
 from picojoule.synops.watch.rules.units import all_whole
 
 _FEW = 4096  # numbers that are read to find what they have in common

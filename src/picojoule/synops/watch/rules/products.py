@@ -9,15 +9,8 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result
-from picojoule.synops.watch.origin import (
-    DENSE,
-    SIGNED_SPIKES,
-    WITHOUT_DATA,
-    ZEROS,
-    Origin,
-    Origins,
-    joined,
-)
+from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, WITHOUT_DATA, ZEROS, Origin, joined
+from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import all_whole, is_value, is_whole, with_sign
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result, tensors
-from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, stored_values
+from picojoule.synops.watch.origin import DENSE, ZEROS, Origin
+from picojoule.synops.watch.origins import stored_values
 from picojoule.synops.watch.rules.picking import is_without_data, origin_of_picked
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.units import is_value, together, uniform

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.synops.watch.origin import DENSE, NUMBERS, WHOLE_NUMBERS, Origin, Origins, joined
+from picojoule.synops.watch.origin import DENSE, NUMBERS, WHOLE_NUMBERS, Origin, joined
+from picojoule.synops.watch.origins import Origins
 
 
 def uniform(origin: Origin) -> Origin:
