@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import torch
@@ -67,6 +68,22 @@ def test_one_pass_of_each_layer(how: str) -> None:
     spikes = rows["last"].synops_per_sample
     assert spikes
     assert rows["last"].spikes_per_synapse == pytest.approx(spikes / TIME / (HIDDEN * OUTPUTS))
+
+
+def test_a_call_that_failed_is_no_application() -> None:
+    class Retries(Readout):
+        def forward(self, x: Tensor) -> Tensor:
+            rates = self.neurons(self.first(x)).sum(1)
+            for each in (rates[:, 1:], rates):
+                with suppress(RuntimeError):
+                    made = self.last(each)
+            return made
+
+    x = (torch.rand(BATCH, TIME, INPUTS) < 0.5).float()
+    with picojoule.Monitor(model := Retries("retries")) as monitor:
+        model(x)
+    (last,) = (row for row in monitor.report().rows if row.name == "last")
+    assert last.macs_one_pass == HIDDEN * OUTPUTS
 
 
 def test_the_verdict_does_not_hang_on_where_spikes_are_added_up() -> None:

@@ -45,6 +45,7 @@ class PenalisedTraining:
         self._controller, self._schedule = controller, schedule
         self._active: dict[str, Multiplier] | None = None
         self._pending: dict[str, list[Reading]] = {}
+        self._readings: dict[str, Reading] = {}  # of this pass, from `begin` to `terms`
         self._saved: dict[str, Any] | None = None
         self._given_up: dict[str, str] = {}  # floors that were let go against a limit, and why
         self.not_reached: dict[str, str] = {}  # these, and what is not kept together with a limit
@@ -76,6 +77,7 @@ class PenalisedTraining:
             infeasible: of them.
             known: whether a pass with gradients has told what training can change; else those of this call are not kept.
         """
+        self._readings = {}
         sees = known and torch.is_grad_enabled()
         if self._active is not None and not sees:
             return self._active
@@ -89,6 +91,7 @@ class PenalisedTraining:
             trained = [name for name, each in readings.items() if each.value.requires_grad]
             self._restore(constraints, infeasible, trained)
         self._active = self._active or {}
+        self._readings = readings
         self._take_in(readings, constraints, infeasible)
         return self._active
 
@@ -115,8 +118,9 @@ class PenalisedTraining:
     ) -> dict[str, Tensor]:
         """The penalty of each constraint, from the monitor's last pass."""
         terms = {}
+        known, self._readings = self._readings, {}  # which would keep the graph
         for name, constraint in constraints.items():
-            value, fixed, layers = constraint.read(self._monitor)
+            value, fixed, layers = known.get(name) or constraint.read(self._monitor)
             self._reach.check_shape(name, value)
             if name in multipliers:
                 terms[name] = multipliers[name].penalty(self._reach.steered(name, value, fixed))

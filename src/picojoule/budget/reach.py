@@ -13,9 +13,8 @@ from picojoule.synops.counting_monitor import CountingMonitor
 
 LEAST_ACTIVITY = 0.02  # spikes per synapse and step, of layers that a limit leaves nothing
 _NOISE = 0.01  # share of the bound that is left before a limit counts as back in reach
-_LEAST_ROOM = (
-    1e-4  # share of the bound that the trained part is steered to, where what is given leaves less
-)
+# share of the bound that the trained part is steered to, where what is given leaves less
+_LEAST_ROOM = 1e-4
 _SURE = 0.75  # standard deviations of the average, above the bound, from which on it counts as out of reach
 
 
