@@ -184,3 +184,43 @@ def test_spikes_of_a_script_are_worth_the_same_in_each_pass() -> None:
         with monitor:
             model(x)
         assert (monitor.synops["last"].item() * BATCH, monitor.macs["last"]) == (expected, 0)
+
+
+def apart(model: Residual) -> None:
+    """Spikes of both ways are worth different values from now on, so that their sum is none of them."""
+    model.loud.threshold, model.silent.threshold = 1.0, 0.7
+
+
+def test_a_layer_whose_spikes_became_dense_values_is_told_and_keeps_no_limit() -> None:
+    torch.manual_seed(0)
+    model, x = Residual("add"), spikes(TIME, BATCH, INPUTS)
+    monitor = Monitor(model, spiking=[Scaled], time_axis="tb").attach()
+    limits = {"last": 1e6, "second": 1e6}
+    budget = picojoule.Budget(monitor, synops_per_timestep=limits)
+    model(x)
+    assert budget.met
+    assert monitor.turned_dense == frozenset()
+    apart(model)
+    with pytest.warns(picojoule.synops.MonitorWarning, match="'last' had spikes .* SynOps 0"):
+        model(x)
+    assert monitor.turned_dense == {"last"}
+    (found,) = budget.violations()
+    assert found.name == "synops_per_timestep of last"
+    assert "dense values now" in found.why
+    assert not budget.met
+    model.silent.threshold = 1.0
+    model(x)
+    assert budget.met
+    assert monitor.synops["last"] > 0
+
+
+def test_joules_have_the_products_of_dense_values_in_them() -> None:
+    torch.manual_seed(0)
+    model, x = Residual("add"), spikes(TIME, BATCH, INPUTS)
+    monitor = Monitor(model, spiking=[Scaled], time_axis="tb").attach()
+    budget = picojoule.Budget(monitor, energy_j={"last": 1.0}, profile="45nm-int8")
+    model(x)
+    apart(model)
+    with pytest.warns(picojoule.synops.MonitorWarning):
+        model(x)
+    assert budget.met

@@ -1,5 +1,6 @@
 """The best epoch under the budget, by samples kept aside."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,14 @@ def measured(accuracy: float, *broken: Violation) -> Measurement:
 
 def over(why: str = "") -> Violation:
     return Violation("synops_per_timestep of 2", 3.0, 2.0, 0.5, 1.0, why)
+
+
+def test_a_limit_that_measures_no_number_is_never_kept_and_is_null_in_a_file() -> None:
+    nan = float("nan")
+    found = measured(0.9, Violation("synops_per_timestep of 2", nan, 2.0, nan, 1.0, "dense values"))
+    assert (found.keeps_budget, found.keeps_what_it_can) == (False, False)
+    (broken,) = json.loads(json.dumps(found.to_dict(), allow_nan=False))["broken"]
+    assert (broken["value"], broken["bound"], broken["excess"]) == (None, 2.0, None)
 
 
 def test_the_highest_accuracy_among_epochs_that_keep_the_budget_is_chosen() -> None:

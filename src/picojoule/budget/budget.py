@@ -19,6 +19,7 @@ from picojoule.budget.feasibility import contradictions
 from picojoule.budget.fewer_connections import FewerConnections, Synapses
 from picojoule.budget.finite_sum import finite_sum
 from picojoule.budget.fresh_passes import FreshPasses
+from picojoule.budget.limits import turned_dense
 from picojoule.budget.multipliers import Controller
 from picojoule.budget.penalised import PenalisedTraining
 from picojoule.budget.reach import Reach
@@ -470,8 +471,10 @@ class Budget:
             average = None if monitor is not None else self._average(name)
             if average is None:
                 average = constraint.read(monitor or self._monitor).value
+            dense = turned_dense(constraint, monitor or self._monitor)
+            value = torch.full_like(average, torch.nan) if dense else average
             declared = name in self._declared
-            judged.append(Judged(constraint, average, why.get(name, ""), declared))
+            judged.append(Judged(constraint, value, dense or why.get(name, ""), declared))
         return violations(judged, self._within)
 
     def judge_anew(self) -> None:

@@ -180,6 +180,15 @@ class EnergyLimit(_OnLayers):
 Limit = SynopsLimit | EnergyLimit
 
 
+def turned_dense(constraint: object, monitor: CountingMonitor) -> str:
+    """Why a limit on SynOps holds nothing down: a layer gets dense values in place of spikes; empty if none does."""
+    if not isinstance(constraint, SynopsLimit):  # joules have the MACs in them
+        return ""
+    layers = constraint.layers or tuple(monitor.turned_dense)
+    found = ", ".join(repr(layer) for layer in layers if layer in monitor.turned_dense)
+    return f"{found} had spikes and has dense values now, whose products are MACs" if found else ""
+
+
 def _added(counts: Counts, layers: tuple[str, ...]) -> Reading:
     check_called(layers, counts)
     values = {name: counts[name] for name in layers}

@@ -335,6 +335,12 @@ class CountingMonitor:
         return tuple(self.ledger.notes)
 
     @property
+    def turned_dense(self) -> frozenset[str]:
+        """Layers that were given spikes in an earlier pass, and dense values in those that are counted: their SynOps are 0."""
+        own = self._recorder.ledger
+        return frozenset(() if own is None else own.turned)
+
+    @property
     def neuron_updates(self) -> Counts:
         """Neurons that were updated, by layer with dynamics, per sample and time step."""
         synops = self.synops

@@ -96,7 +96,7 @@ class _Summed(dict[str, Any]):
         return replace(local, **self, passes=passes)
 
 
-_OWN = ("passes", "details", "rate_details", "notes", "inputs")
+_OWN = ("passes", "details", "rate_details", "notes", "inputs", "turned")
 
 
 def _sample_steps(ledger: Ledger) -> float:

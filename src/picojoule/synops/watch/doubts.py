@@ -52,6 +52,18 @@ def replaced_by_hooks(names: Iterable[str]) -> dict[str, bool]:
     return {sentence: True}
 
 
+def turned_dense(names: Iterable[str]) -> dict[str, bool]:
+    """That layers which were given spikes get dense values now, so that they spend no SynOps whatever they do."""
+    listed = ", ".join(map(repr, names))
+    if not listed:
+        return {}
+    sentence = (
+        f"{listed} had spikes in an earlier forward pass and has dense values now, so its products are MACs and its SynOps 0. "
+        "Sums of spikes that are worth different values are dense: give neurons that are added up one threshold, or weigh each by itself."
+    )
+    return {sentence: True}
+
+
 def left_pytorch(names: Iterable[str]) -> dict[str, bool]:
     """That values went where nobody sees what is done to them."""
     listed = ", ".join(repr(name) if name else "the model itself" for name in names)

@@ -25,7 +25,13 @@ from torch.overrides import (
 from picojoule.layers import FlattenTime, HookHandles, UnflattenTime
 from picojoule.layers.retime import Retime
 from picojoule.synops.watch.detail import RateDetails
-from picojoule.synops.watch.doubts import doubts, left_for_later, left_pytorch, replaced_by_hooks
+from picojoule.synops.watch.doubts import (
+    doubts,
+    left_for_later,
+    left_pytorch,
+    replaced_by_hooks,
+    turned_dense,
+)
 from picojoule.synops.watch.function_call import tensors
 from picojoule.synops.watch.functions import FunctionWatch
 from picojoule.synops.watch.known import KnownCalls
@@ -198,6 +204,8 @@ class WatchedForward:
         self.ledger.notes |= self.tally.lost_gradients.notes()
         self.ledger.notes |= replaced_by_hooks(self._replaced)
         self.ledger.notes |= left_pytorch(self._functions.left)
+        self.ledger.turned = self.tally.turned_dense(self.settings.learned.heard)
+        self.ledger.notes |= turned_dense(self.ledger.turned)
         self.settings.learned.states |= self._left_in_buffers()
         self.settings.learned.complete = True
         if self.tally.details is not None:

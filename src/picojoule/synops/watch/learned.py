@@ -17,5 +17,6 @@ class Learned:
         self.kinds: WeakKeyDictionary[nn.Module, Spiking] = WeakKeyDictionary()
         self.values = SpikeValues()
         self.shared: WeakSet[nn.Module] = WeakSet()  # by several layers
+        self.heard: set[str] = set()  # names of lines that have been given spikes
         self.states: set[str] = set()  # buffers in which a pass has left spikes
         self.complete = False

@@ -77,6 +77,7 @@ class Given:
 class Ledger:
     """Totals by name; `passes` are the samples and time steps of each forward pass, `inputs` what it was called with.
 
+    `turned` are the lines that were given spikes in an earlier pass, and get dense values now.
     `updates` are the neuron updates of each layer with dynamics, `kinds` their types, `order` the
     names as they were first called. `details` are SynOps `b t` or `b t c`, None where that could not be
     told, and `rate_details` spikes a neuron, `b t`. `carried` tells of each neuron layer whether it began with a state other than zero. `notes` are
@@ -94,6 +95,7 @@ class Ledger:
     rate_details: dict[str, Tensor | None] = field(default_factory=dict)
     notes: dict[str, bool] = field(default_factory=dict)
     inputs: list[Given] = field(default_factory=list)
+    turned: dict[str, None] = field(default_factory=dict)
 
     def line(self, name: str) -> Line:
         """The line of that name, made on first use."""
@@ -131,6 +133,7 @@ class Ledger:
         self.inputs = [first.joined(more) for first, more in pairs]
         self.passes += other.passes
         self.notes |= other.notes
+        self.turned |= other.turned
         _append(self.details, other.details, int(next_step))
         _append(self.rate_details, other.rate_details, int(next_step))
 

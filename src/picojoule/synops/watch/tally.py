@@ -150,6 +150,14 @@ class Tally:
         for name, line in self.ledger.lines.items():
             line.one_pass = line.dense / self._applied.times(name, size, others)
 
+    def turned_dense(self, heard: set[str]) -> dict[str, None]:
+        """The lines that get dense values alone and were given spikes before, among `heard`, to which those of this pass are added."""
+        lines = self.ledger.lines.items()
+        dense = {n for n, line in lines if not isinstance(line.synops, Tensor) and line.synops == 0}
+        turned = dict.fromkeys(n for n, line in lines if n in dense & heard and line.dense)
+        heard |= {name for name, _ in lines} - dense
+        return turned
+
     def publish(self, line: Line, call: CountedCall) -> None:
         """Enter what others count of a call, if that was asked for."""
         if self._published is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from torch import Tensor
@@ -73,8 +74,11 @@ class Measurement:
 
     @property
     def keeps_what_it_can(self) -> bool:
-        """Whether every constraint is kept but those that no training can keep."""
-        return all(violation.declared or violation.why for violation in self.broken)
+        """Whether every constraint is kept but those that no training can keep; one without a number is not."""
+        return all(
+            violation.declared or (violation.why and not isnan(violation.excess))
+            for violation in self.broken
+        )
 
     def synops_of(self, layers: Iterable[str]) -> float:
         """SynOps per time step of some layers together."""
@@ -103,8 +107,16 @@ class Measurement:
             "labelled": list(self.labelled),
             "mean_rate": {name: self.mean_rate(name) for name in self.rates},
             "silent_share": {name: self.silent_share(name) for name in self.rates},
-            "broken": [vars(violation) for violation in self.broken],
+            "broken": [_figures(violation) for violation in self.broken],
         }
+
+
+def _figures(violation: Violation) -> dict[str, Any]:
+    """For JSON, which knows no NaN."""
+    return {
+        name: None if isinstance(value, float) and isnan(value) else value
+        for name, value in vars(violation).items()
+    }
 
 
 def measurement(
