@@ -43,6 +43,8 @@ def is_batched() -> bool:
         tensor(0.)
     """
     functorch = torch._C._functorch
+    if functorch.peek_interpreter_stack() is None:  # as nearly always, at no cost
+        return False
     at_work = functorch.get_interpreter_stack() or []
     return any(level.key() == functorch.TransformType.Vmap for level in at_work)
 

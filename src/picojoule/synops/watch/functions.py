@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from picojoule.activation.transforms import is_batched, is_transformed
+from picojoule.activation.transforms import is_batched
 from picojoule.synops.formulas import Formula, Synapses, formula_of
 from picojoule.synops.watch.conditional import (
     conditional_synapses,
@@ -126,9 +126,7 @@ class FunctionWatch(TorchFunctionMode):
             return self._run_beside_others(func, types, args, kwargs)
         if self._stack.look is not Look.FUNCTIONS:
             return func(*args, **kwargs)
-        if (
-            is_transformed() and is_batched()
-        ):  # tensors stand for batches here; below, they are plain
+        if is_batched():  # tensors stand for batches here; below, they are plain
             with self._witness.looking():
                 return func(*args, **kwargs)
         call = None
@@ -176,7 +174,12 @@ class FunctionWatch(TorchFunctionMode):
         """Run a function that was seen to have no synapses when it was given the like."""
         result = func(*args, **kwargs)
         origin = effect.origin if effect.judged_as is None else effect.result(call.given)
-        if origin is not None and origin.kind == "dense" and func in _SUMS:
+        if (
+            origin is not None
+            and origin.kind == "dense"
+            and func in _SUMS
+            and self._may_leave_spikes(call.given, _SUMS[func], args)
+        ):
             seen = FunctionCall(self._origins, func, args, kwargs, result)
             with self._stack.aside():
                 origin = left_of_offsets(seen, _SUMS[func]) or origin
@@ -187,6 +190,15 @@ class FunctionWatch(TorchFunctionMode):
         if effect.harmless:
             self._tally.harmless |= effect.harmless
         return result
+
+    def _may_leave_spikes(self, given: list[Origin], signs: tuple[int, int], args: Any) -> bool:
+        """Whether a sum with dense values is worth a look at which tensors it is of."""
+        if len(given) == 1:  # with a number
+            return False
+        if len(given) != 2 or len(args) != 2 or any(each.kind == "spikes" for each in given):
+            return True
+        a, b = args
+        return a.shape == b.shape and self._origins.offsets.concern(a, b, sum(signs) == 0)
 
     def _repeat(self, call: Asked, args: Any) -> Repeat | None:
         """What counts this call together with others of its place in the model, if there is such."""

@@ -82,6 +82,13 @@ class Offsets(Generic[Spikes]):
         may_cancel = note.added.may_equal(values) and _may_be_straight_through(x, other)
         return (note.spikes, False) if may_cancel else None
 
+    def concern(self, a: Tensor, b: Tensor, is_difference: bool) -> bool:
+        """Whether a sum of two dense tensors may take an offset away, or be a difference that is to be noted."""
+        places = a.data_ptr(), b.data_ptr()
+        if any(place in self._notes for place in places):
+            return True
+        return is_difference and (places[0] == places[1] or _may_be_straight_through(a, b))
+
     def subtracted(self, result: Tensor, a: Tensor, b: Tensor) -> None:
         """Note that a tensor is a difference of dense values, which may be the same ones, computed twice."""
         if _may_be_straight_through(a, b):
