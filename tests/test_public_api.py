@@ -3,6 +3,8 @@
 import importlib
 from pathlib import Path
 
+import pytest
+
 import picojoule
 
 MODULES = [
@@ -42,6 +44,14 @@ def test_every_export_exists_and_is_described() -> None:
         module, name = path.rsplit(".", 1)
         value = getattr(importlib.import_module(module), name)
         assert name == "__version__" or isinstance(value, tuple | Path) or value.__doc__, path
+
+
+def test_every_export_has_a_line_in_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    monkeypatch.syspath_prepend(docs / "_ext")
+    pages = importlib.import_module("reference_pages")
+    assert pages.missing(docs / "reference") == []
+    assert "picojoule.Monitor" in pages.missing(docs / "howto")  # which lists none
 
 
 def test_the_modules_of_sinabs_have_their_names_here() -> None:

@@ -305,6 +305,11 @@ class Custom(nn.Module):
         return data.relu()
 
 
+class Counting(nn.Module):
+    def forward(self, data: Tensor) -> Tensor:
+        return torch.stack([data[k] for k in range(len(data))])
+
+
 class Branching(nn.Module):
     def forward(self, data: Tensor) -> Tensor:
         return data if data.sum() > 0 else -data
@@ -347,8 +352,10 @@ def double_spikes(spikes: Tensor, state: dict[str, Tensor], threshold: Any) -> d
             ["'0' (AvgPool2d)", "divisor_override"],
         ),
         (nn.Flatten(0), (5, 1, 4, 4), ["'0' (Flatten)", "start_dim=0"]),
-        (Custom(), (1, 2), ["relu"]),
-        (Branching(), (1, 2), ["cannot be followed"]),
+        (Custom(), (1, 2), ["layer '0' (Custom)", "relu"]),
+        (nn.Sequential(nn.Identity(), Custom(), Custom()), (1, 2), ["layer '0.1' (Custom)"]),
+        (Branching(), (1, 2), ["layer '0' (Branching)", "cannot be followed", "picojoule.layers"]),
+        (Counting(), (1, 2), ["layer '0' (Counting)", "cannot be followed"]),
     ],
 )
 def test_what_nir_cannot_carry_is_named(

@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
         lambda: nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3), layers.IAF()),
         (BATCH, STEPS, 3), r"'1' \(LayerNorm\) has no event-driven kernel",
     ),
-    "a product of activations": (Product, (BATCH, STEPS, 3), "the forward calls 'mul'"),
+    "a product of activations": (Product, (BATCH, STEPS, 3), "the forward of Product calls 'mul'"),
     "no neurons": (lambda: nn.Sequential(nn.Linear(3, 3)), (BATCH, STEPS, 3), "no spiking layer"),
     "a border that reflects": (
         lambda: nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), iaf()),
@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
         lambda: Forward(added_in_place), (BATCH, STEPS, 3), r"in place .*Write y = x",
     ),
     "a view that is changed": (
-        lambda: Forward(lambda x: torch.flatten(x, 2).add_(1.0 * x) + x), (BATCH, STEPS, 3), "the forward calls|in place",
+        lambda: Forward(lambda x: torch.flatten(x, 2).add_(1.0 * x) + x), (BATCH, STEPS, 3), "the forward of Forward calls|in place",
     ),
     "statistics of the batch": (
         lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False), iaf()),

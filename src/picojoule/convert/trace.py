@@ -67,7 +67,13 @@ class _Tensor(fx.Proxy):
 
 
 class _LayerTracer(OwnThreadTracer):
-    """Stops at layers; time folding and what does nothing leave no trace."""
+    """Stops at layers; time folding and what does nothing leave no trace.
+
+    Attributes:
+        stuck: the innermost module whose forward could not be followed.
+    """
+
+    stuck: nn.Module | None = None
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """A stand-in for a tensor that tells `x += y` from `x + y`."""
@@ -88,7 +94,11 @@ class _LayerTracer(OwnThreadTracer):
             return m.module(*args, **kwargs)
         if isinstance(m, Merge):
             return operator.add(*args)
-        return super().followed(m, forward, args, kwargs)
+        try:
+            return super().followed(m, forward, args, kwargs)
+        except Exception:
+            self.stuck = self.stuck or m
+            raise
 
 
 def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str = "model") -> Trace:
@@ -161,12 +171,15 @@ def _is_layer(module: nn.Module, name: str) -> bool:
 
 
 def _traced(asker: Asker, root: nn.Module) -> fx.Graph:
+    tracer = _LayerTracer()
     try:
-        graph = _LayerTracer().trace(root)
-    except (TypeError, fx.proxy.TraceError) as error:
+        graph = tracer.trace(root)
+    except Exception as error:  # a stand-in is not all that a forward may expect
+        names = {id(part): name for name, part in root.named_modules()}
+        name = names.get(id(tracer.stuck), "")
         raise NotImplementedError(
-            f"{asker.name}: the forward of {type(root).__name__} cannot be followed, its path depends on "
-            f"values or shapes ({error}). Write it as layers called one after the other."
+            f"{asker.name}: the forward of {_part(tracer.stuck or root, name)} cannot be followed, its path depends on "
+            f"values or shapes ({error}). Write it as layers called one after the other, neurons as those of picojoule.layers."
         ) from error
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     if len(inputs) != 1:
@@ -174,6 +187,17 @@ def _traced(asker: Asker, root: nn.Module) -> fx.Graph:
             f"{asker.name}: {type(root).__name__} takes {len(inputs)} inputs, expected a module of one input."
         )
     return graph
+
+
+def _part(module: nn.Module, name: str) -> str:
+    return f"layer {name!r} ({type(module).__name__})" if name else type(module).__name__
+
+
+def _caller(root: nn.Module, node: fx.Node) -> str:
+    """The module whose forward calls a function."""
+    running = list((node.meta.get("nn_module_stack") or {}).values())
+    path = running[-1][0] if running else ""
+    return _part(root.get_submodule(path), path)
 
 
 def _sources_of(
@@ -192,7 +216,8 @@ def _summed(
 ) -> tuple[str, ...]:
     if node.target not in _ADDS or len(node.args) != 2 or node.kwargs:
         raise NotImplementedError(
-            f"{asker.name}: the forward calls {getattr(node.target, '__name__', node.target)!r}, {asker.advice}"
+            f"{asker.name}: the forward of {_caller(root, node)} calls "
+            f"{getattr(node.target, '__name__', node.target)!r}, {asker.advice}"
         )
     modules = dict(root.named_modules(remove_duplicate=False))
     if node.target in IN_PLACE and is_seen_later(node, modules):

@@ -28,7 +28,7 @@ from picojoule.synops.watch.names import op_name, place
 from picojoule.synops.watch.nested import refuse_nested
 from picojoule.synops.watch.neurons import Neurons
 from picojoule.synops.watch.offsets import same_values
-from picojoule.synops.watch.origin import DENSE, sum_with_dense
+from picojoule.synops.watch.origin import DENSE, Origin, sum_with_dense
 from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
