@@ -17,7 +17,7 @@ from picojoule.budget.masks import (
     remove_mask,
     take_out,
 )
-from picojoule.convert.graph import AFFINE, call_graph
+from picojoule.convert.graph import AFFINE, ROUNDS, call_graph, rounds_weights
 from picojoule.convert.held import replace_everywhere
 from picojoule.convert.settled import copied
 
@@ -144,6 +144,8 @@ def _fault_of_layer(layer: nn.Module | None, before: fx.Node, calls: int) -> str
             f"follows {name}, whose weight is computed from other parameters (weight_norm, spectral_norm, ...); "
             "make that permanent first."
         )
+    if rounds_weights(layer):
+        return f"follows {name}, which {ROUNDS}"
     return None
 
 

@@ -22,6 +22,10 @@ AFFINE = (
     nn.ConvTranspose3d,
     nn.Linear,
 )
+ROUNDS = (
+    "is of torch.ao and rounds its weights anew in each pass, so they are not those that it computes with. Put the rounded ones into a "
+    "plain layer of torch.nn: plain.weight.data = layer.weight_fake_quant(layer.weight), or layer.get_weight() of a reference layer."
+)
 
 
 class _Tensor(fx.Proxy):
@@ -118,8 +122,18 @@ def call_graph(
     return graph
 
 
+def rounds_weights(layer: nn.Module | None) -> bool:
+    """Whether a layer is one of quantisation-aware training, which rounds its weights anew in each pass.
+
+    Example:
+        >>> rounds_weights(nn.Linear(2, 3))
+        False
+    """
+    return isinstance(layer, AFFINE) and type(layer).__module__.startswith("torch.ao.")
+
+
 def check_own_weights(where: str, model: nn.Module) -> None:
-    """Raise ValueError if a layer's weights are shared, or computed from other parameters."""
+    """Raise ValueError if a layer's weights are shared, computed from other parameters, or rounded in each pass."""
     owners: dict[int, str] = {}
     for prefix, module in model.named_modules():
         if isinstance(module, AFFINE) and not is_plain(module):
@@ -128,6 +142,8 @@ def check_own_weights(where: str, model: nn.Module) -> None:
                 "a change to it would be lost. Make that permanent first: "
                 "torch.nn.utils.parametrize.remove_parametrizations or remove_weight_norm."
             )
+        if rounds_weights(module):
+            raise ValueError(f"{where}: {prefix!r} ({type(module).__name__}) {ROUNDS}")
         for own, parameter in module.named_parameters(prefix, recurse=False):
             if owners.setdefault(id(parameter), own) != own:
                 raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
+from picojoule.convert.graph import ROUNDS, rounds_weights
 from picojoule.convert.in_place import IN_PLACE, is_seen_later
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
@@ -119,6 +120,9 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
         root = nn.Sequential(OrderedDict({model_name: root}))
     graph = _traced(asker, root)
     paths = {str(node.target) for node in graph.nodes if node.op == "call_module"}
+    for path in sorted(filter(lambda path: rounds_weights(root.get_submodule(path)), paths)):
+        kind = type(root.get_submodule(path)).__name__
+        raise NotImplementedError(f"{asker.name}: layer {path!r} ({kind}) {ROUNDS}")
     observed = observe(asker.name, root, paths, _is_layer, sample_data)
     result = Trace(result_shape=observed.of_result)
     sources: dict[fx.Node, tuple[str, ...]] = {}
