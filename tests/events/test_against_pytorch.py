@@ -75,6 +75,18 @@ def test_the_report_is_the_monitors(name: str, weights: Weights, dense: Dense) -
         assert found.biases_per_sample == expected.biases_per_sample
 
 
+@pytest.mark.parametrize("steps", [3, 69, 100])
+def test_synops_of_a_sample_are_whole_numbers(steps: int) -> None:
+    """Those of a step times the steps may not be: 490 / 138 x 69 is 244.99999999999997."""
+    model = nn.Sequential(nn.Linear(1, 7), pl.IAF())
+    x = torch.ones(2, steps, 1)
+    x[1, 1:] = 0
+    made = events.compile(model, x)
+    made(x)
+    found = made.report().synops_per_sample
+    assert found == 7 * (steps + 1) / 2 == monitored(model, x).synops_per_sample
+
+
 def check_reports(found: Report, expected: Report) -> None:
     """What both say is the same, and so are the sentences on how it was counted, but for biases."""
     assert (found.weights, found.inputs) == (expected.weights, expected.inputs)

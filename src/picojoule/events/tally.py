@@ -118,12 +118,13 @@ def _of_stage(
 
 def _weighted(edge: Edge, layer: Any, tally: Tally, steps: float, *, is_spikes: bool) -> Row:
     one_pass = float(edge.fan_before.sum(dtype=torch.float64))
-    per_step = tally.synops.get(edge.path, 0.0) / max(tally.sample_steps, 1)
+    total = tally.synops.get(edge.path, 0.0)
+    per_step = total / max(tally.sample_steps, 1)
     return Row(
         name=edge.path,
         kind=type(layer).__name__,
         synops_per_timestep=per_step if is_spikes else 0.0,
-        synops_per_sample=per_step * steps if is_spikes else 0.0,
+        synops_per_sample=total / max(tally.samples, 1) if is_spikes else 0.0,
         macs_per_sample=0.0 if is_spikes else one_pass * steps,
         macs_one_pass=one_pass,
         spikes_per_synapse=per_step / one_pass if is_spikes and one_pass else None,
