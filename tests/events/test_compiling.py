@@ -102,6 +102,13 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
     "a view that is changed": (
         lambda: Forward(lambda x: torch.flatten(x, 2).add_(1.0 * x) + x), (BATCH, STEPS, 3), "the forward of Forward calls|in place",
     ),
+    "nothing left of an image": (
+        lambda: nn.Sequential(nn.ZeroPad2d((0, 0, -3, -3)), iaf()), (BATCH * STEPS, 2, 6, 6),
+        r"layer '0' \(ZeroPad2d\) gives steps of shape \(2, 0, 6\), which have no values",
+    ),
+    "a sample of no values": (
+        lambda: nn.Sequential(layers.IAF()), (BATCH, STEPS, 0), "the sample, of shape .* have no values",
+    ),
     "statistics of the batch": (
         lambda: nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False), iaf()),
         (BATCH * STEPS, 1, 6, 6), "running statistics",

@@ -71,6 +71,7 @@ class _Follower:
     def __init__(self, model: str, traced: Trace, sample: Tensor) -> None:
         self._traced = traced
         shape = tuple(sample.shape[leading_axes(traced, sample) :])
+        _check_values(f"the sample, of shape {tuple(sample.shape)},", shape)
         first = len(shape) > 1 and not has_features_last(traced)
         signal = Signal(INPUT, shape, first, is_spikes=False)
         self._graph = EventGraph(model, signal, folded_input=sample.ndim - len(shape) == 1)
@@ -108,6 +109,7 @@ class _Follower:
         if isinstance(layer, StatefulLayer):
             return self._fired(path, layer, arriving)
         output = call.output_shape[len(call.input_shape) - len(arriving.shape) :]
+        _check_values(f"layer {path!r} ({type(layer).__name__})", output)
         if isinstance(layer, Scale):
             return self._scaled(path, layer, arriving)
         if arriving.has_weights():
@@ -219,3 +221,12 @@ class _Follower:
 
     def _users(self, name: str) -> int:
         return sum(a == name for a, _ in self._traced.edges)
+
+
+def _check_values(where: str, shape: tuple[int, ...]) -> None:
+    """Raise ValueError if a step has no values, so that there is nothing to run."""
+    if 0 in shape:
+        raise ValueError(
+            f"events.compile: {where} gives steps of shape {shape}, which have no values. Check its sizes: what is cut off an image may "
+            "be all of it."
+        )
