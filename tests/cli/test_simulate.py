@@ -421,6 +421,8 @@ def test_time_steps_in_whole_numbers_are_those_of_the_discretised_model() -> Non
         ([*PULSES, "--limit-synops-per-second", "9=1e6"], "names a layer '9', which spends no SynOps here. There are 0, 2."),
         ([*PULSES, "--limit-synops-per-second", "0=1e6", "--per", "model"], "Leave --per out, or give one number"),
         (["./networks.py:ones", "ones.pt", "--limit-synops-per-second", "10"], "nothing says how long a step lasts. Give --dt-us"),
+        (["./networks.py:ones", "ones.pt", "--time-unit", "ms"], "--time-unit ms is of the times of events, and EVENTS is a raster"),
+        (["./networks.py:ones", "ones.pt", "--size", "4"], "--size is 4, and EVENTS is a raster of shape 1,5,3, which ends in other"),
         ([*PULSES, "--samples", "5"], "nothing says which. Give --data"),
         ([*PULSES, "--profile", "lohi"], "Nearest: loihi"),
         ([*PULSES, "--picture", "pulses.pdf"], "expected a name that ends in .png"),

@@ -425,6 +425,14 @@ def test_a_decimator_passes_one_of_n(order: str) -> None:
     assert got.spikes[0].tolist() == [[2, 2, 5]]
     with pytest.raises(ValueError, match="names a layer '4'"):
         run(model, x, order, limits=ChipLimits(decimate={"4": 3}))
+    with pytest.raises(ValueError, match=r"'2', and there are no neurons .* Did you mean '[13]'\?"):
+        run(model, x, order, limits=ChipLimits(decimate={"2": 3}))
+
+
+def test_a_layer_that_gives_out_values_has_no_decimator() -> None:
+    model = nn.Sequential(nn.Linear(1, 1), IAF(), nn.Linear(1, 1))
+    with pytest.raises(ValueError, match=r"names a layer '2'.* Did you mean '1'"):
+        run(model, torch.zeros(1, 1, 1), "depth", limits=ChipLimits(decimate={"2": 3}))
 
 
 def test_a_full_queue_says_what_it_lost() -> None:

@@ -75,7 +75,7 @@ class NamedModel:
             )
         if len(self.step_shape) not in (1, 3):
             raise ValueError(
-                f"the model takes steps of shape {_shown(self.step_shape)}, and events have a place in p,h,w or in n. Give a "
+                f"the model takes steps of shape {shown_shape(self.step_shape)}, and events have a place in p,h,w or in n. Give a "
                 "raster, or another --size."
             )
         return self.step_shape
@@ -110,7 +110,7 @@ class NamedModel:
         step, came = self.step_shape or (), tuple(shown.values.shape)
         if len(came) == 1 + len(step):
             raise ValueError(
-                f"EVENTS is a raster of shape {_shown(came)}, expected batch,time,{_shown(step)}. If it is one sample, save it as "
+                f"EVENTS is a raster of shape {shown_shape(came)}, expected batch,time,{shown_shape(step)}. If it is one sample, save it as "
                 "raster[None]."
             )
 
@@ -183,9 +183,10 @@ def _compiled(model: nn.Module, sample: Tensor, how: HowCompiled) -> EventNetwor
             raise
         cause = error.__cause__ if isinstance(error, SampleError) else None
         raise ValueError(
-            f"The model does not take an input of shape {_shown(tuple(sample.shape))}: {reason(cause or error)}"
+            f"The model does not take an input of shape {shown_shape(tuple(sample.shape))}: {reason(cause or error)}"
         ) from error
 
 
-def _shown(shape: tuple[int, ...]) -> str:
+def shown_shape(shape: tuple[int, ...]) -> str:
+    """As the options have it."""
     return ",".join(map(str, shape))

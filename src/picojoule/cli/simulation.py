@@ -8,7 +8,7 @@ from picojoule.cli.peaks import Peaks, check_names, peaks_of, window_of
 from picojoule.cli.progress import ProgressBar
 from picojoule.cli.simulated_gap import Labelled, measured_gap
 from picojoule.cli.simulated_input import Raster, Recording, read_input, recording
-from picojoule.cli.simulated_model import NamedModel, compiled, compiled_for
+from picojoule.cli.simulated_model import NamedModel, compiled, compiled_for, shown_shape
 from picojoule.cli.simulated_run import (
     Simulation,
     run_by_steps,
@@ -67,6 +67,7 @@ def _prepared(
     )
     shown: Recording | Raster
     if isinstance(given, Raster):
+        _check_stated(asked, given, named.step_shape)
         shown = given
     else:
         assert asked.dt_us is not None  # read_input saw to it
@@ -88,6 +89,21 @@ def _prepared(
             "a run of picojoule train in place of the model."
         )
     return shown, labelled, network, model, notes
+
+
+def _check_stated(asked: Asked, raster: Raster, step: tuple[int, ...] | None) -> None:
+    """Raise ValueError if the user says of a raster what it is not: of events with times, or of another size."""
+    came = tuple(raster.values.shape)
+    if asked.time_unit is not None:
+        raise ValueError(
+            f"--time-unit {asked.time_unit} is of the times of events, and EVENTS is a raster, of shape {shown_shape(came)}. Leave "
+            "it out."
+        )
+    if asked.size is not None and step is not None and came[-len(step) :] != step:
+        raise ValueError(
+            f"--size is {shown_shape(step)}, and EVENTS is a raster of shape {shown_shape(came)}, which ends in other axes. Leave "
+            "--size out, or give the raster that the model takes."
+        )
 
 
 def _peaks(run: Simulation, asked: Asked, steps: int) -> Peaks | None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress
 from typing import Literal, get_args
 
 import torch
@@ -269,16 +270,17 @@ class OrderedNetwork:
 def _decimations(limits: ChipLimits, graph: EventGraph, numbers: list[LayerNumbers]) -> list[int]:
     """Of each stage; only neurons have a decimator."""
     names = [stage.name for stage in graph.stages]
+    fires = [stage.kind == tables.SPIKES for stage in numbers]
+    firing = list(compress(names, fires))
     if isinstance(limits.decimate, Mapping):
-        unknown = next((name for name in limits.decimate if name not in names), None)
+        unknown = next((name for name in limits.decimate if name not in firing), None)
         if unknown is not None:
             raise ValueError(
-                f"ChipLimits: decimate names a layer {unknown!r}, which the network does not have.{did_you_mean(unknown, names)}"
+                f"ChipLimits: decimate names a layer {unknown!r}, and there are no neurons of that name that fire."
+                f"{did_you_mean(unknown, firing, however_far=True)}"
             )
-    spiking = [stage.kind == tables.SPIKES for stage in numbers]
     return [
-        limits.decimation_of(name) if fires else 1
-        for name, fires in zip(names, spiking, strict=True)
+        limits.decimation_of(name) if fire else 1 for name, fire in zip(names, fires, strict=True)
     ]
 
 
