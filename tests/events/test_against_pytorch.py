@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import picojoule
 import picojoule.layers as pl
@@ -85,6 +85,66 @@ def test_synops_of_a_sample_are_whole_numbers(steps: int) -> None:
     made(x)
     found = made.report().synops_per_sample
     assert found == 7 * (steps + 1) / 2 == monitored(model, x).synops_per_sample
+
+
+class CalledTwice(nn.Module):
+    """The same weights take what comes in, and spikes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.Linear(3, 3, bias=False)
+        self.first, self.second = pl.IAF(), pl.IAF()
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.second(self.weights(self.first(self.weights(x))))
+        return output
+
+
+@pytest.mark.parametrize("order", ["step", "depth"])
+def test_values_that_come_in_are_no_synops_of_a_layer_that_hears_spikes_too(order: Any) -> None:
+    model = CalledTwice()
+    nn.init.eye_(model.weights.weight)
+    x = torch.tensor([[[1.5, 0.0, 0.5], [0.0, 1.0, 0.5]]])  # so 1, 0, 0 and 0, 1, 1 fire
+    made = events.compile(model, x, order=order)
+    for _ in range(2):
+        made(x)
+        assert made.synops["weights"].tolist() == [[3.0, 6.0]]
+        made.reset()
+    assert made.peak_synops_per_second(dt_s=0.5) == {"weights": 12.0}
+    found, expected = made.report(), monitored(model, x)
+    assert found.synops_per_sample == expected.synops_per_sample == 9
+    assert found.macs_per_sample == expected.macs_per_sample == 18
+    made(x.round())  # 2, 0, 0 and 0, 1, 0: spikes, but of the calls together some values were none
+    assert made.synops["weights"].tolist() == [[12.0, 6.0]]
+    assert made.report().synops_per_sample == (9 + 9 + 9) / 3
+
+
+@pytest.mark.parametrize("order", ["step", "depth"])
+def test_values_between_layers_without_neurons_are_no_synops(order: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5), pl.IAF(), nn.Linear(5, 2))
+    model[1].bias.data.fill_(10)  # all fire
+    x = torch.ones(1, 2, 3)
+    made = events.compile(model, x, order=order)
+    made(x)
+    assert made.synops["0"].tolist() == [[12, 12]]
+    assert made.synops["1"].tolist() == [[0, 0]]
+    assert made.report().synops_per_sample == sum(
+        float(each.sum()) for each in made.synops.values()
+    )
+
+
+def test_pieces_of_time_agree_on_whether_an_input_is_spikes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), pl.IAF())
+    x = torch.ones(1, 4, 3)
+    x[0, 3, 0] = 0.5
+    monkeypatch.setattr(events.EventNetwork, "steps_at_once", lambda *_: 1)
+    made = events.compile(model, x)
+    made(x)
+    assert made.synops["0"].tolist() == [[0, 0, 0, 0]]
+    made(x[:, :3])
+    assert made.synops["0"].tolist() == [[12, 12, 12]]
 
 
 def check_reports(found: Report, expected: Report) -> None:

@@ -150,7 +150,7 @@ def _notes(run: Simulation, asked: Asked) -> list[str]:
         )
     if not run.events_in.any():
         notes.append("no events came in: all values of the raster are 0.")
-    dense = [name for name in run.synops if name not in counted(run)]
+    dense = [row.name for row in run.report.rows if row.macs_per_sample]
     if dense:
         notes.append(
             f"{', '.join(map(repr, dense))} got values that are no spikes: MACs, which are in no SynOps per second."

@@ -142,8 +142,10 @@ class Found:
 
 
 def counted(run: Simulation) -> dict[str, Tensor]:
-    """SynOps of the layers that have some: those of dense values are MACs, which no limit is about."""
-    dense = {row.name for row in run.report.rows if row.macs_per_sample}
+    """SynOps of the layers that have some: products of dense values are MACs, which no limit is about."""
+    dense = {
+        row.name for row in run.report.rows if row.macs_per_sample and not row.synops_per_sample
+    }
     return {name: counts for name, counts in run.synops.items() if name not in dense}
 
 

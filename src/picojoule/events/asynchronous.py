@@ -109,7 +109,7 @@ class AsynchronousNetwork:
         self.last = run = self.ordered.run(frames.contiguous(), states)
         self._states = states
         batch, steps = frames.shape[:2]
-        self._tally.add(self.synops, 0, steps, whole=bool((frames == frames.floor()).all()))
+        self._tally.add(run.delivered)
         self._tally.sample_steps += batch * steps
         self._counter.after(steps, states.stages)
         return run
@@ -133,12 +133,7 @@ class AsynchronousNetwork:
     @property
     def synops(self) -> dict[str, Tensor]:
         """SynOps of the last call by weighted layer, of each sample and step, float64 `b t`."""
-        found: dict[str, Tensor] = {}
-        for plan, counts in zip(self._plans, self.last.synops if self.last else [], strict=False):
-            for edge, count in zip(plan.all_edges, counts, strict=True):
-                if edge.path:
-                    found[edge.path] = found[edge.path] + count if edge.path in found else count
-        return found
+        return {} if self.last is None else self.last.delivered.synops
 
     @in_turn
     def peak_synops_per_second(

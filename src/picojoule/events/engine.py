@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from picojoule.events.arrived import Arrived, can_be_added_up
+from picojoule.events.delivered import Delivered, delivered
 from picojoule.events.dense import arriving, is_moved, other_bias, run_dense
 from picojoule.events.graph import EventGraph
 from picojoule.events.inputs.memory import read_events, write_events
@@ -63,16 +64,11 @@ class Engine:
         self._rarely = 0.5 * steps * sum(float(e.fan_before.sum()) for e in plans[0].edges)
 
     @property
-    def synops(self) -> dict[str, Tensor]:
-        """SynOps of the last call by weighted layer, of each sample and step, float64 `b t`."""
-        found: dict[str, Tensor] = {}
-        edges = (edge for plan in self.plans for edge in plan.all_edges)
-        for edge, count in zip(edges, self.program.counts.clone().unbind(), strict=True):
-            if edge.source and not self.graph.signal(edge.source).is_spikes:
-                count.zero_()  # values, whose products are MACs
-            if edge.path:
-                found[edge.path] = found[edge.path] + count if edge.path in found else count
-        return found
+    def delivered(self) -> Delivered:
+        """What the last call delivered to each layer."""
+        counts = self.program.counts.clone().unbind()
+        whole = not bool(self.program.broken[0].any())
+        return delivered(self.graph, self.plans, counts, whole=whole)
 
     def run(self, frames: Tensor, check: Callable[[], None] | None = None) -> Tensor:
         """What the network gives out, `b t *m`, for `frames`, `b t *n`.

@@ -299,7 +299,8 @@ def _counted(graph: EventGraph, plans: list[StagePlan], frames: Tensor) -> tuple
         torch.zeros(len(frames), dtype=torch.float64),
     )
     return spikes, sum(
-        (x.sum(1) for x in engine.synops.values()), torch.zeros(len(frames), dtype=torch.float64)
+        (x.sum(1) for x in engine.delivered.synops.values()),
+        torch.zeros(len(frames), dtype=torch.float64),
     )
 
 

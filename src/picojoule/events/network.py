@@ -15,6 +15,7 @@ from torch import Tensor
 from picojoule.data.event_columns import TimeUnit
 from picojoule.events.break_even import set_limits
 from picojoule.events.calls import Turn, in_turn
+from picojoule.events.delivered import Delivered, joined
 from picojoule.events.engine import Engine
 from picojoule.events.graph import EventGraph
 from picojoule.events.input_sizes import sizes_of
@@ -220,19 +221,16 @@ class EventNetwork:
                 counts.append(self._count(engine))
             self._tally.samples += batch
         self._tally.note_shape(shape)
-        if len(outputs) == 1:
-            self.synops = counts[0]
-            return outputs[0]
-        self.synops = {path: torch.cat([count[path] for count in counts], 1) for path in counts[0]}
-        return torch.cat(outputs, 1)
+        self.synops = joined(counts).synops
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)
 
-    def _count(self, engine: Engine) -> dict[str, Tensor]:
-        """SynOps of an engine's last call, which are added to the tally."""
-        synops, whole = engine.synops, not bool(engine.program.broken[0].any())
-        self._tally.add(synops, 0, engine.steps, whole=whole)
+    def _count(self, engine: Engine) -> Delivered:
+        """What an engine's last call delivered, which is added to the tally."""
+        found = engine.delivered
+        self._tally.add(found)
         self._tally.sample_steps += engine.batch * engine.steps
         self._counter.after(engine.batch * engine.steps, self._states)
-        return synops
+        return found
 
     @in_turn
     def reset(self) -> None:
@@ -270,7 +268,7 @@ class EventNetwork:
         engine = self._engine(steps)
         with self._interrupted.noted():
             engine.run_events(given)
-            self.synops = self._count(engine)
+            self.synops = self._count(engine).synops
         self._tally.samples = len(given)
         return engine.events_out()
 

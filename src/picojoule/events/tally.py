@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from picojoule.events.delivered import Delivered
 from picojoule.events.graph import EventGraph, Stage
 from picojoule.events.plan import Edge, StagePlan
 from picojoule.events.states import StageStates
@@ -25,7 +26,8 @@ class Tally:
     """Sums over all calls since the count began.
 
     Args:
-        synops: SynOps by weighted layer.
+        synops: by weighted layer, what spikes of neurons delivered.
+        of_input: the same of what came in.
         whole: whether the input held whole numbers only, so spikes.
         samples: samples times calls.
         sample_steps: samples times time steps.
@@ -33,6 +35,7 @@ class Tally:
     """
 
     synops: dict[str, float] = field(default_factory=dict)
+    of_input: dict[str, float] = field(default_factory=dict)
     whole: bool = True
     samples: int = 0
     sample_steps: int = 0
@@ -53,14 +56,17 @@ class Tally:
             return (InputTensor(shape),)
         return (InputTensor(shape, "spikes" if self.whole else "dense"),)
 
-    def add(self, synops: Mapping[str, Tensor], batch: int, steps: int, *, whole: bool) -> None:
-        """One call more."""
-        totals = torch.stack([*synops.values()]).sum((1, 2)).tolist() if synops else []
-        for path, total in zip(synops, totals, strict=True):
-            self.synops[path] = self.synops.get(path, 0.0) + total
-        self.whole &= whole
-        self.samples += batch
-        self.sample_steps += batch * steps
+    def add(self, found: Delivered) -> None:
+        """One call more; its samples and steps are counted by who made it."""
+        for sums, counts in ((self.synops, found.of_spikes), (self.of_input, found.of_input)):
+            totals = torch.stack([*counts.values()]).sum((1, 2)).tolist() if counts else []
+            for path, total in zip(counts, totals, strict=True):
+                sums[path] = sums.get(path, 0.0) + total
+        self.whole &= found.whole
+
+    def of(self, path: str) -> float:
+        """SynOps of a weighted layer: values that came in made MACs there."""
+        return self.synops.get(path, 0.0) + (self.of_input.get(path, 0.0) if self.whole else 0.0)
 
 
 def report_of(
@@ -118,7 +124,7 @@ def _of_stage(
 
 def _weighted(edge: Edge, layer: Any, tally: Tally, steps: float, *, is_spikes: bool) -> Row:
     one_pass = float(edge.fan_before.sum(dtype=torch.float64))
-    total = tally.synops.get(edge.path, 0.0)
+    total = tally.of(edge.path)
     per_step = total / max(tally.sample_steps, 1)
     return Row(
         name=edge.path,

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from picojoule.events.delivered import delivered
 from picojoule.events.graph import EventGraph
 from picojoule.events.kernels.compiled import compiled
 from picojoule.events.orders.call_memory import CallMemory
@@ -264,7 +265,10 @@ class OrderedNetwork:
         outputs = signal.to_torch(flat).reshape(call.batch, call.steps, *signal.shape)
         names = ["input", *(stage.name for stage in graph.stages)]
         lost = {name: n for name, n in zip(names, call.dropped, strict=True) if bool(n.any())}
-        return OrderedRun(outputs.contiguous(), call.spikes, call.synops, lost)
+        counts = (count for stage in call.synops for count in stage)
+        whole = bool((call.frames == call.frames.floor()).all())
+        found = delivered(graph, self._network.plans, counts, whole=whole)
+        return OrderedRun(outputs.contiguous(), call.spikes, call.synops, found, lost)
 
 
 def _decimations(limits: ChipLimits, graph: EventGraph, numbers: list[LayerNumbers]) -> list[int]:

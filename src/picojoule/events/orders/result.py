@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from picojoule.events.delivered import Delivered
+
 
 @dataclass(frozen=True)
 class OrderedRun:
@@ -15,7 +17,8 @@ class OrderedRun:
         outputs: `b t *m`: what the network gave out, by the step of the input event that caused it.
         spikes: float64 `b t` of each stage: spikes of its neurons, before its decimator; zeros without neurons.
         synops: float64 `b t` of each bundle of synapses of each stage, its own to itself last, as
-            :class:`picojoule.events.program.Program` has them.
+            :class:`picojoule.events.program.Program` has them; those of values, too.
+        delivered: what of these are SynOps, by layer.
         dropped: events that a full queue lost, int64 `b`, by the name of the layer that gave them out ("input" for
             the input); empty if none was lost.
     """
@@ -23,12 +26,13 @@ class OrderedRun:
     outputs: Tensor
     spikes: list[Tensor]
     synops: list[list[Tensor]]
+    delivered: Delivered
     dropped: dict[str, Tensor]
 
     def synops_per_sample(self) -> Tensor:
         """All SynOps of each sample, `b`."""
         return sum(
-            (x.sum(1) for edges in self.synops for x in edges),
+            (x.sum(1) for x in self.delivered.synops.values()),
             self.outputs.new_zeros(len(self.outputs)).double(),
         )
 
