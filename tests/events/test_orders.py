@@ -294,6 +294,21 @@ def test_two_calls_go_on_from_each_other(order: str, leak: str) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("state_bits", [None, 12])
+def test_calls_of_a_step_each_are_one_call_in_a_chips_units_too(
+    order: str, state_bits: int | None
+) -> None:
+    """A third of the model's unit is none of the chip's, whose scale is 7 / 0.9; nor is half of a weight a whole number."""
+    model = nn.Sequential(nn.Linear(1, 1, bias=False), IAF(), nn.Linear(1, 1), ExpLeak(3.0))
+    model[0].weight.data[:] = 0.9
+    x = torch.full((1, 40, 1), 0.5 if state_bits else 1.0)
+    network = ordered(model, x, order, limits=ChipLimits(weight_bits=4, state_bits=state_bits))
+    states = network.at_rest(1)
+    each = [network.run(x[:, t : t + 1], states).outputs for t in range(40)]
+    assert torch.equal(torch.cat(each, 1), network.run(x).outputs)
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_reproducible_with_any_number_of_threads_and_neighbours(order: str) -> None:
     model = whole(conv_net())
     x = spikes(5, 4, 2, 12, 12)

@@ -26,10 +26,11 @@ class StageStates:
         signal: what the stage gives out.
         plan: its neurons and synapses.
         batch: samples.
+        scale: what the kernels compute in is so many times the layer's units.
     """
 
-    def __init__(self, signal: Signal, plan: StagePlan, batch: int) -> None:
-        self.signal, self.plan = signal, plan
+    def __init__(self, signal: Signal, plan: StagePlan, batch: int, scale: float = 1.0) -> None:
+        self.signal, self.plan, self._scale = signal, plan, scale
         used = {*plan.neurons.states.values()} | (
             set() if plan.neurons.looks_at_reached else set(_SCRATCH)
         )
@@ -120,13 +121,14 @@ class StageStates:
         array = self._arrays[self.plan.neurons.states[name]]
         if self._at_rest:
             return torch.zeros(len(array), *self.signal.shape, dtype=torch.float32)
-        return self.signal.to_torch(array.float())
+        values = self.signal.to_torch(array.float())
+        return values if self._scale == 1 else values / self._scale
 
     def put(self, name: str, value: Tensor) -> None:
         """Set a state, `b *n`."""
         self._at_rest = False
         array = self._arrays[self.plan.neurons.states[name]]
-        self.signal.to_torch(array).copy_(value)
+        self.signal.to_torch(array).copy_(value if self._scale == 1 else value * self._scale)
 
     def give(self, layer: StatefulLayer, which: Samples) -> None:
         """Set the states of a layer: those of some samples."""

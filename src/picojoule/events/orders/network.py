@@ -149,7 +149,8 @@ class OrderedNetwork:
 
     def at_rest(self, batch: int) -> OrderedStates:
         """States of zero for so many samples."""
-        return OrderedStates.at_rest(self._network.graph, self._network.plans, batch)
+        scales = [numbers.scale for numbers in self._network.numbers]
+        return OrderedStates.at_rest(self._network.graph, self._network.plans, scales, batch)
 
     @torch.no_grad()
     def run(self, frames: Tensor, states: OrderedStates | None = None) -> OrderedRun:
@@ -170,7 +171,6 @@ class OrderedNetwork:
         try:
             call = self._until_queues_are_long_enough(frames, states, before)
             states.steps.add_(call.steps)
-            self._to_model(states)
         except BaseException:  # Ctrl-C in the middle, too
             states.put_back(before)
             raise
@@ -181,7 +181,6 @@ class OrderedNetwork:
     ) -> CallMemory:
         arrivals = self._arrivals(states, frames.shape[1])
         while True:
-            self._to_chip(states)
             call = CallMemory(self._network.graph, self._network.numbers, frames, arrivals)
             if call.batch and call.steps:
                 self._run(states, call)
@@ -217,21 +216,6 @@ class OrderedNetwork:
             made.manual_seed((self._seed * 2**31 + step) % 2**64)
             orders.append(torch.randperm(size, generator=made, dtype=torch.int32)[None])
         return torch.cat(orders)
-
-    def _to_chip(self, states: OrderedStates) -> None:
-        """Potentials from the model's units to those of the weights."""
-        for stage, numbers in zip(states.stages, self._network.numbers, strict=True):
-            if numbers.scale != 1:
-                for name in stage.plan.neurons.states:
-                    value = stage.get(name) * numbers.scale
-                    stage.put(name, value.round() if numbers.whole else value)
-
-    def _to_model(self, states: OrderedStates) -> None:
-        """The way back."""
-        for stage, numbers in zip(states.stages, self._network.numbers, strict=True):
-            if numbers.scale != 1:
-                for name in stage.plan.neurons.states:
-                    stage.put(name, stage.get(name) / numbers.scale)
 
     def _endless(self, call: CallMemory) -> str:
         sample = int((call.status[:, 0] == tables.ENDLESS).nonzero()[0])

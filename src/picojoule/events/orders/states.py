@@ -17,7 +17,7 @@ class OrderedStates:
     """States of a batch.
 
     Args:
-        stages: potentials and currents of each stage, in the model's units.
+        stages: potentials and currents of each stage.
         steps: since all was zero, int64 `b`: the slow clock goes on from it.
         decimated: events that each stage gave out, int64 `stages b`: its decimator goes on from it.
     """
@@ -27,10 +27,12 @@ class OrderedStates:
     decimated: Tensor
 
     @classmethod
-    def at_rest(cls, graph: EventGraph, plans: list[StagePlan], batch: int) -> OrderedStates:
-        """All zero."""
-        pairs = zip(graph.stages, plans, strict=True)
-        stages = [StageStates(stage.signal, plan, batch) for stage, plan in pairs]
+    def at_rest(
+        cls, graph: EventGraph, plans: list[StagePlan], scales: list[float], batch: int
+    ) -> OrderedStates:
+        """All zero. The chip's units of each stage are `scales` of the model's: they are kept, as going to and fro would round."""
+        each = zip(graph.stages, plans, scales, strict=True)
+        stages = [StageStates(stage.signal, plan, batch, scale) for stage, plan, scale in each]
         steps = torch.zeros(batch, dtype=torch.int64)
         return cls(stages, steps, torch.zeros(len(plans), batch, dtype=torch.int64))
 
