@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from picojoule.convert import from_model
+from picojoule.layers import stateful_layers
 
 Forward = Callable[["Net", Tensor], Tensor]
 
@@ -271,3 +273,25 @@ def test_a_tensor_changed_by_an_operator_in_place_is_seen_by_all_its_names(
     forward: Forward,
 ) -> None:
     assert largest_difference(forward) < 0.01
+
+
+class Cached(nn.Module):
+    """Keeps what it was called with, as a model does that somebody looks into."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = x
+        return x
+
+
+def _asks_for_a_tensor(net: Net, x: Tensor) -> Tensor:
+    if not isinstance(x, Tensor | np.ndarray) or isinstance(x.size(1), Tensor):
+        raise TypeError("expected a tensor")
+    return net.last(F.relu(net.first(Cached()(x.data)))) if torch.is_tensor(x.data) else x
+
+
+def test_an_input_is_a_tensor_to_who_asks() -> None:
+    network = from_model(Net(_asks_for_a_tensor), batch_size=1)
+    network(torch.ones(1, 4))
+    assert [layer.shape for _, layer in stateful_layers(network)] == [(1, 6)]  # it ran
+    assert largest_difference(_asks_for_a_tensor) < 0.01
+    assert isinstance.__module__ == "builtins"

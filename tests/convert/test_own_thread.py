@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from picojoule import events, layers
 from picojoule.convert.graph import call_graph
@@ -23,7 +23,7 @@ class Meets(nn.Module):
         self.layer, self.neurons = nn.Linear(3, 2, bias=False), layers.IAF()
 
     def forward(self, x: Tensor) -> Tensor:
-        if not isinstance(x, Tensor):  # torch.fx's stand-in
+        if isinstance(x, fx.Proxy):
             FOLLOWED.set()
             assert DONE.wait(20)
         return self.neurons(self.layer(x))

@@ -105,7 +105,7 @@ OF_ONE = names(
 # ... and take the shape or type of the second:
 _LIKE_ANOTHER = frozenset({"view_as", "reshape_as", "expand_as", "type_as"})
 _OPERATORS = frozenset(value for value in vars(operator).values() if callable(value))
-_TENSOR_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real"})
+TENSOR_ATTRIBUTES = frozenset({"T", "mT", "H", "mH", "data", "real"})
 
 
 def commutes(module: nn.Module) -> bool:
@@ -198,7 +198,7 @@ def _is_of_shape(node: fx.Node) -> bool:
 
 
 def _is_size_attribute(node: fx.Node) -> bool:
-    return function_name(node) == "getattr" and node.args[1] not in _TENSOR_ATTRIBUTES
+    return function_name(node) == "getattr" and node.args[1] not in TENSOR_ATTRIBUTES
 
 
 def _occurrences(node: fx.Node, operand: object) -> int:

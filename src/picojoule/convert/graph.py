@@ -11,6 +11,7 @@ from picojoule.budget.masks import is_plain
 from picojoule.convert.in_place import ASSIGNING
 from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import copied
+from picojoule.convert.stand_in import StandIn
 from picojoule.layers import Repeat, StatefulLayer
 
 AFFINE = (
@@ -28,7 +29,7 @@ ROUNDS = (
 )
 
 
-class _Tensor(fx.Proxy):
+class _Tensor(StandIn):
     """A stand-in for a tensor that tells `x += y` from `x + y`."""
 
 

@@ -17,6 +17,7 @@ from picojoule.convert.nir.scale import Scale
 from picojoule.convert.observed import BATCH_AND_TIME, observe
 from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import settled
+from picojoule.convert.stand_in import StandIn
 from picojoule.layers import FlattenTime, Merge, Repeat, UnflattenTime
 
 INPUT, OUTPUT = "input", "output"
@@ -62,7 +63,7 @@ class Trace:
         return sources[0] if len(sources) == 1 else ""
 
 
-class _Tensor(fx.Proxy):
+class _Tensor(StandIn):
     def __iadd__(self, other: Any) -> fx.Proxy:
         return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
 
