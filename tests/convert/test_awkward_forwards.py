@@ -1,5 +1,6 @@
 """Forward passes that are written in unusual ways are converted to the same function, or refused."""
 
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from picojoule.convert import from_model
-from picojoule.layers import stateful_layers
+from picojoule.convert import fold_batch_norm, from_model, to_nir
+from picojoule.layers import IAF, stateful_layers
 
 Forward = Callable[["Net", Tensor], Tensor]
 
@@ -295,3 +296,52 @@ def test_an_input_is_a_tensor_to_who_asks() -> None:
     assert [layer.shape for _, layer in stateful_layers(network)] == [(1, 6)]  # it ran
     assert largest_difference(_asks_for_a_tensor) < 0.01
     assert isinstance.__module__ == "builtins"
+
+
+class Named(nn.Linear):
+    """A linear layer by another name, which is a layer to the tracer as well."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        nn.init.normal_(self.weight)
+
+
+class Rectifying(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(super().forward(x))
+
+
+def patched(layer: nn.Module, forward: Callable[[Any, Tensor], Tensor]) -> nn.Module:
+    """The layer, with another forward pass put into it."""
+    layer.forward = types.MethodType(forward, layer)
+    return layer
+
+
+RECTIFIES_BY_ITSELF = [
+    Rectifying(4, 6),
+    patched(nn.Linear(4, 6), lambda layer, x: F.relu(nn.Linear.forward(layer, x))),
+]
+
+
+@pytest.mark.parametrize("layer", RECTIFIES_BY_ITSELF)
+def test_a_layer_with_a_forward_pass_of_its_own_is_looked_into(layer: nn.Module) -> None:
+    ann = nn.Sequential(layer, nn.Linear(6, 3))
+    network = from_model(ann, batch_size=1)
+    network(torch.ones(1, 4))
+    assert [neuron.shape for _, neuron in stateful_layers(network)] == [(1, 6)]
+    with pytest.raises(NotImplementedError, match="tanh"):
+        from_model(nn.Sequential(patched(nn.Linear(4, 6), lambda _, x: x.tanh())), batch_size=1)
+
+
+@pytest.mark.parametrize("layer", RECTIFIES_BY_ITSELF)
+def test_nothing_is_written_or_folded_for_it(layer: nn.Module) -> None:
+    with pytest.raises(NotImplementedError, match="has no NIR node"):
+        to_nir(nn.Sequential(layer, IAF()), torch.ones(1, 5, 4))
+    with pytest.raises(NotImplementedError, match=r"follows '0'.*forward pass of its own"):
+        fold_batch_norm(nn.Sequential(layer, nn.BatchNorm1d(6)))
+
+
+def test_a_subclass_that_computes_as_its_class_is_a_layer() -> None:
+    layer = Named(4, 6)
+    graph = to_nir(nn.Sequential(layer, IAF()), torch.ones(1, 5, 4))
+    assert (graph.nodes["0"].weight == layer.weight.detach().numpy()).all()

@@ -19,6 +19,7 @@ from picojoule.budget.masks import (
 )
 from picojoule.convert.graph import AFFINE, ROUNDS, call_graph, rounds_weights
 from picojoule.convert.held import replace_everywhere
+from picojoule.convert.own_forward import is_as_torch_made_it
 from picojoule.convert.settled import copied
 
 _FOLDABLE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -114,7 +115,7 @@ def _skip_identities(node: fx.Node, modules: dict[str, nn.Module]) -> fx.Node:
 
 
 def _fault_of_norm(norm: _BatchNorm, calls: int) -> str | None:
-    if type(norm) not in _FOLDABLE:
+    if type(norm) not in _FOLDABLE or not is_as_torch_made_it(norm):
         return f"is not one of {', '.join(kind.__name__ for kind in _FOLDABLE)}; its arithmetic is its own."
     if norm.running_mean is None or norm.running_var is None:
         return "has no running statistics (track_running_stats=False): it depends on the batch."
@@ -139,6 +140,8 @@ def _fault_of_layer(layer: nn.Module | None, before: fx.Node, calls: int) -> str
         return f"follows {name}, which is called {calls} times in a forward pass."
     if len(before.users) > 1:
         return f"follows {name}, whose output is used elsewhere too, without normalisation."
+    if layer is not None and not is_as_torch_made_it(layer):
+        return f"follows {name} ({type(layer).__name__}), which has a forward pass of its own: what it does with its weight is unknown."
     if layer is not None and not is_plain(layer):
         return (
             f"follows {name}, whose weight is computed from other parameters (weight_norm, spectral_norm, ...); "

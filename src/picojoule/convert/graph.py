@@ -9,6 +9,7 @@ from torch import fx, nn
 
 from picojoule.budget.masks import is_plain
 from picojoule.convert.in_place import ASSIGNING
+from picojoule.convert.own_forward import is_as_torch_made_it
 from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import copied
 from picojoule.convert.stand_in import StandIn
@@ -54,11 +55,11 @@ class _Tracer(OwnThreadTracer):
         """A stand-in for a tensor."""
         return _Tensor(node, self)
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002
         if isinstance(m, nn.Sequential | Repeat):
             return self._is_opaque(m)
         ours = isinstance(m, StatefulLayer) or type(m).__module__.startswith("picojoule.layers.")
-        return ours or self._is_opaque(m) or super().is_leaf_module(m, module_qualified_name)
+        return ours or self._is_opaque(m) or is_as_torch_made_it(m)
 
     def followed(
         self,
@@ -94,7 +95,7 @@ def call_graph(
 
     Args:
         where: name of the public function, for messages.
-        model: any module; nested containers are looked into, layers of torch and of Picojoule are not.
+        model: any module; nested containers are looked into, as are layers with a forward pass of their own; those of torch and of Picojoule are not.
         is_opaque: other modules whose inside does not matter, and so need not be traceable.
 
     Raises:

@@ -15,6 +15,7 @@ from picojoule.convert.in_place import IN_PLACE, is_seen_later
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
 from picojoule.convert.observed import BATCH_AND_TIME, observe
+from picojoule.convert.own_forward import is_as_torch_made_it
 from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import settled
 from picojoule.convert.stand_in import StandIn
@@ -81,11 +82,11 @@ class _LayerTracer(OwnThreadTracer):
         """A stand-in for a tensor that tells `x += y` from `x + y`."""
         return _Tensor(node, self)
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002
         ours = isinstance(m, Scale | PaddedSumPool2d) or type(m).__module__.startswith(
             "picojoule.layers"
         )
-        return ours or super().is_leaf_module(m, module_qualified_name)
+        return ours or is_as_torch_made_it(m)
 
     def followed(
         self, m: nn.Module, forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
