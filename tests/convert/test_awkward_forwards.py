@@ -182,6 +182,8 @@ def test_a_relu_that_computes_weights_stays(inside: nn.Module) -> None:
         lambda x: x.type("torch.IntTensor").float(),
         lambda x: x.view(torch.int32).float(),
         lambda x: torch.cumsum(x, 1, dtype=torch.int32).float(),
+        lambda x: x.type_as(torch.zeros(1, dtype=torch.int64)).float(),
+        lambda x: x.to(torch.zeros(1, dtype=torch.bool)).float(),
     ],
 )
 def test_what_rounds_is_refused(function: Callable[[Tensor], Tensor]) -> None:
@@ -194,6 +196,30 @@ def test_another_floating_point_type_is_none(dtype: Any) -> None:
     assert (
         largest_difference(lambda net, x: net.last(F.relu(net.first(x).type(dtype)).float())) < 0.01
     )
+
+
+@pytest.mark.parametrize(
+    "normalise",
+    [
+        lambda x: F.batch_norm(x, torch.zeros(6), torch.ones(6), training=True),
+        lambda x: torch.batch_norm(x, None, None, None, None, True, 0.1, 1e-5, False),
+    ],
+)
+def test_statistics_of_the_batch_are_refused(normalise: Callable[[Tensor], Tensor]) -> None:
+    ann = Net(lambda net, x: net.last(F.relu(normalise(net.first(x))))).eval()
+    with pytest.raises(NotImplementedError, match="batch_norm"):
+        from_model(ann, batch_size=1)
+
+
+def test_random_numbers_are_not_frozen() -> None:
+    def noisy(net: Net, x: Tensor) -> Tensor:
+        return net.last(F.relu(net.first(x) + torch.rand(6)))
+
+    with pytest.raises(NotImplementedError, match=r"tensor of shape \(6,\) that is another one"):
+        from_model(Net(noisy), batch_size=1)
+
+    layers = Net(lambda net, x: net.last(net.relu(net.first(x) + torch.rand(6))))
+    from_model(layers, batch_size=1)  # is not rewritten: its forward pass draws anew
 
 
 def _after(in_place: Any, net: Net, x: Tensor) -> Tensor:

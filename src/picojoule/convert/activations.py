@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from torch import fx, nn
 from torch.nn.modules.loss import _Loss
 
-from picojoule.convert.commuting import commutes, depends_on_input, function_name, is_affine
+from picojoule.convert.commuting import (
+    commutes,
+    depends_on_input,
+    function_name,
+    is_affine,
+    normalises_by_batch,
+)
 from picojoule.convert.max_pooling import MAX_CALLS, MAX_POOLS, MaxPooling, refusal_of_max
 from picojoule.layers import NeuromorphicReLU
 
@@ -74,17 +80,19 @@ def relus_of_weights(graph: fx.Graph, originals: dict[str, nn.Module]) -> list[f
     return [node for node in calls if isinstance(originals.get(str(node.target)), CONVERTIBLE)]
 
 
-def check_calls(graph: fx.Graph, ours: Iterable[fx.Node]) -> None:
+def check_calls(graph: fx.Graph, ours: Iterable[fx.Node], *, training: bool) -> None:
     """Raise NotImplementedError if a function is called that does not commute with rates.
 
     Args:
         graph: the forward pass.
         ours: calls that the conversion replaces, or leaves as asked.
+        training: the mode that the forward pass was followed in.
     """
     dependent, known = depends_on_input(graph), set(ours)
     for node in graph.nodes:
         name = function_name(node)
-        if name is None or node in known or is_affine(node, dependent):
+        of_batch = not training and node in dependent and normalises_by_batch(node)
+        if name is None or node in known or (is_affine(node, dependent) and not of_batch):
             continue
         what = f"the forward pass calls {name}() (node {node.name!r}), which"
         if name in MAX_CALLS:

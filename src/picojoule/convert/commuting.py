@@ -171,12 +171,21 @@ def is_affine(node: fx.Node, dependent: set[fx.Node]) -> bool:
     return name in OF_ONE and of_first and len(operands) == 1 and _occurrences(node, first) == 1
 
 
+def normalises_by_batch(node: fx.Node) -> bool:
+    """Whether a call of `batch_norm` takes the statistics of its batch, though it is given others."""
+    given = node.args[5] if len(node.args) > 5 else node.kwargs.get("training", False)
+    return function_name(node) == "batch_norm" and given is not False
+
+
 def _rounds(node: fx.Node) -> bool:
     """Whether a call turns its values into whole numbers or booleans, or reads their bits as another type."""
     name, given = function_name(node), (*node.args[1:], *node.kwargs.values())
     if node.kwargs.get("rounding_mode") is not None:
         return True
     types = [value for value in given if isinstance(value, torch.dtype)]
+    if name in ("to", "type_as"):  # the type of another tensor, where that is known
+        others = (value.meta.get("dtype") for value in given if isinstance(value, fx.Node))
+        types += [dtype for dtype in others if dtype is not None]
     if any(name == "view" or not (each.is_floating_point or each.is_complex) for each in types):
         return True
     words = str(given[0]) if name == "type" and given and not types else "Float"

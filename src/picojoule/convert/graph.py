@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from torch import fx, nn
@@ -118,8 +119,11 @@ def call_graph(
     for node in graph.nodes:
         if node.op in ("call_module", "get_attr"):
             container_name, _, name = str(node.target).partition(".")
-            if not name and node.op == "get_attr":  # a tensor made in the forward pass
-                node.meta["constant"] = getattr(container, container_name)
+            if node.op == "get_attr":
+                value = attrgetter(str(node.target))(container)
+                node.meta["dtype"] = getattr(value, "dtype", None)
+                if not name:  # a tensor made in the forward pass
+                    node.meta["constant"] = value
             node.target = name or (container_name if node.op == "get_attr" else "")
     return graph
 

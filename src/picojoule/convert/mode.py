@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
@@ -26,7 +27,8 @@ def dropouts_by_mode(model: nn.Module, graph: fx.Graph) -> dict[str, nn.Module]:
         graph: its calls, as :func:`call_graph` found them.
 
     Raises:
-        NotImplementedError: the forward pass differs by mode in another way; the message names the call.
+        NotImplementedError: the forward pass differs by mode in another way, or draws random numbers that would be frozen; the
+            message names the call, or what is drawn.
     """
     other = copied(model).train(not model.training)
     there = list(call_graph("from_model", other).nodes)
@@ -34,6 +36,7 @@ def dropouts_by_mode(model: nn.Module, graph: fx.Graph) -> dict[str, nn.Module]:
     layers: dict[str, nn.Module] = {}
     for node, twin in zip(here, there, strict=False):
         if _call(node) == _call(twin):
+            _check_constant(node, twin)
             continue
         kind = _DROPOUTS.get(node.target) if node.op == "call_function" else None
         if kind is None or _call(node, without="training") != _call(twin, without="training"):
@@ -47,6 +50,19 @@ def dropouts_by_mode(model: nn.Module, graph: fx.Graph) -> dict[str, nn.Module]:
 def _call(node: fx.Node, without: str | None = None) -> tuple[str, ...]:
     kwargs = {name: value for name, value in node.kwargs.items() if name != without}
     return node.op, str(node.target), str(node.args), str(kwargs)
+
+
+def _check_constant(node: fx.Node, twin: fx.Node) -> None:
+    """Raise NotImplementedError if a tensor that the forward pass makes is another one each time."""
+    made, again = node.meta.get("constant"), twin.meta.get("constant")
+    if made is None or made.is_meta:
+        return
+    if not torch.equal(made.nan_to_num(), again.nan_to_num()):
+        raise NotImplementedError(
+            f"from_model: the forward pass makes a tensor of shape {tuple(made.shape)} that is another one each time, as random "
+            "numbers are, and a model with ReLUs as functions, or called twice, would be rewritten with one of them. Write these "
+            "ReLUs as layers, one a call, or draw the numbers like the input (torch.rand_like(x))."
+        )
 
 
 def _differs(node: fx.Node) -> NotImplementedError:

@@ -71,7 +71,7 @@ def with_neurons(
     modules = dict(spiking.named_modules(remove_duplicate=False))
     check_called_layers(graph, modules, max_pooling)
     pools = max_pool_calls(graph) if max_pooling else []
-    check_calls(graph, [*relu_calls(graph), *pools])
+    check_calls(graph, [*relu_calls(graph), *pools], training=model.training)
     originals = dict(model.named_modules(remove_duplicate=False))
     unusual = _by_value(graph, originals)
     of_weights = relus_of_weights(graph, originals)
