@@ -102,6 +102,24 @@ def test_graphs_that_cannot_be_ordered_are_refused() -> None:
         picojoule.from_nir(graph(("in", "a"), ("in2", "a"), ("a", "out")))
 
 
+@pytest.mark.parametrize("kind", ["Input", "Output"])
+def test_a_subgraph_of_several_inputs_or_outputs_is_refused(kind: str) -> None:
+    ends = {"in": nir.Input({"input": np.array([1])}), "out": nir.Output({"output": np.array([1])})}
+    second = nir.Input({"input": np.array([1])}) if kind == "Input" else ends["out"]
+    inner = nir.NIRGraph(
+        {**ends, "second": second, "a": nir.Linear(weight=np.ones((1, 1)))},
+        [("in", "a"), ("second", "a"), ("a", "out")]
+        if kind == "Input"
+        else [("in", "a"), ("a", "out"), ("a", "second")],
+        type_check=False,
+    )
+    graph = nir.NIRGraph(
+        {**ends, "block": inner}, [("in", "block"), ("block", "out")], type_check=False
+    )
+    with pytest.raises(NotImplementedError, match=f"subgraph 'block' has {kind} nodes"):
+        picojoule.from_nir(graph)
+
+
 def test_what_has_no_layer_is_named() -> None:
     with pytest.raises(NotImplementedError, match=r"node .threshold. \(Threshold\) has type"):
         picojoule.from_nir(graph_of(nir.Threshold(threshold=np.ones(2))))
@@ -115,3 +133,17 @@ def test_what_has_no_layer_is_named() -> None:
         picojoule.from_nir(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="dt is -1"):
         picojoule.from_nir(graph_of(nir.Scale(scale=np.ones(2))), dt=-1.0)
+
+
+@pytest.mark.parametrize(("start", "end"), [(-4, -1), (2, 1), (0, 3), (-1, 0), (0, [1, 2])])
+def test_axes_that_are_not_there_are_named(start: int, end: Any) -> None:
+    node = nir.Flatten({"input": np.array([2, 3, 4])}, start_dim=0, end_dim=-1)
+    node.start_dim, node.end_dim = start, end
+    with pytest.raises(ValueError, match=r"flattens axes .* of an input of 3 axes"):
+        picojoule.from_nir(graph_of(node))
+
+
+def test_an_average_of_the_border_alone_is_named() -> None:
+    size, border = np.array([2, 3]), np.array([1, 2])
+    with pytest.raises(ValueError, match=r"'padding' of \[1, 2\], more than half"):
+        picojoule.from_nir(graph_of(nir.AvgPool2d(size, size, border)))

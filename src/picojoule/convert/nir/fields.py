@@ -86,6 +86,10 @@ def check_fields(where: str, kind: str, fields: Mapping[str, Any]) -> None:
     if unknown:
         raise unreadable(where, f"has a field {unknown[0]!r}, which a {kind} does not have")
     _check_shapes(where, need, fields)
+    if kind == "Flatten":
+        _check_axes(where, fields)
+    if kind == "AvgPool2d":
+        _check_border(where, fields)
 
 
 def as_array(where: str, name: str, value: Any) -> Array:
@@ -166,3 +170,28 @@ def _check_shapes(where: str, need: Kind, fields: Mapping[str, Any]) -> None:
                 where,
                 f"has {groups.tolist()} 'groups', expected a number that divides {weight.shape[0]}",
             )
+
+
+def _check_axes(where: str, fields: Mapping[str, Any]) -> None:
+    """Raise ValueError if a Flatten's axes are none of its input's, where that is known, or in the wrong order."""
+    shape = fields.get("input_type")
+    if shape is None:
+        return
+    ndim = as_array(where, "input_type", shape).size
+    axes = [as_array(where, name, fields[name]) for name in ("start_dim", "end_dim")]
+    if (
+        not all(axis.size == 1 and -ndim <= axis < ndim for axis in axes)
+        or axes[0] % ndim > axes[1] % ndim
+    ):
+        first, last = (axis.tolist() for axis in axes)
+        raise unreadable(where, f"flattens axes {first} to {last} of an input of {ndim} axes")
+
+
+def _check_border(where: str, fields: Mapping[str, Any]) -> None:
+    """Raise ValueError if windows of an average would lie in the border alone."""
+    padding, kernel = (as_array(where, n, fields[n]) for n in ("padding", "kernel_size"))
+    if (2 * padding > kernel).any():
+        raise unreadable(
+            where,
+            f"has a 'padding' of {padding.tolist()}, more than half its 'kernel_size' of {kernel.tolist()}",
+        )

@@ -35,10 +35,10 @@ def plan_of(graph: nir.NIRGraph, source: str = "") -> NirPlan:
     """What to compute, one node after the other.
 
     Raises:
-        NotImplementedError: a cycle is not a neuron with a linear feedback, or there are several inputs or outputs.
+        NotImplementedError: a cycle is not a neuron with a linear feedback, or the graph or a subgraph has several inputs or outputs.
         ValueError: there is no input or output, a node lacks an edge to or from it, or the shapes of two do not fit.
     """
-    nodes, edges = _without_subgraphs(graph)
+    nodes, edges = _without_subgraphs(graph, source)
     for kind in ("Input", "Output"):
         ends = [name for name, node in nodes.items() if type(node).__name__ == kind]
         if len(ends) != 1:
@@ -80,7 +80,7 @@ def _is(node: nir.NIRNode | Recurrent, kind: str) -> bool:
 
 
 def _without_subgraphs(
-    graph: nir.NIRGraph, prefix: str = ""
+    graph: nir.NIRGraph, source: str, prefix: str = ""
 ) -> tuple[dict[str, nir.NIRNode], list[tuple[str, str]]]:
     nodes: dict[str, nir.NIRNode] = {}
     edges = [(prefix + a, prefix + b) for a, b in dict.fromkeys(map(tuple, graph.edges))]
@@ -89,9 +89,15 @@ def _without_subgraphs(
             nodes[prefix + name] = node
             continue
         path = f"{prefix}{name}"
-        inner, inner_edges = _without_subgraphs(node, f"{path}.")
+        inner, inner_edges = _without_subgraphs(node, source, f"{path}.")
         entry = [n for n, x in inner.items() if type(x).__name__ == "Input"]
         leave = [n for n, x in inner.items() if type(x).__name__ == "Output"]
+        for kind, ends in (("Input", entry), ("Output", leave)):
+            if len(ends) > 1:
+                raise NotImplementedError(
+                    f"from_nir: {source}subgraph {path!r} has {kind} nodes {ends}, and an edge to or from it does not say which it "
+                    "means. Write its nodes into the graph around it, or split it into subgraphs of one input and one output."
+                )
         into = [(a, n) for a, b in edges if b == path for n in entry]
         out_of = [(n, b) for a, b in edges if a == path for n in leave]
         edges = [edge for edge in edges if path not in edge] + into + inner_edges + out_of
