@@ -130,3 +130,26 @@ def test_a_bias_that_computes_a_weight_is_left_alone() -> None:
     model: Any = nn.Sequential(nn.Linear(3, 2))
     nn.utils.parametrize.register_parametrization(model[0], "weight", OfLayer())
     assert_divided(model)
+
+
+class Own(nn.Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([super().forward(x), F.relu(x)], 1)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Net(lambda net, x: torch.cat([x @ net.linear.weight.T + net.linear.bias, F.relu(x)], 1)),
+        nn.Sequential(Own(3, 3), nn.Identity()),
+    ],
+)
+@pytest.mark.parametrize("spiking_output", [False, True])
+def test_a_bias_is_divided_where_the_forward_pass_is_written_anew(
+    model: nn.Module, spiking_output: bool
+) -> None:
+    options = {"add_spiking_output": spiking_output, "min_v_mem": None, "bias_rescaling": BY}
+    network = from_model(model, num_timesteps=1000, **options)  # type: ignore[arg-type]
+    output = network((X / BY).repeat_interleave(1000, 0)).unflatten(0, (5, 1000)).mean(1)
+    expected = model(X).relu() if spiking_output else model(X)
+    torch.testing.assert_close(BY * output, expected, atol=0.011, rtol=0)

@@ -22,6 +22,7 @@ from picojoule.budget.masks import mask_of, original
 from picojoule.convert.activations import parts_of_weights
 from picojoule.convert.commuting import OF_SUMS, depends_on_input, function_name, is_affine
 from picojoule.convert.graph import AFFINE, call_graph
+from picojoule.convert.settled import copied
 
 _WITH_NUMBERS = {"add", "iadd", "sub", "isub", "subtract", "rsub"}
 # functions that add one of their arguments: its place and its name
@@ -65,13 +66,15 @@ def check_biases(model: nn.Module) -> None:
 
 
 @torch.no_grad()
-def divide_biases(model: nn.Module, by: float) -> None:
-    """Divide each bias of a convolution or linear layer, in place; one that layers share is divided once."""
+def with_divided_biases(model: nn.Module, by: float) -> nn.Module:
+    """A copy with each bias of a convolution or linear layer divided, one that layers share once; the model itself for 1."""
     if by == 1.0:
-        return
-    biases = {id(bias): bias for bias in _originals(_with_biases(model))}
+        return model
+    divided = copied(model)
+    biases = {id(bias): bias for bias in _originals(_with_biases(divided))}
     for bias in biases.values():
         bias.div_(by)
+    return divided
 
 
 def _with_biases(model: nn.Module) -> dict[str, Any]:

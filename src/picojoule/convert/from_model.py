@@ -18,7 +18,7 @@ from picojoule.activation import (
     SpikeFunction,
     SurrogateGradient,
 )
-from picojoule.convert.biases import check_biases, divide_biases
+from picojoule.convert.biases import check_biases, with_divided_biases
 from picojoule.convert.max_pooling import MaxPooling
 from picojoule.convert.network import Network
 from picojoule.convert.repeated_calls import one_call_each
@@ -142,10 +142,11 @@ def from_model(
         neuron: Any = spike_layer_class
         return neuron(**arguments, **sizes).to(device=like.device, dtype=like.dtype)  # type: ignore[no-any-return]
 
-    spiking = with_neurons(model, make_neuron, max_pooling, partial(pool, **sizes))
+    # before a forward pass is written anew: layers that it looks into are none afterwards
+    rescaled = with_divided_biases(model, bias_rescaling)
+    spiking = with_neurons(rescaled, make_neuron, max_pooling, partial(pool, **sizes))
     if add_spiking_output:
         spiking = with_spiking_output(spiking, make_neuron)
-    divide_biases(spiking, bias_rescaling)
     with one_call_each(spiking):  # the one forward pass is that of input_shape
         return Network(
             model,
