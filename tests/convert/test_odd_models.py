@@ -267,3 +267,19 @@ def test_a_spiking_maximum_goes_into_plain_lists_too() -> None:
     spiking = from_model(Pooled(), batch_size=1, max_pooling="spiking").spiking_model
     assert spiking.path == [spiking.pool]
     assert isinstance(spiking.pool, SpikingMaxPooling2dLayerSqueeze)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_what_was_compiled_is_refused_with_what_to_hand_over() -> None:
+    layers = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    scripted = torch.jit.trace(layers, torch.ones(1, 3))
+    for model, match in (
+        (scripted, "the model is compiled by TorchScript"),
+        (nn.Sequential(scripted, nn.Linear(4, 2)), "layer '0' is compiled by TorchScript"),
+        (
+            torch.compile(layers, backend="eager"),
+            r"the model is compiled by torch\.compile.*_orig_mod",
+        ),
+    ):
+        with pytest.raises(NotImplementedError, match=match):
+            from_model(model, batch_size=1)

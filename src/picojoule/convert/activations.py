@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import torch
 from torch import fx, nn
 from torch.nn.modules.loss import _Loss
 
@@ -36,6 +37,21 @@ def check_all_layers(model: nn.Module, max_pooling: MaxPooling) -> None:
     for name, module in model.named_modules():
         if not isinstance(module, (_Loss, *_READOUTS)) and id(module) not in of_weights:
             _check_layer(name, module, max_pooling)
+
+
+def check_can_be_looked_into(model: nn.Module) -> None:
+    """Raise NotImplementedError if a part of the model hides what it computes; the message says what to hand over."""
+    for name, module in model.named_modules():
+        what = f"from_model: layer {name!r}" if name else "from_model: the model"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise NotImplementedError(
+                f"{what} is compiled by TorchScript, which hides its layers. Hand over the module that it was made of, before "
+                "torch.jit.script or torch.jit.trace."
+            )
+        if type(module).__name__ == "OptimizedModule":
+            raise NotImplementedError(
+                f"{what} is compiled by torch.compile. Hand over the module inside, `._orig_mod`, and compile the spiking model."
+            )
 
 
 def check_relu(name: str, layer: nn.Module) -> None:

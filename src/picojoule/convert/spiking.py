@@ -13,6 +13,7 @@ from picojoule.convert.activations import (
     check_all_layers,
     check_called_layers,
     check_calls,
+    check_can_be_looked_into,
     check_relu,
     is_in_place,
     parts_of_weights,
@@ -55,6 +56,7 @@ def with_neurons(
     Warns:
         UserWarning: torch.fx cannot follow the forward pass, so that functions in it go unseen.
     """
+    check_can_be_looked_into(model)
     spiking = _with_neurons_for_layers(model, make_neuron)
     if max_pooling == "spiking":
         spiking = _with_spiking_pools(spiking, make_pool)
