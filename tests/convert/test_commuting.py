@@ -12,6 +12,7 @@ from torch.nn.utils import parametrizations
 
 from picojoule.convert import commuting, from_model
 from picojoule.convert.graph import call_graph
+from picojoule.layers import QuantizeLayer
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "not_converted.txt"
 REFUSED = set(GOLDEN.read_text().split())
@@ -340,3 +341,11 @@ class WeightStandardised(nn.Conv2d):
 def test_what_is_done_to_weights_may_be_anything() -> None:
     model = nn.Sequential(WeightStandardised(1, 2, 3), nn.ReLU())
     assert from_model(model, batch_size=1)(torch.rand(4, 1, 5, 5)).shape == (4, 2, 3, 3)
+
+
+def test_rounding_is_let_through_where_spikes_arrive() -> None:
+    for before in (nn.ReLU(), nn.Sequential(nn.Linear(3, 3), nn.ReLU()), nn.Sequential()):
+        from_model(nn.Sequential(before, QuantizeLayer(), nn.Linear(3, 2)), batch_size=1)
+    from_model(nn.Sequential(nn.Linear(3, 3), QuantizeLayer(quantize=False)), batch_size=1)
+    with pytest.raises(NotImplementedError, match=r"layer '1' .QuantizeLayer., which rounds"):
+        from_model(nn.Sequential(nn.Linear(3, 3), QuantizeLayer(), nn.ReLU()), batch_size=1)

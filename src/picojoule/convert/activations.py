@@ -16,7 +16,7 @@ from picojoule.convert.commuting import (
     normalises_by_batch,
 )
 from picojoule.convert.max_pooling import MAX_CALLS, MAX_POOLS, MaxPooling, refusal_of_max
-from picojoule.layers import NeuromorphicReLU
+from picojoule.layers import NeuromorphicReLU, QuantizeLayer, StatefulLayer
 
 CONVERTIBLE = (nn.ReLU, NeuromorphicReLU)
 _RECTIFY = tuple(kind.forward for kind in CONVERTIBLE)
@@ -77,6 +77,8 @@ def check_called_layers(
         if node.op != "call_module":
             continue
         name = str(node.target)
+        if _rounds(modules[name]) and not _gives_whole_numbers(node.all_input_nodes[0], modules):
+            raise _refusal(f"layer {name!r} (QuantizeLayer), which rounds what is no spikes,")
         if not isinstance(modules[name], _READOUTS):
             _check_layer(name, modules[name], max_pooling)
         elif not _is_output(node):
@@ -139,6 +141,16 @@ def _check_layer(name: str, module: nn.Module, max_pooling: MaxPooling) -> None:
         )
     elif not commutes(module):
         raise _refusal(what)
+
+
+def _rounds(module: nn.Module) -> bool:
+    return isinstance(module, QuantizeLayer) and bool(module.quantize)
+
+
+def _gives_whole_numbers(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a value is spikes once the network is converted: the input, and what neurons give."""
+    neuron = node.op == "call_module" and isinstance(modules[str(node.target)], StatefulLayer)
+    return node.op == "placeholder" or neuron or _rectifies(node)
 
 
 def _rectifies(node: fx.Node) -> bool:
