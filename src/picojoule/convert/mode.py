@@ -54,9 +54,10 @@ def _call(node: fx.Node, without: str | None = None) -> tuple[str, ...]:
 
 def _check_constant(node: fx.Node, twin: fx.Node) -> None:
     """Raise NotImplementedError if a tensor that the forward pass makes is another one each time."""
-    made, again = node.meta.get("constant"), twin.meta.get("constant")
+    made = node.meta.get("constant")
     if made is None or made.is_meta:
         return
+    again = twin.meta["constant"]
     if not torch.equal(made.nan_to_num(), again.nan_to_num()):
         raise NotImplementedError(
             f"from_model: the forward pass makes a tensor of shape {tuple(made.shape)} that is another one each time, as random "

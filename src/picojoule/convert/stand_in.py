@@ -41,7 +41,7 @@ def _isinstance_of(value: object, kinds: Any, /) -> bool:
         return _isinstance(value, kinds)
 
 
-def _is_for_tensor(value: object) -> bool:
+def _is_for_tensor(value: Any) -> bool:
     if _isinstance(value, Attribute):
         return value.attr in TENSOR_ATTRIBUTES and _isinstance(value.root, StandIn)
     return _isinstance(value, StandIn) and value.node not in sizes(value.node.graph)
