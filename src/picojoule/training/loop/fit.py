@@ -15,6 +15,7 @@ from picojoule.training.files.checkpoint import load_checkpoint, save_checkpoint
 from picojoule.training.files.run_folder import BEST, CHECKPOINT, TRAINED
 from picojoule.training.files.weights import load_weights
 from picojoule.training.health.faults import faults
+from picojoule.training.health.no_gradient import no_gradient
 from picojoule.training.health.vitals import Vitals
 from picojoule.training.loop.evaluation import measure
 from picojoule.training.loop.exits import measure_exits
@@ -93,6 +94,7 @@ class _Epochs:
         self.config, self.data = trainer.config, trainer.data
         self.history = History()
         self._told: set[str] = set()
+        self._first_step = True
         self._wrong: set[str] = set()
         self._out: set[str] = set()
         self._rates_before: dict[str, float] = {}
@@ -142,6 +144,11 @@ class _Epochs:
 
     def _on_step(self, loss: float, synops: dict[str, float], where: str) -> None:
         self.history.add_step(loss, synops)
+        if self._first_step:
+            self._first_step = False
+            sentence = no_gradient(self.trainer.model)
+            if sentence is not None:
+                self.progress.note(f"{where}: {sentence}")
         for name, sentence in self.trainer.impossible.items():
             if name not in self._told:
                 self._told.add(name)

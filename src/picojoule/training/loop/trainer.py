@@ -108,7 +108,13 @@ class Trainer:
         self.task.begin(answers, targets, self.data.num_classes)
         counts = self.monitor.synops
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
-        self.remarks = remarks(self.model, self.monitor.rates, frames)
+        self.remarks = remarks(
+            self.model,
+            self.monitor.rates,
+            frames,
+            floor=self.config.min_rate,
+            pixel_rate=self.data.pixel_rate,
+        )
         self._try_each_step(frames, targets)
         if self.config.time_steps_per_stage == "random":
             self.mixed.find(frames)
