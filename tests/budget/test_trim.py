@@ -9,7 +9,7 @@ from torch.nn.utils import parametrizations
 
 import picojoule
 from picojoule import Budget, Monitor
-from picojoule.layers import IAF
+from picojoule.layers import IAF, LIF
 
 
 def net(seed: int = 0) -> nn.Sequential:
@@ -294,3 +294,32 @@ def test_a_saved_budget_judges_by_what_the_trim_measured(way: str) -> None:
     assert loaded.met is (way != "backward")  # others have no averages yet
     loaded.judge_anew()
     assert loaded.met
+
+
+def test_a_limit_that_no_weight_can_be_scaled_for_is_told() -> None:
+    """The layer before the spikes is frozen, and the leak alone is trained."""
+    model = nn.Sequential(nn.Linear(4, 50), LIF(20.0, norm_input=False), nn.Linear(50, 2))
+    nn.init.constant_(model[0].weight, 0.5)
+    model[0].requires_grad_(False)
+    budget = Budget(Monitor(model).attach(), synops_per_timestep={"2": 20.0})
+    x = torch.ones(8, 10, 4)
+    budget.backward(model(x).mean())
+    budget.step()
+    name = "synops_per_timestep of 2"
+    spent = budget.trim(lambda: model(x)).after[name]
+    assert spent > 20
+    (violation,) = budget.violations()
+    assert violation.why == budget.not_reached[name]
+    assert violation.why == (
+        f"{name} = 20 is not reached: {spent:.4g} after the trim, since no weight that is trained scales the currents into "
+        "'1'. Train one there, or raise the limit."
+    )
+
+
+def test_a_limit_that_is_kept_without_a_trim_needs_no_words() -> None:
+    model, budget = constant(lambda layer: layer)
+    x = torch.ones(8, 10, 4)
+    budget.backward(model(x).mean())
+    budget.step()
+    budget.trim(lambda: model(x))
+    assert budget.not_reached == {}

@@ -434,6 +434,7 @@ class Budget:
         trimming = Trimming(self._monitor, forward, self._steered.wiring, margin)
         trimmed = trimming.run(limits, frozenset(spending), floors)
         self._trimmed, self._anew = trimming.measured, False
+        self.not_reached |= trimming.without_weights
         return trimmed
 
     # ---- results

@@ -244,5 +244,5 @@ def _check_spiking(spiking: Sequence[str]) -> None:
     if not spiking:
         raise ValueError(
             "Budget: the model has no spiking layer, so its spikes cannot be limited. Convert it "
-            "(picojoule.from_model), or name your own spiking modules in CountingMonitor(spiking=[...])."
+            "(picojoule.from_model), or name your own spiking modules in Monitor(model, spiking=[...])."
         )

@@ -56,6 +56,7 @@ class Trimming:
         self._wiring, self._margin = wiring, margin
         self._gains: dict[str, float] = {}
         self.measured: dict[str, Tensor] = {}  # what the last pass over the data told
+        self.without_weights: dict[str, str] = {}  # limits that stay broken for that reason: why
 
     def run(
         self,
@@ -108,7 +109,21 @@ class Trimming:
         for name, floor in floors.items():
             if before[name] >= floor.bound:
                 self._lift(name, floor, trimmed)
-        return Trimmed(before, self._measure(every), dict(self._gains))
+        after = self._measure(every)
+        self.without_weights = {
+            name: self._no_weights(limit, after[name])
+            for name, limit in limits.items()
+            if after[name] > limit.bound and not self._sources(limit)
+        }
+        return Trimmed(before, after, dict(self._gains))
+
+    def _no_weights(self, limit: Constraint, value: float) -> str:
+        layers = limit.spiking_layers or self._wiring.sources(limit.counted_layers)
+        where = ", ".join(map(repr, layers)) or "the spiking layers"
+        return (
+            f"{limit.name} = {limit.bound:g} is not reached: {value:.4g} after the trim, since no weight that is trained "
+            f"scales the currents into {where}. Train one there, or raise the limit."
+        )
 
     def _depth(self, limit: Constraint) -> int:
         names = list(self._wiring.drives)
