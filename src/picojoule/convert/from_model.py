@@ -59,7 +59,8 @@ def from_model(
     `clamp(min=0)` that torch.fx finds, becomes a neuron of its own; a ReLU that is called twice
     becomes two. What is known to be affine, a softmax at the end and dropout stay, and everything else is
     refused, for its mean over time is not its value for a mean input. Modes, hooks, frozen parameters, device
-    and dtype of the other layers stay; the model and the arguments are left as they are.
+    and dtype of the other layers stay; the model and the arguments are left as they are. What a hook makes of an output is
+    not looked into: a hook that rectifies or clips goes on doing so to spikes.
 
     Args:
         model: the ANN, BatchNorm folded (:func:`picojoule.convert.fold_batch_norm`).
@@ -75,7 +76,8 @@ def from_model(
         num_timesteps: time steps in the folded axis.
         synops: count SynOps at each forward pass; see :meth:`Network.get_synops`.
         add_spiking_output: put a neuron behind a model that does not end in one, as `spike_output`.
-        spike_layer_class: the neuron's class.
+        spike_layer_class: the neuron's class. With one that does not squeeze (`IAF`) data are `b t *n`, and the model has
+            to count its axes from the end: `softmax(x, 1)` would be one over time.
         backend: deprecated in sinabs; use `spike_layer_class`.
         kwargs_backend: further arguments of the neuron's class.
         max_pooling: "spiking" puts a :class:`picojoule.layers.SpikingMaxPooling2dLayer` (or its `Squeeze` form), with
