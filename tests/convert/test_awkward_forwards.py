@@ -2,7 +2,8 @@
 
 import types
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -371,3 +372,37 @@ def test_a_subclass_that_computes_as_its_class_is_a_layer() -> None:
     layer = Named(4, 6)
     graph = to_nir(nn.Sequential(layer, IAF()), torch.ones(1, 5, 4))
     assert (graph.nodes["0"].weight == layer.weight.detach().numpy()).all()
+
+
+class Pair(NamedTuple):
+    hidden: Tensor
+    last: Tensor
+
+
+@dataclass
+class Result:
+    hidden: Tensor
+    last: Tensor
+
+
+class Twice(Result):
+    def __post_init__(self) -> None:
+        self.last = self.last * 2
+
+
+def test_an_output_that_computes_is_refused() -> None:
+    with pytest.raises(NotImplementedError, match=r"calls Twice\(\)"):
+        from_model(Net(lambda net, x: Twice(F.relu(x), net.first(x))), batch_size=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [Pair, Result])
+def test_outputs_by_name_are_converted(kind: Any) -> None:
+    def forward(net: Net, x: Tensor) -> Any:
+        hidden = F.relu(net.first(x))
+        return kind(hidden, net.last(hidden))
+
+    ann, x = Net(forward).eval().requires_grad_(False), torch.rand(1, 4)
+    output = from_model(ann, batch_size=1, min_v_mem=None)(x.expand(400, 4))
+    assert type(output) is kind
+    assert (output.last.mean(0) - ann(x).last).abs().max() < 0.01
+    assert torch.equal(output.hidden, output.hidden.round())

@@ -8,6 +8,7 @@ known to be affine is named here, and everything else is refused.
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 from collections.abc import Collection
 
@@ -155,7 +156,7 @@ def is_affine(node: fx.Node, dependent: set[fx.Node]) -> bool:
         return True
     if _rounds(node):
         return False
-    if name in OF_SUMS:
+    if name in OF_SUMS or _gathers(node):
         return True
     first = node.args[0] if node.args else node.kwargs.get("input")
     of_first = first in operands
@@ -169,6 +170,16 @@ def is_affine(node: fx.Node, dependent: set[fx.Node]) -> bool:
     if name in _LIKE_ANOTHER:
         return True
     return name in OF_ONE and of_first and len(operands) == 1 and _occurrences(node, first) == 1
+
+
+def _gathers(node: fx.Node) -> bool:
+    """Whether a call puts values into a named tuple or a dataclass, and does no more.
+
+    torch.fx notes so what a forward pass returns. What `__post_init__` does would be done twice.
+    """
+    kind = node.target
+    plain = dataclasses.is_dataclass(kind) and not hasattr(kind, "__post_init__")
+    return isinstance(kind, type) and (plain or hasattr(kind, "_fields"))
 
 
 def normalises_by_batch(node: fx.Node) -> bool:
