@@ -400,3 +400,11 @@ def test_a_neuron_used_twice_is_refused() -> None:
     neuron = IAF()
     with pytest.raises(NotImplementedError, match="used more than once"):
         picojoule.to_nir(nn.Sequential(neuron, nn.Linear(2, 2), neuron), torch.rand(1, 5, 2))
+
+
+def test_a_forward_that_was_set_on_a_layer_is_named() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), IAF())
+    own = model[0].forward
+    model[0].forward = lambda x: 3 * own(x)
+    with pytest.raises(NotImplementedError, match=r"to_nir: '0' \(Linear\) has a forward that was"):
+        picojoule.to_nir(model, torch.ones(1, 2, 3))

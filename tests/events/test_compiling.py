@@ -52,6 +52,14 @@ def hooked() -> nn.Linear:
     return layer
 
 
+def patched(model: nn.Sequential, name: str) -> nn.Sequential:
+    """What a module gives out is three times what its class says."""
+    module = model.get_submodule(name)
+    own = module.forward
+    module.forward = lambda x: 3 * own(x)  # type: ignore[method-assign]
+    return model
+
+
 REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
     "a layer without a kernel": (
         lambda: nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3), layers.IAF()),
@@ -101,6 +109,18 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
     ),
     "a view that is changed": (
         lambda: Forward(lambda x: torch.flatten(x, 2).add_(1.0 * x) + x), (BATCH, STEPS, 3), "the forward of Forward calls|in place",
+    ),
+    "a forward of its own": (
+        lambda: patched(nn.Sequential(nn.Linear(3, 3), layers.IAF()), "0"), (BATCH, STEPS, 3), r"'0' \(Linear\) has a forward that was set",
+    ),
+    "neurons with a forward of their own": (
+        lambda: patched(nn.Sequential(nn.Linear(3, 3), layers.IAF()), "1"), (BATCH, STEPS, 3), r"'1' \(IAF\) has a forward that was set",
+    ),
+    "a model with a forward of its own": (
+        lambda: patched(nn.Sequential(nn.Identity(), layers.IAF()), ""), (BATCH, STEPS, 3), "the model .Sequential. has a forward",
+    ),
+    "a model that was compiled": (
+        lambda: torch.compile(nn.Sequential(layers.IAF()), backend="eager"), (BATCH, STEPS, 3), "torch.compile. Pass .* its _orig_mod",
     ),
     "nothing left of an image": (
         lambda: nn.Sequential(nn.ZeroPad2d((0, 0, -3, -3)), iaf()), (BATCH * STEPS, 2, 6, 6),

@@ -114,9 +114,11 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
         model_name: name of the call if the module is a single layer.
 
     Raises:
-        NotImplementedError: the module computes with something other than layers and sums.
+        NotImplementedError: the module computes with something other than layers and sums, or has a forward that is not its
+            class's.
         SampleError: it does not take the sample.
     """
+    check_forwards(asker.name, module)
     root = settled(module).eval()
     if _LayerTracer().is_leaf_module(root, "") or isinstance(root, Repeat):
         root = nn.Sequential(OrderedDict({model_name: root}))
@@ -155,6 +157,23 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
         else:
             sources[node] = _summed(asker, root, node, sources)
     return result
+
+
+def check_forwards(where: str, model: nn.Module) -> None:
+    """Raise NotImplementedError if a module's `forward` was set on it: what its class does is then not what it computes."""
+    for name, module in model.named_modules():
+        if "forward" not in vars(module):
+            continue
+        place, kind = repr(name) if name else "the model", type(module).__name__
+        inside = getattr(module, "_orig_mod", None)
+        if isinstance(inside, nn.Module):
+            raise NotImplementedError(
+                f"{where}: {place} ({kind}) was made by torch.compile. Pass what it was made of, its _orig_mod."
+            )
+        raise NotImplementedError(
+            f"{where}: {place} ({kind}) has a forward that was set on it (module.forward = ...), so its class does not say what it "
+            "computes. Write that as a module of its own."
+        )
 
 
 def _folds_time(node: fx.Node) -> bool:

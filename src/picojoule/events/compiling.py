@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from picojoule.convert.batch_norm import fold_batch_norm
 from picojoule.convert.discretize import discretize
+from picojoule.convert.trace import check_forwards
 from picojoule.events.asynchronous import AsynchronousNetwork
 from picojoule.events.calls import computing
 from picojoule.events.following import follow
@@ -169,6 +170,7 @@ def _check(model: Any, sample: Any) -> None:
         raise TypeError(
             f"events.compile: the sample is {type(sample).__name__}, expected a tensor as the model takes it."
         )
+    check_forwards("events.compile", model)
     advice = "and the engine runs on the CPU: call"
     if sample.device.type != "cpu":
         raise ValueError(
