@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import picojoule
 from picojoule import Budget, Monitor
+from picojoule.budget import BudgetWarning
 from picojoule.layers import IAF
 
 
@@ -68,6 +69,61 @@ def test_passes_that_add_up() -> None:
     monitor.reset()
     budget.backward(loss(model, x))
     budget.step()
+
+
+def two_views(budget: Budget, model: nn.Module, x: Tensor, way: str) -> None:
+    """One loss of two calls: the last one is of nothing, and spends nothing."""
+    both = loss(model, x) + loss(model, torch.zeros_like(x))
+    if way == "backward":
+        budget.backward(both)
+    else:
+        (both + budget.penalty()).backward()
+    budget.step()
+
+
+@pytest.mark.parametrize("way", ["backward", "penalty"])
+def test_of_several_calls_the_last_alone_is_measured_and_that_is_told_once(way: str) -> None:
+    model, x = network()
+    budget = Budget(Monitor(model).attach(), synops_per_timestep={"2": 5.0})
+    two_views(budget, model, x, way)  # the first step may follow calls that only tell shapes
+    with pytest.warns(BudgetWarning, match="called 2 times with gradients") as told:
+        two_views(budget, model, x, way)
+    assert len(told) == 1
+    assert "accumulate=True" in str(told[0].message)
+    two_views(budget, model, x, way)
+
+
+@pytest.mark.parametrize("way", ["backward", "penalty"])
+def test_a_monitor_that_adds_up_measures_all_of_them(way: str) -> None:
+    model, x = network()
+    nn.init.constant_(model[0].weight, 0.0)
+    nn.init.constant_(model[0].bias, 0.5)  # each of 40 neurons fires in every second step
+    monitor = Monitor(model, accumulate=True).attach()
+    budget = Budget(monitor, synops_per_timestep={"2": 1000.0})
+    for _ in range(3):
+        monitor.reset()
+        model.zero_grad()
+        two_views(budget, model, x, way)
+    assert monitor.synops["2"].item() == 40 * 4 / 2
+    assert monitor.synops.sample_steps == 2 * 4 * 10
+    assert budget.met
+
+
+def test_calls_that_are_no_news_are_not_told_of() -> None:
+    """Micro-batches are measured one by one; nothing is trained on a pass that is paused, or has no gradients."""
+    model, x = network()
+    monitor = Monitor(model).attach()
+    budget = Budget(monitor, synops_per_timestep={"2": 5.0})
+    for _ in range(3):
+        with monitor.paused():
+            loss(model, x)
+        with torch.no_grad():
+            loss(model, x)
+        budget.backward(loss(model, x))
+        budget.backward(loss(model, x))
+        budget.step()
+    for _ in range(2):
+        step(budget, model, x, "backward")
 
 
 @pytest.mark.parametrize("how", ["backward", "penalty"])

@@ -242,6 +242,7 @@ class Budget:
             self._passes.check_new()
         self._check_gradients()
         _check_same_way(self._saved_by, "backward")
+        self._passes.note_read()
         self._look()
         constraints = {n: each for n, each in self._all().items() if n not in self.infeasible}
         task = None
@@ -284,6 +285,7 @@ class Budget:
             )
         if torch.is_grad_enabled():
             self._check_gradients()
+            self._passes.note_read()
         _check_same_way(self._saved_by, "penalty")
         self._look()
         if not self._penalised.has_begun and self._looked:

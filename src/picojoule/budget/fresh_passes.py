@@ -1,9 +1,11 @@
-"""Whether what a monitor holds is of this step of training."""
+"""Whether what a monitor holds is of this step of training, and all of it."""
 
 from __future__ import annotations
 
+import warnings
 import weakref
 
+from picojoule.budget.violation import BudgetWarning
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.synops.watch.ledger import Ledger
 
@@ -18,6 +20,8 @@ class FreshPasses:
     def __init__(self, monitor: CountingMonitor) -> None:
         self._monitor = monitor
         self._last: tuple[weakref.ref[Ledger], int] | None = None  # and of how many passes
+        self._read = 0  # passes with gradients until then
+        self._told = False
 
     def check_new(self) -> None:
         """Raise RuntimeError unless the monitor has seen a pass of this step alone."""
@@ -34,7 +38,29 @@ class FreshPasses:
             "monitor.reset() before each training step, or make it Monitor(model)."
         )
 
+    def note_read(self) -> None:
+        """What the monitor holds now was measured; warn once if it does not hold all passes since the last time.
+
+        Before the first step it does not: a call may have been there to tell shapes.
+        """
+        passes = self._monitor.passes_with_gradients - self._read
+        self._read += passes
+        if passes < 2 or self._last is None or self._told or self._monitor.adds_up:
+            return
+        self._told = True
+        warnings.warn(
+            f"Budget: the model was called {passes} times with gradients for this step, and only what the last call spends is "
+            "measured. If the loss is of all of them, make it Monitor(model, accumulate=True) and call monitor.reset() before "
+            "each step, or call budget.backward for each with its part of the loss; if each call is a time step, "
+            "Monitor(model, time_axis='outer'). A call that nothing is trained on belongs into `with monitor.paused():`.",
+            BudgetWarning,
+            stacklevel=3,
+        )
+
     def note_step(self) -> None:
         """What the monitor holds now is of a step that is over."""
+        self._read = (
+            self._monitor.passes_with_gradients
+        )  # a checkpointed model ran again in the backward pass
         passed = self._monitor.own_ledger
         self._last = weakref.ref(passed), len(passed.passes)

@@ -301,6 +301,16 @@ class CountingMonitor:
         return self._recorder.saw_gradients
 
     @property
+    def adds_up(self) -> bool:
+        """Whether the results are of all forward passes since `reset`, and not of the last one."""
+        return self._recorder.accumulate
+
+    @property
+    def passes_with_gradients(self) -> int:
+        """How many forward passes were watched so far that ran with gradients."""
+        return self._recorder.with_gradients
+
+    @property
     def synops(self) -> Counts:
         """SynOps by layer or call, per sample and time step, and their `total`; differentiable."""
         counts = self.counts("synops")

@@ -39,7 +39,7 @@ class Recorder:
         self, model: nn.Module, settings: Settings, known: KnownCalls, accumulate: bool
     ) -> None:
         self._model, self._settings, self._known = model, settings, known
-        self._accumulate = accumulate
+        self.accumulate = accumulate
         self._handles = HookHandles()
         self._uncompiled: Uncompiled | None = None
         self._in_call = False  # of another function than the model's own
@@ -50,6 +50,7 @@ class Recorder:
         self.ledger: Ledger | None = None
         self.changes = 0  # of the ledger
         self.saw_gradients = False  # in the last pass
+        self.with_gradients = 0  # passes that had them
 
     def attach(self) -> None:
         """Start to watch.
@@ -124,13 +125,14 @@ class Recorder:
         check_counted(watched)
         with watched.stack.aside():
             ledger = watched.finish(self.size)
-            if self._accumulate and self.ledger is not None:
+            if self.accumulate and self.ledger is not None:
                 self.ledger.extend(ledger, next_step=self._settings.time_axis == "outer")
             else:
                 self.ledger = ledger
         self.changes += 1
         self.saw_gradients = torch.is_grad_enabled()
-        self._origins = watched.origins if self._accumulate else None
+        self.with_gradients += self.saw_gradients
+        self._origins = watched.origins if self.accumulate else None
         self._warn(ledger.notes)
 
     def _innermost(self) -> WatchedForward | None:
