@@ -307,7 +307,8 @@ def test_hooks_modes_frozen_parameters_and_dtype_stay() -> None:
     model[0].bias.requires_grad_(False)
     calls = []
     model[0].register_forward_hook(lambda *_: calls.append(1))
-    spiking = convert(model)
+    with pytest.warns(UserWarning, match="is not looked into"):
+        spiking = convert(model)
     assert spiking(torch.rand(5, 3, dtype=torch.float64)).dtype == torch.float64
     assert calls == [1]
     assert not any(module.training for module in spiking.modules())

@@ -73,7 +73,8 @@ def test_hooks_of_the_model_itself_and_of_layers_stay(spiking_output: bool) -> N
     model.register_forward_hook(lambda *_: calls.append("model"))
     model.register_forward_pre_hook(lambda *_: calls.append("before"))
     model.head.register_forward_hook(lambda *_: calls.append("head"))
-    network = from_model(model, batch_size=2, add_spiking_output=spiking_output)
+    with pytest.warns(UserWarning, match=r"on the model .*\(and 2 more\) is not looked"):
+        network = from_model(model, batch_size=2, add_spiking_output=spiking_output)
     assert calls == []
     network(IMAGES)
     assert calls == ["before", "head", "model"]
@@ -82,7 +83,10 @@ def test_hooks_of_the_model_itself_and_of_layers_stay(spiking_output: bool) -> N
 def test_a_container_whose_hooks_would_be_lost_is_named() -> None:
     model = ResNet()
     model.body.register_forward_hook(lambda *_: None)
-    with pytest.raises(NotImplementedError, match="container 'body' has hooks"):
+    with (
+        pytest.warns(UserWarning, match="on 'body'"),
+        pytest.raises(NotImplementedError, match="container 'body' has hooks"),
+    ):
         from_model(model, batch_size=2)
 
 

@@ -17,6 +17,7 @@ from picojoule.budget.masks import (
     remove_mask,
     take_out,
 )
+from picojoule.convert.foreign_hooks import warn_of_hooks
 from picojoule.convert.graph import AFFINE, ROUNDS, call_graph, rounds_weights
 from picojoule.convert.held import replace_everywhere
 from picojoule.convert.own_forward import is_as_torch_made_it
@@ -50,6 +51,14 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
 
     Source: Jacob et al. 2018, arXiv 1712.05877, section 3.2. (sinabs' `merge_bn` leaves out eps.)
     """
+    if any(isinstance(module, _BatchNorm) for module in model.modules()):
+        changes = "the copy computes something else"
+        warn_of_hooks(model, "fold_batch_norm", "looked into", changes, "nothing is lost")
+    return with_folded_norms(model)
+
+
+def with_folded_norms(model: nn.Module) -> nn.Module:
+    """The same for callers that have a word of their own on hooks."""
     pairs = _pairs(model)
     folded = copied(model)
     identities: dict[nn.Module, nn.Module] = {}

@@ -19,6 +19,7 @@ from picojoule.activation import (
     SurrogateGradient,
 )
 from picojoule.convert.biases import check_biases, with_divided_biases
+from picojoule.convert.foreign_hooks import warn_of_hooks
 from picojoule.convert.max_pooling import MaxPooling
 from picojoule.convert.network import Network
 from picojoule.convert.repeated_calls import one_call_each
@@ -60,7 +61,7 @@ def from_model(
     becomes two. What is known to be affine, a softmax at the end and dropout stay, and everything else is
     refused, for its mean over time is not its value for a mean input. Modes, hooks, frozen parameters, device
     and dtype of the other layers stay; the model and the arguments are left as they are. What a hook makes of an output is
-    not looked into: a hook that rectifies or clips goes on doing so to spikes.
+    not looked into, so a hook is warned of: one that rectifies or clips goes on doing so to spikes.
 
     Args:
         model: the ANN, BatchNorm folded (:func:`picojoule.convert.fold_batch_norm`).
@@ -121,6 +122,7 @@ def from_model(
         raise ValueError(
             f"from_model: max_pooling is {max_pooling!r}, expected 'spiking', 'each_step' or None."
         )
+    warn_of_hooks(model, "from_model", "looked into", "that is not converted", "nothing is lost")
     if bias_rescaling != 1.0:
         check_biases(model)
     if backend is not None:

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, overload
 
 from torch import Tensor, nn
 
-from picojoule.convert.batch_norm import fold_batch_norm
+from picojoule.convert.batch_norm import with_folded_norms
 from picojoule.convert.discretize import discretize
 from picojoule.convert.trace import check_forwards
 from picojoule.events.asynchronous import AsynchronousNetwork
@@ -155,7 +155,7 @@ def _discretized(
             "events.compile: dense='always' and limits do not go together: a dense product's potentials do not stop at the ends of their range."
         )
     check_neurons(model)
-    at_rest = fold_batch_norm(model)
+    at_rest = with_folded_norms(model)
     reset_states(at_rest)  # as the network begins; potentials would take part in the scales
     return discretize(at_rest, weight_bits, state_bits, bias_bits, saturate=True), state_bits
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from picojoule.convert.batch_norm import fold_batch_norm
+from picojoule.convert.batch_norm import with_folded_norms
 from picojoule.convert.graph import AFFINE
 from picojoule.convert.nir.scale import Scale
 from picojoule.convert.trace import INPUT, OUTPUT, Asker, Trace, TracedCall, trace
@@ -57,7 +57,7 @@ def follow(model: nn.Module, sample: Tensor) -> EventGraph:
     """
     if sample.layout == torch.sparse_coo:
         sample = torch.zeros(sample.shape, dtype=sample.dtype)
-    folded = fold_batch_norm(model)
+    folded = with_folded_norms(model)
     traced = trace(_ASKER, folded, sample)
     for call in traced.calls.values():  # a copy's: the user's hooks are for the model
         call.module._forward_hooks.clear()

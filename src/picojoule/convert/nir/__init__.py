@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from picojoule.activation import ResetFunction, SpikeFunction
+from picojoule.convert.foreign_hooks import warn_of_hooks
 from picojoule.convert.nir.time_step import Discretisation
 from picojoule.extras import extra
 
@@ -86,6 +87,8 @@ def to_nir(
         from picojoule.convert.nir.write import graph_of
     reader = None if target is None else target_called(target)
     step = step_for(reader, dt, discretisation)
+    changes = "the graph has other spikes than the network"
+    warn_of_hooks(module, "to_nir", "part of the graph", changes, "nothing is lost")
     return graph_of(module, sample_data, model_name, step, reader)
 
 
