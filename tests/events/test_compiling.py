@@ -52,6 +52,50 @@ def hooked() -> nn.Linear:
     return layer
 
 
+class Doubled(nn.Identity):
+    """Does something, whatever it is derived from."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * x
+
+
+class HalfDropped(nn.Dropout):
+    """Does something in evaluation, too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 0.5
+
+
+class Weighted(layers.Merge):
+    """Adds what is no sum."""
+
+    def forward(self, data1: Tensor, data2: Tensor) -> Tensor:
+        return data1 + 2 * data2
+
+
+class DoubledOfEachStep(layers.Repeat):
+    """Doubles what the module gives out."""
+
+    def forward(self, data: Tensor) -> Tensor:
+        return 2 * super().forward(data)
+
+
+class Merging(nn.Module):
+    """Two ways, merged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.merge, self.layer = Weighted(), layers.IAF()
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.layer(self.merge(x, x))
+        return output
+
+
+class Kept(nn.Identity):
+    """Does nothing, as what it is derived from."""
+
+
 def patched(model: nn.Sequential, name: str) -> nn.Sequential:
     """What a module gives out is three times what its class says."""
     module = model.get_submodule(name)
@@ -110,6 +154,16 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
     "a view that is changed": (
         lambda: Forward(lambda x: torch.flatten(x, 2).add_(1.0 * x) + x), (BATCH, STEPS, 3), "the forward of Forward calls|in place",
     ),
+    "an identity that does something": (
+        lambda: nn.Sequential(nn.Linear(3, 3), Doubled(), layers.IAF()), (BATCH, STEPS, 3), "the forward calls 'mul'",
+    ),
+    "a dropout that does something": (
+        lambda: nn.Sequential(nn.Linear(3, 3), HalfDropped(), layers.IAF()), (BATCH, STEPS, 3), "the forward calls 'mul'",
+    ),
+    "a merge that is no sum": (Merging, (BATCH, STEPS, 3), "the forward calls 'mul'"),
+    "a repetition that does more": (
+        lambda: nn.Sequential(DoubledOfEachStep(nn.Linear(3, 3)), layers.IAF()), (BATCH, STEPS, 3), "cannot be followed|the forward calls",
+    ),
     "a forward of its own": (
         lambda: patched(nn.Sequential(nn.Linear(3, 3), layers.IAF()), "0"), (BATCH, STEPS, 3), r"'0' \(Linear\) has a forward that was set",
     ),
@@ -143,6 +197,11 @@ def test_what_has_no_kernel_is_named(what: str) -> None:
     dtype = next((p.dtype for p in model.parameters()), torch.float32)
     with pytest.raises((NotImplementedError, ValueError), match=message):
         events.compile(model, torch.zeros(shape, dtype=dtype))
+
+
+def test_a_class_derived_from_one_that_does_nothing_does_nothing_too() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), Kept(), layers.IAF())
+    assert len(events.compile(model, torch.zeros(BATCH, STEPS, 3)).graph.stages) == 1
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])

@@ -69,7 +69,7 @@ class _Tracer(OwnThreadTracer):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        if isinstance(m, Repeat) and not self._is_opaque(m):
+        if isinstance(m, Repeat) and type(m).forward is Repeat.forward and not self._is_opaque(m):
             # its reshaping needs numbers, and does not matter here
             return m.module(*args, **kwargs)
         if self._is_outside(m):

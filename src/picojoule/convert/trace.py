@@ -69,6 +69,11 @@ class _Tensor(StandIn):
         return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
 
 
+def _computes_as(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
+    """Whether a module is one of these and computes what it does: a class of the user's may compute something else."""
+    return any(isinstance(module, k) and type(module).forward is k.forward for k in kinds)
+
+
 class _LayerTracer(OwnThreadTracer):
     """Stops at layers; time folding and what does nothing leave no trace.
 
@@ -91,11 +96,11 @@ class _LayerTracer(OwnThreadTracer):
     def followed(
         self, m: nn.Module, forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if isinstance(m, PASSED_THROUGH):
+        if _computes_as(m, PASSED_THROUGH):
             return args[0]
-        if isinstance(m, Repeat):
-            return m.module(*args, **kwargs)
-        if isinstance(m, Merge):
+        if _computes_as(m, (Repeat,)):
+            return m.module(*args, **kwargs)  # type: ignore[operator]
+        if _computes_as(m, (Merge,)):
             return operator.add(*args)
         try:
             return super().followed(m, forward, args, kwargs)
