@@ -275,15 +275,49 @@ def test_a_neuron_of_theirs_that_keeps_its_graph_is_named(tmp_path: Path) -> Non
     (tmp_path / "keeps.py").write_text(KEEPS)
     done = on_data("good", tmp_path, f"{tmp_path / 'keeps.py'}:model")
     assert done.exit_code == 1
-    assert "layer '1' keeps its state between calls" in done.output
+    assert "layer '1' (Keeps) keeps 'v' between calls" in done.output
     assert "at the start of the model's forward" in done.output
     assert "Traceback" not in done.output
+
+
+MIXES = """
+import torch
+from torch import nn
+from picojoule.layers import IAF
+
+
+class Mixes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.synapses, self.neurons, self.readout = nn.Linear(4, 6), IAF(), nn.Linear(6, 2)
+        self.mean = 0.0
+
+    def forward(self, x):
+        spikes = self.neurons(self.synapses(x))
+        self.mean = 0.5 * self.mean + spikes.mean()
+        return self.readout(spikes) - self.mean
+"""
+
+
+def test_a_model_that_keeps_the_graph_of_its_spikes_is_named(tmp_path: Path) -> None:
+    """The backward pass fails in the neurons before it, which are reset and not to blame."""
+    (tmp_path / "mixes.py").write_text(MIXES)
+    done = on_data("good", tmp_path, f"{tmp_path / 'mixes.py'}:Mixes")
+    assert done.exit_code == 1
+    assert "the model (Mixes) keeps 'mean' between calls" in done.output
+    assert "detach()" in done.output
+    assert "Traceback" not in done.output
+    assert "reset_states(model)" not in done.output
 
 
 def test_an_error_of_the_first_epoch_speaks_of_no_epoch_before(tmp_path: Path) -> None:
     done = on_data("short", tmp_path, f"{tmp_path / 'theirs.py'}:normed")
     assert done.exit_code == 1
     assert "epoch 1/1: Expected more than 1 value per channel" in done.output
+    assert (
+        "This batch has 1 sample: choose a batch_size that leaves no single one at the end of an epoch."
+        in done.output
+    )
     assert "epoch before" not in done.output
     assert "learning rate" not in done.output
 

@@ -37,6 +37,9 @@ from picojoule.training.tasks.classification import Classification
 from picojoule.training.tasks.distillation import Teacher
 from picojoule.training.tasks.task import OwnTask
 
+_SINGLE = (
+    "This batch has 1 sample: choose a batch_size that leaves no single one at the end of an epoch."
+)
 _KEPT = "The checkpoint of the epoch before is kept."
 OnStep = Callable[[float, dict[str, float], str], None]
 
@@ -235,6 +238,8 @@ class Trainer:
                 said = str(error) if str(error).endswith((".", "!", "?")) else f"{error}."
                 kept = "" if where.startswith("epoch 1/") else f" {_KEPT}"
                 way = " Try a smaller learning rate." if type(error) is FloatingPointError else ""
+                if "more than 1 value per channel" in said:  # of a BatchNorm
+                    way = f" {_SINGLE}"
                 raise reworded(error, f"{where}: {said}{kept}{way}") from error
             except RuntimeError as error:
                 sentence = kept_graph(self.model, error)
