@@ -85,7 +85,7 @@ def two_views(budget: Budget, model: nn.Module, x: Tensor, way: str) -> None:
 def test_of_several_calls_the_last_alone_is_measured_and_that_is_told_once(way: str) -> None:
     model, x = network()
     budget = Budget(Monitor(model).attach(), synops_per_timestep={"2": 5.0})
-    two_views(budget, model, x, way)  # the first step may follow calls that only tell shapes
+    two_views(budget, model, x, way)  # once may be a call that only tells shapes
     with pytest.warns(BudgetWarning, match="called 2 times with gradients") as told:
         two_views(budget, model, x, way)
     assert len(told) == 1
@@ -110,7 +110,7 @@ def test_a_monitor_that_adds_up_measures_all_of_them(way: str) -> None:
 
 
 def test_calls_that_are_no_news_are_not_told_of() -> None:
-    """Micro-batches are measured one by one; nothing is trained on a pass that is paused, or has no gradients."""
+    """Micro-batches are measured one by one; a pass that is paused or has no gradients is not trained on, nor a batch that is left out."""
     model, x = network()
     monitor = Monitor(model).attach()
     budget = Budget(monitor, synops_per_timestep={"2": 5.0})
@@ -122,8 +122,12 @@ def test_calls_that_are_no_news_are_not_told_of() -> None:
         budget.backward(loss(model, x))
         budget.backward(loss(model, x))
         budget.step()
-    for _ in range(2):
-        step(budget, model, x, "backward")
+    for number in range(6):
+        own = loss(model, x)
+        if number % 2:
+            budget.backward(own)
+            budget.step()
+            step(budget, model, x, "backward")
 
 
 @pytest.mark.parametrize("how", ["backward", "penalty"])

@@ -21,6 +21,7 @@ class FreshPasses:
         self._monitor = monitor
         self._last: tuple[weakref.ref[Ledger], int] | None = None  # and of how many passes
         self._read = 0  # passes with gradients until then
+        self._several = 0  # times in a row that there were several
         self._told = False
 
     def check_new(self) -> None:
@@ -39,13 +40,14 @@ class FreshPasses:
         )
 
     def note_read(self) -> None:
-        """What the monitor holds now was measured; warn once if it does not hold all passes since the last time.
+        """What the monitor holds now was measured; warn once if it does not hold all passes, now and the last time.
 
-        Before the first step it does not: a call may have been there to tell shapes.
+        Once alone is no news: a call told shapes, or a batch was left out.
         """
         passes = self._monitor.passes_with_gradients - self._read
         self._read += passes
-        if passes < 2 or self._last is None or self._told or self._monitor.adds_up:
+        self._several = self._several + 1 if passes > 1 else 0
+        if self._several < 2 or self._told or self._monitor.adds_up:
             return
         self._told = True
         warnings.warn(
