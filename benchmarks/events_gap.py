@@ -1,10 +1,10 @@
 """What asynchronous execution does to trained networks, in each order and with each leak, and what training for it gains.
 
-    python -m benchmarks.events_gap [--epochs 6] [--samples 500] [--out FILE]
+    python -m benchmarks.events_gap [--epochs 6] [--samples 500] [--seeds 2] [--out FILE]
 
-Three networks, each trained by `picojoule.training.train` once with the same and once with random time steps per stage: the LeNet
-on the bundled images, the same on events of a moving camera before them, and the recurrent network on images row by row. Then
-`picojoule.events.gap` on test samples. What is in the result file is not run again.
+Three networks, each trained by `picojoule.training.train` with the same and with random time steps per stage, from several
+seeds: the LeNet on the bundled images, the same on events of a moving camera before them, and the recurrent network on
+images row by row. Then `picojoule.events.gap` on test samples. What is in the result file is not run again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import tempfile
 from itertools import product
 from pathlib import Path
+from statistics import mean
 from typing import Any, get_args
 
 import torch
@@ -98,17 +99,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--samples", type=int, default=500)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS / "events_gap.json")
     asked = parser.parse_args()
     saved = json.loads(asked.out.read_text()) if asked.out.exists() else {"runs": {}}
-    for name, steps in product(NETWORKS, get_args(TimeStepsPerStage)):
-        key = f"{name}, {steps} steps, {asked.epochs} epochs, {asked.samples} samples"
+    sized = f"{asked.epochs} epochs, {asked.samples} samples"
+    for seed, name, steps in product(
+        range(1, asked.seeds + 1), NETWORKS, get_args(TimeStepsPerStage)
+    ):
+        key = _key(name, steps, sized, seed)
         if key not in saved["runs"]:
-            config = TrainConfig(epochs=asked.epochs, time_steps_per_stage=steps, **NETWORKS[name])
+            options = NETWORKS[name]
+            config = TrainConfig(
+                epochs=asked.epochs, seed=seed, time_steps_per_stage=steps, **options
+            )
             saved["runs"][key] = figures(config, asked.samples)
             saved |= surroundings()
             asked.out.write_text(json.dumps(saved, indent=1) + "\n")
         _show(key, saved["runs"][key])
+    for name, steps in product(NETWORKS, get_args(TimeStepsPerStage)):
+        keys = [_key(name, steps, sized, seed) for seed in range(1, asked.seeds + 1)]
+        _show_all(f"{name}, {steps} steps", [saved["runs"][key] for key in keys])
+
+
+def _key(name: str, steps: str, sized: str, seed: int) -> str:
+    return f"{name}, {steps} steps, {sized}, seed {seed}"
+
+
+def _show_all(title: str, runs: list[dict[str, Any]]) -> None:
+    """Mean and range over seeds, of the first row (PyTorch's steps) and the last (all that is switched on)."""
+    table = Table(title=f"{title}: mean, least and most of {len(runs)} seeds")
+    for column in ("order, leak", "in steps", "as a chip does it"):
+        table.add_column(column)
+    for how in runs[0]:
+        ran = [run[how] for run in runs if "failed" not in run[how]]
+        ends = [[rows[at]["accuracy"] for rows in ran] for at in (0, -1)] if ran else []
+        table.add_row(how, *(f"{mean(x):.1%}, {min(x):.1%} to {max(x):.1%}" for x in ends))
+    Console().print(table)
 
 
 def _show(title: str, found: dict[str, Any]) -> None:
