@@ -155,12 +155,12 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
         lambda: Forward(lambda x: torch.flatten(x, 2).add_(1.0 * x) + x), (BATCH, STEPS, 3), "the forward of Forward calls|in place",
     ),
     "an identity that does something": (
-        lambda: nn.Sequential(nn.Linear(3, 3), Doubled(), layers.IAF()), (BATCH, STEPS, 3), "the forward calls 'mul'",
+        lambda: nn.Sequential(nn.Linear(3, 3), Doubled(), layers.IAF()), (BATCH, STEPS, 3), "calls 'mul'",
     ),
     "a dropout that does something": (
-        lambda: nn.Sequential(nn.Linear(3, 3), HalfDropped(), layers.IAF()), (BATCH, STEPS, 3), "the forward calls 'mul'",
+        lambda: nn.Sequential(nn.Linear(3, 3), HalfDropped(), layers.IAF()), (BATCH, STEPS, 3), "calls 'mul'",
     ),
-    "a merge that is no sum": (Merging, (BATCH, STEPS, 3), "the forward calls 'mul'"),
+    "a merge that is no sum": (Merging, (BATCH, STEPS, 3), "calls 'mul'"),
     "a repetition that does more": (
         lambda: nn.Sequential(DoubledOfEachStep(nn.Linear(3, 3)), layers.IAF()), (BATCH, STEPS, 3), "cannot be followed|the forward calls",
     ),

@@ -1,4 +1,4 @@
-"""Whether a layer of torch computes what its class does."""
+"""Whether a layer computes what its class does."""
 
 from __future__ import annotations
 
@@ -24,3 +24,20 @@ def is_as_torch_made_it(layer: nn.Module) -> bool:
     own = {name for kind in kinds[:place] for name in vars(kind)}
     patched = {name for name in vars(layer) if callable(getattr(of_torch, name, None))}
     return not (own | patched).intersection(dir(of_torch)) - _HARMLESS
+
+
+def check_forwards(where: str, model: nn.Module) -> None:
+    """Raise NotImplementedError if a module's `forward` was set on it: what its class does is then not what it computes."""
+    for name, module in model.named_modules():
+        if "forward" not in vars(module):
+            continue
+        place, kind = repr(name) if name else "the model", type(module).__name__
+        inside = getattr(module, "_orig_mod", None)
+        if isinstance(inside, nn.Module):
+            raise NotImplementedError(
+                f"{where}: {place} ({kind}) was made by torch.compile. Pass what it was made of, its _orig_mod."
+            )
+        raise NotImplementedError(
+            f"{where}: {place} ({kind}) has a forward that was set on it (module.forward = ...), so its class does not say what it "
+            "computes. Write that as a module of its own."
+        )

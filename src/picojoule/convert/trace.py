@@ -15,7 +15,7 @@ from picojoule.convert.in_place import IN_PLACE, is_seen_later
 from picojoule.convert.nir.padded_pool import PaddedSumPool2d
 from picojoule.convert.nir.scale import Scale
 from picojoule.convert.observed import BATCH_AND_TIME, observe
-from picojoule.convert.own_forward import is_as_torch_made_it
+from picojoule.convert.own_forward import check_forwards, is_as_torch_made_it
 from picojoule.convert.own_thread import OwnThreadTracer
 from picojoule.convert.settled import settled
 from picojoule.convert.stand_in import StandIn
@@ -162,23 +162,6 @@ def trace(asker: Asker, module: nn.Module, sample_data: Tensor, model_name: str 
         else:
             sources[node] = _summed(asker, root, node, sources)
     return result
-
-
-def check_forwards(where: str, model: nn.Module) -> None:
-    """Raise NotImplementedError if a module's `forward` was set on it: what its class does is then not what it computes."""
-    for name, module in model.named_modules():
-        if "forward" not in vars(module):
-            continue
-        place, kind = repr(name) if name else "the model", type(module).__name__
-        inside = getattr(module, "_orig_mod", None)
-        if isinstance(inside, nn.Module):
-            raise NotImplementedError(
-                f"{where}: {place} ({kind}) was made by torch.compile. Pass what it was made of, its _orig_mod."
-            )
-        raise NotImplementedError(
-            f"{where}: {place} ({kind}) has a forward that was set on it (module.forward = ...), so its class does not say what it "
-            "computes. Write that as a module of its own."
-        )
 
 
 def _folds_time(node: fx.Node) -> bool:

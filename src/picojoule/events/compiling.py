@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from picojoule.convert.batch_norm import with_folded_norms
 from picojoule.convert.discretize import discretize
-from picojoule.convert.trace import check_forwards
+from picojoule.convert.own_forward import check_forwards
 from picojoule.events.asynchronous import AsynchronousNetwork
 from picojoule.events.calls import computing
 from picojoule.events.following import follow

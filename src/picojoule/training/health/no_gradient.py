@@ -12,6 +12,7 @@ def no_gradient(model: nn.Module) -> str | None:
         model: after the backward pass, with its gradients.
 
     Example:
+        >>> import torch
         >>> model = nn.Linear(2, 1)
         >>> model(torch.ones(1, 2)).sum().mul(0).backward()
         >>> no_gradient(model)[:48]

@@ -1,5 +1,7 @@
 """The epochs of one network, with a checkpoint after each, from the start or from where they stopped."""
 
+# More than 250 lines: what an epoch does, tells and keeps is one story.
+
 from __future__ import annotations
 
 import warnings
@@ -94,7 +96,6 @@ class _Epochs:
         self.config, self.data = trainer.config, trainer.data
         self.history = History()
         self._told: set[str] = set()
-        self._first_step = True
         self._wrong: set[str] = set()
         self._out: set[str] = set()
         self._rates_before: dict[str, float] = {}
@@ -143,12 +144,9 @@ class _Epochs:
         )
 
     def _on_step(self, loss: float, synops: dict[str, float], where: str) -> None:
+        if not self.history.loss and (sentence := no_gradient(self.trainer.model)):
+            self.progress.note(f"{where}: {sentence}")
         self.history.add_step(loss, synops)
-        if self._first_step:
-            self._first_step = False
-            sentence = no_gradient(self.trainer.model)
-            if sentence is not None:
-                self.progress.note(f"{where}: {sentence}")
         for name, sentence in self.trainer.impossible.items():
             if name not in self._told:
                 self._told.add(name)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from picojoule.budget import Budget, BudgetWarning, EarlyExit
+from picojoule.data import RateCoded
 from picojoule.layers import HookHandles, check_finite
 from picojoule.synops.counting_monitor import CountingMonitor
 from picojoule.training.answers.answers import Answers, first_answers
@@ -111,12 +112,13 @@ class Trainer:
         self.task.begin(answers, targets, self.data.num_classes)
         counts = self.monitor.synops
         self.trainable = tuple(name for name, count in counts.items() if count.requires_grad)
+        images = self.data.train
         self.remarks = remarks(
             self.model,
             self.monitor.rates,
             frames,
             floor=self.config.min_rate,
-            pixel_rate=self.data.pixel_rate,
+            pixel_rate=images.max_rate if isinstance(images, RateCoded) else None,
         )
         self._try_each_step(frames, targets)
         if self.config.time_steps_per_stage == "random":

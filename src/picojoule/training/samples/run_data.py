@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from picojoule.data import RateCoded, load_data
+from picojoule.data import load_data
 from picojoule.training.networks.factories import load_datasets
 from picojoule.training.randomness import Stream, generator
 from picojoule.training.samples.batches import Stacked
@@ -48,11 +48,6 @@ class RunData:
     num_classes: int | None
     stacked: Stacked
     checksum: int | None = None
-
-    @property
-    def pixel_rate(self) -> float | None:
-        """Spikes per time step of a white pixel; None where the samples are no images."""
-        return self.train.max_rate if isinstance(self.train, RateCoded) else None
 
     def described(self) -> dict[str, Any]:
         """What a checkpoint says of the data: enough to build the network, and to see other data."""
