@@ -50,6 +50,10 @@ def _taken_first(v: Tensor) -> Tensor:
     return p - (p - _fired(v)).detach()
 
 
+def _annealed(v: Tensor, hard: float = 1.0) -> Tensor:
+    return hard * _fired(v) + (1 - hard) * _soft(v)
+
+
 WAYS: list[Fire] = [
     _hard_after,
     _hard_before,
@@ -57,6 +61,9 @@ WAYS: list[Fire] = [
     _zero_first,
     _added_first,
     _taken_first,
+    _annealed,
+    lambda v: _fired(v) + _soft(v).mul(0),
+    lambda v: (v * 0.0).add_(_fired(v)),
 ]
 COMPUTED_TWICE: list[Fire] = [
     lambda v: _soft(v) + (_fired(v) - _soft(v)).detach(),
@@ -115,6 +122,25 @@ def test_the_count_has_their_gradient(fire: Fire) -> None:
     monitor.synops["readout"].backward()
     assert model.hidden.weight.grad is not None
     assert model.hidden.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("nothing", [lambda v: v * 0, lambda v: 0.0 * v, lambda v: v.mul(0)])
+def test_a_state_that_begins_as_nothing_of_dense_values_costs_nothing(nothing: Fire) -> None:
+    class Recurrent(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.feedback = nn.Linear(8, 8)
+
+        def forward(self, v: Tensor) -> Tensor:
+            fired = _fired(v + self.feedback(nothing(v)))
+            return v + self.feedback(fired)
+
+    model, v = Recurrent(), torch.randn(4, 8)
+    with Monitor(model, samples=4, num_timesteps=1) as monitor:
+        model(v)
+    fired = (v + model.feedback.bias > THRESHOLD).sum().item()
+    assert monitor.synops.per_sample.total.item() * 4 == pytest.approx(fired * 8)
+    assert monitor.macs.per_sample.total == 0
 
 
 @pytest.mark.parametrize("taken", [lambda p: p * 0.5, lambda p: p.clone().add_(1e-3), torch.exp])

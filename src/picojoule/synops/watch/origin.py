@@ -39,12 +39,13 @@ class Origin:
 
     def scaled(self, factor: Unit) -> Origin:
         """The origin of this tensor times `factor`, a number or a tensor of one element."""
+        is_none = not isinstance(factor, Tensor) and factor == 0
+        if is_none and self.kind != "constant":  # weights are synapses whatever they are worth
+            return ZEROS
         if self.kind != "spikes":
             return self
         if isinstance(factor, Tensor):
             return replace(self, unit=self.unit * factor.abs(), signed=True)
-        if factor == 0:
-            return ZEROS
         return replace(self, unit=self.unit * abs(factor), signed=self.signed or factor < 0)
 
     def of_layer(self, unit: Unit) -> Origin:
