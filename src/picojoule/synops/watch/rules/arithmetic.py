@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result
-from picojoule.synops.watch.judged import cancelled
+from picojoule.synops.watch.judged import can_be_read, cancelled
 from picojoule.synops.watch.offsets import same_values
 from picojoule.synops.watch.origin import DENSE, ZEROS, Origin, joined
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.rounding import rounded
-from picojoule.synops.watch.rules.units import has_map, is_value, is_whole, together, with_sign
+from picojoule.synops.watch.rules.units import (
+    all_whole,
+    has_map,
+    is_value,
+    is_whole,
+    together,
+    with_sign,
+)
 from picojoule.synops.watch.thresholds import see_threshold
 
 
@@ -74,9 +83,30 @@ def _sum(call: FunctionCall) -> Origin:
     alpha = call.kwargs.get("alpha", 1)
     if not is_value(a) or not is_value(b):
         return DENSE
-    if not isinstance(b, Tensor):
-        return together(call.origins, [a, b * alpha])
+    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
+        number = b * alpha
+        return _of_one_sign(call, together(call.origins, [a, number]), a, number)
     return together(call.origins, [a, b]) if is_whole(alpha) else DENSE
+
+
+def _of_one_sign(call: FunctionCall, origin: Origin, a: Any, b: Any) -> Origin:
+    """Codes of -1 and 1 become spikes again, each of them worth 2: `sign(v) + 1`. Their values tell."""
+    x, number = (a, b) if isinstance(a, Tensor) else (b, a)
+    unit = origin.unit
+    is_code = origin.kind == "spikes" and call.origins.of(x).signed
+    if not is_code or isinstance(unit, Tensor) or abs(number) != unit:
+        return origin
+    if not can_be_read(call.result):
+        return origin
+    result = call.result.detach()
+    doubled = all_whole(result, 2 * unit)
+    if origin.whole is not None:  # of an input, which may be spikes that are all 1
+        doubled &= origin.whole & (result != 0).any()
+    if result.device.type == "cpu":
+        unit = 2 * unit if bool(doubled) else unit
+    elif origin.whole is None:
+        unit = torch.where(doubled, 2 * unit, unit)
+    return _also_judged(replace(origin, unit=unit), torch.ones_like(doubled))
 
 
 def _followed(call: FunctionCall, origin: Origin, signs: tuple[int, int]) -> Origin:
