@@ -60,6 +60,26 @@ def put(v: Tensor) -> Tensor:
     return z
 
 
+def over_currents(v: Tensor) -> Tensor:
+    z = v.clone()
+    z[v > 0] = 1
+    z[v <= 0] = 0
+    return z
+
+
+def over_currents_by_levels(v: Tensor) -> Tensor:
+    z = v.clone()
+    z[v <= 0.3] = 0.0
+    z[z > 0.3] = 0.5
+    z[v <= 0.1] = -0.5
+    return z
+
+
+def over_currents_by_masks(v: Tensor) -> Tensor:
+    z = v * 1.0
+    return z.masked_fill_(v > 0, 0.5).masked_fill_(v <= 0, 0)
+
+
 def replaced(v: Tensor) -> Tensor:
     z = torch.sigmoid(v)
     z.data = (v > 0).float()
@@ -89,6 +109,9 @@ FIRING: dict[str, Callable[[Tensor], Tensor]] = {
     "filled by a mask": lambda v: torch.zeros_like(v).masked_fill(v > 0, 0.5),
     "filled by a mask with a tensor": lambda v: torch.zeros_like(v).masked_fill(v > 0, torch.tensor(0.7)),
     "put": put,
+    "put over currents": over_currents,
+    "levels put over currents": over_currents_by_levels,
+    "filled over currents": over_currents_by_masks,
     "scattered": lambda v: torch.zeros_like(v).scatter(1, v.argmax(1, True), 0.7),
     "values replaced": replaced,
     "values changed": compared_in_data,
@@ -103,6 +126,27 @@ def test_what_data_pick_are_spikes_in_every_pass(fire: Callable[[Tensor], Tensor
     spikes = float((model.fired != 0).sum())
     assert spikes > 0
     assert totals(model, *[X] * 4) == [(ARRIVED * 5 + spikes * 3, 0)] * 4
+
+
+def test_currents_that_are_left_under_numbers_are_dense() -> None:
+    def clamped(v: Tensor) -> Tensor:
+        z = v.clone()
+        z[v > 1] = 1
+        z[v <= 0] = 0
+        return z
+
+    def added_after(v: Tensor) -> Tensor:
+        return over_currents(v).add_(0.3 * v)
+
+    def copied_after(v: Tensor) -> Tensor:
+        z = v.clone()
+        z[v > 0], z[v <= 0] = 1, 0
+        z.copy_(v)
+        z[v > 0] = 1
+        return z
+
+    for fire in (clamped, added_after, copied_after):
+        assert totals(Two(fire), *[X] * 4) == [(ARRIVED * 5, 4 * 5 * 3)] * 4
 
 
 @pytest.mark.parametrize("dense", [torch.sigmoid, lambda v: v * 0.37], ids=["sigmoid", "scaled"])

@@ -34,6 +34,7 @@ from picojoule.synops.watch.published import CountedCall
 from picojoule.synops.watch.repeats import Repeat
 from picojoule.synops.watch.rules import origin_of_result
 from picojoule.synops.watch.rules.arithmetic import left_of_offsets
+from picojoule.synops.watch.rules.overwritten import numbers_over, overwritten
 from picojoule.synops.watch.rules.picking import constants_of, is_without_data, origin_of_picked
 from picojoule.synops.watch.rules.units import assembled, together, uniform
 from picojoule.synops.watch.running import running
@@ -420,6 +421,7 @@ class FunctionWatch(TorchFunctionMode):
             )
             data = not is_without_data(call)
             constants = constants_of(call)
+            numbers = numbers_over(self._origins, target)
         result = func(*args, **kwargs)
         with self._stack.aside():
             if data and after.kind == "constant":
@@ -428,6 +430,7 @@ class FunctionWatch(TorchFunctionMode):
                 after = after.of_data()
             elif not data and after.kind == "dense":
                 after = self._origins.without_data(tensors(call.values), after)
+            after = overwritten(self._origins, target, numbers, value, after)
             self._origins.put(target, after)
             self._changed(target)
         return result

@@ -62,6 +62,8 @@ class Origins:
         self._of_constants: dict[int, Origin] = {}
         self._units: dict[Any, Tensor] = {}
         self.offsets = Offsets[Origin]()
+        # numbers that were written over dense values, and the origin that is noted for what is left
+        self.overwritten = TensorMap[tuple[frozenset[float], Origin]]()
         self._aliases = TensorMap[Tensor]()  # of buffers, by another name of their values
         self._replaced: dict[int, int] = {}  # ids of parameters in whose place others stand
         self._given: set[int] = set()

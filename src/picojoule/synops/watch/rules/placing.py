@@ -8,6 +8,7 @@ from torch import Tensor
 
 from picojoule.synops.watch.function_call import FunctionCall, Result
 from picojoule.synops.watch.origin import DENSE, Origin
+from picojoule.synops.watch.rules.overwritten import numbers_over, overwritten
 from picojoule.synops.watch.rules.picking import placed_by_data
 from picojoule.synops.watch.rules.registry import rule
 from picojoule.synops.watch.rules.summing import of_unit_1
@@ -68,7 +69,11 @@ def put_into_view(call: FunctionCall) -> Result:
 @rule("masked_fill")
 def filled_by_mask(call: FunctionCall) -> Result:
     """A number written where a mask is; it has to be a whole number of units."""
-    return _written(call, call.given("input mask value")["value"])
+    number = call.given("input mask value")["value"]
+    if call.result is not call.first:
+        return _written(call, number)
+    before = numbers_over(call.origins, call.first)
+    return overwritten(call.origins, call.first, before, number, _written(call, number))
 
 
 @rule("index_fill")
