@@ -12,7 +12,7 @@ from picojoule.synops.watch.function_call import FunctionCall, Result
 from picojoule.synops.watch.origin import DENSE, SIGNED_SPIKES, WITHOUT_DATA, ZEROS, Origin, joined
 from picojoule.synops.watch.origins import Origins
 from picojoule.synops.watch.rules.registry import rule
-from picojoule.synops.watch.rules.units import all_whole, is_value, is_whole, with_sign
+from picojoule.synops.watch.rules.units import all_whole, is_trained, is_value, is_whole, with_sign
 
 
 @rule("mul multiply __mul__ __rmul__ __imul__")
@@ -97,7 +97,7 @@ def _product(origins: Origins, a: Any, b: Any) -> Origin:
 
 def _by_a_table(first: Origin, second: Origin, b: Tensor) -> Origin:
     """Spikes times constants, or times data, which makes dense values."""
-    if second.kind != "constant" or b.requires_grad:
+    if second.kind != "constant" or is_trained(b):
         return DENSE
     if not second.parameters and first.uniform():
         return _weighted(first, b)

@@ -53,6 +53,15 @@ def is_whole(x: Any) -> bool:
     return isinstance(x, Real) and float(x).is_integer()
 
 
+def is_trained(x: Tensor) -> bool:
+    """Whether it is a parameter that is trained, or a part of one: if it is whole now, it will not stay so.
+
+    What is computed of parameters may be whole for good, as a mask that is learned is, with a gradient or without.
+    """
+    owner = x if x._base is None else x._base
+    return x.requires_grad and owner.is_leaf
+
+
 def assembled(origins: Origins, operands: list[Any]) -> Origin:
     """The origin of a choice or an assembly, as of `together`; numbers beside nothing else are spikes of what they have in common."""
     if any(isinstance(x, complex) for x in operands):
@@ -70,8 +79,8 @@ def assembled(origins: Origins, operands: list[Any]) -> Origin:
 def together(origins: Origins, operands: list[Any]) -> Origin:
     """The origin of a sum, a choice or an assembly of tensors and numbers.
 
-    They are spikes if all are whole numbers of one unit, the finest that is there. Constants that are not trained
-    and single values of unknown origin are looked at, on their device.
+    They are spikes if all are whole numbers of one unit, the finest that is there. Constants, but for parameters that
+    are trained, and single values of unknown origin are looked at, on their device.
     """
     if any(isinstance(x, complex) for x in operands):
         return DENSE
@@ -91,7 +100,7 @@ def together(origins: Origins, operands: list[Any]) -> Origin:
     origin = WHOLE_NUMBERS if origin.kind == "zeros" else _of_one_unit(known)
     if origin.kind != "spikes":
         return joined([DENSE, origin])
-    if isinstance(origin.unit, Tensor) or any(x.requires_grad for x in looked_at):
+    if isinstance(origin.unit, Tensor) or any(map(is_trained, looked_at)):
         return DENSE
     unit = origin.unit
     if all(map(is_whole, [unit, *numbers])):
